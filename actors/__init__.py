@@ -1,0 +1,1 @@
+"""What runs on the cluster: Ray actors that join the method and the data."""

@@ -1,0 +1,1 @@
+"""Recursive training: one step of it, the clicks it draws and the loss."""

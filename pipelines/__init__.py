@@ -1,0 +1,1 @@
+"""What a person runs: the CLI and one file per job."""
