@@ -1,0 +1,110 @@
+"""What a person chose for a job, as frozen values that every later stage takes whole.
+
+Nothing here imports torch, ray or a storage client: the CLI reads this file at module level.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from infra.storage import StorageOptions
+
+Device = Literal["auto", "cpu", "cuda"]
+Precision = Literal["fp32", "bf16", "fp16"]
+Modulation = Literal["paper", "release"]
+MaskValues = Literal["binary", "instances"]
+
+SIMULATED_CLICKS = "simulated"
+LOGGED_CLICKS_PREFIX = "logged:"
+
+
+def _standard_storage() -> StorageOptions:
+    from infra.storage import StorageOptions
+
+    return StorageOptions()
+
+
+@dataclass(frozen=True)
+class Workers:
+    """How many Ray actors may work, and what each of them reserves.
+
+    `num_gpus` counts only where the device is CUDA; fractions let workers share one GPU (they do not
+    limit its memory).
+    """
+
+    minimum: int = 1
+    maximum: int = 1
+    num_cpus: float = 1.0
+    num_gpus: float = 1.0
+
+
+@dataclass(frozen=True)
+class ShardOptions:
+    """One run of `mfp shard`: a source in a known layout becomes tar shards and a `dataset.json`.
+
+    `split` is what the layout calls its subset (`val`, or the path of a list file); None takes everything.
+    `mask_values` None leaves the choice to the layout. `ignore_value` is the mask value of pixels that count
+    neither as object nor as background.
+    """
+
+    source: str
+    destination: str
+    layout: str
+    samples_per_shard: int = 500
+    mask_values: MaskValues | None = None
+    ignore_value: int | None = None
+    split: str | None = None
+    storage: StorageOptions = field(default_factory=_standard_storage)
+
+
+@dataclass(frozen=True)
+class LabelOptions:
+    """One run of `mfp label` or `mfp evaluate`: click every object of a data set with a model.
+
+    `clicks` is "simulated" or "logged:URL". `target_iou` None clicks on until `max_clicks` or a perfect mask
+    (`--full-curve`). `zoom_size` and `modulation` None take what the model file says. `ray_address` None
+    starts a local Ray. `max_errors` is the fraction of quarantined samples or objects above which a run fails.
+    """
+
+    dataset: str
+    out: str
+    model: str
+    clicks: str = SIMULATED_CLICKS
+    max_clicks: int = 20
+    target_iou: float | None = 0.95
+    workers: Workers = Workers()
+    device: Device = "auto"
+    batch_size: int = 8
+    precision: Precision = "fp32"
+    flip: bool = True
+    zoom: bool = True
+    zoom_size: int | None = None
+    modulation: Modulation | None = None
+    seed: int = 0
+    ray_address: str | None = None
+    storage: StorageOptions = field(default_factory=_standard_storage)
+    max_errors: float = 0.05
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """One run of `mfp train`. `init` is a safetensors file to start from; None takes the model's own start.
+
+    `crop_size` is the side of the square training crop in pixels; `batch_size` counts crops of one step.
+    """
+
+    datasets: tuple[str, ...]
+    out: str
+    model: str = "lite0"
+    steps: int = 4000
+    init: str | None = None
+    crop_size: int = 224
+    batch_size: int = 8
+    seed: int = 0
+    device: Device = "auto"
+    precision: Precision = "fp32"
+    checkpoint_every: int = 250
+    num_loader_workers: int = 1
+    storage: StorageOptions = field(default_factory=_standard_storage)
