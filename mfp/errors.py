@@ -1,0 +1,28 @@
+"""Everything this room raises on input that it cannot use.
+
+Each message is one line: what failed, the value, the rule, the remedy.
+"""
+
+
+class MfpError(Exception):
+    """Base of the errors of the method."""
+
+
+class ClickError(MfpError):
+    """A click whose coordinates are not finite numbers, or that lies outside its image."""
+
+
+class ImageSizeError(MfpError):
+    """An image or crop of a size that a network cannot take."""
+
+
+class ModelError(MfpError):
+    """An unknown model name, or a configuration that describes no model."""
+
+
+class WeightsError(MfpError):
+    """A weights file that cannot be read or does not fit its model."""
+
+
+class TrainingError(MfpError):
+    """Training data or settings from which no step can be made."""

@@ -1,0 +1,35 @@
+"""The normalized focal loss."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+ALPHA = 0.5
+GAMMA = 2.0
+_SMALLEST = 1e-12
+
+
+def normalized_focal_loss(logits: Tensor, label: Tensor) -> Tensor:
+    """Focal loss whose weights add up to the number of valid pixels of each sample.
+
+    With y the label and p = sigmoid(logit): pt = 1 - |y - p|, beta = (1 - pt)^gamma, beta scaled per sample by
+    (valid pixels / sum of beta), a factor without gradient; loss = -alpha beta log(pt), averaged over valid pixels.
+
+    Args:
+        logits: (B, 1, H, W) float.
+        label: (B, 1, H, W), 1 object, 0 background, -1 ignored.
+
+    Returns:
+        (B,) float32, 0 for a sample without valid pixels.
+    """
+    logits = logits.float()
+    valid = label != -1
+    probability = torch.sigmoid(logits)
+    correct = torch.where(valid, 1.0 - (label.float() - probability).abs(), 1.0)
+    beta = (1.0 - correct) ** GAMMA
+    num_valid = valid.sum(dim=(1, 2, 3)).float()
+    with torch.no_grad():
+        factor = num_valid / beta.sum(dim=(1, 2, 3)).clamp_min(_SMALLEST)
+    weighted = beta * factor[:, None, None, None] * (correct + _SMALLEST).clamp_max(1.0).log()
+    return -ALPHA * weighted.sum(dim=(1, 2, 3)) / num_valid.clamp_min(1.0)
