@@ -23,7 +23,9 @@ class Click:
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.y) and math.isfinite(self.x)):
-            raise ClickError(f"click at ({self.y}, {self.x}): coordinates must be finite numbers; drop or mend it")
+            raise ClickError(
+                f"click at ({self.y}, {self.x}): coordinates must be finite numbers; drop or mend it"
+            )
 
     def mirrored(self, width: int) -> Click:
         """The same click on the image flipped left to right, `width` pixels wide."""
