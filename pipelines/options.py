@@ -65,7 +65,7 @@ class LabelOptions:
 
     `clicks` is "simulated" or "logged:URL". `target_iou` None clicks on until `max_clicks` or a perfect mask
     (`--full-curve`). `zoom_size` and `modulation` None take what the model file says. `ray_address` None
-    starts a local Ray. `max_errors` is the fraction of quarantined samples or objects above which a run fails.
+    starts a local Ray. `max_errors` is the fraction of quarantined samples or objects that fails a run.
     """
 
     dataset: str

@@ -1,0 +1,42 @@
+# make test   lint, types and tests          make demo   the main job on bundled images
+# make lint   lint and types only            make setup  the virtual environment alone
+# All of them build .venv when it is missing or when what it should hold has changed.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# named by content: a checkout that only touches the files' times installs nothing
+STAMP := $(VENV)/.installed-$(shell cat pyproject.toml constraints.txt | cksum | tr ' ' '-')
+DEMO := demo-run
+
+.PHONY: setup lint test demo
+
+setup: $(STAMP)
+
+# The line after `||` is for Debian, whose python3 comes without ensurepip: there pip fills .venv from outside.
+$(STAMP):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "mfp needs Python 3.11 or later: make setup PYTHON=python3.11" >&2; exit 1; }
+	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) \
+	  || { $(PYTHON) -m venv --clear --without-pip $(VENV) && $(PYTHON) -m pip --python $(BIN)/python install pip; }
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	@rm -f $(VENV)/.installed-*
+	@touch $@
+
+lint: $(STAMP)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+test: lint
+	$(BIN)/pytest
+
+# Starts afresh each time: a demonstration that finds its work done shows nothing.
+demo: $(STAMP)
+	rm -rf $(DEMO)
+	$(BIN)/mfp shard demo $(DEMO)/dataset --layout folder --mask-values instances
+	$(BIN)/mfp evaluate $(DEMO)/dataset --out $(DEMO)/evaluation --model lite0
+	@echo
+	@echo "Results: $(DEMO)/evaluation  (masks/, clicks/ and errors/ are Parquet, report/ is for people)"
+	@echo "The table again: $(BIN)/mfp report $(DEMO)/evaluation"
