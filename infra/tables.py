@@ -1,0 +1,255 @@
+"""The three tables of a run: one row per mask, per click, and per quarantined sample or object.
+
+Each table is a `TableKind`: a typed row, a pyarrow schema whose metadata carries the version, and the order
+its rows are stored in. A part file holds the rows of one shard, so all rows of an object lie in one part.
+
+Nullable columns are `iou` (no truth) and `errors.object_id` (the whole sample is out). A NaN is refused, so
+that an average over any column means what it says.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from typing import Generic, NamedTuple, TypeVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+SCHEMA_VERSION = 1
+_KIND_KEY, _VERSION_KEY = b"mfp.table", b"mfp.schema_version"
+
+
+class BoundingBox(NamedTuple):
+    """Box of a mask, image pixels: first column, first row, width, height; all 0 for an empty mask."""
+
+    x: int
+    y: int
+    w: int
+    h: int
+
+
+class RegionBounds(NamedTuple):
+    """Part of the image a click was predicted on: inclusive first and last row and column, image pixels."""
+
+    row_min: int
+    row_max: int
+    col_min: int
+    col_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class MaskRow:
+    """The mask of one object.
+
+    `rle`: COCO compressed counts (column-major) of the (height, width) mask. `area`: pixels. `iou`: [0, 1],
+    None without truth. `quality`: [0, 1], the IoU that the probability map expects of its own mask; it needs
+    no truth.
+    """
+
+    sample_key: str
+    object_id: str
+    height: int
+    width: int
+    rle: bytes
+    bbox: BoundingBox
+    area: int
+    num_clicks: int
+    iou: float | None
+    quality: float
+    stop_reason: str
+    model_id: str
+    shard: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClickRow:
+    """One click and what came of it.
+
+    `click_idx` starts at 0. `y`, `x`: image pixels. `source`: who clicked, "simulated" or "logged". `iou`
+    (float64, None without truth) and `area` (pixels) are those of the mask after this click;
+    `changed_fraction`: share of the image's pixels that this click turned over. `seconds`: wall time of the
+    step (the whole loop, not the network alone) divided by the sessions in it.
+    """
+
+    sample_key: str
+    object_id: str
+    click_idx: int
+    y: float
+    x: float
+    is_foreground: bool
+    source: str
+    iou: float | None
+    area: int
+    changed_fraction: float
+    region: RegionBounds
+    seconds: float
+    model_id: str
+    shard: str
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRow:
+    """A sample (`object_id` None) or one object of it that was quarantined.
+
+    `reason` is a stable code to count by, `detail` one line for a person.
+    """
+
+    sample_key: str
+    object_id: str | None
+    reason: str
+    detail: str
+    shard: str
+
+
+RowT = TypeVar("RowT", MaskRow, ClickRow, ErrorRow)
+_STRUCTS: dict[str, type[BoundingBox] | type[RegionBounds]] = {"bbox": BoundingBox, "region": RegionBounds}
+
+
+def _struct(row_type: type[BoundingBox] | type[RegionBounds]) -> pa.DataType:
+    return pa.struct([pa.field(name, pa.int32(), nullable=False) for name in row_type._fields])
+
+
+@dataclass(frozen=True)
+class TableKind(Generic[RowT]):
+    """One table: its name (also the folder of its parts), schema, row class, and what its rows are sorted by."""
+
+    name: str
+    schema: pa.Schema
+    row_type: type[RowT]
+    sort_columns: tuple[str, ...]
+
+    def to_table(self, rows: Sequence[RowT]) -> pa.Table:
+        """Return the rows as a table in `schema`, sorted.
+
+        A part then does not depend on which session ended first. Raises ValueError for a NaN or a value that its column cannot hold.
+        """
+        columns = [self._column(field, [getattr(row, field.name) for row in rows]) for field in self.schema]
+        table = pa.Table.from_arrays(columns, schema=self.schema)
+        return table.sort_by([(name, "ascending") for name in self.sort_columns])
+
+    def _column(self, field: pa.Field, values: list[object]) -> pa.Array:
+        if field.name in _STRUCTS:
+            values = [value._asdict() for value in values]  # type: ignore[attr-defined]
+        column = pa.array(values, type=field.type)
+        if pa.types.is_floating(field.type) and pc.any(pc.is_nan(column)).as_py():
+            raise ValueError(f"{self.name}.{field.name} holds a NaN; where there is no value write None")
+        if not field.nullable and column.null_count:
+            raise ValueError(
+                f"{self.name}.{field.name} holds None in {column.null_count} rows; it needs a value"
+            )
+        return column
+
+    def to_parquet(self, rows: Sequence[RowT]) -> bytes:
+        """Return a whole Parquet file (zstd); no rows make a file too, so that a glob always matches one."""
+        sink = io.BytesIO()
+        pq.write_table(self.to_table(rows), sink, compression="zstd")
+        return sink.getvalue()
+
+    def from_parquet(self, data: bytes, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return the table in the bytes of a part file, or only `columns` of it.
+
+        Raises ValueError where the file is another table or has another schema version.
+        """
+        table = pq.read_table(pa.BufferReader(data), columns=None if columns is None else list(columns))
+        metadata = table.schema.metadata or {}
+        found = metadata.get(_KIND_KEY, b"?").decode(), metadata.get(_VERSION_KEY, b"?").decode()
+        if found != (self.name, str(SCHEMA_VERSION)):
+            raise ValueError(
+                f"holds table {found[0]} version {found[1]}, not {self.name} version {SCHEMA_VERSION}"
+            )
+        return table
+
+    def empty(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return a table without rows."""
+        table = self.schema.empty_table()
+        return table if columns is None else table.select(list(columns))
+
+    def to_rows(self, table: pa.Table) -> list[RowT]:
+        """Return the rows of a table that has every column of `schema`, in the table's order."""
+        names = [field.name for field in fields(self.row_type)]
+        columns: Iterable[list[object]] = (table.column(name).to_pylist() for name in names)
+        return [self._row(dict(zip(names, values, strict=True))) for values in zip(*columns, strict=True)]
+
+    def _row(self, values: dict[str, object]) -> RowT:
+        for name, struct in _STRUCTS.items():
+            if name in values:
+                values[name] = struct(**values[name])  # type: ignore[arg-type]
+        return self.row_type(**values)  # type: ignore[arg-type]
+
+
+def _schema(name: str, columns: dict[str, pa.DataType], nullable: tuple[str, ...]) -> pa.Schema:
+    """Build a schema whose metadata names the table and its version."""
+    return pa.schema(
+        [pa.field(column, kind, nullable=column in nullable) for column, kind in columns.items()],
+        metadata={_KIND_KEY: name.encode(), _VERSION_KEY: str(SCHEMA_VERSION).encode()},
+    )
+
+
+MASKS = TableKind(
+    "masks",
+    _schema(
+        "masks",
+        {
+            "sample_key": pa.string(),
+            "object_id": pa.string(),
+            "height": pa.int32(),
+            "width": pa.int32(),
+            "rle": pa.binary(),
+            "bbox": _struct(BoundingBox),
+            "area": pa.int64(),
+            "num_clicks": pa.int32(),
+            "iou": pa.float64(),
+            "quality": pa.float64(),
+            "stop_reason": pa.string(),
+            "model_id": pa.string(),
+            "shard": pa.string(),
+        },
+        nullable=("iou",),
+    ),
+    MaskRow,
+    ("sample_key", "object_id"),
+)
+CLICKS = TableKind(
+    "clicks",
+    _schema(
+        "clicks",
+        {
+            "sample_key": pa.string(),
+            "object_id": pa.string(),
+            "click_idx": pa.int32(),
+            "y": pa.float64(),
+            "x": pa.float64(),
+            "is_foreground": pa.bool_(),
+            "source": pa.string(),
+            "iou": pa.float64(),
+            "area": pa.int64(),
+            "changed_fraction": pa.float64(),
+            "region": _struct(RegionBounds),
+            "seconds": pa.float64(),
+            "model_id": pa.string(),
+            "shard": pa.string(),
+        },
+        nullable=("iou",),
+    ),
+    ClickRow,
+    ("sample_key", "object_id", "click_idx"),
+)
+ERRORS = TableKind(
+    "errors",
+    _schema(
+        "errors",
+        {
+            "sample_key": pa.string(),
+            "object_id": pa.string(),
+            "reason": pa.string(),
+            "detail": pa.string(),
+            "shard": pa.string(),
+        },
+        nullable=("object_id",),
+    ),
+    ErrorRow,
+    ("sample_key", "object_id", "reason"),
+)

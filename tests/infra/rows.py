@@ -1,0 +1,56 @@
+"""Small factories of table rows for tests."""
+
+from __future__ import annotations
+
+from infra.tables import BoundingBox, ClickRow, ErrorRow, MaskRow, RegionBounds
+
+
+def mask_row(
+    key: str, object_id: str, *, shard: str = "s0.tar", num_clicks: int = 1, iou: float | None = 0.5
+) -> MaskRow:
+    return MaskRow(
+        sample_key=key,
+        object_id=object_id,
+        height=4,
+        width=6,
+        rle=b"\x30\x51",
+        bbox=BoundingBox(1, 2, 3, 1),
+        area=3,
+        num_clicks=num_clicks,
+        iou=iou,
+        quality=0.75,
+        stop_reason="target_reached",
+        model_id="0123456789abcdef",
+        shard=shard,
+    )
+
+
+def click_row(
+    key: str,
+    object_id: str,
+    click_idx: int,
+    *,
+    iou: float | None = 0.5,
+    shard: str = "s0.tar",
+    is_foreground: bool = True,
+) -> ClickRow:
+    return ClickRow(
+        sample_key=key,
+        object_id=object_id,
+        click_idx=click_idx,
+        y=2.0,
+        x=3.0,
+        is_foreground=is_foreground,
+        source="simulated",
+        iou=iou,
+        area=3,
+        changed_fraction=0.125,
+        region=RegionBounds(0, 3, 0, 5),
+        seconds=0.25,
+        model_id="0123456789abcdef",
+        shard=shard,
+    )
+
+
+def error_row(key: str, reason: str = "undecodable_image", *, shard: str = "s0.tar") -> ErrorRow:
+    return ErrorRow(sample_key=key, object_id=None, reason=reason, detail="it broke", shard=shard)

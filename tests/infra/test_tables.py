@@ -1,0 +1,150 @@
+"""Tables: what goes in comes out, in one order, and nothing undefined gets in."""
+
+from __future__ import annotations
+
+import io
+import math
+import string
+from dataclasses import replace
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infra.tables import (
+    CLICKS,
+    ERRORS,
+    MASKS,
+    BoundingBox,
+    ClickRow,
+    ErrorRow,
+    MaskRow,
+    RegionBounds,
+)
+from tests.infra.rows import click_row, mask_row
+
+names = st.text(string.ascii_letters + string.digits + "/_-. é\N{GRINNING FACE}", min_size=1, max_size=12)
+pixels = st.integers(0, 2**31 - 1)
+fractions = st.floats(0, 1)
+areas = st.integers(0, 2**62)
+coordinates = st.floats(-1e6, 1e6)
+boxes = st.builds(BoundingBox, pixels, pixels, pixels, pixels)
+regions = st.builds(RegionBounds, pixels, pixels, pixels, pixels)
+
+mask_rows = st.builds(
+    MaskRow,
+    names,
+    names,
+    pixels,
+    pixels,
+    st.binary(max_size=40),
+    boxes,
+    areas,
+    pixels,
+    st.none() | fractions,
+    fractions,
+    names,
+    names,
+    names,
+)
+click_rows = st.builds(
+    ClickRow,
+    names,
+    names,
+    pixels,
+    coordinates,
+    coordinates,
+    st.booleans(),
+    names,
+    st.none() | fractions,
+    areas,
+    fractions,
+    regions,
+    st.floats(0, 1e6),
+    names,
+    names,
+)
+error_rows = st.builds(ErrorRow, names, st.none() | names, names, st.text(max_size=60), names)
+
+
+@given(st.lists(mask_rows, max_size=8))
+def test_mask_rows_come_back_as_they_went_in(rows: list[MaskRow]) -> None:
+    back = MASKS.to_rows(MASKS.from_parquet(MASKS.to_parquet(rows)))
+    assert sorted(back, key=repr) == sorted(rows, key=repr)
+
+
+@given(st.lists(click_rows, max_size=8))
+def test_click_rows_come_back_as_they_went_in(rows: list[ClickRow]) -> None:
+    back = CLICKS.to_rows(CLICKS.from_parquet(CLICKS.to_parquet(rows)))
+    assert sorted(back, key=repr) == sorted(rows, key=repr)
+
+
+@given(st.lists(error_rows, max_size=8))
+def test_error_rows_come_back_as_they_went_in(rows: list[ErrorRow]) -> None:
+    back = ERRORS.to_rows(ERRORS.from_parquet(ERRORS.to_parquet(rows)))
+    assert sorted(back, key=repr) == sorted(rows, key=repr)
+
+
+@given(st.permutations([(key, obj, idx) for key in "ab" for obj in "12" for idx in range(3)]))
+def test_a_part_does_not_depend_on_the_order_in_which_sessions_ended(
+    order: list[tuple[str, str, int]],
+) -> None:
+    rows = [replace(click_row(key, obj, idx), y=float(idx)) for key, obj, idx in order]
+    assert CLICKS.to_parquet(rows) == CLICKS.to_parquet(
+        sorted(rows, key=lambda row: (row.sample_key, row.object_id, row.y))
+    )
+
+
+@pytest.mark.parametrize("kind", [MASKS, CLICKS, ERRORS], ids=lambda kind: kind.name)
+def test_every_file_carries_its_table_and_version(kind: object) -> None:
+    data = kind.to_parquet([])  # type: ignore[attr-defined]
+    metadata = pq.read_schema(io.BytesIO(data)).metadata
+    assert metadata[b"mfp.table"].decode() == kind.name  # type: ignore[attr-defined]
+    assert metadata[b"mfp.schema_version"] == b"1"
+
+
+def test_a_table_without_rows_is_a_readable_file_with_every_column() -> None:
+    table = CLICKS.from_parquet(CLICKS.to_parquet([]))
+    assert table.num_rows == 0
+    assert table.schema.equals(CLICKS.schema, check_metadata=True)
+
+
+def test_columns_can_be_read_alone() -> None:
+    data = CLICKS.to_parquet([click_row("k", "1", 0, iou=0.25)])
+    assert CLICKS.from_parquet(data, columns=["iou"]).to_pydict() == {"iou": [0.25]}
+    assert CLICKS.empty(["iou"]).schema.names == ["iou"]
+
+
+def test_iou_keeps_every_bit_so_that_thresholds_hold() -> None:
+    iou = math.nextafter(0.9, 0.0)
+    assert (
+        CLICKS.to_rows(CLICKS.from_parquet(CLICKS.to_parquet([click_row("k", "1", 0, iou=iou)])))[0].iou
+        == iou
+    )
+
+
+def test_nan_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"clicks\.iou holds a NaN"):
+        CLICKS.to_parquet([click_row("k", "1", 0, iou=math.nan)])
+
+
+def test_a_missing_value_is_refused_where_the_column_needs_one() -> None:
+    row = replace(mask_row("k", "1"), model_id=None)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"masks\.model_id holds None in 1 rows"):
+        MASKS.to_parquet([row])
+
+
+def test_another_table_or_version_is_refused() -> None:
+    with pytest.raises(ValueError, match="holds table clicks version 1, not masks version 1"):
+        MASKS.from_parquet(CLICKS.to_parquet([]))
+    sink = io.BytesIO()
+    newer = MASKS.schema.with_metadata({"mfp.table": "masks", "mfp.schema_version": "2"})
+    pq.write_table(newer.empty_table(), sink)
+    with pytest.raises(ValueError, match="masks version 2, not masks version 1"):
+        MASKS.from_parquet(sink.getvalue())
+    sink = io.BytesIO()
+    pq.write_table(pa.table({"a": [1]}), sink)
+    with pytest.raises(ValueError, match="holds table"):
+        MASKS.from_parquet(sink.getvalue())
