@@ -114,7 +114,7 @@ def _struct(row_type: type[BoundingBox] | type[RegionBounds]) -> pa.DataType:
 
 @dataclass(frozen=True)
 class TableKind(Generic[RowT]):
-    """One table: its name (also the folder of its parts), schema, row class, and what its rows are sorted by."""
+    """One table: its name (also the folder of its parts), schema, row class and sort order."""
 
     name: str
     schema: pa.Schema
@@ -124,7 +124,8 @@ class TableKind(Generic[RowT]):
     def to_table(self, rows: Sequence[RowT]) -> pa.Table:
         """Return the rows as a table in `schema`, sorted.
 
-        A part then does not depend on which session ended first. Raises ValueError for a NaN or a value that its column cannot hold.
+        A part then does not depend on which session ended first. Raises ValueError for a NaN or a value that
+        its column cannot hold.
         """
         columns = [self._column(field, [getattr(row, field.name) for row in rows]) for field in self.schema]
         table = pa.Table.from_arrays(columns, schema=self.schema)
