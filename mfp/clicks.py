@@ -13,7 +13,8 @@ class Click:
     """One click. The clicks of a session are a sequence in the order they were made.
 
     Attributes:
-        y, x: pixels of the image or crop it was made on, row first; may be fractional. Finite, else ClickError.
+        y, x: pixels of the image or crop it was made on, row first; may be fractional. Finite, else
+            ClickError.
         is_foreground: True where the object should grow, False where it should shrink.
     """
 
@@ -26,6 +27,11 @@ class Click:
             raise ClickError(
                 f"click at ({self.y}, {self.x}): coordinates must be finite numbers; drop or mend it"
             )
+
+    @property
+    def pixel(self) -> tuple[int, int]:
+        """(row, column) of the pixel the click falls on: both coordinates rounded down."""
+        return math.floor(self.y), math.floor(self.x)
 
     def mirrored(self, width: int) -> Click:
         """The same click on the image flipped left to right, `width` pixels wide."""

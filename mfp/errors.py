@@ -24,5 +24,9 @@ class WeightsError(MfpError):
     """A weights file that cannot be read or does not fit its model."""
 
 
+class MetricsError(MfpError):
+    """A click table whose figures would come out wrong, such as one with a click missing or twice."""
+
+
 class TrainingError(MfpError):
     """Training data or settings from which no step can be made."""
