@@ -1,0 +1,59 @@
+"""The exceptions of this room, and the reason codes of what is quarantined."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class InfraError(Exception):
+    """Something a person can put right; the message is one line that says what to do."""
+
+
+class StorageError(InfraError):
+    """A file, bucket or endpoint that cannot be read or written."""
+
+
+class LayoutError(InfraError):
+    """A source folder that does not have the layout it was said to have."""
+
+
+class DatasetError(InfraError):
+    """A data set or shard that is missing, broken or not what its manifest says."""
+
+
+class ClickLogError(InfraError):
+    """A click log that cannot be read as one."""
+
+
+class RunDirectoryError(InfraError):
+    """A run directory that is not a run, or belongs to another configuration."""
+
+
+class Reason(StrEnum):
+    """Why one sample or one object was set aside; these codes stand in the `errors` table."""
+
+    MISSING_IMAGE = "missing_image"
+    UNDECODABLE_IMAGE = "undecodable_image"
+    IMAGE_TOO_LARGE = "image_too_large"
+    MISSING_MASK = "missing_mask"
+    UNDECODABLE_MASK = "undecodable_mask"
+    MASK_SIZE_MISMATCH = "mask_size_mismatch"
+    EMPTY_OBJECT = "empty_object"
+    BAD_METADATA = "bad_metadata"
+    DUPLICATE_KEY = "duplicate_key"
+    NO_CLICKS = "no_clicks"
+    CLICK_OUTSIDE_IMAGE = "click_outside_image"
+    SESSION_FAILED = "session_failed"
+
+
+class SampleError(InfraError):
+    """One sample or object that cannot be used; the run goes on without it."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+    def __reduce__(self) -> tuple[type[SampleError], tuple[Reason, str]]:
+        # the default would rebuild it from the joined message
+        return type(self), (self.reason, self.detail)

@@ -1,0 +1,96 @@
+"""Local files that are whole or not there at all, and last through a power cut once the call returns."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_COPY_BLOCK = 8 * 2**20
+
+
+def replace_with_bytes(path: Path, data: bytes) -> None:
+    """Store `data` at `path` by a rename, so that a reader sees the old file or the new one."""
+    with _temporary_beside(path) as temporary:
+        _write_durably(temporary, data)
+        temporary.replace(path)
+    _sync_folder(path.parent)
+
+
+def replace_with_copy(path: Path, source: Path) -> None:
+    """Store a copy of `source` at `path` by a rename; memory does not grow with its size."""
+    with _temporary_beside(path) as temporary:
+        _copy_durably(source, temporary)
+        temporary.replace(path)
+    _sync_folder(path.parent)
+
+
+def create_exclusively(path: Path, data: bytes) -> bool:
+    """Store `data` at `path` only if nothing is there; a hard link decides among writers."""
+    with _temporary_beside(path) as temporary:
+        _write_durably(temporary, data)
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            return False
+    _sync_folder(path.parent)
+    return True
+
+
+def files_below(folder: Path, recursive: bool) -> Iterator[tuple[str, int, str]]:
+    """Yield relative path, size in bytes and time of change of every file; nothing without such a folder."""
+    for parent, folders, names in os.walk(folder, onerror=_raise_unless_missing):
+        if not recursive:
+            folders.clear()
+        for name in names:
+            path = Path(parent, name)
+            if path.is_file():  # not a dangling link, not a socket
+                status = path.stat()
+                yield path.relative_to(folder).as_posix(), status.st_size, str(status.st_mtime_ns)
+
+
+def _raise_unless_missing(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
+
+
+@contextmanager
+def _temporary_beside(target: Path) -> Iterator[Path]:
+    # in the same folder, since a rename is atomic only within a file system; the dot keeps it out of globs
+    target.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(prefix=f".{target.name[:100]}.", suffix=".tmp", dir=target.parent)
+    os.close(descriptor)
+    temporary = Path(name)
+    umask = os.umask(0)
+    os.umask(umask)
+    temporary.chmod(0o666 & ~umask)  # mkstemp's files are for their owner alone
+    try:
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _write_durably(path: Path, data: bytes) -> None:
+    with path.open("wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _copy_durably(source: Path, path: Path) -> None:
+    with source.open("rb") as reader, path.open("wb") as writer:
+        while block := reader.read(_COPY_BLOCK):
+            writer.write(block)
+        writer.flush()
+        os.fsync(writer.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    # a rename survives a power cut only once the folder itself is on disk
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,95 @@
+"""COCO run-length encoding of masks: column-major runs, background first, in COCO's compressed text.
+
+pycocotools does the work; it trusts its input to the point of writing outside its buffers, so `run_lengths`
+checks every encoding before it gets there.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from pycocotools import mask as coco_mask
+
+_CONTINUES = 0x20
+_SIGN = 0x10
+_FIRST_CHARACTER = 48
+_MAX_CHARACTERS_OF_RUN = 7  # 5 bits each: more than 2**32 pixels
+
+
+def encode(mask: npt.NDArray[np.bool_]) -> bytes:
+    """Encode a mask.
+
+    Args:
+        mask: (H, W) bool.
+
+    Returns:
+        COCO's compressed counts; ASCII, so `.decode("ascii")` is what JSON carries.
+
+    """
+    encoded = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))
+    counts = encoded["counts"]
+    return counts.encode("ascii") if isinstance(counts, str) else counts
+
+
+def decode(counts: bytes, height: int, width: int) -> npt.NDArray[np.bool_]:
+    """Decode compressed counts into a mask of (height, width) bool; ValueError if they do not fit it."""
+    run_lengths(counts, height, width)
+    return np.asarray(coco_mask.decode({"size": [height, width], "counts": counts})).astype(bool)
+
+
+def area(counts: bytes, height: int, width: int) -> int:
+    """Return the number of foreground pixels; ValueError as `decode`."""
+    return int(run_lengths(counts, height, width)[1::2].sum())
+
+
+def bbox(counts: bytes, height: int, width: int) -> tuple[int, int, int, int]:
+    """Return the bounding box (x, y, w, h) in pixels, zeros for an empty mask; ValueError as `decode`."""
+    if area(counts, height, width) == 0:
+        return (0, 0, 0, 0)
+    x, y, w, h = (int(value) for value in coco_mask.toBbox({"size": [height, width], "counts": counts}))
+    return (x, y, w, h)
+
+
+def from_runs(runs: npt.ArrayLike, height: int, width: int) -> bytes:
+    """Compress uncompressed COCO counts (a list of run lengths, background first); ValueError as `decode`."""
+    lengths = np.asarray(runs, dtype=np.int64)
+    _check_sum(lengths, height, width)
+    values = np.arange(lengths.size) % 2 == 1
+    return encode(np.repeat(values, lengths).reshape(width, height).T)
+
+
+def run_lengths(counts: bytes, height: int, width: int) -> npt.NDArray[np.int64]:
+    """Parse compressed counts into run lengths, background first.
+
+    The text holds little-endian groups of 5 bits, one character each (plus 48; bit 0x20: more follow; bit
+    0x10 of the last: negative); from the fourth run on each is the difference to the run two before
+    (`rleFrString` of pycocotools).
+
+    Raises:
+        ValueError: the text is no such encoding, or its runs do not add up to height x width.
+
+    """
+    text = np.frombuffer(counts, dtype=np.uint8).astype(np.int64) - _FIRST_CHARACTER
+    if text.size == 0:
+        raise ValueError("RLE without counts")
+    last = (text & _CONTINUES) == 0
+    if text.min() < 0 or text.max() > 0x3F or not last[-1]:
+        raise ValueError("RLE counts hold characters that COCO's encoding does not use")
+    ends = np.flatnonzero(last)
+    starts = np.concatenate(([0], ends[:-1] + 1))
+    if int((ends - starts).max()) >= _MAX_CHARACTERS_OF_RUN:
+        raise ValueError("RLE holds a run of more pixels than an image can have")
+    place = np.arange(text.size) - np.repeat(starts, ends - starts + 1)
+    values = np.add.reduceat((text & 0x1F) << (5 * place), starts)
+    negative = (text[ends] & _SIGN) != 0
+    values[negative] -= np.int64(1) << (5 * (ends - starts + 1))[negative]
+    lengths = values
+    lengths[1::2] = np.cumsum(lengths[1::2])
+    lengths[2::2] = np.cumsum(lengths[2::2])
+    _check_sum(lengths, height, width)
+    return lengths
+
+
+def _check_sum(lengths: npt.NDArray[np.int64], height: int, width: int) -> None:
+    if lengths.size == 0 or lengths.min() < 0 or int(lengths.sum()) != height * width:
+        raise ValueError(f"RLE runs add up to {int(lengths.sum())} pixels, the image has {height} x {width}")

@@ -1,0 +1,128 @@
+"""One image with its objects, as shards and layouts pass it on; pixels stay encoded until they are needed."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from infra.errors import Reason, SampleError
+
+JsonValue: TypeAlias = bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"] | None
+Extension: TypeAlias = Literal["jpg", "png", "webp"]
+
+MAX_PIXELS = 2**28  # 0.8 GB decoded: what keeps one strange file from taking a worker's memory
+_EXTENSION_OF_FORMAT: Mapping[str, Extension] = {"JPEG": "jpg", "MPO": "jpg", "PNG": "png", "WEBP": "webp"}
+
+
+@dataclass(frozen=True)
+class ObjectTruth:
+    """The true mask of one object: COCO compressed counts over the whole image."""
+
+    object_id: str
+    rle: bytes
+    attributes: Mapping[str, JsonValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """An encoded image of (height, width) pixels as stored, and its objects; none where clicks are logged.
+
+    `ignore_rle` marks the pixels that count neither as object nor as background, for all of its objects.
+    """
+
+    key: str
+    image_bytes: bytes
+    extension: Extension
+    height: int
+    width: int
+    objects: tuple[ObjectTruth, ...] = ()
+    ignore_rle: bytes | None = None
+    attributes: Mapping[str, JsonValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class QuarantinedSample:
+    """A sample, or with `object_id` one object of a sample, that is set aside; it becomes a row in `errors`.
+
+    The records of single objects come right before the sample they belong to, if the rest of it can be used.
+    """
+
+    key: str
+    reason: Reason
+    detail: str
+    object_id: str | None = None
+
+
+@dataclass(frozen=True)
+class StoredImage:
+    """Encoded bytes as a shard keeps them, and the size of the image in pixels."""
+
+    data: bytes
+    extension: Extension
+    height: int
+    width: int
+
+
+def stored_image(data: bytes) -> StoredImage:
+    """Keep JPEG, PNG and WebP as they are, whatever their file was called; turn anything else into PNG.
+
+    Only the header of the first three is read: a file that breaks further on shows when it is decoded.
+
+    Raises:
+        SampleError: the bytes are no image, or one of more than `MAX_PIXELS`.
+
+    """
+    image_format, height, width = _read_header(data)
+    extension = _EXTENSION_OF_FORMAT.get(image_format)
+    if extension is not None:
+        return StoredImage(data, extension, height, width)
+    pixels = decode_image(data)
+    encoded = cv2.imencode(".png", pixels[:, :, ::-1])[1].tobytes()
+    return StoredImage(encoded, "png", pixels.shape[0], pixels.shape[1])
+
+
+def decode_image(data: bytes) -> npt.NDArray[np.uint8]:
+    """Decode an image into (H, W, 3) uint8 RGB, pixels as stored: an EXIF rotation is not applied.
+
+    16-bit images keep their upper byte, transparency is dropped, of an animation the first frame counts.
+
+    Raises:
+        SampleError: the bytes are no image, one that is cut off, or one of more than `MAX_PIXELS`.
+
+    """
+    image_format, _, _ = _read_header(data)
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    except cv2.error as error:
+        raise SampleError(Reason.UNDECODABLE_IMAGE, f"OpenCV: {error.err or error}".splitlines()[0]) from None
+    if pixels is None:
+        raise SampleError(
+            Reason.UNDECODABLE_IMAGE, f"the {image_format} of {len(data)} bytes does not decode"
+        )
+    rgb: npt.NDArray[np.uint8] = np.ascontiguousarray(pixels[:, :, ::-1])
+    return rgb
+
+
+def _read_header(data: bytes) -> tuple[str, int, int]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of large images; the limit below decides
+            with Image.open(io.BytesIO(data)) as image:
+                width, height = image.size
+                image_format = image.format or ""
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        raise SampleError(Reason.UNDECODABLE_IMAGE, f"{len(data)} bytes that are no image") from None
+    if height * width > MAX_PIXELS:
+        raise SampleError(
+            Reason.IMAGE_TOO_LARGE,
+            f"{height} x {width} pixels; the limit is {MAX_PIXELS}: scale it down first",
+        )
+    return image_format, height, width
