@@ -58,10 +58,12 @@ class Region:
         )
 
 
-def next_region(
+def next_region(  # noqa: PLR0917 - the size is spelled out, as in disk_maps
     previous: Region | None,
     prob_mask: NDArray[np.bool_],
     clicks: Sequence[Click],
+    height: int,
+    width: int,
     settings: ZoomSettings,
 ) -> Region:
     """The region for the next pass: the previous one while it serves, else one around the predicted object.
@@ -73,22 +75,22 @@ def next_region(
 
     Args:
         previous: the region of the session's last pass; None before the first.
-        prob_mask: (H, W) bool, of the whole image, previous probability map > 0.5.
+        prob_mask: (height, width) bool, previous probability map > 0.5.
         clicks: all clicks of the session with the newest, (y, x) in image pixels.
+        height, width: size of the image in pixels.
         settings: expansion, smallest side and overlap.
 
     Source: zoom-in of the evaluation protocol of RITM and its successors.
     """
-    fresh = _region_around_object(prob_mask, clicks, settings)
+    fresh = _region_around_object(prob_mask, clicks, height, width, settings)
     if previous is None or not _holds_foreground(previous, clicks):
         return fresh
     return fresh if _overlap(previous, fresh) < settings.recompute_overlap else previous
 
 
 def _region_around_object(
-    prob_mask: NDArray[np.bool_], clicks: Sequence[Click], settings: ZoomSettings
+    prob_mask: NDArray[np.bool_], clicks: Sequence[Click], height: int, width: int, settings: ZoomSettings
 ) -> Region:
-    height, width = prob_mask.shape
     left, top, box_w, box_h = cv2.boundingRect(np.ascontiguousarray(prob_mask, dtype=np.bool_).view(np.uint8))
     if box_w == 0 or box_h == 0:
         return Region(0, height - 1, 0, width - 1)
