@@ -1,0 +1,15 @@
+"""What the exit code of `mfp` says."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """Usage errors (2) are Typer's own."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    QUARANTINED = 3
+    INTERRUPTED = 130
