@@ -1,0 +1,157 @@
+"""From the tensor names of released checkpoints to ours. Only names and shapes are known here, no files."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class KeyRules:
+    """How one released architecture names its tensors.
+
+    Attributes:
+        renames: (pattern of the beginning of a released name, our text for it); the first fit counts.
+        dropped: beginnings of released names that no step of the network ever uses.
+        reshapes: our name -> what makes our tensor of the released one.
+    """
+
+    renames: tuple[tuple[str, str], ...]
+    dropped: tuple[str, ...]
+    reshapes: Mapping[str, Callable[[Tensor], Tensor]]
+
+    def our_name(self, released: str) -> str | None:
+        """Our name of a released tensor, or None where no rule fits."""
+        for pattern, replacement in self.renames:
+            if re.match(pattern, released):
+                return re.sub(pattern, replacement, released, count=1)
+        return None
+
+
+@dataclass(frozen=True)
+class RenamedWeights:
+    """A released state dict under our names, and everything about it that does not fit.
+
+    Attributes:
+        tensors: our name -> tensor, those whose name and shape our network has.
+        dropped: released names that no step uses.
+        missing: our names without a released tensor.
+        unexpected: released names without a place in our network.
+        misshapen: our names whose released tensor has another shape, each as "name (4, 3), ours (4, 4)".
+    """
+
+    tensors: dict[str, Tensor]
+    dropped: tuple[str, ...]
+    missing: tuple[str, ...]
+    unexpected: tuple[str, ...]
+    misshapen: tuple[str, ...]
+
+    @property
+    def is_complete(self) -> bool:
+        """True where every tensor of our network is filled and nothing is left over."""
+        return not (self.missing or self.unexpected or self.misshapen)
+
+    def summary(self) -> str:
+        """One line of counts, the misfits grouped by part of the network."""
+        parts = [
+            f"{len(self.tensors)} tensors loaded",
+            f"{len(self.dropped)} unused ones left out",
+            f"{len(self.missing)} missing{_groups(self.missing)}",
+            f"{len(self.unexpected)} unexpected{_groups(self.unexpected)}",
+        ]
+        if self.misshapen:
+            parts.append(f"{len(self.misshapen)} of another shape: {self.misshapen[0]}")
+        return ", ".join(parts)
+
+
+def rename_released(
+    released: Mapping[str, Tensor], rules: KeyRules, ours: Mapping[str, Tensor]
+) -> RenamedWeights:
+    """Put released tensors under our names.
+
+    Args:
+        released: state dict of a released checkpoint.
+        rules: of its architecture.
+        ours: state dict of our network, for its names and shapes.
+
+    Returns:
+        What fits and what does not; nothing raises, since the caller knows whether a gap matters.
+    """
+    tensors: dict[str, Tensor] = {}
+    dropped: list[str] = []
+    unexpected: list[str] = []
+    misshapen: list[str] = []
+    for key, value in released.items():
+        if key.startswith(rules.dropped):
+            dropped.append(key)
+            continue
+        name = rules.our_name(key)
+        if name is None or name not in ours:
+            unexpected.append(key)
+            continue
+        tensor = rules.reshapes[name](value) if name in rules.reshapes else value
+        if tensor.shape == ours[name].shape:
+            tensors[name] = tensor
+        else:
+            misshapen.append(f"{name} {tuple(tensor.shape)}, ours {tuple(ours[name].shape)}")
+            tensors.pop(name, None)
+    found = tensors.keys() | {entry.split(" ", 1)[0] for entry in misshapen}
+    missing = tuple(name for name in ours if name not in found)
+    return RenamedWeights(tensors, tuple(dropped), missing, tuple(unexpected), tuple(misshapen))
+
+
+def _groups(names: Iterable[str]) -> str:
+    """' (backbone.blocks: 12, head.merge: 2)', or nothing."""
+    counts = Counter(".".join(name.split(".")[:2]) for name in names)
+    return " (" + ", ".join(f"{group}: {count}" for group, count in counts.items()) + ")" if counts else ""
+
+
+_XCEPTION = (
+    ("conv3x3_1", "depthwise1"),
+    ("conv3x3_2", "depthwise2"),
+    ("conv1x1", "pointwise"),
+    (r"(norm\d)", r"\1"),
+)
+
+
+def _late_fusion_renames(released: str, ours: str) -> tuple[tuple[str, str], ...]:
+    """Renames of a LateFusion; both arguments are the beginning of its names, a pattern and a plain text."""
+    stems = tuple((rf"{released}conv_prevMod\.{i}\.conv\.", f"{ours}stem{i + 1}.") for i in range(2))
+    blocks = (("conv_prevMod.2", "encode"), ("refine_fusion.0", "fuse1"), ("refine_fusion.1", "fuse2"))
+    return stems + tuple(
+        (rf"{released}{re.escape(theirs)}\.{part}\.", f"{ours}{block}.{our_part}.")
+        for theirs, block in blocks
+        for part, our_part in _XCEPTION
+    )
+
+
+def _without_class_row(table: Tensor) -> Tensor:
+    """(1, 1 + tokens, C) -> (1, tokens, C): the first row belongs to the class token."""
+    return table[:, 1:]
+
+
+VIT_RULES = KeyRules(
+    renames=(
+        (r"patch_embed_coords\.", "backbone.coordinate_embed."),
+        (r"backbone\.patch_embed\.", "backbone.image_embed."),
+        (r"backbone\.pos_embed$", "backbone.position"),
+        (r"backbone\.blocks\.", "backbone.blocks."),
+        (r"neck\.down_(\d+)\.", r"pyramid.stride\1."),
+        (r"head\.convs\.(\d)\.conv\.", r"head.laterals.\1."),
+        (r"head\.fusion_conv\.conv\.", "head.merge."),
+        (r"head\.conv_seg\.", "head.classify."),
+        *_late_fusion_renames(r"head\.", "head.late_fusion."),
+    ),
+    dropped=(
+        "backbone.cls_token",
+        "backbone.fc_norm.",
+        "backbone.head.",
+        "head.up_conv1.",
+        "head.up_conv2.",
+    ),
+    reshapes={"backbone.position": _without_class_row},
+)

@@ -1,0 +1,169 @@
+"""The ViT click network: recorded logits, the sizes it takes, and no parameter that a step does not use."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from mfp.clicks import Click
+from mfp.errors import ImageSizeError, ModelError
+from mfp.models.released_keys import VIT_RULES, rename_released
+from mfp.models.vit import ViT, ViTConfig, vit_base, vit_tiny
+from mfp.models.vit_backbone import from_windows, global_blocks, to_windows
+from mfp.modulation import ModulationSettings
+from mfp.network import ClickSettings
+from tests.golden_weights import golden_state_dict
+
+COPIED = Path(__file__).parents[1] / "data" / "golden"
+SHARED = Path(__file__).parents[3] / "shared" / "golden"
+RELEASE = ClickSettings(ModulationSettings("release", num_probability_clicks=7, max_radius=100.0))
+# Small, and eight blocks, so that every second one attends inside windows.
+SMALL = ViTConfig(width=16, depth=8, num_heads=2, pyramid_widths=(4, 4, 8, 8), head_width=8)
+
+
+def golden_clicks(points: np.ndarray) -> list[list[Click]]:
+    """(B, 2n, 3) rows (y, x, order), foreground first, unused -1 -> one sequence a sample, in order."""
+    sequences = []
+    for rows in points:
+        num_foreground = len(rows) // 2
+        ordered = sorted((order, i) for i, (_, _, order) in enumerate(rows) if order >= 0)
+        sequences.append(
+            [Click(float(rows[i][0]), float(rows[i][1]), i < num_foreground) for _, i in ordered]
+        )
+    return sequences
+
+
+def load_golden(model: ViT, keys_file: Path) -> ViT:
+    renamed = rename_released(golden_state_dict(keys_file), VIT_RULES, model.state_dict())
+    assert renamed.is_complete, renamed.summary()
+    model.load_state_dict(renamed.tensors)
+    return model.eval()
+
+
+def small_vit() -> ViT:
+    torch.manual_seed(0)
+    return ViT(SMALL).eval()
+
+
+def noise(*shape: int, seed: int = 0) -> Tensor:
+    return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def run_on(model: ViT, height: int, width: int) -> Tensor:
+    with torch.inference_mode():
+        logits = model(noise(1, 3, height, width), noise(1, 4, height, width), noise(1, 5, height, width))
+    assert isinstance(logits, Tensor)
+    return logits
+
+
+@pytest.mark.parametrize("which", ["next", "first"])
+@pytest.mark.parametrize("name", ["vit_tiny", "vit_base"])
+def test_logits_are_those_recorded_from_the_released_network(name: str, which: str) -> None:
+    folder = COPIED if name == "vit_tiny" else SHARED
+    if not (folder / f"{name}.npz").exists():
+        pytest.skip("the recorded values of vit_base are too large to travel with the tests")
+    model = load_golden(
+        vit_tiny(RELEASE) if name == "vit_tiny" else vit_base(RELEASE), folder / f"{name}_keys.json"
+    )
+    with np.load(folder / f"{name}.npz") as golden:
+        image, prev = torch.from_numpy(golden["image"]), torch.from_numpy(golden["prev"])
+        clicks, expected = golden_clicks(golden[f"points_{which}"]), golden[f"logits_{which}"]
+    with torch.inference_mode():
+        logits = model.forward_clicks(image, prev if which == "next" else torch.zeros_like(prev), clicks)
+    np.testing.assert_allclose(logits.numpy(), expected, rtol=0, atol=1e-5)
+
+
+def test_first_result_returns_after_a_run_at_another_size() -> None:
+    model = small_vit()
+    first = run_on(model, 448, 448)
+    larger = run_on(model, 672, 672)
+    assert larger.shape == (1, 1, 672, 672)
+    assert torch.equal(run_on(model, 448, 448), first)
+
+
+def test_crops_need_not_be_square() -> None:
+    logits = run_on(small_vit(), 224, 448)
+    assert logits.shape == (1, 1, 224, 448)
+    assert torch.isfinite(logits).all()
+
+
+def test_gradient_reaches_every_parameter() -> None:
+    model = ViT(replace(SMALL, input_size=224)).train()
+    clicks = [[Click(50.0, 60.0, True)], [Click(9.0, 9.0, True), Click(200.0, 20.0, False)]]
+    logits = model.forward_clicks(noise(2, 3, 224, 224), noise(2, 1, 224, 224, seed=1), clicks)
+    (logits * noise(2, 1, 224, 224, seed=2)).sum().backward()  # type: ignore[no-untyped-call]
+    unused = [
+        name
+        for name, parameter in model.named_parameters()
+        if parameter.grad is None or not parameter.grad.any()
+    ]
+    assert unused == []
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "nearest"),
+    [(450, 448, "448 or 672"), (448, 464, "448 or 672"), (100, 224, "224"), (640, 640, "448 or 672")],
+)
+def test_a_size_that_does_not_fit_is_refused_with_the_nearest_that_do(
+    height: int, width: int, nearest: str
+) -> None:
+    with pytest.raises(ImageSizeError) as caught:
+        run_on(small_vit(), height, width)
+    message = str(caught.value)
+    assert message.startswith(f"crop of {height}x{width} pixels")
+    assert message.endswith(f": {nearest}")
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(("side", "nearest"), [(16, "32"), (0, "32"), (250, "240 or 256")])
+def test_without_windows_any_multiple_of_a_patch_fits(side: int, nearest: str) -> None:
+    model = vit_tiny(RELEASE).eval()
+    assert run_on(model, 240, 32).shape == (1, 1, 240, 32)
+    with pytest.raises(ImageSizeError, match=f": {nearest}$"):
+        model.crop_size(100, 100, side)
+
+
+def test_crops_are_square_at_the_input_size_unless_asked_otherwise() -> None:
+    model = small_vit()
+    assert model.crop_size(300, 900, None) == (448, 448)
+    assert model.crop_size(300, 900, 672) == (672, 672)
+
+
+def test_tokens_of_a_windowed_block_see_only_their_window() -> None:
+    backbone = small_vit().backbone
+    backbone.global_blocks = frozenset()
+    image, coordinates = noise(1, 3, 448, 448), noise(1, 4, 448, 448)
+    changed = image.clone()
+    changed[..., :224, :224] = 0.0
+    with torch.inference_mode():
+        difference = (backbone(image, coordinates) - backbone(changed, coordinates)).abs().sum(dim=(0, 1))
+    assert (difference[:14, :14] > 0).all()
+    assert (difference[14:] == 0).all()
+    assert (difference[:, 14:] == 0).all()
+
+
+def test_windows_are_undone_exactly_on_any_grid() -> None:
+    grid = noise(2, 6, 9, 5)
+    tokens = to_windows(grid, 3)
+    assert torch.equal(tokens[:, 9:18], grid[:, :3, 3:6].flatten(1, 2))
+    assert torch.equal(from_windows(tokens, 6, 9, 3), grid)
+
+
+@pytest.mark.parametrize(
+    ("depth", "expected"), [(4, {0, 1, 2, 3}), (8, {1, 3, 5, 7}), (12, {5, 11}), (24, {5, 11, 17, 23})]
+)
+def test_global_blocks_end_each_part_of_the_network(depth: int, expected: set[int]) -> None:
+    assert global_blocks(depth) == expected
+
+
+@pytest.mark.parametrize(("depth", "num_heads", "input_size"), [(6, 2, 448), (8, 5, 448), (8, 2, 450)])
+def test_a_configuration_that_describes_no_vit_is_refused(
+    depth: int, num_heads: int, input_size: int
+) -> None:
+    with pytest.raises(ModelError, match="mend the configuration"):
+        replace(SMALL, depth=depth, num_heads=num_heads, input_size=input_size)
