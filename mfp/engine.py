@@ -1,0 +1,147 @@
+"""The engine: many sessions in flight over one network."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from mfp.network import ClickNetwork
+from mfp.predictor import CropRequest, Precision, Predictor, SessionMaps
+from mfp.region import ZoomSettings
+from mfp.scheduler import Batch, BatchOutcome, CropSize, Scheduler
+from mfp.session import FinishedSession, Session
+from mfp.session_state import SessionState
+
+_BATCHES_IN_FLIGHT_ON_CUDA = 4
+"""Networks that keep the aspect ratio see some ten crop sizes: one batch in flight would leave each of them
+one or two sessions."""
+
+
+@dataclass(frozen=True)
+class EngineSettings:
+    """How sessions are run; no setting but flip, zoom, zoom_size and precision changes a result.
+
+    Attributes:
+        batch_size: sessions that the network may take at once.
+        flip: average with the mirrored image.
+        zoom: look at a region around the object, not at the whole image.
+        zoom_size: size of the crops in pixels, see ClickNetwork.crop_size; None takes the model's own.
+        precision: fp32, or autocast to bf16 or fp16.
+        device: a torch device: cpu, cuda, cuda:1.
+    """
+
+    batch_size: int = 8
+    flip: bool = True
+    zoom: bool = True
+    zoom_size: int | None = None
+    precision: Precision = "fp32"
+    device: str = "cpu"
+
+    @property
+    def num_places(self) -> int:
+        """Sessions in flight; the engine holds the pixels of that many."""
+        return self.batch_size if self.device == "cpu" else self.batch_size * _BATCHES_IN_FLIGHT_ON_CUDA
+
+
+@dataclass
+class _Running:
+    state: SessionState
+    maps: SessionMaps
+    unbilled_seconds: float  # spent on the session before its first step
+
+
+class Engine:
+    """Runs sessions over one network by continuous batching. One run at a time."""
+
+    def __init__(self, network: ClickNetwork, settings: EngineSettings) -> None:
+        """The network is moved to the device and to evaluation mode."""
+        self._settings = settings
+        self._zoom = ZoomSettings() if settings.zoom else None
+        self._predictor = Predictor(
+            network, flip=settings.flip, precision=settings.precision, device=settings.device
+        )
+        self._scheduler = self._new_scheduler()
+        self._running: dict[int, _Running] = {}
+
+    @property
+    def num_in_flight(self) -> int:
+        """Sessions taken from the iterator that have not ended."""
+        return self._scheduler.num_in_flight
+
+    def run(self, sessions: Iterable[Session | None]) -> Iterator[FinishedSession]:
+        """Run every session to its end and yield each one as soon as it has ended.
+
+        Args:
+            sessions: pulled from only when a place is free; may be endless, may block. None stands for "none
+                ready now": the engine goes on with those in flight and asks again after the next step. A
+                source that blocks only while `num_in_flight` is 0 never keeps a batch waiting.
+
+        Yields:
+            The outcomes in the order in which the sessions end. A result depends on its session alone.
+        """
+        self._scheduler = self._new_scheduler()
+        self._running = {}
+        source = iter(sessions)
+        is_open = True
+        while is_open or self._scheduler.num_in_flight:
+            while is_open and self._scheduler.num_free_places:
+                try:
+                    session = next(source)
+                except StopIteration:
+                    is_open = False
+                    break
+                if session is None:
+                    break
+                if (finished := self._admit(session)) is not None:
+                    yield finished
+            if (batch := self._scheduler.schedule()) is not None:
+                yield from self._step(batch)
+
+    def _admit(self, session: Session) -> FinishedSession | None:
+        """Start a session; its outcome where there is nothing to click from the beginning."""
+        started = time.perf_counter()
+        state = SessionState(session, self._zoom)
+        maps = SessionMaps(session.image, self._predictor.device)
+        if state.stop_reason is not None:
+            return state.finish(maps.probabilities())
+        ticket = self._scheduler.admit(self._crop_size(state))
+        self._running[ticket] = _Running(state, maps, time.perf_counter() - started)
+        return None
+
+    def _step(self, batch: Batch) -> list[FinishedSession]:
+        """One pass over a batch and all that follows from it; returns the sessions that ended."""
+        started = time.perf_counter()
+        members = [self._running[ticket] for ticket in batch.tickets]
+        masks = self._predictor.predict(
+            [CropRequest(member.maps, member.state.region, member.state.clicks) for member in members],
+            batch.crop_size,
+        )
+        for member, mask in zip(members, masks, strict=True):
+            member.state.take(mask)
+        self._scheduler.update(
+            BatchOutcome(
+                batch,
+                tuple(
+                    None if member.state.stop_reason is not None else self._crop_size(member.state)
+                    for member in members
+                ),
+            )
+        )
+        seconds = (time.perf_counter() - started) / len(members)
+        for member in members:
+            member.state.add_seconds(seconds + member.unbilled_seconds)
+            member.unbilled_seconds = 0.0
+        return [
+            self._running.pop(ticket).state.finish(member.maps.probabilities())
+            for ticket, member in zip(batch.tickets, members, strict=True)
+            if member.state.stop_reason is not None
+        ]
+
+    def _crop_size(self, state: SessionState) -> CropSize:
+        return self._predictor.network.crop_size(
+            state.region.height, state.region.width, self._settings.zoom_size
+        )
+
+    def _new_scheduler(self) -> Scheduler:
+        return Scheduler(self._settings.num_places, self._settings.batch_size)
