@@ -18,9 +18,10 @@ from mfp.models.vit_backbone import from_windows, global_blocks, to_windows
 from mfp.modulation import ModulationSettings
 from mfp.network import ClickSettings
 from tests.golden_weights import golden_state_dict
+from tests.shared_data import SHARED
 
 COPIED = Path(__file__).parents[1] / "data" / "golden"
-SHARED = Path(__file__).parents[3] / "shared" / "golden"
+
 RELEASE = ClickSettings(ModulationSettings("release", num_probability_clicks=7, max_radius=100.0))
 # Small, and eight blocks, so that every second one attends inside windows.
 SMALL = ViTConfig(width=16, depth=8, num_heads=2, pyramid_widths=(4, 4, 8, 8), head_width=8)
@@ -64,7 +65,7 @@ def run_on(model: ViT, height: int, width: int) -> Tensor:
 @pytest.mark.parametrize("which", ["next", "first"])
 @pytest.mark.parametrize("name", ["vit_tiny", "vit_base"])
 def test_logits_are_those_recorded_from_the_released_network(name: str, which: str) -> None:
-    folder = COPIED if name == "vit_tiny" else SHARED
+    folder = COPIED if name == "vit_tiny" else SHARED / "golden"
     if not (folder / f"{name}.npz").exists():
         pytest.skip("the recorded values of vit_base are too large to travel with the tests")
     model = load_golden(
