@@ -1,0 +1,108 @@
+"""A model as bytes: safetensors with the configuration and what is known of its training in the metadata."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from mfp.errors import ModelError, WeightsError
+from mfp.models.registry import NetworkConfig, build_network, config_from_json, config_to_json
+from mfp.network import ClickNetwork
+
+_METADATA_KEY = "mfp"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A model that was read.
+
+    Attributes:
+        network: float32, in eval mode, on the CPU.
+        config: what the file says of its architecture.
+        model_id: first 16 hexadecimal digits of the SHA-256 of the bytes; names the model in every row it makes.
+        facts: what whoever wrote the file recorded of it (steps, data, NoC): JSON values.
+    """
+
+    network: ClickNetwork
+    config: NetworkConfig
+    model_id: str
+    facts: Mapping[str, Any]
+
+
+def model_id_of(data: bytes) -> str:
+    """The name of a model in tables: 16 hexadecimal digits that depend on every byte."""
+    return hashlib.sha256(data).hexdigest()[:16]
+
+
+def model_to_bytes(
+    config: NetworkConfig, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], dtype: torch.dtype = torch.float32
+) -> bytes:
+    """Write a model.
+
+    Args:
+        config: of the network the tensors belong to.
+        tensors: its state dict.
+        facts: JSON values worth keeping with it.
+        dtype: of the floating tensors in the file; float16 halves it.
+    """
+    stored = {
+        name: (tensor.to(dtype) if tensor.is_floating_point() else tensor).contiguous()
+        for name, tensor in tensors.items()
+    }
+    document = {"version": FORMAT_VERSION, "config": config_to_json(config), "facts": dict(facts)}
+    return safetensors.torch.save(stored, metadata={_METADATA_KEY: json.dumps(document, sort_keys=True)})
+
+
+def read_header(data: bytes) -> dict[str, Any]:
+    """The metadata of a model file: {"version", "config", "facts"}, without touching the tensors.
+
+    Raises:
+        WeightsError: no safetensors file, or one that this project did not write.
+    """
+    try:
+        size = int.from_bytes(data[:8], "little")
+        header = json.loads(data[8 : 8 + size])
+        document: dict[str, Any] = json.loads(header["__metadata__"][_METADATA_KEY])
+    except (ValueError, KeyError, TypeError):
+        raise WeightsError(
+            f"{len(data)} bytes that are no model file: a safetensors file with the metadata entry "
+            f"{_METADATA_KEY!r} is needed; `mfp train` writes such files"
+        ) from None
+    if document.get("version") != FORMAT_VERSION:
+        raise WeightsError(f"model file of version {document.get('version')!r}; this release reads {FORMAT_VERSION}")
+    return document
+
+
+def model_from_bytes(data: bytes) -> ModelFile:
+    """Read a model.
+
+    Raises:
+        WeightsError: the bytes are no model file, or its tensors do not fit its configuration.
+    """
+    document = read_header(data)
+    try:
+        config = config_from_json(document["config"])
+        tensors = safetensors.torch.load(data)
+    except (ModelError, KeyError, safetensors.SafetensorError) as error:
+        raise WeightsError(f"model file cannot be read: {error}") from None
+    network = build_network(config)
+    expected = network.state_dict()
+    missing, unexpected = sorted(set(expected) - set(tensors)), sorted(set(tensors) - set(expected))
+    misshapen = sorted(name for name in set(expected) & set(tensors) if expected[name].shape != tensors[name].shape)
+    if missing or unexpected or misshapen:
+        raise WeightsError(
+            f"tensors do not fit the configuration: {len(missing)} missing {missing[:3]}, {len(unexpected)} unexpected "
+            f"{unexpected[:3]}, {len(misshapen)} of another shape {misshapen[:3]}; the file is damaged or from another release"
+        )
+    network.load_state_dict({name: tensor.to(expected[name].dtype) for name, tensor in tensors.items()})
+    network.eval()
+    return ModelFile(network, config, model_id_of(data), document["facts"])

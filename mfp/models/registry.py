@@ -1,0 +1,99 @@
+"""Architectures by name, and their configurations as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from mfp.errors import ModelError
+from mfp.models.analytic import AnalyticClickModel
+from mfp.models.lite0 import Lite0, Lite0Config
+from mfp.models.vit import ViT, ViTConfig
+from mfp.network import ClickNetwork, ClickSettings
+
+JsonObject: TypeAlias = Mapping[str, Any]
+NetworkConfig: TypeAlias = Lite0Config | ViTConfig
+
+ANALYTIC = "analytic"
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A network and the dataclass that configures it."""
+
+    config_type: type[NetworkConfig]
+    build: Callable[[Any], ClickNetwork]
+
+
+ARCHITECTURES: Mapping[str, Architecture] = {
+    "lite0": Architecture(Lite0Config, Lite0),
+    "vit": Architecture(ViTConfig, ViT),
+}
+
+
+def architecture_of(config: NetworkConfig) -> str:
+    """The name under which a configuration's network is registered."""
+    return next(name for name, entry in ARCHITECTURES.items() if isinstance(config, entry.config_type))
+
+
+def build_network(config: NetworkConfig) -> ClickNetwork:
+    """A network with fresh weights."""
+    return ARCHITECTURES[architecture_of(config)].build(config)
+
+
+def analytic_model() -> ClickNetwork:
+    """The click model without weights."""
+    return AnalyticClickModel()
+
+
+def config_to_json(config: NetworkConfig) -> dict[str, Any]:
+    """A configuration as a JSON object: its architecture's name and every field."""
+    return {"architecture": architecture_of(config), **dataclasses.asdict(config)}
+
+
+def config_from_json(document: JsonObject) -> NetworkConfig:
+    """The configuration that a JSON object describes.
+
+    Raises:
+        ModelError: an unknown architecture or field, a missing field, or a value of another type.
+    """
+    name = document.get("architecture")
+    if name not in ARCHITECTURES:
+        known = ", ".join(ARCHITECTURES)
+        raise ModelError(f"architecture {name!r} is unknown; known are: {known}")
+    fields = {key: value for key, value in document.items() if key != "architecture"}
+    config: NetworkConfig = _from_json(ARCHITECTURES[name].config_type, fields, str(name))
+    return config
+
+
+def with_clicks(config: NetworkConfig, clicks: ClickSettings) -> NetworkConfig:
+    """The same network shown clicks in another way."""
+    return dataclasses.replace(config, clicks=clicks)
+
+
+def _from_json(kind: Any, value: Any, where: str) -> Any:
+    if dataclasses.is_dataclass(kind):
+        types = typing.get_type_hints(kind)
+        if not isinstance(value, Mapping) or set(value) != set(types):
+            got = sorted(value) if isinstance(value, Mapping) else value
+            raise ModelError(f"configuration of {where}: fields must be {sorted(types)}, not {got}; convert the model again")
+        typed: Any = kind
+        return typed(**{name: _from_json(types[name], item, f"{where}.{name}") for name, item in value.items()})
+    return _plain(kind, value, where)
+
+
+def _plain(kind: Any, value: Any, where: str) -> Any:
+    origin = typing.get_origin(kind)
+    if origin is tuple and isinstance(value, list | tuple):
+        return tuple(_plain(typing.get_args(kind)[0], item, where) for item in value)
+    if origin is typing.Literal:
+        if value in typing.get_args(kind):
+            return value
+    elif kind is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    elif type(value) is kind:
+        return value
+    raise ModelError(f"configuration of {where}: {value!r} is no {getattr(kind, '__name__', kind)}; convert the model again")

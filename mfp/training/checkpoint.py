@@ -1,0 +1,56 @@
+"""Everything a training run needs to go on where it stopped, as bytes."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mfp.errors import TrainingError
+from mfp.training.averaging import WeightAverage
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """State after `step` steps. Random draws need no state: each is keyed by the seed and the step."""
+
+    step: int
+    weights: dict[str, Tensor]
+    average: dict[str, Tensor]
+    average_updates: int
+    optimizer: dict[str, Any]
+
+    def to_bytes(self) -> bytes:
+        """Serialise; the result is read back without running code from it."""
+        buffer = io.BytesIO()
+        torch.save(vars(self), buffer)
+        return buffer.getvalue()
+
+    @staticmethod
+    def from_bytes(data: bytes) -> Checkpoint:
+        """Read a checkpoint; TrainingError where the bytes are none."""
+        try:
+            return Checkpoint(**torch.load(io.BytesIO(data), weights_only=True, map_location="cpu"))
+        except Exception as error:
+            raise TrainingError(
+                f"checkpoint of {len(data)} bytes cannot be read ({type(error).__name__}); delete it to go on from the one before"
+            ) from None
+
+
+def take_checkpoint(
+    step: int, network: nn.Module, average: WeightAverage, optimizer: torch.optim.Optimizer
+) -> Checkpoint:
+    """The present state, by reference."""
+    return Checkpoint(step, network.state_dict(), average.tensors, average.num_updates, optimizer.state_dict())
+
+
+def restore_checkpoint(
+    checkpoint: Checkpoint, network: nn.Module, average: WeightAverage, optimizer: torch.optim.Optimizer
+) -> None:
+    """Put a checkpoint's state in place."""
+    network.load_state_dict(checkpoint.weights)
+    average.restore(checkpoint.average, checkpoint.average_updates)
+    optimizer.load_state_dict(checkpoint.optimizer)
