@@ -47,7 +47,11 @@ def disk_maps(
         y = centre_y.floor().long()[:, None] + offset  # (N, S)
         x = centre_x.floor().long()[:, None] + offset
         square = (y - centre_y[:, None])[:, :, None] ** 2 + (x - centre_x[:, None])[:, None, :] ** 2
-        inside = (square <= radius * radius) & ((y >= 0) & (y < height))[:, :, None] & ((x >= 0) & (x < width))[:, None, :]
+        inside = (
+            (square <= radius * radius)
+            & ((y >= 0) & (y < height))[:, :, None]
+            & ((x >= 0) & (x < width))[:, None, :]
+        )
         n, i, j = inside.nonzero(as_tuple=True)
         maps[sample[n], channel[n], y[n, i], x[n, j]] = 1.0
     return maps.to(device, non_blocking=True)

@@ -44,7 +44,10 @@ def model_id_of(data: bytes) -> str:
 
 
 def model_to_bytes(
-    config: NetworkConfig, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], dtype: torch.dtype = torch.float32
+    config: NetworkConfig,
+    tensors: Mapping[str, Tensor],
+    facts: Mapping[str, Any],
+    dtype: torch.dtype = torch.float32,
 ) -> bytes:
     """Write a model.
 
@@ -78,7 +81,9 @@ def read_header(data: bytes) -> dict[str, Any]:
             f"{_METADATA_KEY!r} is needed; `mfp train` writes such files"
         ) from None
     if document.get("version") != FORMAT_VERSION:
-        raise WeightsError(f"model file of version {document.get('version')!r}; this release reads {FORMAT_VERSION}")
+        raise WeightsError(
+            f"model file of version {document.get('version')!r}; this release reads {FORMAT_VERSION}"
+        )
     return document
 
 
@@ -97,11 +102,14 @@ def model_from_bytes(data: bytes) -> ModelFile:
     network = build_network(config)
     expected = network.state_dict()
     missing, unexpected = sorted(set(expected) - set(tensors)), sorted(set(tensors) - set(expected))
-    misshapen = sorted(name for name in set(expected) & set(tensors) if expected[name].shape != tensors[name].shape)
+    misshapen = sorted(
+        name for name in set(expected) & set(tensors) if expected[name].shape != tensors[name].shape
+    )
     if missing or unexpected or misshapen:
         raise WeightsError(
-            f"tensors do not fit the configuration: {len(missing)} missing {missing[:3]}, {len(unexpected)} unexpected "
-            f"{unexpected[:3]}, {len(misshapen)} of another shape {misshapen[:3]}; the file is damaged or from another release"
+            f"tensors do not fit the configuration: {len(missing)} missing {missing[:3]}, "
+            f"{len(unexpected)} unexpected {unexpected[:3]}, {len(misshapen)} of another shape {misshapen[:3]}; "
+            "the file is damaged or from another release"
         )
     network.load_state_dict({name: tensor.to(expected[name].dtype) for name, tensor in tensors.items()})
     network.eval()

@@ -62,7 +62,7 @@ class _Windows:
 
 
 def modulate(prob: Tensor, clicks: Sequence[Sequence[Click]], settings: ModulationSettings) -> Tensor:
-    """Sharpen each map around the newest click of its row: P^(1/gamma) for a foreground, P^gamma for a background click.
+    """Sharpen each map around the newest click of its row: P^(1/gamma) for foreground, P^gamma for background.
 
     Rows do not affect each other. Arithmetic inside a window is float64.
 
@@ -98,7 +98,11 @@ def modulate(prob: Tensor, clicks: Sequence[Sequence[Click]], settings: Modulati
 
 
 def _newest_clicks(
-    clicks: Sequence[Sequence[Click]], height: int, width: int, settings: ModulationSettings, device: torch.device
+    clicks: Sequence[Sequence[Click]],
+    height: int,
+    width: int,
+    settings: ModulationSettings,
+    device: torch.device,
 ) -> _Newest:
     newest = [sequence[-1] for sequence in clicks]
     y = torch.tensor([min(max(click.y, 0.0), height - 1.0) for click in newest], dtype=torch.float32)

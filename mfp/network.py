@@ -106,9 +106,12 @@ class ModulatedNetwork(ClickNetwork):
         """One pass with a previous map: (B, 1, H, W) logits. Shapes as in forward_clicks."""
         return self._run(image, prob, modulate(prob, clicks, self.click_settings.modulation), clicks)
 
-    def _run(self, image: Tensor, prob: Tensor, modulated: Tensor, clicks: Sequence[Sequence[Click]]) -> Tensor:
+    def _run(
+        self, image: Tensor, prob: Tensor, modulated: Tensor, clicks: Sequence[Sequence[Click]]
+    ) -> Tensor:
         normalised = (image - self.mean) / self.std
-        disks = disk_maps(clicks, *image.shape[-2:], self.click_settings.disk_radius, image.device)
+        height, width = image.shape[-2:]
+        disks = disk_maps(clicks, height, width, self.click_settings.disk_radius, image.device)
         coordinates = torch.cat((prob, modulated, disks), dim=1)
         late = torch.cat((normalised, prob, modulated), dim=1)
         logits: Tensor = self(normalised, coordinates, late)

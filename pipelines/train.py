@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
+from infra.manifest import load_manifest
 from torch.utils.data import DataLoader
 
-from infra.manifest import load_manifest
 from infra.storage import Storage, basename, join
 from mfp.errors import ModelError, TrainingError
 from mfp.model_file import model_from_bytes, model_to_bytes
@@ -154,7 +154,8 @@ def _imagenet_lite0() -> dict[str, torch.Tensor]:
 
 
 def _parameter_groups(network: ModulatedNetwork) -> list[dict[str, object]]:
-    backbone, rest = [], []
+    backbone: list[torch.nn.Parameter] = []
+    rest: list[torch.nn.Parameter] = []
     for name, parameter in network.named_parameters():
         (backbone if name.startswith("backbone.") else rest).append(parameter)
     groups = ((backbone, BACKBONE_RATE), (rest, RATE))

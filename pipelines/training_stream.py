@@ -9,14 +9,14 @@ from itertools import islice
 
 import numpy as np
 import torch
+from infra.manifest import DatasetManifest
+from infra.shard_reader import read_shard
 from numpy.typing import NDArray
 from torch.utils.data import IterableDataset, get_worker_info
 
 from infra import rle
 from infra.errors import SampleError
-from infra.manifest import DatasetManifest
 from infra.sample import QuarantinedSample, Sample, decode_image
-from infra.shard_reader import read_shard
 from infra.storage import Storage
 from mfp.training.augment import IGNORED, AugmentSettings, augmented_view
 from mfp.training.step import TrainingBatch

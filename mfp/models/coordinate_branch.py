@@ -24,4 +24,5 @@ class CoordinateBranch(nn.Module):
     def forward(self, coordinates: Tensor) -> Tensor:
         """(B, in_channels, H, W) -> (B, out_channels, H/2, W/2)."""
         hidden = nn.functional.leaky_relu(self.mix(coordinates), 0.2)
-        return self.down(hidden) * self.scale.abs()
+        scaled: Tensor = self.down(hidden) * self.scale.abs()
+        return scaled

@@ -60,4 +60,5 @@ class LateFusion(nn.Module):
             (B, C, H/4, W/4).
         """
         encoded = self.encode(torch.relu(self.stem2(torch.relu(self.stem1(late)))))
-        return self.fuse2(self.fuse1(torch.cat((feature, encoded), dim=1)))
+        fused: Tensor = self.fuse2(self.fuse1(torch.cat((feature, encoded), dim=1)))
+        return fused

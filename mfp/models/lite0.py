@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import timm
 import torch
@@ -36,7 +37,7 @@ class Lite0Config:
 
 
 class Lite0(ModulatedNetwork):
-    """EfficientNet-Lite0, coordinate branch, a top-down pyramid at stride 4, separable late fusion, a 1x1 head.
+    """EfficientNet-Lite0, coordinate branch, top-down pyramid to stride 4, separable late fusion, 1x1 head.
 
     Crop sides are multiples of 32.
     """
@@ -45,7 +46,7 @@ class Lite0(ModulatedNetwork):
         super().__init__(config.clicks)
         self.config = config
         channels = config.decoder_channels
-        self.backbone = timm.create_model(_BACKBONE, pretrained=False, features_only=True)
+        self.backbone: Any = timm.create_model(_BACKBONE, pretrained=False, features_only=True)
         self.coordinates = CoordinateBranch(_STEM_CHANNELS)
         self.laterals = nn.ModuleList(
             nn.Sequential(nn.Conv2d(width, channels, 1, bias=False), nn.BatchNorm2d(channels))
@@ -84,7 +85,9 @@ class Lite0(ModulatedNetwork):
         for level, lateral, smooth in reversed(list(zip(levels, self.laterals, self.smooth, strict=True))):
             x = lateral(level)
             if joined is not None:
-                x = x + functional.interpolate(joined, size=x.shape[-2:], mode="bilinear", align_corners=False)
+                x = x + functional.interpolate(
+                    joined, size=x.shape[-2:], mode="bilinear", align_corners=False
+                )
             joined = smooth(x)
         assert joined is not None
         return joined

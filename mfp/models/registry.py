@@ -61,11 +61,11 @@ def config_from_json(document: JsonObject) -> NetworkConfig:
         ModelError: an unknown architecture or field, a missing field, or a value of another type.
     """
     name = document.get("architecture")
-    if name not in ARCHITECTURES:
+    if not isinstance(name, str) or name not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
         raise ModelError(f"architecture {name!r} is unknown; known are: {known}")
     fields = {key: value for key, value in document.items() if key != "architecture"}
-    config: NetworkConfig = _from_json(ARCHITECTURES[name].config_type, fields, str(name))
+    config: NetworkConfig = _from_json(ARCHITECTURES[name].config_type, fields, name)
     return config
 
 
@@ -79,9 +79,13 @@ def _from_json(kind: Any, value: Any, where: str) -> Any:
         types = typing.get_type_hints(kind)
         if not isinstance(value, Mapping) or set(value) != set(types):
             got = sorted(value) if isinstance(value, Mapping) else value
-            raise ModelError(f"configuration of {where}: fields must be {sorted(types)}, not {got}; convert the model again")
+            raise ModelError(
+                f"configuration of {where}: fields must be {sorted(types)}, not {got}; convert the model again"
+            )
         typed: Any = kind
-        return typed(**{name: _from_json(types[name], item, f"{where}.{name}") for name, item in value.items()})
+        return typed(
+            **{name: _from_json(types[name], item, f"{where}.{name}") for name, item in value.items()}
+        )
     return _plain(kind, value, where)
 
 
@@ -96,4 +100,6 @@ def _plain(kind: Any, value: Any, where: str) -> Any:
         return float(value)
     elif type(value) is kind:
         return value
-    raise ModelError(f"configuration of {where}: {value!r} is no {getattr(kind, '__name__', kind)}; convert the model again")
+    raise ModelError(
+        f"configuration of {where}: {value!r} is no {getattr(kind, '__name__', kind)}; convert the model again"
+    )

@@ -43,7 +43,10 @@ class AugmentSettings:
 
 _DRAWS = 5
 _GEOMETRY = v2.RandomAffine(
-    degrees=3, translate=(0.03, 0.03), interpolation=v2.InterpolationMode.BILINEAR, fill={tv_tensors.Image: 0, tv_tensors.Mask: _FILL_LABEL}
+    degrees=3,
+    translate=(0.03, 0.03),
+    interpolation=v2.InterpolationMode.BILINEAR,
+    fill={tv_tensors.Image: 0, tv_tensors.Mask: _FILL_LABEL},
 )
 # Brightness +-0.25 and contrast -0.15..0.4 of the protocol, as factors; +-10 of 255 on each channel.
 _BRIGHTNESS_CONTRAST = v2.ColorJitter(brightness=(0.75, 1.25), contrast=(0.85, 1.4))

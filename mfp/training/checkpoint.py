@@ -36,7 +36,8 @@ class Checkpoint:
             return Checkpoint(**torch.load(io.BytesIO(data), weights_only=True, map_location="cpu"))
         except Exception as error:
             raise TrainingError(
-                f"checkpoint of {len(data)} bytes cannot be read ({type(error).__name__}); delete it to go on from the one before"
+                f"checkpoint of {len(data)} bytes cannot be read ({type(error).__name__}); "
+                "delete it to go on from the one before"
             ) from None
 
 
@@ -44,7 +45,9 @@ def take_checkpoint(
     step: int, network: nn.Module, average: WeightAverage, optimizer: torch.optim.Optimizer
 ) -> Checkpoint:
     """The present state, by reference."""
-    return Checkpoint(step, network.state_dict(), average.tensors, average.num_updates, optimizer.state_dict())
+    return Checkpoint(
+        step, network.state_dict(), average.tensors, average.num_updates, optimizer.state_dict()
+    )
 
 
 def restore_checkpoint(

@@ -20,7 +20,8 @@ _FEWEST_ERODED_PIXELS = 10
 def first_click_candidates(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Pixels where a first click may fall: deeper than the largest depth / 1.7. (H, W) bool -> (H, W) bool."""
     depth = object_distance(mask)
-    return (depth > depth.max(initial=0.0) * FIRST_CLICK_DEPTH) & mask
+    deep: NDArray[np.bool_] = depth > depth.max(initial=0.0) * FIRST_CLICK_DEPTH
+    return deep & mask
 
 
 def first_click(mask: NDArray[np.bool_], rng: np.random.Generator) -> Click:
@@ -31,7 +32,9 @@ def first_click(mask: NDArray[np.bool_], rng: np.random.Generator) -> Click:
         rng: the source of the draw.
     """
     if rng.random() < _EROSION_PROBABILITY:
-        eroded = cv2.erode(mask.view(np.uint8), np.ones((3, 3), np.uint8), iterations=_EROSIONS).view(np.bool_)
+        eroded = cv2.erode(mask.view(np.uint8), np.ones((3, 3), np.uint8), iterations=_EROSIONS).view(
+            np.bool_
+        )
         if eroded.sum() > _FEWEST_ERODED_PIXELS:
             mask = eroded
     return _uniform(first_click_candidates(mask), True, rng)

@@ -91,7 +91,10 @@ def _autocast(device: torch.device, dtype: torch.dtype) -> AbstractContextManage
 
 
 def _click_again(
-    clicks: list[list[Click]], prob: Tensor, labels: np.ndarray[tuple[int, ...], np.dtype[np.int8]], rng: np.random.Generator
+    clicks: list[list[Click]],
+    prob: Tensor,
+    labels: np.ndarray[tuple[int, ...], np.dtype[np.int8]],
+    rng: np.random.Generator,
 ) -> None:
     maps = prob[:, 0].cpu().numpy()
     for sequence, probability, label in zip(clicks, maps, labels, strict=True):
