@@ -75,11 +75,17 @@ class Storage:
 
     def size(self, url: str) -> int:
         """Return the size of a file in bytes."""
+        return self.info(url).size
+
+    def info(self, url: str) -> FileInfo:
+        """Return size and version of a file."""
         with _translated("read", url):
             if _is_local(url):
-                return _local(url).stat().st_size
+                status = _local(url).stat()
+                return FileInfo(url, status.st_size, str(status.st_mtime_ns))
             filesystem, path = self._remote(url)
-            return int(filesystem.info(path)["size"])
+            entry = filesystem.info(path)
+            return FileInfo(url, int(entry["size"] or 0), _version(entry))
 
     def exists(self, url: str) -> bool:
         """Tell whether there is a file (not a folder) at the URL."""
