@@ -104,7 +104,7 @@ class ErrorRow:
     shard: str
 
 
-RowT = TypeVar("RowT", MaskRow, ClickRow, ErrorRow)
+RowT = TypeVar("RowT", bound=MaskRow | ClickRow | ErrorRow)
 _STRUCTS: dict[str, type[BoundingBox] | type[RegionBounds]] = {"bbox": BoundingBox, "region": RegionBounds}
 
 

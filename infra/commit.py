@@ -1,0 +1,177 @@
+"""Exactly-once commit of a shard's rows.
+
+A worker writes one part file per table, and only when all of them are durable it creates the shard's
+commit record with a create-only put. Whoever creates the record wins; the rows of every other attempt were
+never part of the run. Readers take what records name, so half a shard can be read at no moment.
+
+Hand-outs repeat: Ray calls an actor again when its node was lost, although the first call may still be
+running. Every call therefore draws a token of its own, which its part files and its record carry: no two
+calls ever write the same path, and a record that a call meets because its put was sent twice can be told
+from a rival's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import re
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from infra.create_once import create_or_read
+from infra.errors import RunDirectoryError, StorageError
+from infra.storage import Storage, basename, join
+from infra.tables import CLICKS, ERRORS, MASKS, ClickRow, ErrorRow, MaskRow, RowT, TableKind
+
+COMMITS_FOLDER = "commits"
+_SHARD_EXTENSIONS = (".tar", ".parquet")
+
+
+class CommitOutcome(StrEnum):
+    """What became of an attempt: its rows are in the run, or another's are and its own parts are gone."""
+
+    COMMITTED = "committed"
+    LOST = "lost"
+
+
+@dataclass(frozen=True)
+class PartRecord:
+    """One part file: `path` relative to the run directory, and what its content must be."""
+
+    path: str
+    rows: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class CommitRecord:
+    """What makes a shard's parts count.
+
+    `attempt` is the hand-out, `token` the call that wrote the parts. `parts` is keyed by table name.
+    `objects` counts mask rows. `seconds` is the wall time from the start of the shard until its parts were
+    durable, `finished` (UTC, the worker's clock) that last moment.
+    """
+
+    shard: str
+    attempt: str
+    token: str
+    parts: Mapping[str, PartRecord]
+    objects: int
+    seconds: float
+    finished: datetime
+
+    def to_json(self) -> bytes:
+        """Return the content of the record's file."""
+        fields = asdict(self) | {"finished": self.finished.isoformat()}
+        return json.dumps(fields, indent=1).encode()
+
+    @classmethod
+    def from_json(cls, data: bytes) -> CommitRecord:
+        """Read a record. Raises ValueError, KeyError or TypeError where the bytes are no record."""
+        fields = json.loads(data)
+        fields["parts"] = {name: PartRecord(**part) for name, part in fields["parts"].items()}
+        fields["finished"] = datetime.fromisoformat(fields["finished"])
+        return cls(**fields)
+
+
+@dataclass(frozen=True)
+class ShardRows:
+    """Everything a shard yielded."""
+
+    masks: Sequence[MaskRow]
+    clicks: Sequence[ClickRow]
+    errors: Sequence[ErrorRow]
+
+
+def shard_stem(shard: str) -> str:
+    """Return the name of a shard as files carry it: no extension, slashes and other odd characters as ~XX."""
+    extension = next((extension for extension in _SHARD_EXTENSIONS if shard.endswith(extension)), "")
+    return _escape(shard.removesuffix(extension), keep="A-Za-z0-9._-")
+
+
+def commit_url(run_url: str, shard: str) -> str:
+    """Return where the commit record of a shard lies."""
+    return join(run_url, COMMITS_FOLDER, f"{shard_stem(shard)}.json")
+
+
+def stem_of_part(path: str) -> str:
+    """Return the `shard_stem` of a part file: what follows the last dash is the attempt, which has none."""
+    return basename(path).rpartition("-")[0]
+
+
+def commit_shard(
+    storage: Storage, run_url: str, shard: str, attempt: str, rows: ShardRows, *, seconds: float
+) -> CommitOutcome:
+    """Make `rows` the rows of `shard`, unless an attempt has done so before.
+
+    `seconds` is the wall time since the shard was begun. After LOST the record names the attempt that won;
+    it may be this very `attempt`, in an earlier call. After an exception the outcome is open: the record may
+    exist, so the parts stay.
+
+    Raises:
+        StorageError: something could not be written or read.
+        RunDirectoryError: the record belongs to another shard of the same stem, or is no record.
+        ValueError: a row holds what its table cannot.
+
+    """
+    begun = time.monotonic()
+    token = uuid.uuid4().hex[:12]
+    name = f"{shard_stem(shard)}-{_escape(attempt, keep='A-Za-z0-9_')}_{token}.parquet"
+    parts = {
+        MASKS.name: _write_part(storage, run_url, MASKS, rows.masks, name),
+        CLICKS.name: _write_part(storage, run_url, CLICKS, rows.clicks, name),
+        ERRORS.name: _write_part(storage, run_url, ERRORS, rows.errors, name),
+    }
+    seconds += time.monotonic() - begun
+    record = CommitRecord(shard, attempt, token, parts, len(rows.masks), seconds, datetime.now(UTC))
+    url = commit_url(run_url, shard)
+    existing = create_or_read(storage, url, record.to_json())
+    if existing is None:
+        return CommitOutcome.COMMITTED
+    winner = _parse(url, existing)
+    if winner.token == token:
+        return CommitOutcome.COMMITTED
+    for part in parts.values():
+        # what stays behind here is what `delete_orphans` is for
+        with contextlib.suppress(StorageError):
+            storage.delete(join(run_url, part.path))
+    if winner.shard != shard:
+        raise RunDirectoryError(
+            f"{url} commits shard {winner.shard!r}, so {shard!r} cannot be committed: "
+            "names of shards must differ before their extension; rename one of the two"
+        )
+    return CommitOutcome.LOST
+
+
+def read_commit(storage: Storage, url: str) -> CommitRecord:
+    """Read one commit record. Raises StorageError, or RunDirectoryError where the file is none."""
+    return _parse(url, storage.read_bytes(url))
+
+
+def _parse(url: str, data: bytes) -> CommitRecord:
+    try:
+        return CommitRecord.from_json(data)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RunDirectoryError(
+            f"{url} is no commit record of this version ({error}): delete it to have the shard done again"
+        ) from None
+
+
+def _write_part(
+    storage: Storage, run_url: str, kind: TableKind[RowT], rows: Sequence[RowT], name: str
+) -> PartRecord:
+    path = f"{kind.name}/{name}"
+    data = kind.to_parquet(rows)
+    storage.write_bytes(join(run_url, path), data)
+    return PartRecord(path, len(rows), len(data), hashlib.sha256(data).hexdigest())
+
+
+def _escape(text: str, keep: str) -> str:
+    """Replace every character outside `keep` by its UTF-8 bytes as ~XX; two texts never become one."""
+    return re.sub(f"[^{keep}]", lambda match: "".join(f"~{byte:02X}" for byte in match[0].encode()), text)

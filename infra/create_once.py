@@ -1,0 +1,29 @@
+"""A file that is created by exactly one of all who try."""
+
+from __future__ import annotations
+
+import time
+
+from infra.errors import StorageError
+from infra.storage import Storage
+
+_ATTEMPTS = 20
+_PAUSE_SECONDS = 0.25
+
+
+def create_or_read(storage: Storage, url: str, data: bytes) -> bytes | None:
+    """Create the file and return None, or return what it holds if it exists.
+
+    The content that comes back may be `data` itself: a put that is sent again meets its own first success, so
+    whoever needs to know who won puts something of their own into `data`.
+
+    Raises StorageError where the file can neither be created nor read.
+    """
+    for _ in range(_ATTEMPTS):
+        if storage.create_bytes(url, data):
+            return None
+        if storage.exists(url):
+            return storage.read_bytes(url)
+        # S3's 409: a rival's put is under way and has neither succeeded nor failed
+        time.sleep(_PAUSE_SECONDS)
+    raise StorageError(f"cannot create {url}: the storage neither creates nor has it; try again")

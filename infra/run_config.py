@@ -1,0 +1,95 @@
+"""`run.json`: what a run was asked to do. It is created once; who comes later must ask for the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+
+from infra.create_once import create_or_read
+from infra.errors import RunDirectoryError
+from infra.sample import JsonValue
+from infra.storage import Storage, join
+
+RUN_FILE = "run.json"
+VOLATILE_FIELDS = frozenset({"versions", "created"})
+_LONGEST_VALUE = 80
+
+
+def create_or_compare(
+    storage: Storage,
+    run_url: str,
+    config: Mapping[str, JsonValue],
+    volatile: Collection[str] = VOLATILE_FIELDS,
+) -> None:
+    """Create `run.json` with `config`, or check that the one that is there asks for the same.
+
+    Top-level fields in `volatile` are recorded by whoever comes first and never compared.
+
+    Raises RunDirectoryError with every differing field and both values; also where the storage overwrites
+    what it was told to create, since two workers could then both believe that they committed a shard.
+    """
+    url = join(run_url, RUN_FILE)
+    data = json.dumps(dict(config), indent=1, allow_nan=False).encode()
+    if not storage.exists(url) and create_or_read(storage, url, data) is None:
+        _check_conditional_put(storage, url, data)
+    stored = read_config(storage, run_url)
+    wanted = json.loads(data)
+    differing = [
+        f"{name} is {_shown(there)} there and {_shown(here)} here"
+        for name, there, here in differences(stored, wanted)
+        if name.partition(".")[0] not in volatile
+    ]
+    if differing:
+        raise RunDirectoryError(
+            f"{run_url} holds a run of another configuration: {'; '.join(differing)}: "
+            "give the same options to go on with it, or another directory to start anew"
+        )
+
+
+def _check_conditional_put(storage: Storage, url: str, data: bytes) -> None:
+    if storage.create_bytes(url, data):
+        raise RunDirectoryError(
+            f"{url} was created twice: this storage ignores If-None-Match, so shards cannot "
+            "be committed exactly once; write to a storage that honours it"
+        )
+
+
+def read_config(storage: Storage, run_url: str) -> dict[str, JsonValue]:
+    """Return the content of `run.json`. Raises RunDirectoryError where it is missing or no JSON object."""
+    url = join(run_url, RUN_FILE)
+    if not storage.exists(url):
+        raise RunDirectoryError(
+            f"{run_url} is no run directory: it has no {RUN_FILE}; give what a run had as --out"
+        )
+    try:
+        config = json.loads(storage.read_bytes(url))
+    except ValueError as error:
+        raise RunDirectoryError(f"{url} is not JSON ({error}): delete it or give another directory") from None
+    if not isinstance(config, dict):
+        raise RunDirectoryError(f"{url} holds no JSON object: delete it or give another directory")
+    return config
+
+
+class _Absent:
+    def __repr__(self) -> str:
+        return "absent"
+
+
+_ABSENT = _Absent()
+
+
+def differences(
+    there: JsonValue | _Absent, here: JsonValue | _Absent, name: str = ""
+) -> Iterator[tuple[str, JsonValue | _Absent, JsonValue | _Absent]]:
+    """Yield (dotted name, value there, value here) of what differs: objects field by field, lists whole."""
+    if isinstance(there, dict) and isinstance(here, dict):
+        for key in sorted(there.keys() | here.keys()):
+            dotted = f"{name}.{key}" if name else key
+            yield from differences(there.get(key, _ABSENT), here.get(key, _ABSENT), dotted)
+    elif there != here or isinstance(there, bool) != isinstance(here, bool):
+        yield name, there, here
+
+
+def _shown(value: JsonValue | _Absent) -> str:
+    text = repr(value) if isinstance(value, _Absent) else json.dumps(value)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 3]}..."
