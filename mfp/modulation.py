@@ -147,7 +147,8 @@ def _windows(newest: _Newest, height: int, width: int) -> _Windows:
     for column in range(newest.disks.shape[1]):
         disk_y, disk_x, disk_radius = newest.disks[:, column].unbind(1)
         if bool((disk_radius >= 0).any()):
-            inside &= _distance(rows, cols, disk_y, disk_x) > disk_radius.double()[:, None, None]
+            # Both sides float32: a pixel exactly on the border, the newest click among them, belongs to the disc.
+            inside &= _distance(rows, cols, disk_y, disk_x).float() > disk_radius[:, None, None]
     return _Windows(rows, cols, distance, inside)
 
 
