@@ -1,0 +1,75 @@
+"""Fixtures of all rooms: an S3 server on this machine, and folders on both kinds of storage."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+
+_bucket_number = itertools.count()
+
+
+def free_port() -> int:
+    """A TCP port that nothing listened on a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of a moto server in a process of its own; the AWS variables point to it until the session ends."""
+    port = free_port()
+    log = tmp_path_factory.mktemp("moto") / "log.txt"
+    with log.open("wb") as stream, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ACCESS_KEY_ID", "test")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        patch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3"):
+            patch.delenv(name, raising=False)
+        command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+        server = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT)
+        try:
+            _wait_until_listening(server, port, log)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.kill()
+            server.wait()
+
+
+@pytest.fixture
+def s3_bucket(s3_endpoint: str) -> str:
+    """URL of a new, empty bucket."""
+    name = f"bucket-{next(_bucket_number)}"
+    boto3.client("s3").create_bucket(Bucket=name)
+    return f"s3://{name}"
+
+
+@pytest.fixture(params=["local", "s3"])
+def folder_url(request: pytest.FixtureRequest) -> str:
+    """URL of a new, empty folder, on each kind of storage in turn."""
+    if request.param == "local":
+        folder: Path = request.getfixturevalue("tmp_path")
+        return str(folder)
+    bucket: str = request.getfixturevalue("s3_bucket")
+    return f"{bucket}/folder"
+
+
+def _wait_until_listening(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    for _ in range(300):
+        if server.poll() is not None:
+            break
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise RuntimeError(f"moto's server did not start: {log.read_text()}")
