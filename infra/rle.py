@@ -1,7 +1,7 @@
 """COCO run-length encoding of masks: column-major runs, background first, in COCO's compressed text.
 
-pycocotools does the work; it trusts its input to the point of writing outside its buffers, so `run_lengths`
-checks every encoding before it gets there.
+pycocotools encodes and finds boxes. It trusts its input to the point of writing outside its buffers, so
+`run_lengths` checks every encoding before it gets there.
 """
 
 from __future__ import annotations
@@ -33,8 +33,7 @@ def encode(mask: npt.NDArray[np.bool_]) -> bytes:
 
 def decode(counts: bytes, height: int, width: int) -> npt.NDArray[np.bool_]:
     """Decode compressed counts into a mask of (height, width) bool; ValueError if they do not fit it."""
-    run_lengths(counts, height, width)
-    return np.asarray(coco_mask.decode({"size": [height, width], "counts": counts})).astype(bool)
+    return _mask_of_runs(run_lengths(counts, height, width), height, width)
 
 
 def area(counts: bytes, height: int, width: int) -> int:
@@ -54,8 +53,7 @@ def from_runs(runs: npt.ArrayLike, height: int, width: int) -> bytes:
     """Compress uncompressed COCO counts (a list of run lengths, background first); ValueError as `decode`."""
     lengths = np.asarray(runs, dtype=np.int64)
     _check_sum(lengths, height, width)
-    values = np.arange(lengths.size) % 2 == 1
-    return encode(np.repeat(values, lengths).reshape(width, height).T)
+    return encode(_mask_of_runs(lengths, height, width))
 
 
 def run_lengths(counts: bytes, height: int, width: int) -> npt.NDArray[np.int64]:
@@ -88,6 +86,11 @@ def run_lengths(counts: bytes, height: int, width: int) -> npt.NDArray[np.int64]
     lengths[2::2] = np.cumsum(lengths[2::2])
     _check_sum(lengths, height, width)
     return lengths
+
+
+def _mask_of_runs(lengths: npt.NDArray[np.int64], height: int, width: int) -> npt.NDArray[np.bool_]:
+    values = np.arange(lengths.size) % 2 == 1
+    return np.ascontiguousarray(np.repeat(values, lengths).reshape(width, height).T)
 
 
 def _check_sum(lengths: npt.NDArray[np.int64], height: int, width: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
@@ -19,6 +18,7 @@ JsonValue: TypeAlias = bool | int | float | str | list["JsonValue"] | dict[str, 
 Extension: TypeAlias = Literal["jpg", "png", "webp"]
 
 MAX_PIXELS = 2**28  # 0.8 GB decoded: what keeps one strange file from taking a worker's memory
+Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit is a warning, which threads cannot catch one by one
 _EXTENSION_OF_FORMAT: Mapping[str, Extension] = {"JPEG": "jpg", "MPO": "jpg", "PNG": "png", "WEBP": "webp"}
 
 
@@ -113,12 +113,10 @@ def decode_image(data: bytes) -> npt.NDArray[np.uint8]:
 
 def _read_header(data: bytes) -> tuple[str, int, int]:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of large images; the limit below decides
-            with Image.open(io.BytesIO(data)) as image:
-                width, height = image.size
-                image_format = image.format or ""
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        with Image.open(io.BytesIO(data)) as image:
+            width, height = image.size
+            image_format = image.format or ""
+    except (OSError, ValueError, SyntaxError):
         raise SampleError(Reason.UNDECODABLE_IMAGE, f"{len(data)} bytes that are no image") from None
     if height * width > MAX_PIXELS:
         raise SampleError(

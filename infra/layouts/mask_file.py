@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import warnings
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -30,17 +29,13 @@ def decode_mask(data: bytes, mask_values: MaskValues) -> npt.NDArray[np.int32]:
 
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of large images; the limit below decides
-            with Image.open(io.BytesIO(data)) as image:
-                if image.width * image.height > MAX_PIXELS:
-                    raise SampleError(
-                        Reason.IMAGE_TOO_LARGE, f"a mask of {image.height} x {image.width} pixels"
-                    )
-                if image.mode in _VALUE_MODES:
-                    return np.asarray(image).astype(np.int32)
-                colours = np.asarray(image.convert("RGB"))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        with Image.open(io.BytesIO(data)) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise SampleError(Reason.IMAGE_TOO_LARGE, f"a mask of {image.height} x {image.width} pixels")
+            if image.mode in _VALUE_MODES:
+                return np.asarray(image).astype(np.int32)
+            colours = np.asarray(image.convert("RGB"))
+    except (OSError, ValueError, SyntaxError):
         raise SampleError(
             Reason.UNDECODABLE_MASK, f"a mask file of {len(data)} bytes does not decode"
         ) from None
