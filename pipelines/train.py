@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from infra.manifest import load_manifest
 from torch.utils.data import DataLoader
 
+from infra.manifest import load_manifest
 from infra.storage import Storage, basename, join
 from mfp.errors import ModelError, TrainingError
 from mfp.model_file import model_from_bytes, model_to_bytes
@@ -116,7 +116,7 @@ def _train_one(
 
 def _batches(options: TrainOptions, storage: Storage, first_batch: int) -> DataLoader[TrainingBatch]:
     manifests = [load_manifest(storage, url) for url in options.datasets]
-    if not any(shard.objects for manifest in manifests for shard in manifest.shards):
+    if all(manifest.num_objects == 0 for manifest in manifests):
         raise TrainingError(
             f"no objects in {', '.join(options.datasets)}: training needs masks; shard with masks"
         )

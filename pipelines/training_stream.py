@@ -9,15 +9,16 @@ from itertools import islice
 
 import numpy as np
 import torch
-from infra.manifest import DatasetManifest
-from infra.shard_reader import read_shard
 from numpy.typing import NDArray
 from torch.utils.data import IterableDataset, get_worker_info
 
 from infra import rle
 from infra.errors import SampleError
-from infra.sample import QuarantinedSample, Sample, decode_image
+from infra.manifest import DatasetManifest
+from infra.sample import Sample, decode_image
+from infra.shard_reader import read_shard
 from infra.storage import Storage
+from mfp.errors import TrainingError
 from mfp.training.augment import IGNORED, AugmentSettings, augmented_view
 from mfp.training.step import TrainingBatch
 
@@ -75,36 +76,39 @@ class TrainingStream(IterableDataset[TrainingBatch]):
                     yield _collate(crops)
             batch_idx += 1
 
-    def _numbered_samples(self, first: int) -> Iterator[tuple[int, Sample | QuarantinedSample]]:
+    def _numbered_samples(self, first: int) -> Iterator[tuple[int, Sample]]:
         """Samples with their number in the endless stream, from number `first` on."""
-        per_epoch = sum(shard.samples for manifest in self._manifests for shard in manifest.shards)
-        epoch, skip = divmod(first, per_epoch)
-        number = first
+        counts = [manifest.num_samples for manifest in self._manifests]
+        # Where every sample is counted, whole epochs before `first` need not be read again.
+        epoch = first // sum(count or 0 for count in counts) if all(counts) else 0
+        number = epoch * sum(count or 0 for count in counts)
         while True:
-            for sample in islice(self._epoch(epoch), skip, per_epoch):
-                yield number, sample
+            before = number
+            for sample in self._epoch(epoch):
+                if number >= first:
+                    yield number, sample
                 number += 1
-            epoch, skip, number = epoch + 1, 0, (epoch + 1) * per_epoch
+            if number == before:
+                raise TrainingError("the data sets hold no readable sample; see the errors of `mfp shard`")
+            epoch += 1
 
-    def _epoch(self, epoch: int) -> Iterator[Sample | QuarantinedSample]:
+    def _epoch(self, epoch: int) -> Iterator[Sample]:
         """All samples once, shuffled: shards permuted, then a buffer drawn from at random."""
         rng = np.random.default_rng((self._settings.seed, epoch))
         shards = [(manifest, shard) for manifest in self._manifests for shard in manifest.shards]
-        buffer: list[Sample | QuarantinedSample] = []
+        buffer: list[Sample] = []
         for index in rng.permutation(len(shards)):
             manifest, shard = shards[index]
-            for sample in read_shard(self._storage, manifest, shard):
-                buffer.append(sample)
+            for item in read_shard(self._storage, manifest.shard_url(shard), shard):
+                if not isinstance(item, Sample):
+                    continue
+                buffer.append(item)
                 if len(buffer) > SHUFFLE_BUFFER:
                     yield _pop_random(buffer, rng)
         while buffer:
             yield _pop_random(buffer, rng)
 
-    def _crop(
-        self, number: int, sample: Sample | QuarantinedSample
-    ) -> tuple[torch.Tensor, torch.Tensor] | None:
-        if isinstance(sample, QuarantinedSample):
-            return None
+    def _crop(self, number: int, sample: Sample) -> tuple[torch.Tensor, torch.Tensor] | None:
         rng = np.random.default_rng((self._settings.seed, zlib.crc32(sample.key.encode()), number))
         label = _training_label(sample, self._settings.augment.smallest_object, rng)
         if label is None:
@@ -116,9 +120,7 @@ class TrainingStream(IterableDataset[TrainingBatch]):
         return augmented_view(image, label, self._settings.augment, int(rng.integers(2**31)))
 
 
-def _pop_random(
-    buffer: list[Sample | QuarantinedSample], rng: np.random.Generator
-) -> Sample | QuarantinedSample:
+def _pop_random(buffer: list[Sample], rng: np.random.Generator) -> Sample:
     index = int(rng.integers(len(buffer)))
     buffer[index], buffer[-1] = buffer[-1], buffer[index]
     return buffer.pop()

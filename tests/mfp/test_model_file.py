@@ -1,0 +1,91 @@
+"""Model files: what is written is read, and anything else is refused in one line."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import safetensors.torch
+import torch
+
+from mfp.clicks import Click
+from mfp.errors import MfpError, ModelError, WeightsError
+from mfp.model_file import model_from_bytes, model_id_of, model_to_bytes, read_header
+from mfp.models.lite0 import Lite0, Lite0Config
+from mfp.models.registry import NetworkConfig, build_network, config_from_json, config_to_json
+from mfp.models.vit import ViTConfig
+from mfp.modulation import ModulationSettings
+from mfp.network import ClickSettings
+
+CONFIG = Lite0Config(
+    decoder_channels=16,
+    zoom_size=224,
+    clicks=ClickSettings(ModulationSettings("release", 3, 50.0), 4.0, 0.49),
+)
+
+
+def test_a_model_comes_back_with_its_configuration_facts_and_answers() -> None:
+    network = Lite0(CONFIG).eval()
+    data = model_to_bytes(CONFIG, network.state_dict(), {"steps": 7})
+    model = model_from_bytes(data)
+    assert (model.config, model.facts, model.model_id) == (CONFIG, {"steps": 7}, model_id_of(data))
+    inputs = (torch.rand(1, 3, 64, 64), torch.zeros(1, 1, 64, 64), [[Click(3, 4, True)]])
+    with torch.inference_mode():
+        assert torch.equal(model.network.forward_clicks(*inputs), network.forward_clicks(*inputs))
+
+
+def test_half_precision_halves_the_file_and_is_read_as_float32() -> None:
+    network = Lite0(CONFIG)
+    whole = model_to_bytes(CONFIG, network.state_dict(), {})
+    half = model_to_bytes(CONFIG, network.state_dict(), {}, torch.float16)
+    assert len(half) < 0.55 * len(whole)
+    read = model_from_bytes(half).network
+    assert {tensor.dtype for tensor in read.parameters()} == {torch.float32}
+
+
+@pytest.mark.parametrize(
+    "config", [CONFIG, Lite0Config(), ViTConfig(), ViTConfig(width=48, depth=4, num_heads=3)]
+)
+def test_every_configuration_survives_json(config: NetworkConfig) -> None:
+    assert config_from_json(json.loads(json.dumps(config_to_json(config)))) == config
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"architecture": "resnet9000"},
+        {"surprise": 1},
+        {"zoom_size": "large"},
+        {"zoom_size": True},
+        {"clicks": None},
+        {"clicks": {"modulation": {"variant": "new", "num_probability_clicks": 7, "max_radius": 100.0}}},
+    ],
+)
+def test_a_configuration_that_describes_no_model_is_refused(change: dict[str, object]) -> None:
+    with pytest.raises(ModelError) as caught:
+        config_from_json({**config_to_json(CONFIG), **change})
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"PK\x03\x04 a zip",
+        safetensors.torch.save({"a": torch.zeros(1)}),
+        model_to_bytes(CONFIG, {"a": torch.zeros(1)}, {}),
+        model_to_bytes(CONFIG, build_network(Lite0Config()).state_dict(), {}),
+        model_to_bytes(CONFIG, build_network(CONFIG).state_dict(), {})[:-1000],
+    ],
+    ids=["empty", "zip", "foreign safetensors", "other tensors", "other widths", "cut off"],
+)
+def test_bytes_that_are_no_model_are_refused_in_one_line(data: bytes) -> None:
+    with pytest.raises(MfpError) as caught:
+        model_from_bytes(data)
+    assert isinstance(caught.value, WeightsError)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_header_is_read_without_the_tensors() -> None:
+    data = model_to_bytes(CONFIG, build_network(CONFIG).state_dict(), {"noc": {"85": 2.5}})
+    assert read_header(data[:100_000])["facts"] == {"noc": {"85": 2.5}}

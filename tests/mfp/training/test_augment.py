@@ -1,0 +1,66 @@
+"""Random views: repeatable, of the right shape, with the object in them."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mfp.training.augment import IGNORED, AugmentSettings, augmented_view
+
+VIEWS = AugmentSettings(crop_size=48)
+
+
+def _picture(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Red object on blue, a strip of ignored green."""
+    image = np.zeros((height, width, 3), np.uint8)
+    label = np.zeros((height, width), np.int8)
+    label[height // 4 : 3 * height // 4, width // 4 : 3 * width // 4] = 1
+    label[-height // 8 :] = IGNORED
+    for value, colour in ((1, (200, 0, 0)), (0, (0, 0, 200)), (IGNORED, (0, 200, 0))):
+        image[label == value] = colour
+    return image, label
+
+
+@settings(deadline=None, max_examples=40)
+@given(height=st.integers(24, 140), width=st.integers(24, 140), seed=st.integers(0, 2**31 - 1))
+def test_image_and_label_move_together(height: int, width: int, seed: int) -> None:
+    view = augmented_view(*_picture(height, width), VIEWS, seed)
+    assert view is not None
+    image, label = view
+    assert (image.shape, image.dtype) == ((3, 48, 48), torch.uint8)
+    assert (label.shape, label.dtype) == ((1, 48, 48), torch.int8)
+    assert set(np.unique(label.numpy())) <= {-1, 0, 1}
+    assert int((label == 1).sum()) >= VIEWS.smallest_object
+    red = image[0].float() > image[1:].float().amax(0) + 60
+    agree = red == (label[0] == 1)
+    # Edges blur where an image is resized, labels do not.
+    assert float(agree.float().mean()) > 0.8
+
+
+def test_the_same_seed_gives_the_same_view_and_leaves_the_global_generator_alone() -> None:
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    first, second, other = (augmented_view(*_picture(90, 120), VIEWS, seed) for seed in (1, 1, 2))
+    assert first is not None
+    assert second is not None
+    assert other is not None
+    assert torch.equal(first[0], second[0])
+    assert torch.equal(first[1], second[1])
+    assert not torch.equal(first[0], other[0])
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_an_object_too_small_for_any_view_gives_none() -> None:
+    image, label = _picture(60, 60)
+    label[:] = 0
+    label[30, 30] = 1
+    assert augmented_view(image, label, VIEWS, 0) is None
+
+
+def test_padding_is_ignored_in_the_label() -> None:
+    image, label = _picture(24, 24)
+    view = augmented_view(image, label, AugmentSettings(crop_size=128, resize=(1.0, 1.0)), 3)
+    assert view is not None
+    assert int((view[1][0, 40:, 40:] != IGNORED).sum()) == 0
