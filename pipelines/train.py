@@ -67,6 +67,7 @@ def run_train(options: TrainOptions, on_step: Callable[[TrainedStep], None] = la
     """
     storage = Storage(options.storage)
     device = _device(options.device)
+    torch.manual_seed(options.seed)  # the fresh layers' weights
     network, config = _start_network(options, storage)
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.Adam(_parameter_groups(network), betas=(0.9, 0.999))
