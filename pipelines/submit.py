@@ -8,28 +8,25 @@ read and write with the credentials of the cluster's own environment.
 from __future__ import annotations
 
 import asyncio
+import logging
 import shlex
-import shutil
 import socket
-import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 from urllib.parse import urlsplit
 
-from infra.errors import InfraError
 from infra.run_directory import RunDirectory
 from infra.storage import Storage, StorageOptions
 from pipelines.errors import JobError
+from pipelines.job_package import package
 
 if TYPE_CHECKING:
     from ray.job_submission import JobDetails, JobSubmissionClient
 
-ROOMS = ("mfp", "infra", "actors", "pipelines")
-MAX_PACKAGE_MIB = 100
 _CONNECT_SECONDS = 5.0
 _STOP_SECONDS = 30.0
 
@@ -65,9 +62,16 @@ class JobCommand:
 class RunProgress:
     """What the commit records of a run directory say; it stays true without driver and cluster."""
 
+    num_shards: int
     committed_shards: int
     objects: int
     quarantined: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.committed_shards:,} of {self.num_shards:,} shards committed, {self.objects:,} objects, "
+            f"{self.quarantined:,} quarantined"
+        )
 
 
 @dataclass(frozen=True)
@@ -83,46 +87,22 @@ class JobState:
     seconds: float | None
 
 
-def check_locations(locations: Mapping[str, str]) -> None:
+def check_locations(locations: Iterable[tuple[str, str]]) -> None:
     """Refuse what a node of a cluster would not find, or what would show credentials in the list of jobs.
 
-    Keys are how a person calls the value (`--out`), values are paths or URLs.
+    Each pair is how a person calls the value (`--out`) and the path or URL given for it.
     """
-    for option, location in locations.items():
+    for option, location in locations:
         if "://" not in location and not Path(location).is_absolute():
             raise JobError(
-                f"{option} {location!r} is a relative path, which no node of a cluster can find: give a URL such "
-                f"as s3://bucket/folder, or {Path(location).absolute()} where every node sees this file system"
+                f"{option} {location!r} is a relative path, which no node of a cluster can find: give a URL "
+                f"(s3://bucket/folder), or {Path(location).absolute()} where every node sees these files"
             )
         if urlsplit(location).password:
             raise JobError(
                 f"{option} holds a password, which everyone who sees the list of jobs could read: "
                 "set the credentials in the environment of the cluster"
             )
-
-
-@contextmanager
-def package() -> Iterator[Path]:
-    """Yield a folder with the code of the four rooms and the shipped weights: a job's working directory.
-
-    It names what goes instead of what stays, so data, .git, .venv or a file of secrets can never be sent.
-    """
-    source = Path(__file__).parents[1]
-    with tempfile.TemporaryDirectory(prefix="mfp-package-") as folder:
-        for room in ROOMS:
-            shutil.copytree(source / room, Path(folder, room), ignore=shutil.ignore_patterns("__pycache__"))
-        num_bytes = package_bytes(Path(folder))
-        if num_bytes > MAX_PACKAGE_MIB * 2**20:
-            raise JobError(
-                f"the code and weights in {source} are {num_bytes / 2**20:.0f} MiB, over the {MAX_PACKAGE_MIB} "
-                f"MiB a job may carry: move other files out of {', '.join(ROOMS)}"
-            )
-        yield Path(folder)
-
-
-def package_bytes(folder: Path) -> int:
-    """Total size of the files under `folder`."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def submit(command: JobCommand, address: str) -> str:
@@ -148,15 +128,17 @@ def job_state(job_id: str, address: str) -> JobState:
         return _state(_details(client, job_id))
 
 
-def run_progress(run_url: str, storage: StorageOptions) -> RunProgress | None:
-    """Count the commit records of a run. None before the run directory exists."""
+def run_progress(run_url: str, storage: StorageOptions) -> RunProgress:
+    """Count the commit records of a run of `mfp label` or `mfp evaluate`.
+
+    Raises:
+        RunDirectoryError: there is no such run, or not yet.
+    """
     directory = RunDirectory(run_url, Storage(storage))
-    try:
-        directory.config()
-    except InfraError:
-        return None
+    config: Any = directory.config()
     records = directory.committed().values()
     return RunProgress(
+        num_shards=config["dataset"]["num_shards"],
         committed_shards=len(records),
         objects=sum(record.objects for record in records),
         quarantined=sum(record.parts["errors"].rows for record in records),
@@ -201,7 +183,8 @@ def _state(details: JobDetails) -> JobState:
         run_url=metadata.get(_RUN, ""),
         storage=StorageOptions(metadata.get(_ENDPOINT), metadata.get(_REGION)),
         status=_status(details),
-        message=" ".join((details.message or "").split()),
+        # Ray appends the end of the log, which `mfp logs` shows better
+        message=" ".join((details.message or "").split(", last available logs")[0].split()),
         seconds=None if details.start_time is None else max(0.0, (ended - details.start_time) / 1000),
     )
 
@@ -231,12 +214,17 @@ def _cluster(address: str) -> Iterator[JobSubmissionClient]:
     from ray.exceptions import AuthenticationError
     from ray.job_submission import JobSubmissionClient
 
+    # it would report every upload on stderr
+    logging.getLogger("ray.dashboard.modules.dashboard_sdk").setLevel(logging.WARNING)
+    logging.getLogger("ray._private.runtime_env.packaging").setLevel(logging.WARNING)
     remedy = "give the dashboard's URL (http://host:8265) as --address"
     try:
         yield JobSubmissionClient(url)
     except AuthenticationError as error:
-        reason = str(error).strip().splitlines()[0]
-        raise JobError(f"{url} wants a token: {reason} (RAY_AUTH_MODE=token, RAY_AUTH_TOKEN_PATH)") from error
+        reason = str(error).strip().splitlines()[0].split(". ")[0]
+        raise JobError(
+            f"{url} lets nobody in without its token: {reason}; set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH"
+        ) from error
     except (RuntimeError, ConnectionError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise JobError(f"the Ray cluster at {url} did not do as asked: {reason}; {remedy}") from error

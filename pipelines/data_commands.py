@@ -1,0 +1,214 @@
+"""The commands that make data sets, masks and figures: shard, label, evaluate, report."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipelines import cli_options as given
+from pipelines.exit_codes import ExitCode
+from pipelines.options import SIMULATED_CLICKS, LabelOptions, ShardOptions, Workers
+
+if TYPE_CHECKING:
+    from pipelines.label import RunSummary
+    from pipelines.report import Report
+
+_PANEL = "Data and results"
+EVALUATION_TARGET_IOU = 0.95  # the highest threshold that NoC is reported for
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands of this file."""
+    for command in (shard, label, evaluate, report):
+        app.command(rich_help_panel=_PANEL)(command)
+
+
+def shard(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="Folder or URL with images and masks.")],
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="Folder or URL to write the shards to.")],
+    layout: given.LayoutOption,
+    samples_per_shard: given.SamplesPerShardOption = 500,
+    mask_values: given.MaskValuesOption = None,
+    ignore_value: given.IgnoreValueOption = None,
+    split: given.SplitOption = None,
+    storage_endpoint: given.StorageEndpointOption = None,
+    storage_region: given.StorageRegionOption = None,
+) -> None:
+    """Turn images and masks into shards.
+
+    For example: mfp shard photos s3://bucket/photos --layout folder
+    """
+    from pipelines.progress import shown_progress
+    from pipelines.shard import run_shard
+
+    options = ShardOptions(
+        source=source,
+        destination=dataset,
+        layout=layout,
+        samples_per_shard=samples_per_shard,
+        mask_values=mask_values,
+        ignore_value=ignore_value,
+        split=split,
+        storage=given.storage_options(storage_endpoint, storage_region),
+    )
+    with shown_progress("shard", "samples") as on_progress:
+        manifest = run_shard(options, on_progress)
+    typer.echo(
+        f"{manifest.num_samples:,} samples with {manifest.num_objects:,} objects in "
+        f"{len(manifest.shards):,} shards, {manifest.num_quarantined:,} quarantined: {dataset}"
+    )
+    _exit(manifest.num_quarantined)
+
+
+def label(
+    dataset: given.DatasetArgument,
+    out: given.OutOption,
+    model: given.ModelOption,
+    clicks: given.ClicksOption = SIMULATED_CLICKS,
+    max_clicks: given.MaxClicksOption = 20,
+    target_iou: given.TargetIouOption = 0.95,
+    workers: given.WorkersOption = "1",
+    cpus_per_worker: given.CpusPerWorkerOption = 1.0,
+    gpus_per_worker: given.GpusPerWorkerOption = 1.0,
+    device: given.DeviceOption = "auto",
+    batch_size: given.BatchSizeOption = 8,
+    precision: given.PrecisionOption = "fp32",
+    flip: given.FlipOption = True,
+    zoom: given.ZoomOption = True,
+    zoom_size: given.ZoomSizeOption = None,
+    modulation: given.ModulationOption = None,
+    seed: given.SeedOption = 0,
+    max_errors: given.MaxErrorsOption = 0.05,
+    ray_address: given.RayAddressOption = None,
+    storage_endpoint: given.StorageEndpointOption = None,
+    storage_region: given.StorageRegionOption = None,
+) -> None:
+    """Make a mask for every object, from simulated or logged clicks.
+
+    For example: mfp label s3://bucket/photos --out s3://bucket/masks --model lite0 --workers 4
+    """
+    options = LabelOptions(
+        dataset=dataset,
+        out=out,
+        model=model,
+        clicks=clicks,
+        max_clicks=max_clicks,
+        target_iou=target_iou,
+        workers=Workers(*given.parse_workers(workers), cpus_per_worker, gpus_per_worker),
+        device=device,
+        batch_size=batch_size,
+        precision=precision,
+        flip=flip,
+        zoom=zoom,
+        zoom_size=zoom_size,
+        modulation=modulation,
+        seed=seed,
+        max_errors=max_errors,
+        ray_address=ray_address,
+        storage=given.storage_options(storage_endpoint, storage_region),
+    )
+    summary, _ = _label("label", options)
+    _exit(summary.errors)
+
+
+def evaluate(
+    dataset: given.DatasetArgument,
+    out: given.OutOption,
+    model: given.ModelOption,
+    max_clicks: given.MaxClicksOption = 20,
+    full_curve: given.FullCurveOption = False,
+    workers: given.WorkersOption = "1",
+    cpus_per_worker: given.CpusPerWorkerOption = 1.0,
+    gpus_per_worker: given.GpusPerWorkerOption = 1.0,
+    device: given.DeviceOption = "auto",
+    batch_size: given.BatchSizeOption = 8,
+    precision: given.PrecisionOption = "fp32",
+    flip: given.FlipOption = True,
+    zoom: given.ZoomOption = True,
+    zoom_size: given.ZoomSizeOption = None,
+    modulation: given.ModulationOption = None,
+    seed: given.SeedOption = 0,
+    max_errors: given.MaxErrorsOption = 0.05,
+    ray_address: given.RayAddressOption = None,
+    storage_endpoint: given.StorageEndpointOption = None,
+    storage_region: given.StorageRegionOption = None,
+) -> None:
+    """Count the clicks a model needs (NoC), simulated from the masks.
+
+    For example: mfp evaluate s3://bucket/davis --out runs/davis --model lite0 --workers 2
+    """
+    options = LabelOptions(
+        dataset=dataset,
+        out=out,
+        model=model,
+        max_clicks=max_clicks,
+        target_iou=None if full_curve else EVALUATION_TARGET_IOU,
+        workers=Workers(*given.parse_workers(workers), cpus_per_worker, gpus_per_worker),
+        device=device,
+        batch_size=batch_size,
+        precision=precision,
+        flip=flip,
+        zoom=zoom,
+        zoom_size=zoom_size,
+        modulation=modulation,
+        seed=seed,
+        max_errors=max_errors,
+        ray_address=ray_address,
+        storage=given.storage_options(storage_endpoint, storage_region),
+    )
+    summary, figures = _label("evaluate", options)
+    _print(figures.render())
+    _exit(summary.errors)
+
+
+def report(
+    run: given.RunArgument,
+    as_json: given.JsonOption = False,
+    storage_endpoint: given.StorageEndpointOption = None,
+    storage_region: given.StorageRegionOption = None,
+) -> None:
+    """Print the figures of a run, which may still be going on.
+
+    For example: mfp report runs/davis --json
+    """
+    from infra.storage import Storage
+    from pipelines.report import build_report
+
+    figures = build_report(run, Storage(given.storage_options(storage_endpoint, storage_region)))
+    if as_json:
+        typer.echo(json.dumps(figures.to_json(), indent=1))
+    else:
+        _print(figures.render())
+
+
+def _label(command: str, options: LabelOptions) -> tuple[RunSummary, Report]:
+    from infra.storage import Storage
+    from pipelines.label import run_label
+    from pipelines.progress import duration, shown_progress
+    from pipelines.report import build_report
+    from pipelines.report_files import write_report
+
+    with shown_progress(command, "objects") as on_progress:
+        summary = run_label(options, on_progress)
+    storage = Storage(options.storage)
+    figures = build_report(options.out, storage)
+    write_report(figures, storage)
+    before = f" ({summary.skipped_shards:,} of them done before)" if summary.skipped_shards else ""
+    typer.echo(
+        f"{summary.objects:,} objects, {summary.clicks:,} clicks, {summary.errors:,} quarantined in "
+        f"{summary.shards:,} shards{before}, {duration(summary.seconds)}: {options.out}"
+    )
+    return summary, figures
+
+
+def _print(renderable: object) -> None:
+    from rich.console import Console
+
+    Console().print(renderable)
+
+
+def _exit(num_quarantined: int | None) -> None:
+    if num_quarantined:
+        raise typer.Exit(ExitCode.QUARANTINED)

@@ -1,0 +1,88 @@
+"""What `mfp models` prints: the models of this release, with what their files say of themselves."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rich.table import Table
+
+from infra.storage import Storage
+from mfp.model_file import read_header
+from pipelines.model_source import find_model, shipped_models
+
+NOC_THRESHOLDS = ("85", "90", "95")
+
+
+@dataclass(frozen=True)
+class ListedModel:
+    """A model that `--model` knows by name.
+
+    `noc` maps the name of a data set to NoC by threshold ("85", "90", "95"): `facts["noc"]` of the model file.
+    """
+
+    name: str
+    architecture: str
+    num_parameters: int
+    num_bytes: int
+    steps: int | None
+    noc: Mapping[str, Mapping[str, float]]
+
+    def to_json(self) -> dict[str, Any]:
+        """Every field, as `mfp models --json` prints it."""
+        return asdict(self)
+
+
+def list_models() -> list[ListedModel]:
+    """The shipped models and the analytic one, which has no weights."""
+    storage = Storage()
+    return [
+        _listed(source.name, source.data)
+        for source in (find_model(name, storage) for name in shipped_models())
+    ]
+
+
+def render_models(models: list[ListedModel]) -> Table:
+    """A table, one row per model and data set."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("model")
+    table.add_column("architecture")
+    for column in ("parameters", "size", "steps"):
+        table.add_column(column, justify="right")
+    table.add_column("NoC on")
+    for threshold in NOC_THRESHOLDS:
+        table.add_column(f"@{threshold}", justify="right")
+    for model in models:
+        size = f"{model.num_bytes / 1e6:.1f} MB" if model.num_bytes else ""
+        steps = "" if model.steps is None else f"{model.steps:,}"
+        about = [model.name, model.architecture, f"{model.num_parameters:,}", size, steps]
+        for dataset, noc in list(model.noc.items()) or [("", {})]:
+            figures = [f"{noc[threshold]:.2f}" if threshold in noc else "" for threshold in NOC_THRESHOLDS]
+            table.add_row(*about, dataset, *figures)
+            about = [""] * len(about)
+    return table
+
+
+def _listed(name: str, data: bytes | None) -> ListedModel:
+    if data is None:
+        return ListedModel(name, "formula, for tests", 0, 0, None, {})
+    document = read_header(data)
+    facts = document["facts"]
+    return ListedModel(
+        name=name,
+        architecture=document["config"]["architecture"],
+        num_parameters=_num_values(data),
+        num_bytes=len(data),
+        steps=facts.get("steps"),
+        noc=facts.get("noc", {}),
+    )
+
+
+def _num_values(data: bytes) -> int:
+    """Values in all floating tensors of a safetensors file; the integer ones are counters of batch norm."""
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    tensors = (entry for name, entry in header.items() if name != "__metadata__")
+    return sum(math.prod(tensor["shape"]) for tensor in tensors if tensor["dtype"].startswith(("F", "BF")))
