@@ -140,7 +140,7 @@ class Predictor:
     def _thresholded(self, regions: Sequence[Tensor], threshold: float) -> list[npt.NDArray[np.bool_]]:
         """Masks on the host; on CUDA the copies run side by side and are waited for once."""
         if self.device.type == "cpu":
-            return [(region > threshold).numpy() for region in regions]
+            return [region.numpy() > np.float32(threshold) for region in regions]
         copies = []
         for region in regions:
             host = torch.empty(region.shape, dtype=torch.bool, pin_memory=True)

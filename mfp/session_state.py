@@ -118,7 +118,8 @@ class SessionState:
         )
 
     def _iou(self) -> float | None:
-        return None if self.session.truth is None else iou(self._mask, self.session.truth)
+        value = None if self.session.truth is None else iou(self._mask, self.session.truth)
+        return None if value is None else float(value)
 
     def _limit_reached(self) -> StopReason | None:
         limits, num_clicks, last = self.session.limits, len(self._records), self._records[-1].iou

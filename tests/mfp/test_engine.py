@@ -1,0 +1,221 @@
+from __future__ import annotations
+
+import itertools
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+import pytest
+import torch
+
+from mfp.clicks import Click
+from mfp.engine import Engine, EngineSettings
+from mfp.models.analytic import AnalyticClickModel
+from mfp.models.lite0 import Lite0, Lite0Config
+from mfp.network import ClickNetwork
+from mfp.session import LoggedClicks, Session, SessionLimits, SimulatedClicks, StopReason
+from tests.mfp.session_factories import (
+    NO_TARGET,
+    RedChannelNetwork,
+    TinyNetwork,
+    create_image,
+    create_session,
+    create_sessions,
+    create_truth,
+    outcomes,
+    painted,
+    watched,
+)
+
+
+def create_lite0() -> Lite0:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return Lite0(Lite0Config())
+
+
+NETWORKS: dict[str, Callable[[], ClickNetwork]] = {
+    "analytic": AnalyticClickModel,
+    "tiny": TinyNetwork,
+    "lite0": create_lite0,
+}
+
+
+def create_engine(network: ClickNetwork, batch_size: int = 4, zoom_size: int | None = 64) -> Engine:
+    return Engine(network, EngineSettings(batch_size=batch_size, zoom_size=zoom_size))
+
+
+def run(network: ClickNetwork, sessions: Iterable[Session | None], batch_size: int) -> dict[object, object]:
+    return dict(outcomes(create_engine(network, batch_size).run(sessions)))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_session_does_not_depend_on_neighbours_batch_size_or_order(name: str) -> None:
+    network, sessions = NETWORKS[name](), create_sessions(6 if name == "lite0" else 11)
+    alone = {key: value for session in sessions for key, value in run(network, [session], 1).items()}
+    assert len(alone) == len(sessions)
+    for batch_size in (1, 2, 7, 16):
+        shuffled = random.Random(batch_size).sample(sessions, len(sessions))
+        assert run(network, shuffled, batch_size) == alone
+
+
+@pytest.mark.parametrize("name", ["analytic", "tiny"])
+def test_fresh_sessions_beside_running_ones_change_nothing(name: str) -> None:
+    sessions = create_sessions(9)
+
+    def in_drops() -> Iterator[Session | None]:
+        for session in sessions:
+            yield session
+            yield None
+            yield None
+
+    network = NETWORKS[name]()
+    assert run(network, in_drops(), 7) == run(network, sessions, 1)
+
+
+def test_sessions_are_not_all_alike() -> None:
+    """Else the tests of independence would show nothing."""
+    finished = list(create_engine(TinyNetwork()).run(create_sessions(10)))
+    assert len({record.region for session in finished for record in session.clicks}) > 5
+    assert len({session.mask.tobytes() for session in finished}) == 10
+    assert all(0 < session.mask.mean() < 1 for session in finished)
+    assert any(not record.click.is_foreground for session in finished for record in session.clicks)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("with_truth", [True, False])
+def test_replayed_clicks_give_the_masks_of_the_simulated_run_again(name: str, with_truth: bool) -> None:
+    network, sessions = NETWORKS[name](), create_sessions(4)
+    simulated = list(create_engine(network).run(sessions))
+    replays = [
+        Session(
+            finished.key,
+            sessions[int(str(finished.key))].image,
+            sessions[int(str(finished.key))].truth if with_truth else None,
+            LoggedClicks(tuple(record.click for record in finished.clicks)),
+            NO_TARGET,
+        )
+        for finished in simulated
+    ]
+    replayed = {finished.key: finished for finished in create_engine(network).run(replays)}
+    for finished in simulated:
+        again = replayed[finished.key]
+        assert np.array_equal(again.mask, finished.mask)
+        assert again.quality == finished.quality
+        assert [(r.area, r.region) for r in again.clicks] == [(r.area, r.region) for r in finished.clicks]
+        ious = [record.iou for record in finished.clicks]
+        assert [record.iou for record in again.clicks] == (ious if with_truth else [None] * len(ious))
+
+
+def test_a_finished_session_leaves_at_once_and_the_next_one_takes_its_place() -> None:
+    def create(key: str, num_clicks: int) -> Session:
+        clicks = LoggedClicks((Click(30, 30, True),) * num_clicks)
+        return Session(key, create_image(0, 64, 64), None, clicks)
+
+    pulled: list[object] = []
+    sessions = [create("long", 9), create("short", 1), create("next", 2), create("last", 1)]
+    run_ = create_engine(AnalyticClickModel(), batch_size=2).run(watched(sessions, pulled))
+    assert next(run_).key == "short"
+    assert pulled == ["long", "short"]
+    assert next(run_).key == "next"
+    assert pulled == ["long", "short", "next"]
+    assert [session.key for session in run_] == ["last", "long"]
+
+
+def test_sessions_are_pulled_only_when_a_place_is_free() -> None:
+    pulled: list[object] = []
+    engine = create_engine(AnalyticClickModel(), batch_size=3)
+    for num_finished, _ in enumerate(engine.run(watched(create_sessions(12), pulled)), start=1):
+        assert len(pulled) <= num_finished - 1 + 3
+    assert len(pulled) == 12
+
+
+def test_an_endless_iterator_is_served() -> None:
+    endless = (create_session(seed % 3) for seed in itertools.count())
+    finished = list(itertools.islice(create_engine(AnalyticClickModel()).run(endless), 9))
+    assert len(finished) == 9
+
+
+def test_none_lets_the_engine_go_on_with_the_sessions_in_flight() -> None:
+    """The second session comes only after the first has ended: a source that waits for that must not hang."""
+    engine = create_engine(AnalyticClickModel())
+    finished: list[object] = []
+
+    def source() -> Iterator[Session | None]:
+        yield create_session(0)
+        while not finished:
+            assert engine.num_in_flight == 1
+            yield None
+        yield create_session(1)
+
+    for session in engine.run(source()):
+        finished.append(session.key)
+    assert finished == [0, 1]
+    assert engine.num_in_flight == 0
+
+
+def test_an_engine_starts_afresh_after_a_run_was_left() -> None:
+    engine = create_engine(AnalyticClickModel(), batch_size=2)
+    expected = outcomes(engine.run(create_sessions(2)))
+    next(engine.run(create_sessions(5)))
+    assert outcomes(engine.run(create_sessions(2))) == expected
+
+
+def test_no_sessions_no_outcomes() -> None:
+    assert list(create_engine(AnalyticClickModel()).run([])) == []
+    assert list(create_engine(AnalyticClickModel()).run([None, None])) == []
+
+
+@pytest.mark.parametrize(
+    ("limits", "reason", "num_clicks"),
+    [
+        (SessionLimits(target_iou=None), StopReason.PERFECT, 1),
+        (SessionLimits(target_iou=0.95), StopReason.TARGET_REACHED, 1),
+        (SessionLimits(target_iou=0.95, min_clicks=4), StopReason.PERFECT, 1),
+        (SessionLimits(target_iou=None, max_clicks=1), StopReason.MAX_CLICKS, 1),
+    ],
+)
+def test_a_perfect_answer_ends_a_session(limits: SessionLimits, reason: StopReason, num_clicks: int) -> None:
+    truth = create_truth(2, 50, 70)
+    session = Session("key", painted(truth), truth, SimulatedClicks(), limits)
+    (finished,) = create_engine(RedChannelNetwork()).run([session])
+    assert (finished.stop_reason, len(finished.clicks), finished.iou) == (reason, num_clicks, 1.0)
+    assert np.array_equal(finished.mask, truth == 1)
+    assert finished.quality > 0.95  # the map is 0.999 and 0.001
+
+
+def test_an_object_without_pixels_is_over_before_the_network_runs() -> None:
+    empty = Session("empty", create_image(0, 50, 70), np.zeros((50, 70), np.int8), SimulatedClicks())
+    finished = list(create_engine(AnalyticClickModel(), batch_size=1).run([create_session(0), empty]))
+    assert [session.key for session in finished] == [0, "empty"]
+    assert (finished[1].stop_reason, finished[1].clicks, finished[1].iou) == (StopReason.PERFECT, (), None)
+
+
+def test_seconds_are_shares_of_the_wall_time_of_the_loop() -> None:
+    started = time.perf_counter()
+    finished = list(create_engine(TinyNetwork()).run(create_sessions(5)))
+    wall = time.perf_counter() - started
+    seconds = [record.seconds for session in finished for record in session.clicks]
+    assert min(seconds) > 0
+    assert 0.5 * wall < sum(seconds) <= wall
+
+
+def test_the_consumer_of_a_run_is_not_in_inference_mode() -> None:
+    for _ in create_engine(AnalyticClickModel()).run(create_sessions(2)):
+        assert not torch.is_inference_mode_enabled()
+
+
+def test_zoom_and_flip_are_choices() -> None:
+    sessions = [create_session(3)]
+    network = TinyNetwork()
+    chosen = [
+        outcomes(Engine(network, EngineSettings(zoom_size=64, zoom=zoom, flip=flip)).run(sessions))
+        for zoom, flip in itertools.product((True, False), repeat=2)
+    ]
+    assert all(one != other for one, other in itertools.combinations(chosen, 2))
+
+
+def test_sessions_on_cuda_wait_in_more_places_than_a_batch_takes() -> None:
+    assert EngineSettings(batch_size=8).num_places == 8
+    assert EngineSettings(batch_size=8, device="cuda").num_places == 32

@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mfp.clicks import Click
+from mfp.errors import ClickError, ImageSizeError
+from mfp.region import Region, ZoomSettings
+from mfp.session import LoggedClicks, Session, SessionLimits, SimulatedClicks, StopReason
+from mfp.session_state import RegionMasks, SessionState, expected_iou
+from tests.mfp.session_factories import create_session, create_truth, painted
+
+IMAGE = np.zeros((40, 60, 3), np.uint8)
+MIDDLE = Click(20, 30, True)
+
+
+def create_state(session: Session) -> SessionState:
+    return SessionState(session, ZoomSettings())
+
+
+def answer(state: SessionState, mask: np.ndarray) -> None:
+    region = state.region
+    part = mask[region.row_min : region.row_max + 1, region.col_min : region.col_max + 1]
+    state.take(RegionMasks(part, part))
+
+
+def perfect_session(limits: SessionLimits) -> tuple[Session, np.ndarray]:
+    truth = create_truth(0, 40, 60)
+    return Session("key", painted(truth), truth, SimulatedClicks(), limits), truth == 1
+
+
+def test_a_perfect_mask_ends_a_session_without_target() -> None:
+    session, mask = perfect_session(SessionLimits(target_iou=None))
+    state = create_state(session)
+    answer(state, mask)
+    assert state.stop_reason is StopReason.PERFECT
+    assert len(state.finish(mask.astype(np.float32)).clicks) == 1
+
+
+def test_a_perfect_mask_ends_a_session_before_its_minimum_of_clicks() -> None:
+    session, mask = perfect_session(SessionLimits(min_clicks=3))
+    state = create_state(session)
+    answer(state, mask)
+    assert state.stop_reason is StopReason.PERFECT
+
+
+def test_an_iou_equal_to_the_target_ends_a_session() -> None:
+    session, mask = perfect_session(SessionLimits(target_iou=0.5))
+    state = create_state(session)
+    half = mask.copy()
+    half.ravel()[np.flatnonzero(mask)[: mask.sum() // 2]] = False
+    answer(state, half)
+    (record,) = state.finish(half.astype(np.float32)).clicks
+    assert record.iou is not None
+    assert (record.iou >= 0.5) == (state.stop_reason is StopReason.TARGET_REACHED)
+
+
+def test_the_target_does_not_end_a_session_before_its_minimum_of_clicks() -> None:
+    session, mask = perfect_session(SessionLimits(target_iou=0.5, min_clicks=2))
+    state = create_state(session)
+    mask = mask.copy()
+    mask.ravel()[np.flatnonzero(mask)[:5]] = False
+    answer(state, mask)
+    assert state.stop_reason is None
+    answer(state, mask)
+    assert state.stop_reason is StopReason.TARGET_REACHED
+
+
+def test_the_maximum_of_clicks_ends_a_session() -> None:
+    session, _ = perfect_session(SessionLimits(max_clicks=2))
+    state = create_state(session)
+    for _ in range(2):
+        assert state.stop_reason is None
+        answer(state, np.zeros((40, 60), np.bool_))
+    assert state.stop_reason is StopReason.MAX_CLICKS
+
+
+def test_logged_clicks_are_replayed_in_order_and_then_end_the_session() -> None:
+    clicks = (MIDDLE, Click(5, 5, False), Click(0.5, 59.9, True))
+    state = create_state(Session("key", IMAGE, None, LoggedClicks(clicks)))
+    for _ in clicks:
+        assert state.stop_reason is None
+        answer(state, np.zeros((40, 60), np.bool_))
+    assert state.stop_reason is StopReason.CLICKS_EXHAUSTED
+    finished = state.finish(np.zeros((40, 60), np.float32))
+    assert tuple(record.click for record in finished.clicks) == clicks
+    assert {record.source for record in finished.clicks} == {"logged"}
+    assert finished.iou is None
+
+
+def test_a_logged_click_on_a_pixel_that_is_already_right_goes_on() -> None:
+    session, mask = perfect_session(SessionLimits(target_iou=None))
+    session = Session("key", session.image, session.truth, LoggedClicks((MIDDLE, MIDDLE)), session.limits)
+    state = create_state(session)
+    answer(state, mask)
+    assert state.stop_reason is None
+    answer(state, mask)
+    assert state.stop_reason is StopReason.CLICKS_EXHAUSTED
+    assert state.finish(mask.astype(np.float32)).clicks[1].changed_fraction == 0
+
+
+def test_nothing_to_click_is_an_empty_mask_without_clicks() -> None:
+    without_object = Session("key", IMAGE, np.zeros((40, 60), np.int8), SimulatedClicks())
+    state = create_state(without_object)
+    assert state.stop_reason is StopReason.PERFECT
+    finished = state.finish(np.zeros((40, 60), np.float32))
+    assert (finished.clicks, finished.iou, finished.quality) == ((), None, 0.0)
+    assert not finished.mask.any()
+    assert (
+        create_state(Session("key", IMAGE, None, LoggedClicks(()))).stop_reason is StopReason.CLICKS_EXHAUSTED
+    )
+
+
+def test_the_first_region_is_the_whole_image_and_later_ones_follow_the_mask() -> None:
+    state = create_state(create_session(1))
+    assert state.region == Region(0, 279, 0, 399)
+    small = np.zeros((280, 400), np.bool_)
+    y, x = state.clicks[0].pixel
+    small[y - 3 : y + 3, x - 3 : x + 3] = True
+    answer(state, small)
+    assert state.region.width < 400
+
+
+def test_without_zoom_the_region_stays_the_whole_image() -> None:
+    state = SessionState(create_session(1), None)
+    mask = np.zeros((280, 400), np.bool_)
+    mask[100:110, 100:110] = True
+    answer(state, mask)
+    assert state.region == Region(0, 279, 0, 399)
+
+
+LARGE_SESSION = create_session(1, SessionLimits(target_iou=None, max_clicks=5))
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(0, 2**32 - 1))
+def test_records_agree_with_the_masks(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    state = create_state(LARGE_SESSION)
+    whole = np.zeros((280, 400), np.bool_)
+    expected = []
+    while state.stop_reason is None:
+        region, before = state.region, whole.copy()
+        top, left = rng.integers(0, 30, 2)
+        part = np.zeros((region.height, region.width), np.bool_)
+        part[top : top + rng.integers(1, 60), left : left + rng.integers(1, 60)] = True
+        whole[region.row_min : region.row_max + 1, region.col_min : region.col_max + 1] = part
+        expected.append((int(whole.sum()), (whole != before).sum() / whole.size, region))
+        state.take(RegionMasks(part, part))
+    finished = state.finish(whole.astype(np.float32))
+    assert [(r.area, r.changed_fraction, r.region) for r in finished.clicks] == expected
+    assert np.array_equal(finished.mask, whole)
+
+
+def test_seconds_add_up_on_the_newest_record() -> None:
+    session, mask = perfect_session(SessionLimits(target_iou=None))
+    state = create_state(session)
+    answer(state, mask)
+    state.add_seconds(0.25)
+    state.add_seconds(0.5)
+    assert state.finish(mask.astype(np.float32)).clicks[0].seconds == 0.75
+
+
+@pytest.mark.parametrize("click", [Click(40, 5, True), Click(-0.1, 5, True), Click(5, 60, False)])
+def test_a_logged_click_outside_the_image_is_refused_before_the_session_runs(click: Click) -> None:
+    with pytest.raises(ClickError, match=r"logged click 1 .* outside the image of 40x60"):
+        Session("key", IMAGE, None, LoggedClicks((MIDDLE, click)))
+
+
+def test_simulated_clicks_without_truth_are_refused() -> None:
+    with pytest.raises(ClickError, match="no truth mask"):
+        Session("key", IMAGE, None, SimulatedClicks())
+
+
+@pytest.mark.parametrize("image", [IMAGE[..., :2], IMAGE[..., 0], IMAGE.astype(np.float32), IMAGE[:0]])
+def test_an_image_that_is_no_rgb_bytes_is_refused(image: np.ndarray) -> None:
+    with pytest.raises(ImageSizeError, match="must be"):
+        Session("key", image, None, LoggedClicks(()))
+
+
+@pytest.mark.parametrize("truth", [np.zeros((60, 40), np.int8), np.zeros((40, 60), np.uint8)])
+def test_a_truth_of_another_size_or_type_is_refused(truth: np.ndarray) -> None:
+    with pytest.raises(ImageSizeError, match="int8 of the same size"):
+        Session("key", IMAGE, truth, SimulatedClicks())
+
+
+@pytest.mark.parametrize(
+    ("max_clicks", "min_clicks", "target"), [(0, 0, 0.9), (3, 4, 0.9), (3, 0, None), (3, 1, 1.5)]
+)
+def test_limits_that_cannot_hold_are_refused(max_clicks: int, min_clicks: int, target: float | None) -> None:
+    with pytest.raises(ValueError, match=r"must lie|need 1 <="):
+        SessionLimits(max_clicks, min_clicks, target)
+
+
+def test_quality_is_one_for_a_certain_map_and_zero_for_an_empty_mask() -> None:
+    mask = create_truth(3, 40, 60) == 1
+    assert expected_iou(mask.astype(np.float32), mask) == 1.0
+    assert expected_iou(np.full((40, 60), 0.4, np.float32), np.zeros((40, 60), np.bool_)) == 0.0
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32 - 1), st.floats(0.05, 0.95))
+def test_quality_is_a_fraction_and_follows_its_formula(seed: int, threshold: float) -> None:
+    prob = np.random.default_rng(seed).random((20, 30)).astype(np.float32)
+    mask = prob > threshold
+    p, m = prob.astype(np.float64), mask.astype(np.float64)
+    expected = (p * m).sum() / (m.sum() + (p * (1 - m)).sum()) if mask.any() else 0.0
+    quality = expected_iou(prob, mask)
+    assert 0 <= quality <= 1
+    assert quality == pytest.approx(expected, abs=1e-12)
