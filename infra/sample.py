@@ -53,12 +53,19 @@ class QuarantinedSample:
     """A sample, or with `object_id` one object of a sample, that is set aside; it becomes a row in `errors`.
 
     The records of single objects come right before the sample they belong to, if the rest of it can be used.
+    Text that is no UTF-8, such as a file name of another encoding, is escaped: every table can store a record.
     """
 
     key: str
     reason: Reason
     detail: str
     object_id: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("key", "detail", "object_id"):
+            text = getattr(self, name)
+            if text is not None:
+                object.__setattr__(self, name, text.encode("utf-8", "backslashreplace").decode())
 
 
 @dataclass(frozen=True)

@@ -121,6 +121,7 @@ def parse_document(member_key: str, document_bytes: bytes, image_bytes: bytes | 
 def check_sample(raw: RawSample) -> Iterator[ShardItem]:
     """Check image header, sizes, encodings and ids; yields records of what fails, then what is left."""
     try:
+        _check_text(raw.key)
         image = stored_image(raw.image_bytes)
         size = (image.height, image.width)
         if raw.size is not None and raw.size != size:
@@ -135,6 +136,7 @@ def check_sample(raw: RawSample) -> Iterator[ShardItem]:
     num_failed = 0
     for candidate in raw.objects:
         try:
+            _check_text(candidate.object_id)
             if candidate.object_id in objects:
                 raise SampleError(Reason.BAD_METADATA, "another object of the sample has the same id")
             objects[candidate.object_id] = _checked_object(candidate, size)
@@ -153,6 +155,13 @@ def check_sample(raw: RawSample) -> Iterator[ShardItem]:
         ignore_rle=ignore_rle,
         attributes=raw.attributes,
     )
+
+
+def _check_text(name: str) -> None:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise SampleError(Reason.BAD_METADATA, "the key or object id is no UTF-8") from None
 
 
 def _checked_object(candidate: RawObject, size: tuple[int, int]) -> ObjectTruth:

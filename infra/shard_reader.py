@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from infra.errors import DatasetError, Reason, SampleError
+from infra.errors import DatasetError, Reason
 from infra.manifest import ShardEntry
 from infra.parquet_shard import read_parquet
-from infra.sample import QuarantinedSample, Sample, stored_image
-from infra.sample_document import ShardItem, parse_document
+from infra.sample import QuarantinedSample, Sample
+from infra.sample_document import RawSample, ShardItem, check_sample, parse_document
 from infra.storage import Storage
 from infra.tar_stream import MAX_MEMBER_BYTES, MeasuredStream, TarGroup, read_groups
 
@@ -77,12 +77,7 @@ def _items_of_group(group: TarGroup) -> Iterator[ShardItem]:
         yield from parse_document(group.key, document, image_bytes)
         return
     assert image_bytes is not None  # a group has at least one of the members that were asked for
-    try:
-        image = stored_image(image_bytes)
-    except SampleError as error:
-        yield QuarantinedSample(group.key, error.reason, error.detail)
-        return
-    yield Sample(group.key, image.data, image.extension, image.height, image.width)
+    yield from check_sample(RawSample(group.key, image_bytes))
 
 
 def _without_duplicates(items: Iterator[ShardItem]) -> Iterator[ShardItem]:
