@@ -1,0 +1,59 @@
+"""What a person is told whose source is not what its layout expects: the rule, and the layout it looks like."""
+
+from __future__ import annotations
+
+from infra.errors import LayoutError
+from infra.layouts.layout import LayoutOptions
+from infra.storage import Storage, join
+
+# the first whose folders are all there is named, so that `images/` alone comes last
+_FOLDERS_OF_LAYOUT = (
+    ("grabcut", ("data_GT", "boundary_GT")),
+    ("voc", ("JPEGImages", "SegmentationObject")),
+    ("davis", ("JPEGImages/480p", "Annotations/480p")),
+    ("davis", ("img", "gt")),
+    ("sbd", ("img", "inst")),
+    ("folder (or berkeley)", ("images", "masks")),
+)
+
+
+def wrong_layout(layout: str, source_url: str, storage: Storage, expected: str) -> LayoutError:
+    """Make the error for a source that lacks what its layout needs.
+
+    Args:
+        layout: name of the layout that was asked for.
+        source_url: the source folder.
+        storage: looks into the folder, a few requests whatever its size.
+        expected: what the layout needs and where.
+
+    """
+    if not storage.is_dir(source_url):
+        return LayoutError(f"there is no folder {source_url}: layout {layout} expects {expected} in it")
+    found = _looks_like(source_url, storage)
+    message = f"{source_url} is not of layout {layout}, which expects {expected}"
+    if found == layout:
+        return LayoutError(f"{message}; there are folders of these names, but one of them has no such files")
+    hint = f"it looks like layout {found}" if found else "it looks like no layout that is known"
+    return LayoutError(f"{message}; {hint}")
+
+
+def refuse_mask_options(layout: str, options: LayoutOptions) -> None:
+    """Raise LayoutError if a pixel value rule was chosen for a layout that has its own."""
+    for name, value in (("--mask-values", options.mask_values), ("--ignore-value", options.ignore_value)):
+        if value is not None:
+            raise LayoutError(f"layout {layout} takes no {name} (it was {value}): its masks have one meaning")
+
+
+def _looks_like(source_url: str, storage: Storage) -> str | None:
+    for layout, folders in _FOLDERS_OF_LAYOUT:
+        if all(storage.is_dir(join(source_url, folder)) for folder in folders):
+            return layout
+    if any(url.endswith(".json") for url in annotation_files(source_url, storage)):
+        return "coco (or lvis)"
+    return "folder" if storage.is_dir(join(source_url, "images")) else None
+
+
+def annotation_files(source_url: str, storage: Storage) -> list[str]:
+    """List the JSON files of a source where COCO and LVIS have them: in it and in its `annotations/`."""
+    urls = storage.list(source_url) + storage.list(join(source_url, "annotations"))
+    return [url for url in urls if url.endswith(".json")]

@@ -1,0 +1,62 @@
+"""Sources where an image and a mask file of the same stem belong together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from infra.errors import Reason, SampleError
+from infra.layouts.folder import only_file
+from infra.layouts.layout import MaskValues
+from infra.layouts.mask_file import samples_of_mask
+from infra.sample import QuarantinedSample, Sample, stored_image
+from infra.storage import Storage
+
+MaskDecoder: TypeAlias = Callable[[bytes], npt.NDArray[np.int32]]
+
+
+@dataclass(frozen=True)
+class PairedFiles:
+    """The files of a source: key of a sample, to the URLs of its image and of its mask (one each, if all is well)."""
+
+    images: Mapping[str, list[str]]
+    masks: Mapping[str, list[str]]
+
+    def keys(self) -> list[str]:
+        """Return the keys that have an image, a mask or both, sorted: a lonely file is to be heard of."""
+        return sorted(self.images.keys() | self.masks.keys())
+
+
+def read_pairs(
+    keys: Iterable[str],
+    files: PairedFiles,
+    storage: Storage,
+    decode: MaskDecoder,
+    *,
+    mask_values: MaskValues,
+    ignore_value: int | None,
+) -> Iterator[Sample | QuarantinedSample]:
+    """Read one pair after the other, in the order of the keys; only one is held at a time.
+
+    Args:
+        keys: samples to read.
+        files: where their images and masks are.
+        storage: opens them.
+        decode: bytes of a mask file to (H, W) int32 pixel values, 0 for background; may raise SampleError.
+        mask_values: whether all values are one object or each is its own.
+        ignore_value: the value of pixels that do not count, or None.
+
+    """
+    for key in keys:
+        try:
+            image_url = only_file(key, files.images, Reason.MISSING_IMAGE)
+            mask_url = only_file(key, files.masks, Reason.MISSING_MASK)
+            image = stored_image(storage.read_bytes(image_url))
+            values = decode(storage.read_bytes(mask_url))
+            yield from samples_of_mask(key, image, values, mask_values=mask_values, ignore_value=ignore_value)
+        except SampleError as error:
+            yield QuarantinedSample(key, error.reason, error.detail)
