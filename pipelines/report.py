@@ -84,7 +84,10 @@ class Report:
         }
 
     def render(self) -> RenderableType:
-        """Return the figures for people, to be printed by a rich console; plain where that is no terminal."""
+        """Return the figures for people, plain where the console that prints them is no terminal.
+
+        Printed with `soft_wrap=True` a long URL stays in one piece.
+        """
         from pipelines.report_view import ReportView
 
         return ReportView(self)

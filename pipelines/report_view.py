@@ -28,10 +28,11 @@ class ReportView:
         style = box.SIMPLE_HEAD if console.is_terminal else None
         yield self._noc_table(style)
         if self._report.mean_iou is not None:
+            yield Text()
             yield self._mean_iou_table(style, self._report.mean_iou)
+        yield Text()
         for line in self._lines():
-            # a long URL stays in one piece, so that it can be copied and grepped
-            yield Text(line, no_wrap=True, overflow="ignore")
+            yield Text(line)
 
     def _noc_table(self, style: box.Box | None) -> Table:
         table = Table(box=style, padding=(0, 2, 0, 0))
@@ -71,4 +72,4 @@ class ReportView:
             yield f"{_UNDEFINED} not defined: the sessions stopped at IoU {report.target_iou}"
         reasons = ", ".join(f"{number:,} {reason}" for reason, number in report.errors_by_reason.items())
         yield f"{sum(report.errors_by_reason.values()):,} errors{f': {reasons}' if reasons else ''}"
-        yield f"results in {report.run_url}: masks/*.parquet, clicks/*.parquet, errors/*.parquet, report/"
+        yield f"masks, clicks and errors as Parquet, and the report: {report.run_url}"

@@ -1,0 +1,248 @@
+"""The figures of a run are those of its committed click table, and say so where they are not defined."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from infra.commit import CommitRecord
+from infra.errors import RunDirectoryError
+from infra.run_directory import RunDirectory
+from infra.storage import Storage, join
+from mfp.errors import MetricsError
+from pipelines.report import Report, build_report, busy_seconds
+from pipelines.report_files import curve_svg, write_report
+from tests.infra.rows import click_row, error_row, mask_row
+
+Ious = Sequence[float | None]
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def begin(url: str, *, max_clicks: int = 4, target_iou: float | None = 0.95) -> RunDirectory:
+    run = RunDirectory(url, Storage())
+    run.open({"max_clicks": max_clicks, "target_iou": target_iou})
+    return run
+
+
+def commit(run: RunDirectory, shard: str, objects: Sequence[Ious], reasons: Sequence[str] = ()) -> None:
+    """Commit a shard whose objects, two to a sample, have these IoUs after each click."""
+    keys = [(f"{shard}/{idx // 2}", f"{idx % 2}") for idx in range(len(objects))]
+    run.commit(
+        shard,
+        "a",
+        [mask_row(*key, shard=shard, num_clicks=len(ious)) for key, ious in zip(keys, objects, strict=True)],
+        [
+            click_row(*key, click, iou=iou, shard=shard)
+            for key, ious in zip(keys, objects, strict=True)
+            for click, iou in enumerate(ious)
+        ],
+        [error_row(f"bad{idx}", reason, shard=shard) for idx, reason in enumerate(reasons)],
+        seconds=2.0,
+    )
+
+
+def printed(report: Report, *, terminal: bool = False, width: int = 80) -> str:
+    stream = io.StringIO()
+    Console(file=stream, force_terminal=terminal, width=width).print(report.render(), soft_wrap=True)
+    return stream.getvalue()
+
+
+def test_figures_come_from_all_committed_shards(folder_url: str) -> None:
+    run = begin(folder_url)
+    commit(run, "s0.tar", [(0.5, 0.86, 0.91, 0.96), (0.85, 0.84, 0.84, 0.95)], ["empty_object"])
+    commit(run, "s1.tar", [(0.97,), (0.1, 0.2, 0.3, 0.4)], ["empty_object", "undecodable_image"])
+    report = build_report(folder_url, Storage())
+    figures = report.to_json()
+    speed = figures.pop("clicks_per_second")
+    assert figures == {
+        "objects": 4,
+        "clicks": 13,
+        "noc": {"85": (2 + 1 + 1 + 4) / 4, "90": (3 + 4 + 1 + 4) / 4, "95": (4 + 4 + 1 + 4) / 4},
+        "nof_published": {"85": 1, "90": 2, "95": 3},
+        "nof_never_reached": {"85": 1, "90": 1, "95": 1},
+        "mean_iou": pytest.approx(
+            [
+                (0.5 + 0.85 + 0.97 + 0.1) / 4,
+                (0.86 + 0.84 + 0.97 + 0.2) / 4,
+                (0.91 + 0.84 + 0.97 + 0.3) / 4,
+                0.82,
+            ]
+        ),
+        "auc": pytest.approx((0.605 / 2 + 0.7175 + 0.755 + 0.82 / 2) / 3),
+        "errors": 3,
+    }
+    assert report.errors_by_reason == {"empty_object": 2, "undecodable_image": 1}
+    assert isinstance(speed, float)
+    assert speed > 13 / 120
+
+
+def test_parts_of_lost_attempts_do_not_count(tmp_path: Path) -> None:
+    run = begin(str(tmp_path))
+    commit(run, "s0.tar", [(0.5, 0.9)])
+    part = next((tmp_path / "clicks").iterdir())
+    part.with_name("s0-b_0.parquet").write_bytes(part.read_bytes())
+    assert build_report(str(tmp_path), Storage()).clicks == 2
+
+
+@pytest.mark.parametrize(
+    ("target_iou", "defined"),
+    [
+        (None, {"85", "90", "95"}),
+        (1, {"85", "90", "95"}),
+        (0.95, {"85", "90", "95"}),
+        (0.9, {"85", "90"}),
+        (0.5, set()),
+    ],
+)
+def test_noc_is_undefined_above_the_iou_where_sessions_stopped(
+    tmp_path: Path, target_iou: float | None, defined: set[str]
+) -> None:
+    commit(begin(str(tmp_path), target_iou=target_iou), "s0.tar", [(0.5, 0.9)])
+    report = build_report(str(tmp_path), Storage())
+    for name in ("noc", "nof_published", "nof_never_reached"):
+        column = report.to_json()[name]
+        assert isinstance(column, dict)
+        assert {key for key, value in column.items() if value is not None} == defined
+    assert report.mean_iou == (0.5, 0.9, 0.9, 0.9)
+    assert ("not defined: the sessions stopped at IoU" in printed(report)) == (len(defined) < 3)
+
+
+def test_without_truth_there_are_counts_and_no_figures(tmp_path: Path) -> None:
+    commit(begin(str(tmp_path)), "s0.tar", [(None, None), (None,)])
+    report = build_report(str(tmp_path), Storage())
+    nothing = {"85": None, "90": None, "95": None}
+    figures = report.to_json()
+    assert (figures["objects"], figures["clicks"], figures["mean_iou"], figures["auc"]) == (2, 3, None, None)
+    assert figures["noc"] == figures["nof_published"] == figures["nof_never_reached"] == nothing
+    assert "2 objects without truth: no IoU, not in the figures above" in printed(report)
+
+
+def test_objects_without_truth_are_counted_but_not_in_the_means(tmp_path: Path) -> None:
+    commit(begin(str(tmp_path)), "s0.tar", [(0.5, 0.9), (None,)])
+    report = build_report(str(tmp_path), Storage())
+    assert (report.objects, report.objects_with_truth, report.clicks) == (2, 1, 3)
+    assert report.to_json()["noc"] == {"85": 2.0, "90": 2.0, "95": 4.0}
+
+
+def test_a_run_that_has_committed_nothing_has_a_report(folder_url: str) -> None:
+    begin(folder_url)
+    report = build_report(folder_url, Storage())
+    figures = report.to_json()
+    assert (figures["objects"], figures["clicks"], figures["errors"]) == (0, 0, 0)
+    assert figures["clicks_per_second"] is None
+    assert "0 objects, 0 clicks, 0 shards" in printed(report)
+
+
+@pytest.mark.parametrize("config", [{}, {"max_clicks": 20}, {"max_clicks": "20", "target_iou": None}])
+def test_a_run_of_another_job_is_refused(tmp_path: Path, config: dict[str, str | int | None]) -> None:
+    RunDirectory(str(tmp_path), Storage()).open(config)
+    with pytest.raises(RunDirectoryError, match=r"is no labelling run: run\.json has max_clicks"):
+        build_report(str(tmp_path), Storage())
+
+
+def test_a_click_table_with_a_click_missing_is_refused(tmp_path: Path) -> None:
+    run = begin(str(tmp_path))
+    run.commit("s0.tar", "a", [], [click_row("k", "1", 0), click_row("k", "1", 2)], [], seconds=1.0)
+    with pytest.raises(MetricsError):
+        build_report(str(tmp_path), Storage())
+
+
+def record(begun: float, finished: float) -> CommitRecord:
+    return CommitRecord("s", "a", "t", {}, 0, finished - begun, NOON + timedelta(seconds=finished))
+
+
+@pytest.mark.parametrize(
+    ("spans", "seconds"),
+    [
+        ([], 0),
+        ([(0, 10)], 10),
+        ([(0, 10), (0, 10)], 10),  # two workers side by side
+        ([(0, 10), (10, 20)], 20),
+        ([(0, 10), (3600, 3605)], 15),  # gone on an hour later
+        ([(0, 10), (2, 4), (8, 12)], 12),
+    ],
+)
+def test_time_in_which_workers_overlap_counts_once(spans: list[tuple[float, float]], seconds: float) -> None:
+    assert busy_seconds([record(*span) for span in spans]) == pytest.approx(seconds)
+
+
+@given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 20)), max_size=8))
+def test_busy_time_is_the_number_of_seconds_that_some_span_covers(spans: list[tuple[int, int]]) -> None:
+    covered = {second for begun, length in spans for second in range(begun, begun + length)}
+    assert busy_seconds([record(begun, begun + length) for begun, length in spans]) == pytest.approx(
+        len(covered)
+    )
+
+
+REPORT = Report(
+    run_url="s3://bucket/a-run-with-a-name-that-is-longer-than-a-line-of-eighty-columns/davis-lite0-full",
+    num_shards=12,
+    objects=1204,
+    objects_with_truth=1204,
+    clicks=6521,
+    max_clicks=20,
+    target_iou=0.95,
+    at_threshold={"85": None, "90": None, "95": None},
+    mean_iou=tuple(0.97 - 0.5 / click for click in range(1, 21)),
+    auc=0.887,
+    errors_by_reason={"undecodable_image": 2, "empty_object": 1},
+    clicks_per_second=7.8612,
+)
+
+
+def test_in_a_pipe_the_report_is_plain_text_and_urls_stay_whole() -> None:
+    text = printed(REPORT)
+    assert text.isascii()
+    assert f" {REPORT.run_url}\n" in text
+    assert "1,204 objects, 6,521 clicks, 7.86 clicks/s, 12 shards" in text
+    assert "3 errors: 2 undecodable_image, 1 empty_object" in text
+    assert "\x1b" not in text
+
+
+@pytest.mark.parametrize(
+    ("num_clicks", "shown"), [(7, ["1", "3", "5"]), (20, ["1", "3", "5", "10", "20"]), (1, ["1"])]
+)
+def test_mean_iou_is_shown_for_clicks_that_were_made(num_clicks: int, shown: list[str]) -> None:
+    assert REPORT.mean_iou is not None
+    short = replace(REPORT, max_clicks=num_clicks, mean_iou=REPORT.mean_iou[:num_clicks])
+    assert ["clicks", *shown, "AuC"] in [line.split() for line in printed(short).splitlines()]
+
+
+def test_the_report_folder_holds_the_figures_and_a_drawing(folder_url: str) -> None:
+    commit(begin(folder_url), "s0.tar", [(0.5, 0.9)])
+    report = build_report(folder_url, Storage())
+    assert write_report(report, Storage()) == [
+        join(folder_url, "report", name) for name in ("summary.json", "mean_iou.svg")
+    ]
+    assert json.loads(Storage().read_bytes(join(folder_url, "report/summary.json"))) == report.to_json()
+    ElementTree.fromstring(Storage().read_bytes(join(folder_url, "report/mean_iou.svg")))
+
+
+def test_without_truth_nothing_is_drawn(tmp_path: Path) -> None:
+    commit(begin(str(tmp_path)), "s0.tar", [(None,)])
+    write_report(build_report(str(tmp_path), Storage()), Storage())
+    assert [path.name for path in (tmp_path / "report").iterdir()] == ["summary.json"]
+
+
+@pytest.mark.parametrize("num_clicks", [1, 2, 20, 100])
+def test_the_drawing_has_a_point_for_every_click_inside_its_frame(num_clicks: int) -> None:
+    svg = ElementTree.fromstring(curve_svg([click / num_clicks for click in range(num_clicks)], "5 objects"))
+    circles = svg.findall("{http://www.w3.org/2000/svg}circle")
+    assert len(circles) == num_clicks
+    across = [float(circle.attrib["cx"]) for circle in circles]
+    down = [float(circle.attrib["cy"]) for circle in circles]
+    assert across == sorted(across)
+    assert down == sorted(down, reverse=True)
+    assert min(across + down) > 0
+    assert max(across) < float(svg.attrib["width"])
+    assert max(down) < float(svg.attrib["height"])
