@@ -15,6 +15,7 @@ from mfp.model_file import read_header
 from pipelines.model_source import find_model, shipped_models
 
 NOC_THRESHOLDS = ("85", "90", "95")
+_STATISTICS = {"running_mean", "running_var", "num_batches_tracked"}
 
 
 @dataclass(frozen=True)
@@ -74,15 +75,18 @@ def _listed(name: str, data: bytes | None) -> ListedModel:
     return ListedModel(
         name=name,
         architecture=document["config"]["architecture"],
-        num_parameters=_num_values(data),
+        num_parameters=_num_parameters(data),
         num_bytes=len(data),
         steps=facts.get("steps"),
         noc=facts.get("noc", {}),
     )
 
 
-def _num_values(data: bytes) -> int:
-    """Values in all floating tensors of a safetensors file; the integer ones are counters of batch norm."""
+def _num_parameters(data: bytes) -> int:
+    """Values in the tensors of a safetensors file, without the statistics and counters of batch norm."""
     header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-    tensors = (entry for name, entry in header.items() if name != "__metadata__")
-    return sum(math.prod(tensor["shape"]) for tensor in tensors if tensor["dtype"].startswith(("F", "BF")))
+    return sum(
+        math.prod(tensor["shape"])
+        for name, tensor in header.items()
+        if name != "__metadata__" and name.rsplit(".", 1)[-1] not in _STATISTICS
+    )

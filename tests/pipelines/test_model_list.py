@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+from mfp.model_file import model_to_bytes
+from mfp.models.lite0 import Lite0Config
+from mfp.models.registry import build_network
+from pipelines import model_list
+from pipelines.model_list import list_models, render_models
+from pipelines.model_source import shipped_models
+
+
+def test_every_shipped_model_is_listed_with_the_analytic_one() -> None:
+    assert [model.name for model in list_models()] == shipped_models()
+    assert "analytic" in shipped_models()
+
+
+def test_a_model_is_described_by_its_own_file() -> None:
+    config = Lite0Config()
+    network = build_network(config)
+    facts = {"steps": 4000, "noc": {"davis": {"85": 5.0, "90": 7.25}, "voc val": {"85": 3.0}}}
+    data = model_to_bytes(config, network.state_dict(), facts)
+    listed = model_list._listed("mine", data)
+    trained = sum(parameter.numel() for parameter in network.parameters())
+    assert (listed.architecture, listed.num_parameters) == ("lite0", trained)
+    assert (listed.num_bytes, listed.steps, listed.noc) == (len(data), 4000, facts["noc"])
+
+
+def test_the_table_has_a_row_for_each_data_set() -> None:
+    models = [
+        model_list.ListedModel(
+            "a", "lite0", 1234567, 9_800_000, 4000, {"davis": {"85": 5.0, "90": 7.25}, "voc": {}}
+        ),
+        model_list.ListedModel("analytic", "formula, for tests", 0, 0, None, {}),
+    ]
+    console = Console(width=120, record=True, file=io.StringIO())
+    console.print(render_models(models))
+    header, first, second, third = (line.split() for line in console.export_text().splitlines())
+    assert header == [
+        "model",
+        "architecture",
+        "parameters",
+        "size",
+        "steps",
+        "NoC",
+        "on",
+        "@85",
+        "@90",
+        "@95",
+    ]
+    assert first == ["a", "lite0", "1,234,567", "9.8", "MB", "4,000", "davis", "5.00", "7.25"]
+    assert second == ["voc"]
+    assert third == ["analytic", "formula,", "for", "tests", "0"]
