@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.errors import RunDirectoryError
@@ -114,6 +114,7 @@ def test_values_json_cannot_hold_are_refused(tmp_path: Path) -> None:
 
 
 @given(json_values)
+@settings(deadline=None)
 def test_what_went_through_json_does_not_differ_from_itself(value: JsonValue) -> None:
     assert not list(differences(json.loads(json.dumps(value)), value))
 

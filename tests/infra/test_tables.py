@@ -10,7 +10,7 @@ from dataclasses import replace
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.tables import (
@@ -70,24 +70,28 @@ error_rows = st.builds(ErrorRow, names, st.none() | names, names, st.text(max_si
 
 
 @given(st.lists(mask_rows, max_size=8))
+@settings(deadline=None)
 def test_mask_rows_come_back_as_they_went_in(rows: list[MaskRow]) -> None:
     back = MASKS.to_rows(MASKS.from_parquet(MASKS.to_parquet(rows)))
     assert sorted(back, key=repr) == sorted(rows, key=repr)
 
 
 @given(st.lists(click_rows, max_size=8))
+@settings(deadline=None)
 def test_click_rows_come_back_as_they_went_in(rows: list[ClickRow]) -> None:
     back = CLICKS.to_rows(CLICKS.from_parquet(CLICKS.to_parquet(rows)))
     assert sorted(back, key=repr) == sorted(rows, key=repr)
 
 
 @given(st.lists(error_rows, max_size=8))
+@settings(deadline=None)
 def test_error_rows_come_back_as_they_went_in(rows: list[ErrorRow]) -> None:
     back = ERRORS.to_rows(ERRORS.from_parquet(ERRORS.to_parquet(rows)))
     assert sorted(back, key=repr) == sorted(rows, key=repr)
 
 
 @given(st.permutations([(key, obj, idx) for key in "ab" for obj in "12" for idx in range(3)]))
+@settings(deadline=None)
 def test_a_part_does_not_depend_on_the_order_in_which_sessions_ended(
     order: list[tuple[str, str, int]],
 ) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -177,6 +177,7 @@ def test_time_in_which_workers_overlap_counts_once(spans: list[tuple[float, floa
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 20)), max_size=8))
+@settings(deadline=None)
 def test_busy_time_is_the_number_of_seconds_that_some_span_covers(spans: list[tuple[int, int]]) -> None:
     covered = {second for begun, length in spans for second in range(begun, begun + length)}
     assert busy_seconds([record(begun, begun + length) for begun, length in spans]) == pytest.approx(
