@@ -15,7 +15,7 @@ from infra.errors import LayoutError, Reason
 from infra.sample import QuarantinedSample
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class CocoAnnotation:
     """One object; `segmentation` is what stood in the file (rings of polygons as arrays), unchecked."""
 
@@ -25,7 +25,7 @@ class CocoAnnotation:
     is_crowd: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class CocoImage:
     """An image entry; `paths` are where it may lie, below a folder of images, as relative paths.
 
@@ -39,7 +39,7 @@ class CocoImage:
     annotations: tuple[CocoAnnotation, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class CocoDocument:
     """The images by key (several where names collide), and the entries that say too little to be used."""
 
@@ -50,7 +50,8 @@ class CocoDocument:
 def parse_document(data: bytes, url: str) -> CocoDocument:
     """Parse an annotation file; `data` comes from `url`, which errors name.
 
-    All annotations are held at once, since COCO does not order them by image: about twice the file's size.
+    All annotations are held at once, since COCO does not order them by image: with polygons about 2.5 times the
+    file's size, 4 times while it is parsed.
 
     Raises:
         LayoutError: it is no JSON, or none with `images` and `annotations`.
