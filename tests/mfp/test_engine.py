@@ -216,6 +216,19 @@ def test_zoom_and_flip_are_choices() -> None:
     assert all(one != other for one, other in itertools.combinations(chosen, 2))
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_cuda_makes_the_clicks_of_the_cpu() -> None:
+    sessions = create_sessions(9)
+    on_cpu, on_cuda = (
+        {
+            finished.key: [record.click for record in finished.clicks]
+            for finished in Engine(AnalyticClickModel(), EngineSettings(device=device)).run(sessions)
+        }
+        for device in ("cpu", "cuda")
+    )
+    assert on_cpu == on_cuda
+
+
 def test_sessions_on_cuda_wait_in_more_places_than_a_batch_takes() -> None:
     assert EngineSettings(batch_size=8).num_places == 8
     assert EngineSettings(batch_size=8, device="cuda").num_places == 32
