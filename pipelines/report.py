@@ -21,7 +21,7 @@ from infra.run_directory import RunDirectory
 from infra.sample import JsonValue
 from infra.storage import Storage
 from infra.tables import CLICKS, ERRORS
-from mfp.metrics import ClickIous, auc, mean_iou_curve, noc, nof_never_reached, nof_published
+from mfp.metrics import MAX_CLICKS, ClickIous, auc, mean_iou_curve, noc, nof_never_reached, nof_published
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -46,12 +46,13 @@ class Report:
     """Figures of all committed shards of a run.
 
     `objects` and `clicks` count the click table; the figures are about `objects_with_truth` of them.
-    `at_threshold` holds None where NoC is not defined: without truth, and for an IoU above `target_iou`, where the
-    sessions stopped. `mean_iou`: entry t is the mean after click t + 1, `max_clicks` of them; a session that has ended
-    carries its last IoU forward. `auc` is their trapezoid area over that of a constant 1. Both are None without truth.
+    `at_threshold` holds None where NoC is not defined: without truth; above `target_iou`, where simulated
+    sessions stopped; and where the logged clicks of an object end below that IoU before `max_clicks`.
+    `mean_iou`: entry t is the mean after click t + 1, `max_clicks` of them; a session that has ended carries its
+    last IoU forward. `auc` is their trapezoid area over that of a constant 1. Both are None without truth.
 
-    `clicks_per_second` is `clicks` over the wall time during which at least one shard that was then committed was being
-    worked on: shards of several workers that overlap in time count once, pauses between two runs into
+    `clicks_per_second` is `clicks` over the wall time during which at least one shard that was then committed
+    was being worked on: shards of several workers that overlap in time count once, pauses between two runs into
     the directory do not count, the start of the workers and lost attempts neither. None before the first commit.
     """
 
@@ -103,26 +104,21 @@ def build_report(run_url: str, storage: Storage) -> Report:
 
     """
     run = RunDirectory(run_url, storage)
-    max_clicks, target_iou = _limits(run)
+    clicked = _clicked(run)
     records = run.committed().values()
     num_objects, ious = _click_ious(run, records)
     num_clicks = sum(record.parts[CLICKS.name].rows for record in records)
     seconds = busy_seconds(records)
-    curve = mean_iou_curve(ious, max_clicks) if ious.num_objects else None
+    curve = mean_iou_curve(ious, clicked.max_clicks) if ious.num_objects else None
     return Report(
         run_url=run_url,
         num_shards=len(records),
         objects=num_objects,
         objects_with_truth=ious.num_objects,
         clicks=num_clicks,
-        max_clicks=max_clicks,
-        target_iou=target_iou,
-        at_threshold={
-            name: _figures(ious, threshold, max_clicks)
-            if ious.num_objects and (target_iou is None or threshold <= target_iou)
-            else None
-            for name, threshold in THRESHOLDS.items()
-        },
+        max_clicks=clicked.max_clicks,
+        target_iou=clicked.target_iou,
+        at_threshold={name: _figures(ious, threshold, clicked) for name, threshold in THRESHOLDS.items()},
         mean_iou=None if curve is None else tuple(curve.tolist()),
         auc=None if curve is None else auc(curve),
         errors_by_reason=_errors_by_reason(run, records),
@@ -144,16 +140,31 @@ def busy_seconds(records: Collection[CommitRecord]) -> float:
     return busy.total_seconds()
 
 
-def _limits(run: RunDirectory) -> tuple[int, float | None]:
-    """Return max_clicks and target_iou of the run's configuration."""
-    config = run.config()
-    max_clicks, target_iou = config.get("max_clicks"), config.get("target_iou", "absent")
-    if not isinstance(max_clicks, int) or not (target_iou is None or isinstance(target_iou, int | float)):
-        raise RunDirectoryError(
-            f"{run.url} is no labelling run: {RUN_FILE} has max_clicks {max_clicks!r} and target_iou {target_iou!r}; "
-            "give what `mfp label` or `mfp evaluate` had as --out"
-        )
-    return max_clicks, target_iou
+@dataclass(frozen=True)
+class _Clicked:
+    """How a run was clicked: see `Report`; `target_iou` None where nothing stopped a session early."""
+
+    is_logged: bool
+    max_clicks: int
+    target_iou: float | None
+
+
+def _clicked(run: RunDirectory) -> _Clicked:
+    clicks = run.config().get("clicks")
+    match clicks:
+        case {"source": "logged"}:
+            # a log is replayed to its end, however long it is; the protocol counts this many
+            return _Clicked(is_logged=True, max_clicks=MAX_CLICKS, target_iou=None)
+        case {
+            "source": "simulated",
+            "max_clicks": int(max_clicks),
+            "target_iou": None | int() | float() as target,
+        }:
+            return _Clicked(is_logged=False, max_clicks=max_clicks, target_iou=target)
+    raise RunDirectoryError(
+        f"{run.url} is no labelling run: `clicks` in its {RUN_FILE} is {clicks!r}; "
+        "give what `mfp label` or `mfp evaluate` had as --out"
+    )
 
 
 def _click_ious(run: RunDirectory, records: Collection[CommitRecord]) -> tuple[int, ClickIous]:
@@ -180,12 +191,25 @@ def _object_indices(clicks: pa.Table) -> np.ndarray[Any, np.dtype[np.int64]]:
     return np.unique(codes, return_inverse=True)[1]
 
 
-def _figures(ious: ClickIous, threshold: float, max_clicks: int) -> ThresholdFigures:
+def _figures(ious: ClickIous, threshold: float, clicked: _Clicked) -> ThresholdFigures | None:
+    if not _is_defined(ious, threshold, clicked):
+        return None
     return ThresholdFigures(
-        noc=float(noc(ious, threshold, max_clicks).mean()),
-        nof_published=nof_published(ious, threshold, max_clicks),
-        nof_never_reached=nof_never_reached(ious, threshold, max_clicks),
+        noc=float(noc(ious, threshold, clicked.max_clicks).mean()),
+        nof_published=nof_published(ious, threshold, clicked.max_clicks),
+        nof_never_reached=nof_never_reached(ious, threshold, clicked.max_clicks),
     )
+
+
+def _is_defined(ious: ClickIous, threshold: float, clicked: _Clicked) -> bool:
+    """Tell whether NoC is known: no session may have ended below the threshold with clicks left."""
+    if ious.num_objects == 0:
+        return False
+    if not clicked.is_logged:
+        return clicked.target_iou is None or threshold <= clicked.target_iou
+    num_clicks = np.diff(ious.first, append=len(ious.iou))
+    best = np.maximum.reduceat(ious.iou, ious.first)
+    return not ((best < threshold) & (num_clicks < clicked.max_clicks)).any()
 
 
 def _errors_by_reason(run: RunDirectory, records: Collection[CommitRecord]) -> dict[str, int]:

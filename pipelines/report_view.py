@@ -69,7 +69,12 @@ class ReportView:
         if without_truth:
             yield f"{without_truth:,} objects without truth: no IoU, not in the figures above"
         if report.objects_with_truth and None in report.at_threshold.values():
-            yield f"{_UNDEFINED} not defined: the sessions stopped at IoU {report.target_iou}"
+            reason = (
+                "the logged clicks of some objects end below that IoU"
+                if report.target_iou is None
+                else f"the sessions stopped at IoU {report.target_iou}"
+            )
+            yield f"{_UNDEFINED} not defined: {reason}"
         reasons = ", ".join(f"{number:,} {reason}" for reason, number in report.errors_by_reason.items())
         yield f"{sum(report.errors_by_reason.values()):,} errors{f': {reasons}' if reasons else ''}"
         yield f"masks, clicks and errors as Parquet, and the report: {report.run_url}"

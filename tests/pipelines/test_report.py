@@ -18,6 +18,7 @@ from rich.console import Console
 from infra.commit import CommitRecord
 from infra.errors import RunDirectoryError
 from infra.run_directory import RunDirectory
+from infra.sample import JsonValue
 from infra.storage import Storage, join
 from mfp.errors import MetricsError
 from pipelines.report import Report, build_report, busy_seconds
@@ -30,7 +31,7 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 def begin(url: str, *, max_clicks: int = 4, target_iou: float | None = 0.95) -> RunDirectory:
     run = RunDirectory(url, Storage())
-    run.open({"max_clicks": max_clicks, "target_iou": target_iou})
+    run.open({"clicks": {"source": "simulated", "max_clicks": max_clicks, "target_iou": target_iou}})
     return run
 
 
@@ -143,11 +144,33 @@ def test_a_run_that_has_committed_nothing_has_a_report(folder_url: str) -> None:
     assert "0 objects, 0 clicks, 0 shards" in printed(report)
 
 
-@pytest.mark.parametrize("config", [{}, {"max_clicks": 20}, {"max_clicks": "20", "target_iou": None}])
-def test_a_run_of_another_job_is_refused(tmp_path: Path, config: dict[str, str | int | None]) -> None:
+NO_LABELLING_RUNS: list[dict[str, JsonValue]] = [
+    {},
+    {"clicks": 20},
+    {"clicks": {"source": "simulated", "max_clicks": 20}},
+    {"clicks": {"source": "simulated", "max_clicks": "20", "target_iou": None}},
+]
+
+
+@pytest.mark.parametrize("config", NO_LABELLING_RUNS)
+def test_a_run_of_another_job_is_refused(tmp_path: Path, config: dict[str, JsonValue]) -> None:
     RunDirectory(str(tmp_path), Storage()).open(config)
-    with pytest.raises(RunDirectoryError, match=r"is no labelling run: run\.json has max_clicks"):
+    with pytest.raises(RunDirectoryError, match=r"is no labelling run: `clicks` in its run\.json is "):
         build_report(str(tmp_path), Storage())
+
+
+def test_noc_of_logged_clicks_is_defined_where_every_object_got_there_or_had_all_its_clicks(
+    tmp_path: Path,
+) -> None:
+    run = RunDirectory(str(tmp_path), Storage())
+    run.open({"clicks": {"source": "logged", "num_clicks": 28}})
+    commit(run, "s0.tar", [(0.5, 0.86, 0.91), (0.1,) * 25])
+    report = build_report(str(tmp_path), Storage())
+    assert report.to_json()["noc"] == {"85": (2 + 20) / 2, "90": (3 + 20) / 2, "95": None}
+    assert report.to_json()["nof_never_reached"] == {"85": 1, "90": 1, "95": None}
+    assert report.mean_iou is not None
+    assert len(report.mean_iou) == 20
+    assert "not defined: the logged clicks of some objects end below that IoU" in printed(report)
 
 
 def test_a_click_table_with_a_click_missing_is_refused(tmp_path: Path) -> None:
