@@ -99,7 +99,9 @@ class Predictor:
         `flip` averages the logits with those of the mirrored image.
         """
         self.device = torch.device(device)
-        self.network = network.to(self.device).eval()
+        # channels_last: some 5 % off lite0 and ViT-B on a CPU, and the layout of CUDA's tensor cores.
+        network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = network.eval()
         self._flip = flip
         self._autocast_type = _AUTOCAST_TYPES[precision]
 
