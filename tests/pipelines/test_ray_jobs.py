@@ -1,0 +1,186 @@
+"""Submitted jobs on a real Ray cluster of this machine: a head started with `ray start`, behind its own token."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from infra.storage import StorageOptions
+from pipelines.options import ShardOptions
+from pipelines.shard import run_shard
+from tests.conftest import free_port
+
+pytestmark = pytest.mark.slow
+NUM_IMAGES = 12
+
+
+@dataclass(frozen=True)
+class Head:
+    """A cluster, and how to run `mfp` as a person who may use it."""
+
+    address: str
+    environment: dict[str, str]
+
+    def mfp(self, *args: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "pipelines.cli", *args]
+        return subprocess.run(
+            command, capture_output=True, text=True, env=self.environment, check=False, timeout=120
+        )
+
+    def wait_for(self, job_id: str, condition: Callable[[str], bool]) -> str:
+        """What `mfp status` prints as soon as the condition holds."""
+        for _ in range(120):
+            shown = self.mfp("status", job_id).stdout
+            if condition(shown):
+                return shown
+            time.sleep(1)
+        raise AssertionError(f"{job_id} did not get there: {shown}\n{self.mfp('logs', job_id).stdout}")
+
+
+@pytest.fixture(scope="module")
+def head(tmp_path_factory: pytest.TempPathFactory, s3_endpoint: str) -> Iterator[Head]:
+    folder = tmp_path_factory.mktemp("ray")
+    token = folder / "token"
+    token.write_text(secrets.token_hex(32))
+    ports = {
+        name: free_port()
+        for name in ("port", "dashboard-port", "dashboard-agent-listen-port", "metrics-export-port")
+    }
+    address = f"http://127.0.0.1:{ports['dashboard-port']}"
+    environment = {name: value for name, value in os.environ.items() if name != "AWS_ENDPOINT_URL"} | {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN_PATH": str(token),
+        "RAY_API_SERVER_ADDRESS": address,
+        "OMP_NUM_THREADS": "1",
+    }
+    command = [
+        str(Path(sys.executable).with_name("ray")),
+        *["start", "--head", "--block", "--disable-usage-stats", "--num-cpus=1", "--object-store-memory=100000000"],
+        *["--node-ip-address=127.0.0.1", "--dashboard-host=127.0.0.1", "--min-worker-port=0", "--max-worker-port=0"],
+        f"--ray-client-server-port={free_port()}",
+        f"--temp-dir={folder}",
+        *(f"--{name}={port}" for name, port in ports.items()),
+    ]
+    log = folder / "log.txt"
+    with log.open("wb") as stream:
+        process = subprocess.Popen(command, env=environment, stdout=stream, stderr=subprocess.STDOUT)
+    head = Head(address, environment)
+    try:
+        while (asked := head.mfp("jobs")).returncode != 0:
+            assert process.poll() is None, log.read_text()
+            assert "no Ray cluster answers" in asked.stderr or "did not do as asked" in asked.stderr
+            time.sleep(1)
+        yield head
+    finally:
+        process.terminate()  # with --block, Ray ends its other processes itself
+        process.wait(60)
+
+
+@pytest.fixture
+def dataset(tmp_path: Path, s3_bucket: str, s3_endpoint: str) -> str:
+    """URL of a data set of bright discs, one to a shard."""
+    for folder in ("images", "masks"):
+        (tmp_path / "source" / folder).mkdir(parents=True)
+    for index in range(NUM_IMAGES):
+        rows, columns = np.mgrid[:120, :160]
+        disc = (rows - 60) ** 2 + (columns - 80) ** 2 < (20 + index) ** 2
+        image = np.where(disc[..., None], 220, 40).astype(np.uint8).repeat(3, axis=2)
+        cv2.imwrite(str(tmp_path / "source" / "images" / f"disc-{index:02}.png"), image)
+        cv2.imwrite(str(tmp_path / "source" / "masks" / f"disc-{index:02}.png"), disc.astype(np.uint8) * 255)
+    url = f"{s3_bucket}/discs"
+    run_shard(
+        ShardOptions(
+            str(tmp_path / "source"), url, "folder", samples_per_shard=1, storage=StorageOptions(s3_endpoint)
+        )
+    )
+    return url
+
+
+def evaluation(dataset: str, run: str, endpoint: str, *more: str) -> list[str]:
+    line = f"submit evaluate {dataset} --out {run} --model analytic --zoom-size 224 --storage-endpoint {endpoint}"
+    return [*line.split(), *more]
+
+
+def job_of(submitted: subprocess.CompletedProcess[str]) -> str:
+    assert submitted.returncode == 0, submitted.stderr
+    assert submitted.stderr == ""
+    found = re.match(r"(raysubmit_\w+) submitted", submitted.stdout)
+    assert found is not None, submitted.stdout
+    return found[1]
+
+
+def test_a_submitted_evaluation_is_followed_to_its_figures(
+    head: Head, dataset: str, s3_bucket: str, s3_endpoint: str
+) -> None:
+    run = f"{s3_bucket}/run"
+    job = job_of(head.mfp(*evaluation(dataset, run, s3_endpoint, "--max-clicks", "3")))
+
+    log = head.mfp("logs", job, "--follow").stdout  # returns when the job ends
+    assert f"evaluate: {NUM_IMAGES}/{NUM_IMAGES} objects" in log
+    assert "NoC" in log
+
+    shown = head.wait_for(job, lambda shown: "SUCCEEDED" in shown)
+    assert (
+        f"{run}: {NUM_IMAGES} of {NUM_IMAGES} shards committed, {NUM_IMAGES} objects, 0 quarantined" in shown
+    )
+    (line,) = [line for line in head.mfp("jobs").stdout.splitlines() if job in line]
+    assert line.split()[1:3] == ["evaluate", "SUCCEEDED"]
+    assert line.endswith(run)
+    assert head.mfp("logs", job).stdout == log
+
+
+def test_what_a_stopped_job_had_committed_is_still_counted_and_kept(
+    head: Head, dataset: str, s3_bucket: str, s3_endpoint: str
+) -> None:
+    run = f"{s3_bucket}/run"
+    slow = evaluation(dataset, run, s3_endpoint, "--full-curve", "--zoom-size", "640")
+    job = job_of(head.mfp(*slow))
+    head.wait_for(job, lambda shown: " shards committed" in shown and ": 0 of" not in shown)
+    stopped = head.mfp("stop", job)
+    assert f"job {job}, evaluate: STOPPED" in stopped.stdout
+
+    without_cluster = head.mfp("status", run, "--storage-endpoint", s3_endpoint)
+    counted = re.search(rf": (\d+) of {NUM_IMAGES} shards committed, (\d+) objects", without_cluster.stdout)
+    assert counted is not None, without_cluster
+    assert counted[1] == counted[2]
+    assert 0 < int(counted[1]) < NUM_IMAGES
+
+
+def test_a_job_that_a_person_got_wrong_says_so_in_its_log(
+    head: Head, s3_bucket: str, s3_endpoint: str
+) -> None:
+    job = job_of(head.mfp(*evaluation(f"{s3_bucket}/nothing", f"{s3_bucket}/run", s3_endpoint)))
+    shown = head.wait_for(job, lambda shown: "FAILED" in shown)
+    assert "exit code 1; its output: mfp logs" in shown
+    assert "nothing committed yet" in shown
+    log = head.mfp("logs", job).stdout
+    assert "mfp: no data set at" in log
+    assert "Traceback" not in log
+
+
+def test_the_cluster_is_closed_to_who_has_no_token_and_unknown_jobs_are_named(head: Head) -> None:
+    unknown = head.mfp("status", "raysubmit_nothing")
+    assert (unknown.returncode, unknown.stdout) == (1, "")
+    assert (
+        unknown.stderr
+        == "mfp: the cluster knows no job 'raysubmit_nothing': `mfp jobs` lists those it knows\n"
+    )
+
+    stranger = Head(head.address, {**head.environment, "RAY_AUTH_MODE": "disabled"})
+    refused = stranger.mfp("jobs")
+    assert refused.returncode == 1
+    (message,) = refused.stderr.splitlines()
+    assert "lets nobody in without its token" in message
