@@ -65,7 +65,7 @@ class PaceMeter:
                 self._base = (now, report)
             return Pace()
         since, base = self._base
-        if now <= since:
+        if now <= since or (report.done, report.clicks) == (base.done, base.clicks):
             return Pace()
         done_per_second = (report.done - base.done) / (now - since)
         left = None

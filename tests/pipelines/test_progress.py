@@ -40,6 +40,14 @@ def test_pace_counts_from_the_first_move_so_that_slow_starts_and_earlier_runs_do
     assert pace == Pace(done_per_second=2.0, clicks_per_second=10.0, seconds_left=485.0)
 
 
+def test_a_job_over_in_one_move_claims_no_pace() -> None:
+    clock = Clock()
+    meter = PaceMeter(clock)
+    for report in (ProgressReport(0, 4), ProgressReport(4, 4, clicks=80), ProgressReport(4, 4, clicks=80)):
+        assert meter.pace(report) == Pace()
+        clock.now += 1
+
+
 def test_time_left_is_unknown_without_a_total() -> None:
     clock = Clock()
     meter = PaceMeter(clock)
