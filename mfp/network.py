@@ -59,6 +59,10 @@ class ClickNetwork(nn.Module, abc.ABC):
             (B, 1, H, W) float logits. Rows do not affect each other.
         """
 
+    def for_inference(self) -> ClickNetwork:
+        """The same function in the form that runs fastest: this network or a copy, in evaluation mode."""
+        return self.eval()
+
 
 class ModulatedNetwork(ClickNetwork):
     """The frame of MFP around a network of tensors: modulation, click maps and the two passes of a first click.

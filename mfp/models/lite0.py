@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mfp.models.batch_norm_folding import fold_batch_norms
 from mfp.models.coordinate_branch import CoordinateBranch
 from mfp.models.late_fusion import LateFusion, XceptionBlock
 from mfp.network import IMAGENET_MEAN, IMAGENET_STD, ClickSettings, ModulatedNetwork
@@ -91,6 +93,12 @@ class Lite0(ModulatedNetwork):
             joined = smooth(x)
         assert joined is not None
         return joined
+
+    def for_inference(self) -> Lite0:
+        """A copy without BatchNorm, which costs a fifth of the time on a CPU."""
+        network = copy.deepcopy(self).eval()
+        fold_batch_norms(network)
+        return network
 
     def load_imagenet_backbone(self, state: dict[str, Tensor]) -> int:
         """Start from ImageNet weights that list timm's tensors in timm's order under other names.

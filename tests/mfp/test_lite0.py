@@ -78,3 +78,20 @@ def test_the_imagenet_start_answers_our_pixels_as_the_original_answers_its_own()
         there = original.bn1(original.conv_stem(pixels * 2 - 1))
     # The border differs: padding with 0 means mid-grey to one and ImageNet's mean to the other.
     torch.testing.assert_close(here[..., :-1, :-1], there[..., :-1, :-1], atol=1e-4, rtol=1e-4)
+
+
+def test_the_form_for_inference_has_no_batch_norm_and_gives_the_same_logits() -> None:
+    torch.manual_seed(0)
+    network = Lite0(Lite0Config()).eval()
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.normal_(module.running_mean, std=0.1)  # type: ignore[arg-type]
+            torch.nn.init.uniform_(module.running_var, 0.5, 1.5)  # type: ignore[arg-type]
+    folded = network.for_inference()
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in folded.modules())
+    inputs = (torch.rand(1, 3, 64, 96), torch.rand(1, 1, 64, 96), [[Click(9, 9, True), Click(3, 3, False)]])
+    with torch.inference_mode():
+        torch.testing.assert_close(
+            folded.forward_clicks(*inputs), network.forward_clicks(*inputs), atol=1e-5, rtol=1e-4
+        )
+    assert any(isinstance(module, torch.nn.BatchNorm2d) for module in network.modules())
