@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from timm.layers import BatchNormAct2d
+from itertools import pairwise
+
+from timm.layers.norm_act import BatchNormAct2d
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -19,7 +21,7 @@ def fold_batch_norms(network: nn.Module) -> int:
     num_folded = 0
     for parent in list(network.modules()):
         children = list(parent.named_children())
-        for (conv_name, conv), (norm_name, norm) in zip(children, children[1:], strict=False):
+        for (conv_name, conv), (norm_name, norm) in pairwise(children):
             if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
                 setattr(parent, conv_name, fuse_conv_bn_eval(conv, norm))
                 setattr(parent, norm_name, norm.act if isinstance(norm, BatchNormAct2d) else nn.Identity())
