@@ -1,0 +1,122 @@
+"""From a sample to the sessions of its objects, one at a time: a truth mask exists only while its session runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from infra import rle
+from infra.click_log import ClickLog, LoggedClick
+from infra.errors import Reason, SampleError
+from infra.sample import ObjectTruth, Sample, decode_image
+from mfp.clicks import Click
+from mfp.errors import ClickError
+from mfp.session import LoggedClicks, Session, SessionLimits, SimulatedClicks
+
+
+@dataclass(frozen=True, eq=False)
+class ObjectKey:
+    """Which object of which shard attempt a session belongs to."""
+
+    attempt: str
+    sample_key: str
+    object_id: str
+
+
+@dataclass(frozen=True, eq=False)
+class DecodedSample:
+    """A sample with its pixels, (H, W, 3) uint8 RGB, and the pixels that do not count, (H, W) bool or None."""
+
+    sample: Sample
+    image: npt.NDArray[np.uint8]
+    ignore: npt.NDArray[np.bool_] | None
+
+
+def decode_sample(sample: Sample) -> DecodedSample:
+    """Decode the image of a sample.
+
+    Raises:
+        SampleError: it does not decode, or its masks were made for another size.
+
+    """
+    image = decode_image(sample.image_bytes)
+    if image.shape[:2] != (sample.height, sample.width):
+        raise SampleError(
+            Reason.MASK_SIZE_MISMATCH,
+            f"the image has {image.shape[0]} x {image.shape[1]} pixels, its record says {sample.height} x "
+            f"{sample.width}",
+        )
+    ignore = None if sample.ignore_rle is None else _decode_mask(sample.ignore_rle, sample)
+    return DecodedSample(sample, image, ignore)
+
+
+class ObjectSessions:
+    """Opens the session of every object of a sample, with the clicks and the limits of a run."""
+
+    def __init__(self, limits: SessionLimits, click_log: ClickLog | None) -> None:
+        """Without a click log the clicks are simulated within `limits`; logged clicks are replayed to their end."""
+        self._limits = limits
+        self._click_log = click_log
+
+    def has_any(self, sample: Sample) -> bool:
+        """Whether there is anything to click, so that its image is worth decoding."""
+        return bool(sample.objects) or (
+            self._click_log is not None and bool(self._click_log.objects_of(sample.key))
+        )
+
+    def open(self, attempt: str, decoded: DecodedSample) -> Iterator[Session | tuple[str, SampleError]]:
+        """Yield a session per object, or its id and why there is none.
+
+        Objects come in the order of the sample, then those that only the click log knows, by id.
+        """
+        sample = decoded.sample
+        logged = {} if self._click_log is None else self._click_log.objects_of(sample.key)
+        truths: Mapping[str, ObjectTruth | None] = {truth.object_id: truth for truth in sample.objects}
+        for object_id in [*truths, *sorted(logged.keys() - truths.keys())]:
+            key = ObjectKey(attempt, sample.key, object_id)
+            try:
+                if self._click_log is None:
+                    yield self._simulated(key, decoded, truths[object_id])
+                else:
+                    yield _replay(key, decoded, truths.get(object_id), logged.get(object_id, ()))
+            except SampleError as error:
+                yield object_id, error
+
+    def _simulated(self, key: ObjectKey, decoded: DecodedSample, truth: ObjectTruth | None) -> Session:
+        assert truth is not None, "without a click log every object has its truth"
+        labels = _labels(decoded, truth)
+        if not (labels == 1).any():
+            raise SampleError(Reason.EMPTY_OBJECT, "no pixel of the object's mask is left to find")
+        return Session(key, decoded.image, labels, SimulatedClicks(), self._limits)
+
+
+def _replay(
+    key: ObjectKey, decoded: DecodedSample, truth: ObjectTruth | None, logged: tuple[LoggedClick, ...]
+) -> Session:
+    if not logged:
+        raise SampleError(Reason.NO_CLICKS, "the click log has no click on this object")
+    labels = None if truth is None else _labels(decoded, truth)
+    limits = SessionLimits(max_clicks=len(logged), target_iou=None)
+    try:
+        clicks = LoggedClicks(tuple(Click(click.y, click.x, click.is_foreground) for click in logged))
+        return Session(key, decoded.image, labels, clicks, limits)
+    except ClickError as error:
+        raise SampleError(Reason.CLICK_OUTSIDE_IMAGE, str(error)) from None
+
+
+def _labels(decoded: DecodedSample, truth: ObjectTruth) -> npt.NDArray[np.int8]:
+    """(H, W) int8: 1 object, 0 background, -1 where pixels do not count."""
+    labels = _decode_mask(truth.rle, decoded.sample).astype(np.int8)
+    if decoded.ignore is not None:
+        labels[decoded.ignore] = -1
+    return labels
+
+
+def _decode_mask(counts: bytes, sample: Sample) -> npt.NDArray[np.bool_]:
+    try:
+        return rle.decode(counts, sample.height, sample.width)
+    except ValueError as error:
+        raise SampleError(Reason.UNDECODABLE_MASK, str(error)) from None

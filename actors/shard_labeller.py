@@ -1,0 +1,236 @@
+"""Labels shards: reads and decodes ahead, keeps one engine full across shard borders, writes behind.
+
+Three kinds of threads share the work. The reader takes the shards in the order they were asked for and decodes
+their samples into a queue that is bounded by pixels. The engine thread turns samples into sessions and sessions into
+rows; when a shard has none left, the next one's are already in the batch. Whoever called `label` waits, and commits
+the shard's rows when they are complete, while both other threads go on.
+
+No Ray here: a shard labeller works on whatever files and network it is given.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from actors.gathered_rows import GatheredRows, LabelCounts
+from actors.hand_out import Assignment
+from actors.object_sessions import DecodedSample, ObjectKey, ObjectSessions, decode_sample
+from actors.pixel_queue import PixelQueue
+from infra.commit import CommitOutcome, ShardRows
+from infra.errors import SampleError
+from infra.manifest import ShardEntry
+from infra.run_directory import RunDirectory
+from infra.sample import QuarantinedSample
+from infra.sample_document import ShardItem
+from mfp.engine import Engine
+from mfp.session import FinishedSession, Session
+
+MAX_PIXELS_AHEAD = 2**26  # 200 MB of decoded images wait for the engine at most
+
+ReadShard: TypeAlias = Callable[[ShardEntry], Iterator[ShardItem]]
+
+
+@dataclass(frozen=True)
+class ShardSummary:
+    """What a finished attempt did. `is_committed` False: another attempt was first, with the same rows.
+
+    `seconds` is wall time from the start of reading to the last session's end; shards overlap, so the sum over
+    shards is more than the time that passed.
+    """
+
+    shard: str
+    attempt: str
+    is_committed: bool
+    counts: LabelCounts
+    seconds: float
+
+
+class _Task:
+    """An attempt at a shard on its way through the threads."""
+
+    def __init__(self, assignment: Assignment, model_id: str) -> None:
+        self.assignment = assignment
+        self.gathered = GatheredRows(assignment, model_id)
+        self.completed: Future[ShardRows] = Future()
+
+    @property
+    def is_over(self) -> bool:
+        return self.completed.done()
+
+    def fail(self, error: BaseException) -> None:
+        if not self.is_over:
+            self.completed.set_exception(error)
+
+    def complete_if_nothing_is_open(self) -> None:
+        if self.gathered.is_complete and not self.is_over:
+            self.completed.set_result(self.gathered.rows)
+
+
+@dataclass(frozen=True)
+class _EndOfShard:
+    """The reader is through with a shard; `error` says why it could not read on."""
+
+    error: BaseException | None = None
+
+
+_Item: TypeAlias = tuple[_Task, DecodedSample | QuarantinedSample | _EndOfShard]
+
+
+class ShardLabeller:
+    """One engine and the shards that pass through it; `label` may be called from several threads at once."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        objects: ObjectSessions,
+        read_shard: ReadShard,
+        run: RunDirectory,
+        model_id: str,
+        max_pixels_ahead: int = MAX_PIXELS_AHEAD,
+    ) -> None:
+        self._engine = engine
+        self._objects = objects
+        self._read_shard = read_shard
+        self._run = run
+        self._model_id = model_id
+        self._to_read: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
+        self._decoded: PixelQueue[_Item] = PixelQueue(max_pixels_ahead)
+        self._tasks: dict[str, _Task] = {}  # by attempt
+        self._lock = threading.Lock()
+        self._threads = [
+            threading.Thread(target=self._read, name="decode-ahead", daemon=True),
+            threading.Thread(target=self._run_engine, name="engine", daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def label(self, assignment: Assignment) -> ShardSummary:
+        """Click every object of a shard and commit its rows; returns when they are durable.
+
+        Raises what kept the shard from being read, labelled or written; the shards beside it go on if they can.
+        """
+        task = _Task(assignment, self._model_id)
+        with self._lock:
+            self._tasks[assignment.attempt] = task
+        try:
+            self._to_read.put(task)
+            rows = task.completed.result()
+            seconds = task.gathered.seconds
+            outcome = self._run.commit(
+                assignment.shard.name,
+                assignment.attempt,
+                rows.masks,
+                rows.clicks,
+                rows.errors,
+                seconds=seconds,
+            )
+        finally:
+            with self._lock:
+                del self._tasks[assignment.attempt]
+        return ShardSummary(
+            assignment.shard.name,
+            assignment.attempt,
+            outcome is CommitOutcome.COMMITTED,
+            task.gathered.counts,
+            seconds,
+        )
+
+    def counts(self) -> dict[str, LabelCounts]:
+        """How far the attempts under way are, by attempt id."""
+        with self._lock:
+            return {attempt: task.gathered.counts for attempt, task in self._tasks.items()}
+
+    def close(self) -> None:
+        """End both threads; calls of `label` that still wait raise."""
+        self._to_read.put(None)
+        self._decoded.close()
+        for thread in self._threads:
+            thread.join()
+        self._fail_all(RuntimeError("the shard labeller was closed"))
+
+    def _read(self) -> None:
+        """The reader's thread."""
+        while (task := self._to_read.get()) is not None:
+            try:
+                task.gathered.begin_reading()
+                for record in self._read_shard(task.assignment.shard):
+                    if task.is_over or self._decoded.is_closed:
+                        break
+                    self._put_decoded(task, record)
+                end = _EndOfShard()
+            except Exception as error:  # whatever it is, the caller of `label` has to hear of it
+                end = _EndOfShard(error)
+            self._decoded.put((task, end), num_pixels=0)
+
+    def _put_decoded(self, task: _Task, record: ShardItem) -> None:
+        if isinstance(record, QuarantinedSample):
+            self._decoded.put((task, record), num_pixels=0)
+            return
+        if not self._objects.has_any(record):
+            return
+        try:
+            decoded = decode_sample(record)
+        except SampleError as error:
+            self._decoded.put((task, QuarantinedSample(record.key, error.reason, error.detail)), num_pixels=0)
+            return
+        self._decoded.put((task, decoded), num_pixels=record.height * record.width)
+
+    def _run_engine(self) -> None:
+        """The engine's thread. An error in the engine fails the shards it held; later ones start afresh."""
+        while not self._decoded.is_closed:
+            try:
+                for finished in self._engine.run(self._sessions()):
+                    self._take(finished)
+            except Exception as error:  # as in `_read`
+                self._fail_all(error)
+
+    def _sessions(self) -> Iterator[Session | None]:
+        """Sessions as they come; None while there is none but others are in flight. Ends when closed."""
+        while not self._decoded.is_closed:
+            item = self._decoded.get(wait=self._engine.num_in_flight == 0)
+            if item is None:
+                yield None
+                continue
+            task, content = item
+            if task.is_over:
+                continue
+            if isinstance(content, DecodedSample):
+                yield from self._open_sessions(task, content)
+            elif isinstance(content, QuarantinedSample):
+                error = SampleError(content.reason, content.detail)
+                task.gathered.quarantine(content.key, content.object_id, error)
+            elif content.error is not None:
+                task.fail(content.error)
+            else:
+                task.gathered.end_reading()
+                task.complete_if_nothing_is_open()
+
+    def _open_sessions(self, task: _Task, decoded: DecodedSample) -> Iterator[Session]:
+        for opened in self._objects.open(task.assignment.attempt, decoded):
+            if isinstance(opened, Session):
+                task.gathered.open_session()
+                yield opened
+            else:
+                object_id, error = opened
+                task.gathered.quarantine(decoded.sample.key, object_id, error)
+
+    def _take(self, finished: FinishedSession) -> None:
+        key = finished.key
+        assert isinstance(key, ObjectKey), "every session was opened here"
+        with self._lock:
+            task = self._tasks.get(key.attempt)
+        if task is None or task.is_over:
+            return  # its shard failed meanwhile; other sessions of the batch are not affected
+        task.gathered.end_session(key, finished)
+        task.complete_if_nothing_is_open()
+
+    def _fail_all(self, error: BaseException) -> None:
+        with self._lock:
+            tasks = list(self._tasks.values())
+        for task in tasks:
+            task.fail(error)

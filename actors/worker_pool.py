@@ -1,0 +1,249 @@
+"""The driver's side of the workers: it creates them, hands shards out, and gives lost shards to others.
+
+Ray places and restarts the workers. All of them are asked for at once, and each begins as soon as the cluster has room
+for it, whether that is now, when another job ends, or when an autoscaler that sees the waiting actors has added a node:
+so a pool grows from its minimum to its maximum without any doing of ours.
+
+Calls are not retried by Ray (`max_task_retries=0`): a second run of one call would share its attempt id with the
+first. The pool notices the failed call and hands the shard out under a new attempt.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import ray
+from ray.exceptions import ActorDiedError, RayActorError, RayTaskError
+
+from actors.errors import ClusterError
+from actors.gathered_rows import LabelCounts
+from actors.hand_out import MAX_SHARDS_IN_FLIGHT, HandOut
+from actors.label_job import LabelJob
+from actors.label_worker import LabelWorker, WorkerInfo, WorkerResources
+from actors.ray_session import Cluster
+from actors.shard_labeller import ShardSummary
+from infra.click_log import ClickLog
+from infra.errors import StorageError
+from infra.manifest import ShardEntry
+
+logger = logging.getLogger(__name__)
+
+START_SECONDS = 300.0  # a cluster may have to bring up a node first
+_POLL_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class PoolSize:
+    """How many workers there may be: it is an error if fewer than `minimum` ever start."""
+
+    minimum: int
+    maximum: int
+
+    def that_fits(self, cluster: Cluster, resources: WorkerResources) -> PoolSize:
+        """As many of these workers as a local Ray has room for; elsewhere nodes may come and go.
+
+        Raises:
+            ClusterError: this machine has no room for the minimum.
+
+        """
+        if not cluster.is_local:
+            return self
+        num_fitting = resources.num_fitting(cluster.num_cpus, cluster.num_gpus)
+        if num_fitting < self.minimum:
+            raise ClusterError(
+                f"{self.minimum} workers of {resources} each do not fit this machine with {cluster.num_cpus:g} CPU and "
+                f"{cluster.num_gpus:g} GPU, {num_fitting} do: ask for fewer (--workers) or smaller ones"
+            )
+        return PoolSize(self.minimum, min(self.maximum, num_fitting))
+
+
+@dataclass(frozen=True)
+class PoolEvent:
+    """Something happened, or a second passed.
+
+    `finished` is a shard that was just committed, `under_way` counts what is done of those that are not,
+    `num_ready` the workers that have loaded the model.
+    """
+
+    finished: ShardSummary | None
+    under_way: LabelCounts
+    num_ready: int
+
+
+@dataclass(frozen=True)
+class _Call:
+    """A call that a worker has not answered yet."""
+
+    kind: Literal["start", "label", "counts"]
+    worker_idx: int
+    attempt: str = ""
+
+
+class WorkerPool:
+    """Workers on the connected cluster; leaving the block ends them."""
+
+    def __init__(
+        self,
+        job: LabelJob,
+        size: PoolSize,
+        resources: WorkerResources,
+        *,
+        model: bytes | None,
+        click_log: ClickLog | None,
+        start_seconds: float = START_SECONDS,
+    ) -> None:
+        """For `model` and `click_log` see `build_labeller`; Ray keeps one copy of each per node."""
+        self._job = job
+        self._inputs = ray.put(model), ray.put(click_log)
+        self._size = size
+        self._resources = resources
+        self._start_seconds = start_seconds
+        self._workers: list[Any] = []
+        self._is_ready: list[bool] = []
+        self._calls: dict[ray.ObjectRef[Any], _Call] = {}
+        self._counts: dict[str, LabelCounts] = {}  # by attempt
+        self._short_since = time.monotonic()
+        self._reached_minimum = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for worker in self._workers:
+            ray.kill(worker)
+
+    def run(self, shards: list[ShardEntry]) -> Iterator[PoolEvent]:
+        """Label the shards and yield what happens; ends when all of them are committed.
+
+        Raises:
+            ClusterError: the workers do not start within the time given.
+            ShardLostError: a shard failed with several workers.
+            InfraError, MfpError: what a worker raised about its input.
+
+        """
+        self._create_workers(min(self._size.maximum, len(shards)))
+        hand_out = HandOut(shards, len(self._workers))
+        while not hand_out.is_done:
+            self._check_there_are_workers()
+            self._assign(hand_out)
+            answered, _ = ray.wait(list(self._calls), num_returns=1, timeout=_POLL_SECONDS)
+            finished = None
+            for ref in answered:
+                finished = self._take(ref, self._calls.pop(ref), hand_out)
+            if not answered:
+                self._ask_for_counts(hand_out)
+            yield PoolEvent(finished, sum(self._counts.values(), LabelCounts()), sum(self._is_ready))
+
+    def _create_workers(self, num_workers: int) -> None:
+        threads = str(self._resources.num_threads)
+        actor = ray.remote(LabelWorker).options(
+            num_cpus=self._resources.num_cpus,
+            num_gpus=self._resources.num_gpus,
+            max_restarts=-1,  # bounded all the same: a shard that kills its workers ends the run
+            max_task_retries=0,
+            max_concurrency=MAX_SHARDS_IN_FLIGHT + 2,  # besides: start, counts
+            runtime_env={"env_vars": {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}},
+        )
+        self._workers = [actor.remote(self._job, self._resources) for _ in range(num_workers)]
+        self._is_ready = [False] * num_workers
+        for worker_idx in range(num_workers):
+            self._start(worker_idx)
+
+    def _start(self, worker_idx: int) -> None:
+        self._is_ready[worker_idx] = False
+        self._calls[self._workers[worker_idx].start.remote(*self._inputs)] = _Call("start", worker_idx)
+
+    def _check_there_are_workers(self) -> None:
+        """After the first start one worker is enough to go on; Ray brings the others back when it can."""
+        num_ready = sum(self._is_ready)
+        num_needed = 1 if self._reached_minimum else min(self._size.minimum, len(self._workers))
+        if num_ready >= num_needed:
+            self._reached_minimum = True
+            self._short_since = time.monotonic()
+        elif time.monotonic() - self._short_since > self._start_seconds:
+            raise ClusterError(
+                f"{num_ready} of {num_needed} workers started within {self._start_seconds:.0f} s: each needs "
+                f"{self._resources}, {_free_resources()}; end other jobs, or ask for fewer or smaller workers"
+            )
+
+    def _assign(self, hand_out: HandOut) -> None:
+        ready = [worker_idx for worker_idx, is_ready in enumerate(self._is_ready) if is_ready]
+        for worker_idx, assignment in hand_out.assign(ready):
+            ref = self._workers[worker_idx].label.remote(assignment)
+            self._calls[ref] = _Call("label", worker_idx, assignment.attempt)
+            logger.info(
+                "shard %s goes to worker %d as attempt %s",
+                assignment.shard.name,
+                worker_idx,
+                assignment.attempt,
+            )
+
+    def _ask_for_counts(self, hand_out: HandOut) -> None:
+        asked = {call.worker_idx for call in self._calls.values() if call.kind == "counts"}
+        for worker_idx, worker in enumerate(self._workers):
+            if self._is_ready[worker_idx] and hand_out.num_in_flight(worker_idx) and worker_idx not in asked:
+                self._calls[worker.counts.remote()] = _Call("counts", worker_idx)
+
+    def _take(self, ref: ray.ObjectRef[Any], call: _Call, hand_out: HandOut) -> ShardSummary | None:
+        """Take the answer to a call; the summary of a shard if it brings one."""
+        try:
+            answer = ray.get(ref)
+        except RayActorError as error:
+            self._lose(call, hand_out, error)
+            return None
+        except RayTaskError as error:
+            self._fail(call, hand_out, error)
+            return None
+        if isinstance(answer, WorkerInfo):
+            self._is_ready[call.worker_idx] = True
+            logger.info("worker %d is ready: %s", call.worker_idx, answer)
+        elif isinstance(answer, ShardSummary):
+            hand_out.finished(call.attempt)
+            self._counts.pop(call.attempt, None)
+            return answer
+        else:
+            under_way = hand_out.attempts_of(call.worker_idx)
+            self._counts.update((attempt, answer[attempt]) for attempt in under_way if attempt in answer)
+        return None
+
+    def _lose(self, call: _Call, hand_out: HandOut, error: RayActorError) -> None:
+        """A worker died: its shards go back, and it is started again where Ray finds room for it."""
+        if isinstance(error, ActorDiedError):
+            # Ray does not restart it: its environment cannot be set up, or its resources exist nowhere.
+            raise ClusterError(f"worker {call.worker_idx} cannot run: {_first_line(error)}") from error
+        lost = hand_out.attempts_of(call.worker_idx)
+        logger.warning("worker %d died; handed out again: %s", call.worker_idx, ", ".join(lost) or "nothing")
+        for attempt in reversed(lost):  # so that the oldest is the first to go out again
+            self._give_back(attempt, hand_out, "its worker died (killed, out of memory, or its node is gone)")
+        # Its other calls fail too; only the first one counts.
+        self._calls = {
+            ref: other for ref, other in self._calls.items() if other.worker_idx != call.worker_idx
+        }
+        self._start(call.worker_idx)
+
+    def _fail(self, call: _Call, hand_out: HandOut, error: RayTaskError) -> None:
+        """A worker raised: storage may work the next time, anything else would only happen again."""
+        if call.kind != "label" or not isinstance(error.cause, StorageError):
+            raise error
+        logger.warning("attempt %s failed: %s", call.attempt, error.cause)
+        self._give_back(call.attempt, hand_out, str(error.cause))
+
+    def _give_back(self, attempt: str, hand_out: HandOut, cause: str) -> None:
+        self._counts.pop(attempt, None)
+        hand_out.failed(attempt, cause)
+
+
+def _free_resources() -> str:
+    free: dict[str, float] = ray.available_resources()  # type: ignore[no-untyped-call]
+    return f"the cluster has {free.get('CPU', 0.0):g} CPU and {free.get('GPU', 0.0):g} GPU left"
+
+
+def _first_line(error: BaseException) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -1,0 +1,181 @@
+"""The labelling job: every object of a data set is clicked by a model, masks and figures land in a run directory.
+
+`mfp evaluate` is the same job with other defaults.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from actors.error_limit import ErrorLimit
+from actors.errors import TooManyErrorsError
+from actors.gathered_rows import LabelCounts
+from actors.label_job import LabelJob
+from actors.ray_session import Cluster, ray_session
+from infra.commit import CommitRecord
+from infra.manifest import ShardEntry
+from infra.run_directory import RunDirectory
+from infra.storage import Storage
+from mfp.engine import EngineSettings
+from mfp.session import SessionLimits
+from pipelines.errors import OptionError
+from pipelines.label_inputs import (
+    VOLATILE,
+    LabelInputs,
+    absolute,
+    find_inputs,
+    no_masks,
+    num_expected,
+    run_config,
+)
+from pipelines.options import Device, LabelOptions
+from pipelines.progress import OnProgress, ProgressReport
+
+_NOTHING = LabelCounts()
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """A finished run: `objects`, `clicks` and `errors` count all rows of the run, also those of earlier runs into
+    the same directory, which did `skipped_shards` of the `shards`. `seconds` is the wall time of this run."""
+
+    objects: int
+    clicks: int
+    errors: int
+    seconds: float
+    shards: int
+    skipped_shards: int
+
+
+def run_label(options: LabelOptions, on_progress: OnProgress | None = None) -> RunSummary:
+    """Label a data set into a run directory, going on where an earlier run into it ended.
+
+    Raises:
+        PipelineError, ActorsError, InfraError, MfpError: one line that says what a person can do. What is committed
+            stays: the same command goes on from there.
+
+    """
+    started = time.monotonic()
+    storage = Storage(options.storage)
+    inputs = find_inputs(options, storage)
+    run = RunDirectory(absolute(options.out), storage)
+    run.open(run_config(options, inputs), VOLATILE)
+    committed = run.committed()
+    labelling = _Labelling(options, inputs, run, _counts_of(committed.values()), on_progress)
+    labelling.report()
+    labelling.check()
+    missing = [shard for shard in inputs.dataset.shards if shard.name not in committed]
+    if missing:
+        labelling.run_shards(missing)
+    labelling.check(is_complete=True)
+    run.delete_orphans()
+    done = labelling.done
+    labelling.report(is_complete=True)
+    return RunSummary(
+        objects=done.objects,
+        clicks=done.clicks,
+        errors=done.quarantined,
+        seconds=time.monotonic() - started,
+        shards=len(inputs.dataset.shards),
+        skipped_shards=len(inputs.dataset.shards) - len(missing),
+    )
+
+
+class _Labelling:
+    """A run under way: what is done of it, and who wants to know."""
+
+    def __init__(
+        self,
+        options: LabelOptions,
+        inputs: LabelInputs,
+        run: RunDirectory,
+        done: LabelCounts,
+        on_progress: OnProgress | None,
+    ) -> None:
+        self._options = options
+        self._inputs = inputs
+        self._run = run
+        self._on_progress = on_progress
+        self._num_expected = num_expected(inputs)
+        self._limit = ErrorLimit(options.max_errors, self._num_expected)
+        self.done = done
+
+    def run_shards(self, shards: list[ShardEntry]) -> None:
+        """Have workers do the shards that are not committed yet."""
+        workers = self._options.workers
+        with ray_session(self._options.ray_address) as cluster:
+            # Not before: it imports Ray, which reads its settings then.
+            from actors.label_worker import WorkerResources
+            from actors.worker_pool import PoolSize, WorkerPool
+
+            uses_gpu = _uses_gpu(self._options.device, cluster)
+            resources = WorkerResources(workers.num_cpus, workers.num_gpus if uses_gpu else 0.0)
+            size = PoolSize(workers.minimum, workers.maximum).that_fits(cluster, resources)
+            pool = WorkerPool(
+                self._job(), size, resources, model=self._inputs.model.data, click_log=self._inputs.click_log
+            )
+            with pool:
+                for event in pool.run(shards):
+                    if event.finished is not None:
+                        self.done += event.finished.counts
+                        self.check()
+                    self.report(event.under_way, "" if event.num_ready else "workers start")
+
+    def check(self, *, is_complete: bool = False) -> None:
+        """Raise where it makes no sense to go on."""
+        if self._limit.is_exceeded(self.done, is_complete=is_complete):
+            raise TooManyErrorsError(self._too_many_errors())
+        if is_complete and self._inputs.click_log is None and self.done == _NOTHING:
+            raise OptionError(no_masks(self._inputs.dataset.url))
+
+    def report(self, under_way: LabelCounts = _NOTHING, note: str = "", *, is_complete: bool = False) -> None:
+        """Tell how far the run is."""
+        if self._on_progress is None:
+            return
+        now = self.done + under_way
+        total = now.objects if is_complete else None
+        if total is None and self._num_expected is not None:
+            total = max(self._num_expected - now.quarantined, now.objects)
+        self._on_progress(ProgressReport(now.objects, total, now.clicks, now.quarantined, note))
+
+    def _job(self) -> LabelJob:
+        options = self._options
+        return LabelJob(
+            dataset_url=self._inputs.dataset.url,
+            run_url=self._run.url,
+            storage=options.storage,
+            model_id=self._inputs.model.model_id,
+            modulation=options.modulation,
+            limits=SessionLimits(max_clicks=options.max_clicks, target_iou=options.target_iou),
+            engine=EngineSettings(
+                batch_size=options.batch_size,
+                flip=options.flip,
+                zoom=options.zoom,
+                zoom_size=options.zoom_size,
+                precision=options.precision,
+            ),
+        )
+
+    def _too_many_errors(self) -> str:
+        reasons = Counter(self._run.read_errors(["reason"]).column("reason").to_pylist())
+        named = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common(3))
+        return (
+            f"{self.done.quarantined} of {self.done.objects + self.done.quarantined} samples and objects so far "
+            f"were quarantined ({named}), more than --max-errors {self._options.max_errors:g} allows: see the table "
+            f"errors in {self._run.url}; mend the data set, or run again with a larger --max-errors"
+        )
+
+
+def _uses_gpu(device: Device, cluster: Cluster) -> bool:
+    return device == "cuda" or (device == "auto" and cluster.num_gpus > 0)
+
+
+def _counts_of(records: Iterable[CommitRecord]) -> LabelCounts:
+    per_shard = (
+        LabelCounts(record.objects, record.parts["clicks"].rows, record.parts["errors"].rows)
+        for record in records
+    )
+    return sum(per_shard, _NOTHING)

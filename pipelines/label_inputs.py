@@ -1,0 +1,138 @@
+"""What a labelling run reads, found and checked before anything is started, and how `run.json` records it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from infra.click_log import ClickLog, load_click_log
+from infra.manifest import DatasetManifest, load_manifest
+from infra.run_config import VOLATILE_FIELDS
+from infra.sample import JsonValue, QuarantinedSample
+from infra.shard_reader import read_shard
+from infra.storage import Storage
+from pipelines.errors import OptionError
+from pipelines.model_source import ModelSource, find_model
+from pipelines.options import LOGGED_CLICKS_PREFIX, SIMULATED_CLICKS, LabelOptions
+
+VOLATILE = VOLATILE_FIELDS | {"given", "execution"}
+"""What may change between two runs into one directory: it changes no row."""
+
+_VERSIONED = ("mfp-pipeline", "torch", "timm", "ray")
+
+
+@dataclass(frozen=True)
+class LabelInputs:
+    """What a run reads, found and checked before anything is started."""
+
+    dataset: DatasetManifest
+    model: ModelSource
+    click_log: ClickLog | None
+
+
+_SAMPLES_TO_LOOK_AT = 100
+
+
+def find_inputs(options: LabelOptions, storage: Storage) -> LabelInputs:
+    """Find the data set, the model and the clicks of a run.
+
+    Raises:
+        OptionError: clicks cannot be simulated because there are no masks.
+        InfraError, MfpError: one of them is missing or is not what it should be.
+
+    """
+    dataset = load_manifest(storage, absolute(options.dataset))
+    click_log = None
+    if options.clicks.startswith(LOGGED_CLICKS_PREFIX):
+        click_log = load_click_log(storage, absolute(options.clicks.removeprefix(LOGGED_CLICKS_PREFIX)))
+    elif options.clicks != SIMULATED_CLICKS:
+        raise OptionError(
+            f"--clicks {options.clicks!r} is neither {SIMULATED_CLICKS} nor {LOGGED_CLICKS_PREFIX}URL"
+        )
+    elif not _has_objects(dataset, storage):
+        raise OptionError(no_masks(dataset.url))
+    return LabelInputs(dataset, find_model(options.model, storage), click_log)
+
+
+def no_masks(dataset_url: str) -> str:
+    """What to tell a person whose data set has nothing to simulate clicks from."""
+    return (
+        f"{dataset_url} has no object masks, which --clicks simulated needs: shard it with masks, or replay clicks "
+        f"with --clicks {LOGGED_CLICKS_PREFIX}URL"
+    )
+
+
+def _has_objects(dataset: DatasetManifest, storage: Storage) -> bool:
+    """Where no one has counted, the beginning of the first shard shows whether there are masks at all."""
+    if dataset.num_objects is not None:
+        return dataset.num_objects > 0
+    first = dataset.shards[0]
+    items = islice(read_shard(storage, dataset.shard_url(first)), _SAMPLES_TO_LOOK_AT)
+    return any(isinstance(item, QuarantinedSample) or item.objects for item in items)
+
+
+def run_config(options: LabelOptions, inputs: LabelInputs) -> dict[str, JsonValue]:
+    """`run.json`: everything that decides a row, and beside it what a person may want to look up."""
+    log = inputs.click_log
+    clicks: dict[str, JsonValue] = {"source": "simulated"}
+    if log is None:
+        clicks |= {"max_clicks": options.max_clicks, "target_iou": options.target_iou}
+    else:
+        clicks = {"source": "logged", "fingerprint": _fingerprint(log), "num_clicks": log.num_clicks}
+    return {
+        "job": "label",
+        "dataset": {"fingerprint": inputs.dataset.fingerprint, "num_shards": len(inputs.dataset.shards)},
+        "model_id": inputs.model.model_id,
+        "modulation": options.modulation,
+        "clicks": clicks,
+        "flip": options.flip,
+        "zoom": options.zoom,
+        "zoom_size": options.zoom_size,
+        "precision": options.precision,
+        "seed": options.seed,
+        "given": {"dataset": options.dataset, "model": options.model, "clicks": options.clicks},
+        "execution": {
+            "workers": [options.workers.minimum, options.workers.maximum],
+            "device": options.device,
+            "batch_size": options.batch_size,
+        },
+        "versions": {name: version(name) for name in _VERSIONED},
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def num_expected(inputs: LabelInputs) -> int | None:
+    """Objects and quarantined records of the whole run; None where the shards were not counted."""
+    objects, quarantined = inputs.dataset.num_objects, inputs.dataset.num_quarantined
+    if inputs.click_log is not None:
+        return max(_num_objects(inputs.click_log), objects or 0) + (quarantined or 0)
+    return None if objects is None else objects + (quarantined or 0)
+
+
+def absolute(url: str) -> str:
+    """A local path that also holds in the working directory of a worker; URLs stay."""
+    return url if "://" in url else str(Path(url).absolute())
+
+
+def _fingerprint(log: ClickLog) -> str:
+    """Hex SHA-256 of the clicks, the same however they are spread over files."""
+    digest = hashlib.sha256()
+    for names in (log.sample_keys, log.object_ids):
+        digest.update("\0".join(names.to_pylist()).encode())
+    for column in (log.offsets, log.object_codes, log.click_idx, log.y, log.x, log.is_foreground):
+        digest.update(column.tobytes())
+    return digest.hexdigest()
+
+
+def _num_objects(log: ClickLog) -> int:
+    """Objects with clicks: rows are sorted by sample and object, so each begins where one of both changes."""
+    begins = np.zeros(log.num_clicks, np.bool_)
+    begins[log.offsets[:-1]] = True
+    begins[1:] |= log.object_codes[1:] != log.object_codes[:-1]
+    return int(np.count_nonzero(begins))

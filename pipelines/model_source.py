@@ -1,0 +1,54 @@
+"""From what a person gave as --model to the bytes of a click model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import resources
+
+from infra.storage import Storage
+from mfp.errors import ModelError
+from mfp.model_file import model_id_of, read_header
+from mfp.models.registry import ANALYTIC
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """A model before it is built. `data` is its file's content; None is the analytic click model, which has none."""
+
+    name: str
+    model_id: str
+    data: bytes | None
+
+
+def shipped_models() -> list[str]:
+    """The names of the models inside this package, `analytic` included."""
+    files = resources.files("mfp.weights").iterdir()
+    names = sorted(file.name.removesuffix(_EXTENSION) for file in files if file.name.endswith(_EXTENSION))
+    return [*names, ANALYTIC]
+
+
+def find_model(name: str, storage: Storage) -> ModelSource:
+    """Find a shipped model by its name, or read a safetensors file from a path or URL.
+
+    Raises:
+        ModelError: no shipped model of that name, and no path or URL either.
+        WeightsError: a file that is no model.
+        StorageError: a file that cannot be read.
+
+    """
+    if name == ANALYTIC:
+        return ModelSource(ANALYTIC, ANALYTIC, None)
+    if name in shipped_models():
+        data = resources.files("mfp.weights").joinpath(name + _EXTENSION).read_bytes()
+    elif "/" in name or name.endswith(_EXTENSION):
+        data = storage.read_bytes(name)
+    else:
+        raise ModelError(
+            f"model {name!r} is unknown; shipped are {', '.join(shipped_models())}, anything else is the path or "
+            f"URL of a {_EXTENSION} file"
+        )
+    read_header(data)
+    return ModelSource(name, model_id_of(data), data)
+
+
+_EXTENSION = ".safetensors"

@@ -1,0 +1,104 @@
+"""A small data set of bright shapes on a dark ground, drawn from a seed, and what to label it with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from actors.object_sessions import ObjectSessions
+from actors.shard_labeller import MAX_PIXELS_AHEAD, ReadShard, ShardLabeller
+from infra import rle
+from infra.click_log import ClickLog
+from infra.manifest import DatasetManifest
+from infra.run_directory import RunDirectory
+from infra.sample import ObjectTruth, QuarantinedSample, Sample
+from infra.shard_reader import read_shard
+from infra.shard_writer import write_dataset
+from infra.storage import Storage
+from mfp.engine import Engine, EngineSettings
+from mfp.models.analytic import AnalyticClickModel
+from mfp.session import SessionLimits
+
+ZOOM_SIZE = 160
+LIMITS = SessionLimits(max_clicks=5, target_iou=0.9)
+
+
+def shape_sample(index: int, *, with_truth: bool = True, num_objects: int | None = None) -> Sample:
+    """One image with one to three ellipses; its pixels depend on the index alone."""
+    rng = np.random.default_rng(index)
+    height, width = (int(side) for side in rng.integers(40, 90, size=2))
+    image = rng.integers(0, 30, size=(height, width, 3), dtype=np.uint8)
+    count = int(rng.integers(1, 4)) if num_objects is None else num_objects
+    masks = [_ellipse(rng, height, width) for _ in range(count)]
+    for mask in masks:
+        image[mask] = 255 - image[mask]
+    ignore = np.zeros((height, width), np.bool_)
+    ignore[:, :3] = True
+    return Sample(
+        key=f"folder/shape-{index:03d}",
+        image_bytes=cv2.imencode(".png", image)[1].tobytes(),
+        extension="png",
+        height=height,
+        width=width,
+        objects=tuple(ObjectTruth(str(number), rle.encode(mask)) for number, mask in enumerate(masks, 1))
+        if with_truth
+        else (),
+        ignore_rle=rle.encode(ignore) if with_truth and index % 3 == 0 else None,
+    )
+
+
+def _ellipse(rng: np.random.Generator, height: int, width: int) -> npt.NDArray[np.bool_]:
+    canvas = np.zeros((height, width), np.uint8)
+    centre = (int(rng.integers(12, width - 12)), int(rng.integers(12, height - 12)))
+    axes = (int(rng.integers(5, 14)), int(rng.integers(5, 14)))
+    cv2.ellipse(canvas, centre, axes, float(rng.integers(0, 180)), 0, 360, 1, -1)
+    return canvas.astype(np.bool_)
+
+
+def write_shapes(
+    url: str,
+    storage: Storage,
+    *,
+    num_samples: int = 12,
+    samples_per_shard: int = 3,
+    broken: Sequence[int] = (),
+    with_truth: bool = True,
+) -> DatasetManifest:
+    """A data set of shapes; the images of the samples in `broken` are cut off behind their header."""
+
+    def samples() -> Iterator[Sample | QuarantinedSample]:
+        for index in range(num_samples):
+            sample = shape_sample(index, with_truth=with_truth)
+            if index in broken:
+                sample = Sample(**{**vars(sample), "image_bytes": sample.image_bytes[:60]})
+            yield sample
+
+    return write_dataset(samples(), url, storage, samples_per_shard)
+
+
+def labeller(
+    run: RunDirectory,
+    read: ReadShard,
+    *,
+    batch_size: int = 4,
+    click_log: ClickLog | None = None,
+    max_pixels_ahead: int = MAX_PIXELS_AHEAD,
+) -> ShardLabeller:
+    """A shard labeller with the analytic model."""
+    settings = EngineSettings(batch_size=batch_size, zoom_size=ZOOM_SIZE)
+    return ShardLabeller(
+        Engine(AnalyticClickModel(), settings),
+        ObjectSessions(LIMITS, click_log),
+        read,
+        run,
+        "analytic",
+        max_pixels_ahead,
+    )
+
+
+def reader_of(manifest: DatasetManifest, storage: Storage) -> ReadShard:
+    """Reads the shards of a data set."""
+    return lambda shard: read_shard(storage, manifest.shard_url(shard), shard)
