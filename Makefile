@@ -37,6 +37,4 @@ demo: $(STAMP)
 	rm -rf $(DEMO)
 	$(BIN)/mfp shard demo $(DEMO)/dataset --layout folder --mask-values instances
 	$(BIN)/mfp evaluate $(DEMO)/dataset --out $(DEMO)/evaluation --model lite0
-	@echo
-	@echo "Results: $(DEMO)/evaluation  (masks/, clicks/ and errors/ are Parquet, report/ is for people)"
 	@echo "The table again: $(BIN)/mfp report $(DEMO)/evaluation"

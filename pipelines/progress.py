@@ -107,12 +107,16 @@ def plain_line(title: str, report: ProgressReport, pace: Pace, unit: str) -> str
 
 
 class PlainProgress:
-    """Prints a line at the first report, at the last one, and every `SECONDS_BETWEEN_LINES` between."""
+    """Prints a line at the first report, at the last one, and every `SECONDS_BETWEEN_LINES` between.
+
+    A line that says what the one before said is left out.
+    """
 
     def __init__(self, console: Console, title: str, unit: str, clock: Clock = time.monotonic) -> None:
         self._console, self._title, self._unit, self._clock = console, title, unit, clock
         self._meter = PaceMeter(clock)
         self._printed_at: float | None = None
+        self._printed = ""
         self._waiting: str | None = None
 
     def __call__(self, report: ProgressReport) -> None:
@@ -131,8 +135,10 @@ class PlainProgress:
             self._print(self._waiting)
 
     def _print(self, line: str) -> None:
-        # no wrapping and no markup: a log is read by programs as well
-        self._console.print(line, soft_wrap=True, markup=False, highlight=False)
+        if line != self._printed:
+            # no wrapping and no markup: a log is read by programs as well
+            self._console.print(line, soft_wrap=True, markup=False, highlight=False)
+        self._printed = line
 
 
 class BarProgress:

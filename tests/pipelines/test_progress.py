@@ -3,7 +3,7 @@ from __future__ import annotations
 import io
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -104,6 +104,17 @@ def test_plain_lines_come_at_the_start_in_intervals_and_at_the_end() -> None:
     assert [line.split(",")[0] for line in lines] == [f"label: {done}/30 objects" for done in (0, 10, 20, 30)]
 
 
+def test_nothing_is_said_twice() -> None:
+    clock = Clock()
+    progress, text = plain(clock)
+    for _ in range(3):
+        progress(ProgressReport(4, 4))
+        clock.now += 2 * SECONDS_BETWEEN_LINES
+    progress.close()
+    assert text.getvalue() == "label: 4/4 objects\n"
+
+
+@settings(deadline=None)
 @given(st.lists(st.floats(0.0, 40.0), min_size=1, max_size=40))
 def test_the_last_report_is_always_printed_once(pauses: list[float]) -> None:
     clock = Clock()
