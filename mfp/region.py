@@ -58,7 +58,7 @@ class Region:
         )
 
 
-def next_region(  # noqa: PLR0917 - the size is spelled out, as in disk_maps
+def next_region(
     previous: Region | None,
     prob_mask: NDArray[np.bool_],
     clicks: Sequence[Click],
