@@ -16,6 +16,7 @@ from infra.layouts.coco_document import CocoAnnotation, CocoDocument, CocoImage,
 from infra.layouts.coco_segmentation import rle_of_segmentation
 from infra.layouts.layout import LayoutOptions
 from infra.layouts.layout_errors import annotation_files, refuse_mask_options, wrong_layout
+from infra.layouts.read_ahead import read_in_order
 from infra.layouts.split import listed_stems
 from infra.sample import JsonValue, ObjectTruth, QuarantinedSample, Sample, stored_image
 from infra.storage import Storage, basename, join, relative_to
@@ -41,15 +42,11 @@ def read(source_url: str, storage: Storage, options: LayoutOptions) -> Iterator[
     url, stems = _choose_annotations(source_url, storage, options.split)
     document = parse_document(storage.read_bytes(url), url)
     files = _image_files(source_url, storage, url, document)
-    num_crowd = 0
-    for key in document.images if stems is None else stems:
-        try:
-            image = _only_entry(key, document)
-            yield from _read_one(image, files, storage)
-            num_crowd += sum(annotation.is_crowd for annotation in image.annotations)
-        except SampleError as error:
-            yield QuarantinedSample(key, error.reason, error.detail)
+    keys = document.images if stems is None else stems
+    yield from read_in_order(keys, lambda key: _read_one(_only_entry(key, document), files, storage))
     yield from document.broken
+    entries = (image for key in keys for image in document.images.get(key, []))
+    num_crowd = sum(annotation.is_crowd for image in entries for annotation in image.annotations)
     if num_crowd:
         _logger.info("%s: %d crowd regions skipped", url, num_crowd)
 

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from infra.errors import LayoutError, Reason, SampleError
 from infra.layouts.layout import LayoutOptions
 from infra.layouts.mask_file import decode_mask, samples_of_mask
+from infra.layouts.read_ahead import read_in_order
 from infra.layouts.split import listed_stems
 from infra.sample import QuarantinedSample, Sample, stored_image
 from infra.storage import Storage, join, relative_to
@@ -32,11 +33,7 @@ def read(source_url: str, storage: Storage, options: LayoutOptions) -> Iterator[
     stems: Iterable[str] = images
     if options.split is not None:
         stems = listed_stems(source_url, storage, options.split)
-    for stem in stems:
-        try:
-            yield from _read_one(stem, images, masks, storage, options)
-        except SampleError as error:
-            yield QuarantinedSample(stem, error.reason, error.detail)
+    yield from read_in_order(stems, lambda stem: _read_one(stem, images, masks, storage, options))
 
 
 def files_by_stem(storage: Storage, folder_url: str) -> dict[str, list[str]]:

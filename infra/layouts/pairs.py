@@ -9,10 +9,11 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from infra.errors import Reason, SampleError
+from infra.errors import Reason
 from infra.layouts.folder import only_file
 from infra.layouts.layout import MaskValues
 from infra.layouts.mask_file import samples_of_mask
+from infra.layouts.read_ahead import read_in_order
 from infra.sample import QuarantinedSample, Sample, stored_image
 from infra.storage import Storage
 
@@ -40,7 +41,7 @@ def read_pairs(
     mask_values: MaskValues,
     ignore_value: int | None,
 ) -> Iterator[Sample | QuarantinedSample]:
-    """Read one pair after the other, in the order of the keys; only one is held at a time.
+    """Read the pairs in the order of the keys.
 
     Args:
         keys: samples to read.
@@ -51,12 +52,12 @@ def read_pairs(
         ignore_value: the value of pixels that do not count, or None.
 
     """
-    for key in keys:
-        try:
-            image_url = only_file(key, files.images, Reason.MISSING_IMAGE)
-            mask_url = only_file(key, files.masks, Reason.MISSING_MASK)
-            image = stored_image(storage.read_bytes(image_url))
-            values = decode(storage.read_bytes(mask_url))
-            yield from samples_of_mask(key, image, values, mask_values=mask_values, ignore_value=ignore_value)
-        except SampleError as error:
-            yield QuarantinedSample(key, error.reason, error.detail)
+
+    def read_one(key: str) -> Iterator[Sample | QuarantinedSample]:
+        image_url = only_file(key, files.images, Reason.MISSING_IMAGE)
+        mask_url = only_file(key, files.masks, Reason.MISSING_MASK)
+        image = stored_image(storage.read_bytes(image_url))
+        values = decode(storage.read_bytes(mask_url))
+        yield from samples_of_mask(key, image, values, mask_values=mask_values, ignore_value=ignore_value)
+
+    yield from read_in_order(keys, read_one)
