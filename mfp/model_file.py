@@ -55,10 +55,11 @@ def model_to_bytes(
         config: of the network the tensors belong to.
         tensors: its state dict.
         facts: JSON values worth keeping with it.
-        dtype: of the floating tensors in the file; float16 halves it.
+        dtype: of kernels and matrices in the file; float16 halves it. Vectors stay float32: half precision would
+            lose the small variances of norms.
     """
     stored = {
-        name: (tensor.to(dtype) if tensor.is_floating_point() else tensor).contiguous()
+        name: (tensor.to(dtype) if tensor.is_floating_point() and tensor.ndim > 1 else tensor).contiguous()
         for name, tensor in tensors.items()
     }
     document = {"version": FORMAT_VERSION, "config": config_to_json(config), "facts": dict(facts)}

@@ -83,7 +83,7 @@ def run_train(options: TrainOptions, on_step: Callable[[TrainedStep], None] = la
             log = []
     url = join(options.out, "models", f"{options.steps:08d}.safetensors")
     facts = {"steps": options.steps, "batch_size": options.batch_size, "crop_size": options.crop_size}
-    storage.write_bytes(url, model_to_bytes(config, average.tensors, facts))
+    storage.write_bytes(url, model_to_bytes(config, average.tensors, facts, torch.float16))
     return TrainingRun(url, options.steps)
 
 
