@@ -1,1 +1,1 @@
-"""The method: clicks, probability maps, networks and sessions. Tensors in, tensors out; no Ray, no files, no network."""
+"""The method: clicks, probability maps, networks, sessions. Tensors in, tensors out; no Ray, no files, no network."""
