@@ -22,7 +22,7 @@ from pipelines.shard import run_shard
 from tests.conftest import free_port
 
 pytestmark = pytest.mark.slow
-NUM_IMAGES = 12
+NUM_IMAGES = 8
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,20 @@ def head(tmp_path_factory: pytest.TempPathFactory, s3_endpoint: str) -> Iterator
     }
     command = [
         str(Path(sys.executable).with_name("ray")),
-        *["start", "--head", "--block", "--disable-usage-stats", "--num-cpus=1", "--object-store-memory=100000000"],
-        *["--node-ip-address=127.0.0.1", "--dashboard-host=127.0.0.1", "--min-worker-port=0", "--max-worker-port=0"],
+        *[
+            "start",
+            "--head",
+            "--block",
+            "--disable-usage-stats",
+            "--num-cpus=1",
+            "--object-store-memory=100000000",
+        ],
+        *[
+            "--node-ip-address=127.0.0.1",
+            "--dashboard-host=127.0.0.1",
+            "--min-worker-port=0",
+            "--max-worker-port=0",
+        ],
         f"--ray-client-server-port={free_port()}",
         f"--temp-dir={folder}",
         *(f"--{name}={port}" for name, port in ports.items()),
@@ -146,7 +158,7 @@ def test_what_a_stopped_job_had_committed_is_still_counted_and_kept(
     head: Head, dataset: str, s3_bucket: str, s3_endpoint: str
 ) -> None:
     run = f"{s3_bucket}/run"
-    slow = evaluation(dataset, run, s3_endpoint, "--full-curve", "--zoom-size", "640")
+    slow = evaluation(dataset, run, s3_endpoint, "--full-curve", "--zoom-size", "448")
     job = job_of(head.mfp(*slow))
     head.wait_for(job, lambda shown: " shards committed" in shown and ": 0 of" not in shown)
     stopped = head.mfp("stop", job)
@@ -163,12 +175,12 @@ def test_a_job_that_a_person_got_wrong_says_so_in_its_log(
     head: Head, s3_bucket: str, s3_endpoint: str
 ) -> None:
     job = job_of(head.mfp(*evaluation(f"{s3_bucket}/nothing", f"{s3_bucket}/run", s3_endpoint)))
+    log = head.mfp("logs", job, "--follow").stdout
+    assert "mfp: no data set at" in log
+    assert "Traceback" not in log
     shown = head.wait_for(job, lambda shown: "FAILED" in shown)
     assert "exit code 1; its output: mfp logs" in shown
     assert "nothing committed yet" in shown
-    log = head.mfp("logs", job).stdout
-    assert "mfp: no data set at" in log
-    assert "Traceback" not in log
 
 
 def test_the_cluster_is_closed_to_who_has_no_token_and_unknown_jobs_are_named(head: Head) -> None:
