@@ -102,3 +102,13 @@ def labeller(
 def reader_of(manifest: DatasetManifest, storage: Storage) -> ReadShard:
     """Reads the shards of a data set."""
     return lambda shard: read_shard(storage, manifest.shard_url(shard), shard)
+
+
+def rows_of(run: RunDirectory) -> dict[str, list[dict[str, object]]]:
+    """Every row of a run by table, in one order; without the seconds, which no two runs share."""
+    tables = {"masks": run.read_masks(), "clicks": run.read_clicks(), "errors": run.read_errors()}
+    rows: dict[str, list[dict[str, object]]] = {}
+    for name, table in tables.items():
+        kept = table.drop_columns(["seconds"]) if "seconds" in table.column_names else table
+        rows[name] = sorted(kept.to_pylist(), key=str)
+    return rows
