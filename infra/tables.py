@@ -155,9 +155,10 @@ class TableKind(Generic[RowT]):
         Raises ValueError where the file is another table or has another schema version.
         """
         names = None if columns is None else list(columns)
-        # Without pre_buffer: in a process that has loaded torch, Arrow's read-ahead threads abort the
-        # interpreter's exit ("terminate called without an active exception") in one run out of two.
-        table = pq.read_table(pa.BufferReader(data), columns=names, pre_buffer=False)
+        # Not read_table: it starts Arrow's thread pools, and a process that has loaded torch and exits right
+        # after that aborts now and then ("terminate called without an active exception").
+        with pq.ParquetFile(pa.BufferReader(data), pre_buffer=False) as file:
+            table = file.read(names, use_threads=False)
         metadata = table.schema.metadata or {}
         found = metadata.get(_KIND_KEY, b"?").decode(), metadata.get(_VERSION_KEY, b"?").decode()
         if found != (self.name, str(SCHEMA_VERSION)):
