@@ -55,21 +55,22 @@ def submit(
 
 def jobs(address: given.AddressOption = given.DEFAULT_ADDRESS) -> None:
     """List the jobs of this package, latest first."""
-    from rich.console import Console
     from rich.table import Table
 
     from pipelines import submit as cluster
     from pipelines.progress import duration
+    from pipelines.terminal import print_result
 
     known = cluster.jobs(address)
     if not known:
         typer.echo(f"no jobs at {address}; `mfp submit` starts one")
         return
-    table = Table("job", "command", "state", "for", "run", box=None, pad_edge=False)
+    table = Table("job", "command", "state", "for", box=None, pad_edge=False)
+    table.add_column("run", overflow="fold")
     for job in known:
         time = "" if job.seconds is None else duration(job.seconds)
         table.add_row(job.job_id, job.command, job.status, time, job.run_url)
-    Console(soft_wrap=not sys.stdout.isatty()).print(table)
+    print_result(table)
 
 
 def status(

@@ -139,6 +139,8 @@ def evaluate(
 
     For example: mfp evaluate s3://bucket/davis --out runs/davis --model lite0 --workers 2
     """
+    from pipelines.terminal import print_result
+
     options = LabelOptions(
         dataset=dataset,
         out=out,
@@ -159,7 +161,7 @@ def evaluate(
         storage=given.storage_options(storage_endpoint, storage_region),
     )
     summary, figures = _label("evaluate", options)
-    _print(figures.render())
+    print_result(figures.render())
     _exit(summary.errors)
 
 
@@ -175,12 +177,13 @@ def report(
     """
     from infra.storage import Storage
     from pipelines.report import build_report
+    from pipelines.terminal import print_result
 
     figures = build_report(run, Storage(given.storage_options(storage_endpoint, storage_region)))
     if as_json:
         typer.echo(json.dumps(figures.to_json(), indent=1))
     else:
-        _print(figures.render())
+        print_result(figures.render())
 
 
 def _label(command: str, options: LabelOptions) -> tuple[RunSummary, Report]:
@@ -201,12 +204,6 @@ def _label(command: str, options: LabelOptions) -> tuple[RunSummary, Report]:
         f"{summary.shards:,} shards{before}, {duration(summary.seconds)}: {options.out}"
     )
     return summary, figures
-
-
-def _print(renderable: object) -> None:
-    from rich.console import Console
-
-    Console().print(renderable)
 
 
 def _exit(num_quarantined: int | None) -> None:

@@ -71,11 +71,10 @@ def train(
 def models(as_json: given.JsonOption = False) -> None:
     """List the models that ship with this release."""
     from pipelines.model_list import list_models, render_models
+    from pipelines.terminal import print_result
 
     listed = list_models()
     if as_json:
         typer.echo(json.dumps([model.to_json() for model in listed], indent=1))
     else:
-        from rich.console import Console
-
-        Console().print(render_models(listed))
+        print_result(render_models(listed))

@@ -50,16 +50,17 @@ def render_models(models: list[ListedModel]) -> Table:
     """A table, one row per model and data set."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("model")
-    table.add_column("architecture")
-    for column in ("parameters", "size", "steps"):
+    table.add_column("network")
+    for column in ("params", "size", "steps"):
         table.add_column(column, justify="right")
     table.add_column("NoC on")
     for threshold in NOC_THRESHOLDS:
         table.add_column(f"@{threshold}", justify="right")
     for model in models:
         size = f"{model.num_bytes / 1e6:.1f} MB" if model.num_bytes else ""
+        params = f"{model.num_parameters / 1e6:.2f} M" if model.num_parameters else ""
         steps = "" if model.steps is None else f"{model.steps:,}"
-        about = [model.name, model.architecture, f"{model.num_parameters:,}", size, steps]
+        about = [model.name, model.architecture, params, size, steps]
         for dataset, noc in list(model.noc.items()) or [("", {})]:
             figures = [f"{noc[threshold]:.2f}" if threshold in noc else "" for threshold in NOC_THRESHOLDS]
             table.add_row(*about, dataset, *figures)
@@ -69,7 +70,7 @@ def render_models(models: list[ListedModel]) -> Table:
 
 def _listed(name: str, data: bytes | None) -> ListedModel:
     if data is None:
-        return ListedModel(name, "formula, for tests", 0, 0, None, {})
+        return ListedModel(name, "formula", 0, 0, None, {})
     document = read_header(data)
     facts = document["facts"]
     return ListedModel(
