@@ -28,7 +28,7 @@ class ModelFile:
     Attributes:
         network: float32, in eval mode, on the CPU.
         config: what the file says of its architecture.
-        model_id: first 16 hexadecimal digits of the SHA-256 of the bytes; names the model in every row it makes.
+        model_id: names the model in every row it makes; see model_id_of.
         facts: what whoever wrote the file recorded of it (steps, data, NoC): JSON values.
     """
 
@@ -39,8 +39,19 @@ class ModelFile:
 
 
 def model_id_of(data: bytes) -> str:
-    """The name of a model in tables: 16 hexadecimal digits that depend on every byte."""
-    return hashlib.sha256(data).hexdigest()[:16]
+    """The name of a model in tables: 16 hexadecimal digits of a SHA-256 over its configuration and its tensors.
+
+    What is recorded beside them does not count: a model keeps its name when its figures are added.
+
+    Raises:
+        WeightsError: the bytes are no model file.
+    """
+    header, tensors = _split(data)
+    content = {
+        "config": read_header(data)["config"],
+        "tensors": {key: header[key] for key in header if key != "__metadata__"},
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode() + tensors).hexdigest()[:16]
 
 
 def model_to_bytes(
@@ -73,9 +84,7 @@ def read_header(data: bytes) -> dict[str, Any]:
         WeightsError: no safetensors file, or one that this project did not write.
     """
     try:
-        size = int.from_bytes(data[:8], "little")
-        header = json.loads(data[8 : 8 + size])
-        document: dict[str, Any] = json.loads(header["__metadata__"][_METADATA_KEY])
+        document: dict[str, Any] = json.loads(_split(data)[0]["__metadata__"][_METADATA_KEY])
     except (ValueError, KeyError, TypeError):
         raise WeightsError(
             f"{len(data)} bytes that are no model file: a safetensors file with the metadata entry "
@@ -86,6 +95,20 @@ def read_header(data: bytes) -> dict[str, Any]:
             f"model file of version {document.get('version')!r}; this release reads {FORMAT_VERSION}"
         )
     return document
+
+
+def with_facts(data: bytes, facts: Mapping[str, Any]) -> bytes:
+    """The same model with other facts recorded beside it; its model id stays."""
+    document = read_header(data) | {"facts": dict(facts)}
+    metadata = {_METADATA_KEY: json.dumps(document, sort_keys=True)}
+    return safetensors.torch.save(safetensors.torch.load(data), metadata=metadata)
+
+
+def _split(data: bytes) -> tuple[dict[str, Any], bytes]:
+    """A safetensors file: 8 bytes with the length of a JSON header, the header, the tensors."""
+    size = int.from_bytes(data[:8], "little")
+    header: dict[str, Any] = json.loads(data[8 : 8 + size])
+    return header, data[8 + size :]
 
 
 def model_from_bytes(data: bytes) -> ModelFile:

@@ -10,7 +10,7 @@ import torch
 
 from mfp.clicks import Click
 from mfp.errors import MfpError, ModelError, WeightsError
-from mfp.model_file import model_from_bytes, model_id_of, model_to_bytes, read_header
+from mfp.model_file import model_from_bytes, model_id_of, model_to_bytes, read_header, with_facts
 from mfp.models.lite0 import Lite0, Lite0Config
 from mfp.models.registry import NetworkConfig, build_network, config_from_json, config_to_json
 from mfp.models.vit import ViTConfig
@@ -89,3 +89,16 @@ def test_bytes_that_are_no_model_are_refused_in_one_line(data: bytes) -> None:
 def test_the_header_is_read_without_the_tensors() -> None:
     data = model_to_bytes(CONFIG, build_network(CONFIG).state_dict(), {"noc": {"85": 2.5}})
     assert read_header(data[:100_000])["facts"] == {"noc": {"85": 2.5}}
+
+
+def test_a_model_keeps_its_id_when_its_figures_are_added_and_loses_it_with_any_other_change() -> None:
+    network = build_network(CONFIG)
+    data = model_to_bytes(CONFIG, network.state_dict(), {"steps": 7})
+    described = with_facts(data, {"steps": 7, "noc": {"set": {"85": 2.5}}})
+    assert read_header(described)["facts"]["noc"] == {"set": {"85": 2.5}}
+    assert model_id_of(described) == model_id_of(data)
+    other_config = model_to_bytes(Lite0Config(16, 256, CONFIG.clicks), network.state_dict(), {})
+    with torch.no_grad():
+        next(network.parameters()).flatten()[0] += 1
+    other_tensors = model_to_bytes(CONFIG, network.state_dict(), {})
+    assert len({model_id_of(data), model_id_of(other_config), model_id_of(other_tensors)}) == 3
