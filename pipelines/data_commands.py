@@ -139,6 +139,7 @@ def evaluate(
 
     For example: mfp evaluate s3://bucket/davis --out runs/davis --model lite0 --workers 2
     """
+    from pipelines.report_view import ReportView
     from pipelines.terminal import print_result
 
     options = LabelOptions(
@@ -161,7 +162,7 @@ def evaluate(
         storage=given.storage_options(storage_endpoint, storage_region),
     )
     summary, figures = _label("evaluate", options)
-    print_result(figures.render())
+    print_result(ReportView(figures))
     _exit(summary.errors)
 
 
@@ -177,13 +178,14 @@ def report(
     """
     from infra.storage import Storage
     from pipelines.report import build_report
+    from pipelines.report_view import ReportView
     from pipelines.terminal import print_result
 
     figures = build_report(run, Storage(given.storage_options(storage_endpoint, storage_region)))
     if as_json:
         typer.echo(json.dumps(figures.to_json(), indent=1))
     else:
-        print_result(figures.render())
+        print_result(ReportView(figures))
 
 
 def _label(command: str, options: LabelOptions) -> tuple[RunSummary, Report]:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,9 +22,6 @@ from infra.sample import JsonValue
 from infra.storage import Storage
 from infra.tables import CLICKS, ERRORS
 from mfp.metrics import MAX_CLICKS, ClickIous, auc, mean_iou_curve, noc, nof_never_reached, nof_published
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
 
 THRESHOLDS: Mapping[str, float] = {"85": 0.85, "90": 0.90, "95": 0.95}
 
@@ -83,15 +80,6 @@ class Report:
             "errors": sum(self.errors_by_reason.values()),
             "clicks_per_second": self.clicks_per_second,
         }
-
-    def render(self) -> RenderableType:
-        """Return the figures for people, plain where the console that prints them is no terminal.
-
-        Printed with `soft_wrap=True` a long URL stays in one piece.
-        """
-        from pipelines.report_view import ReportView
-
-        return ReportView(self)
 
 
 def build_report(run_url: str, storage: Storage) -> Report:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console, ConsoleOptions
 from rich.table import Table
 from rich.text import Text
 
-if TYPE_CHECKING:
-    from pipelines.report import Report
+from pipelines.report import Report
 
 _SHOWN_CLICKS = (1, 3, 5, 10, 20)
 _UNDEFINED = "-"

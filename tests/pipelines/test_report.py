@@ -23,6 +23,7 @@ from infra.storage import Storage, join
 from mfp.errors import MetricsError
 from pipelines.report import Report, build_report, busy_seconds
 from pipelines.report_files import curve_svg, write_report
+from pipelines.report_view import ReportView
 from tests.infra.rows import click_row, error_row, mask_row
 
 Ious = Sequence[float | None]
@@ -54,7 +55,7 @@ def commit(run: RunDirectory, shard: str, objects: Sequence[Ious], reasons: Sequ
 
 def printed(report: Report, *, terminal: bool = False, width: int = 80) -> str:
     stream = io.StringIO()
-    Console(file=stream, force_terminal=terminal, width=width).print(report.render(), soft_wrap=True)
+    Console(file=stream, force_terminal=terminal, width=width).print(ReportView(report), soft_wrap=True)
     return stream.getvalue()
 
 
