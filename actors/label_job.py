@@ -14,8 +14,7 @@ from infra.sample_document import ShardItem
 from infra.shard_reader import read_shard
 from infra.storage import Storage, StorageOptions, join
 from mfp.engine import Engine, EngineSettings
-from mfp.model_file import model_from_bytes
-from mfp.models.registry import analytic_model
+from mfp.models.analytic import AnalyticClickModel
 from mfp.modulation import Variant
 from mfp.network import ClickNetwork
 from mfp.session import SessionLimits
@@ -63,10 +62,17 @@ def build_labeller(
 
 def load_network(model: bytes | None, modulation: Variant | None) -> ClickNetwork:
     """The network in a model file, shown clicks as the run wants it."""
-    network = analytic_model() if model is None else model_from_bytes(model).network
+    network = AnalyticClickModel() if model is None else _read_model(model)
     if modulation is not None:
         settings = network.click_settings
         network.click_settings = replace(
             settings, modulation=replace(settings.modulation, variant=modulation)
         )
     return network
+
+
+def _read_model(data: bytes) -> ClickNetwork:
+    # timm takes as long to import as everything else in a worker; the analytic model does without
+    from mfp.model_file import model_from_bytes
+
+    return model_from_bytes(data).network

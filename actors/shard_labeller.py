@@ -116,6 +116,7 @@ class ShardLabeller:
         """
         task = _Task(assignment, self._model_id)
         with self._lock:
+            assert assignment.attempt not in self._tasks, "every hand-out has an attempt id of its own"
             self._tasks[assignment.attempt] = task
         try:
             self._to_read.put(task)

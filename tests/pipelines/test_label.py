@@ -1,0 +1,215 @@
+"""The labelling job on a real local Ray, which the tests of this file share."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from actors.errors import ClusterError, TooManyErrorsError
+from actors.hand_out import Assignment
+from actors.label_worker import WorkerInfo
+from actors.ray_session import ray_session
+from infra.errors import DatasetError, RunDirectoryError
+from infra.manifest import DatasetManifest
+from infra.run_directory import RunDirectory
+from infra.storage import Storage, join
+from mfp.errors import ModelError
+from pipelines.errors import OptionError
+from pipelines.label import RunSummary, run_label
+from pipelines.options import LabelOptions, Workers
+from pipelines.progress import ProgressReport
+from tests.actors.shapes import LIMITS, ZOOM_SIZE, labeller, reader_of, rows_of, write_shapes
+
+STORAGE = Storage()
+NUM_SHARDS = 6
+
+
+@pytest.fixture(scope="module")
+def ray_cluster(s3_endpoint: str) -> Iterator[None]:
+    """A local Ray; its workers inherit the AWS variables of the S3 fixture."""
+    with ray_session("local"):
+        yield
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> DatasetManifest:
+    folder = str(tmp_path_factory.mktemp("shapes"))
+    return write_shapes(folder, STORAGE, num_samples=2 * NUM_SHARDS, samples_per_shard=2)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(
+    dataset: DatasetManifest, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, list[dict[str, object]]]:
+    """The rows of the data set, made in this process without Ray."""
+    run = RunDirectory(str(tmp_path_factory.mktemp("run")), STORAGE)
+    shards = labeller(run, reader_of(dataset, STORAGE))
+    with ThreadPoolExecutor(2) as callers:
+        list(callers.map(shards.label, [Assignment(shard, shard.name) for shard in dataset.shards]))
+    shards.close()
+    return rows_of(run)
+
+
+def options(dataset_url: str, out: str | Path, num_workers: int = 1) -> LabelOptions:
+    """Options that give the rows of `undisturbed`."""
+    return LabelOptions(
+        dataset_url,
+        str(out),
+        "analytic",
+        max_clicks=LIMITS.max_clicks,
+        target_iou=LIMITS.target_iou,
+        zoom_size=ZOOM_SIZE,
+        workers=Workers(num_workers, num_workers),
+        device="cpu",
+    )
+
+
+def part_files(out: Path) -> set[str]:
+    return {path.name for path in out.glob("*/*.parquet")}
+
+
+def test_two_workers_on_s3_give_the_rows_of_one_process(
+    ray_cluster: None,
+    s3_bucket: str,
+    undisturbed: dict[str, list[dict[str, object]]],
+) -> None:
+    manifest = write_shapes(f"{s3_bucket}/data", STORAGE, num_samples=2 * NUM_SHARDS, samples_per_shard=2)
+    reports: list[ProgressReport] = []
+    summary = run_label(options(manifest.url, f"{s3_bucket}/run", num_workers=2), reports.append)
+    run = RunDirectory(f"{s3_bucket}/run", STORAGE)
+    assert rows_of(run) == undisturbed
+    assert len(STORAGE.list(join(run.url, "masks"))) == NUM_SHARDS
+    num_clicks = len(undisturbed["clicks"])
+    assert summary == RunSummary(
+        objects=len(undisturbed["masks"]),
+        clicks=num_clicks,
+        errors=0,
+        seconds=summary.seconds,
+        shards=NUM_SHARDS,
+        skipped_shards=0,
+    )
+    assert reports[0] == ProgressReport(0, summary.objects, 0, 0)
+    assert reports[-1] == ProgressReport(summary.objects, summary.objects, num_clicks, 0)
+
+
+def test_a_worker_killed_in_mid_run_leaves_the_rows_of_an_undisturbed_run(
+    ray_cluster: None,
+    tmp_path: Path,
+    dataset: DatasetManifest,
+    undisturbed: dict[str, list[dict[str, object]]],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "actors.worker_pool")
+    killed: list[int] = []
+
+    def kill_the_one_that_got_the_newest_shard(report: ProgressReport) -> None:
+        if killed or report.done == 0:
+            return
+        arguments = [record.args for record in caplog.records if isinstance(record.args, tuple)]
+        worker_idx = [args[1] for args in arguments if len(args) == 3][-1]
+        (info,) = (args[1] for args in arguments if len(args) == 2 and args[0] == worker_idx)
+        assert isinstance(info, WorkerInfo)
+        os.kill(info.pid, signal.SIGKILL)
+        killed.append(info.pid)
+
+    summary = run_label(options(dataset.url, tmp_path, num_workers=2), kill_the_one_that_got_the_newest_shard)
+    assert killed
+    assert [record.message for record in caplog.records if "handed out again: 1_" in record.message]
+    assert summary.objects == len(undisturbed["masks"])
+    assert rows_of(RunDirectory(str(tmp_path), STORAGE)) == undisturbed
+    assert len(part_files(tmp_path)) == 3 * NUM_SHARDS, "no part of a lost attempt stays"
+
+
+def test_a_resumed_run_does_only_what_is_missing_and_refuses_another_configuration(
+    ray_cluster: None,
+    tmp_path: Path,
+    dataset: DatasetManifest,
+    undisturbed: dict[str, list[dict[str, object]]],
+) -> None:
+    asked = replace(options(dataset.url, tmp_path), workers=Workers(1, 2, num_cpus=0.5), batch_size=3)
+    run_label(asked)
+    before = part_files(tmp_path)
+    for record in sorted(tmp_path.glob("commits/*.json"))[:2]:
+        record.unlink()
+    reports: list[ProgressReport] = []
+    summary = run_label(replace(asked, batch_size=2, workers=Workers()), reports.append)
+    assert (summary.shards, summary.skipped_shards) == (NUM_SHARDS, NUM_SHARDS - 2)
+    assert summary.objects == len(undisturbed["masks"])
+    assert 0 < reports[0].done < summary.objects
+    assert len(before & part_files(tmp_path)) == 3 * (NUM_SHARDS - 2)
+    assert len(part_files(tmp_path)) == 3 * NUM_SHARDS
+    assert rows_of(RunDirectory(str(tmp_path), STORAGE)) == undisturbed
+    with pytest.raises(RunDirectoryError, match=r"clicks\.max_clicks is 5 there and 7 here"):
+        run_label(replace(asked, max_clicks=7))
+    assert run_label(asked).skipped_shards == NUM_SHARDS, "a finished run is seen to be one without Ray"
+
+
+def test_the_click_table_of_a_run_replays_to_its_masks(
+    ray_cluster: None, tmp_path: Path, dataset: DatasetManifest
+) -> None:
+    first = options(dataset.url, tmp_path / "simulated")
+    run_label(first)
+    run_label(replace(first, out=str(tmp_path / "logged"), clicks=f"logged:{tmp_path / 'simulated'}"))
+    masks = [
+        RunDirectory(str(tmp_path / name), STORAGE)
+        .read_masks(["sample_key", "object_id", "rle", "iou", "quality"])
+        .sort_by([("sample_key", "ascending"), ("object_id", "ascending")])
+        for name in ("simulated", "logged")
+    ]
+    assert masks[0].num_rows == dataset.num_objects
+    assert masks[0] == masks[1]
+
+
+def test_more_errors_than_allowed_end_the_run_with_the_reason(ray_cluster: None, tmp_path: Path) -> None:
+    manifest = write_shapes(str(tmp_path / "data"), STORAGE, num_samples=8, broken=range(1, 5))
+    asked = options(manifest.url, tmp_path / "run")
+    with pytest.raises(TooManyErrorsError, match=r"undecodable_image \d.* --max-errors 0\.05 allows"):
+        run_label(asked)
+    summary = run_label(replace(asked, max_errors=0.9))
+    assert summary.errors == 4
+    errors = RunDirectory(str(tmp_path / "run"), STORAGE).read_errors()
+    assert set(errors.column("reason").to_pylist()) == {"undecodable_image"}
+
+
+def test_an_error_of_a_worker_reaches_the_caller_as_it_was_raised(ray_cluster: None, tmp_path: Path) -> None:
+    manifest = write_shapes(str(tmp_path / "data"), STORAGE, num_samples=4, samples_per_shard=2)
+    shard = tmp_path / "data" / manifest.shards[1].name
+    content = bytearray(shard.read_bytes())
+    content[700] ^= 1
+    shard.write_bytes(content)
+    with pytest.raises(DatasetError, match=r"does not have the checksum"):
+        run_label(options(manifest.url, tmp_path / "run"))
+
+
+def test_more_workers_than_the_machine_holds_are_refused_at_once(
+    ray_cluster: None, tmp_path: Path, dataset: DatasetManifest
+) -> None:
+    asked = replace(options(dataset.url, tmp_path), workers=Workers(1000, 1000))
+    with pytest.raises(ClusterError, match=r"1000 workers of 1 CPU each do not fit this machine"):
+        run_label(asked)
+    with pytest.raises(ClusterError, match=r"1 workers of 1 CPU and 1 GPU each do not fit"):
+        run_label(replace(asked, workers=Workers(), device="cuda"))
+
+
+def test_masks_are_needed_to_simulate_clicks(tmp_path: Path) -> None:
+    manifest = write_shapes(str(tmp_path / "data"), STORAGE, with_truth=False)
+    with pytest.raises(OptionError, match=r"has no object masks.*--clicks logged:URL"):
+        run_label(options(manifest.url, tmp_path / "run"))
+    (tmp_path / "data" / "dataset.json").unlink()
+    with pytest.raises(OptionError, match="has no object masks"):
+        run_label(options(manifest.url, tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_model_that_nobody_knows_is_refused_before_anything_starts(
+    tmp_path: Path, dataset: DatasetManifest
+) -> None:
+    with pytest.raises(ModelError, match=r"model 'lite9' is unknown; shipped are .*analytic"):
+        run_label(replace(options(dataset.url, tmp_path), model="lite9"))
