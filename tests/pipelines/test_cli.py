@@ -17,6 +17,7 @@ from typer.testing import CliRunner, Result
 import pipelines.label
 import pipelines.report
 import pipelines.report_files
+import pipelines.report_view
 import pipelines.shard
 import pipelines.train
 from infra.errors import StorageError
@@ -64,8 +65,9 @@ def labelled(monkeypatch: pytest.MonkeyPatch) -> list[LabelOptions]:
         return summary()
 
     monkeypatch.setattr(pipelines.label, "run_label", run_label)
-    report = SimpleNamespace(render=lambda: "the table", to_json=lambda: {"objects": 1204})
+    report = SimpleNamespace(to_json=lambda: {"objects": 1204})
     monkeypatch.setattr(pipelines.report, "build_report", lambda run, storage: report)
+    monkeypatch.setattr(pipelines.report_view, "ReportView", lambda report: "the table")
     monkeypatch.setattr(pipelines.report_files, "write_report", lambda report, storage: [])
     return seen
 

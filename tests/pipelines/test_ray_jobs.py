@@ -158,7 +158,7 @@ def test_what_a_stopped_job_had_committed_is_still_counted_and_kept(
     head: Head, dataset: str, s3_bucket: str, s3_endpoint: str
 ) -> None:
     run = f"{s3_bucket}/run"
-    slow = evaluation(dataset, run, s3_endpoint, "--full-curve", "--zoom-size", "448")
+    slow = evaluation(dataset, run, s3_endpoint, "--full-curve", "--zoom-size", "896", "--max-clicks", "60")
     job = job_of(head.mfp(*slow))
     head.wait_for(job, lambda shown: " shards committed" in shown and ": 0 of" not in shown)
     stopped = head.mfp("stop", job)
