@@ -70,7 +70,7 @@ def _connect(address: str) -> None:
             log_to_driver=False,
             include_dashboard=False if address == "local" else None,
         )
-    except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+    except Exception as error:  # Ray raises a plain Exception when its processes do not come up in time
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ClusterError(f"Ray at {address!r} cannot be used: {reason}; check --ray-address") from error
 
