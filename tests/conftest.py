@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import itertools
+import os
+import secrets
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +18,13 @@ import boto3
 import pytest
 
 _bucket_number = itertools.count()
+
+# Ray reads its authentication settings once, when it is imported, and some test modules import it on collection.
+if "RAY_AUTH_MODE" not in os.environ:
+    _token = Path(tempfile.mkdtemp(prefix="mfp-tests-")) / "ray-token"
+    _token.write_text(secrets.token_hex(32))
+    atexit.register(_token.unlink, missing_ok=True)
+    os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(_token)}
 
 
 def free_port() -> int:
