@@ -10,6 +10,7 @@ import functools
 import logging
 import os
 import secrets
+import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from actors.errors import ClusterError
+
+_CONNECT_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,7 @@ def _cluster(address: str) -> Cluster:
 def _connect(address: str) -> None:
     import ray
 
+    _check_listening(address)
     try:
         ray.init(
             address=address,
@@ -73,6 +77,19 @@ def _connect(address: str) -> None:
     except Exception as error:  # Ray raises a plain Exception when its processes do not come up in time
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ClusterError(f"Ray at {address!r} cannot be used: {reason}; check --ray-address") from error
+
+
+def _check_listening(address: str) -> None:
+    """Ray itself tries for a minute and fills the terminal with warnings before it gives up on a dead address."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not port.isdigit():
+        return  # local, auto: nothing to ask
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _CONNECT_SECONDS).close()
+    except OSError as error:
+        raise ClusterError(
+            f"no Ray cluster answers at {address} ({error.strerror or error}): start one, or mend --ray-address"
+        ) from None
 
 
 def _settings_for(address: str) -> dict[str, str]:
