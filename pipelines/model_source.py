@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib import resources
 
 from infra.storage import Storage
-from mfp.errors import ModelError
+from mfp.errors import ModelError, WeightsError
 from mfp.model_file import model_id_of, read_header
 from mfp.models.registry import ANALYTIC
 
@@ -47,7 +47,10 @@ def find_model(name: str, storage: Storage) -> ModelSource:
             f"model {name!r} is unknown; shipped are {', '.join(shipped_models())}, anything else is the path or "
             f"URL of a {_EXTENSION} file"
         )
-    read_header(data)
+    try:
+        read_header(data)
+    except WeightsError as error:
+        raise WeightsError(f"{name}: {error}") from None
     return ModelSource(name, model_id_of(data), data)
 
 

@@ -166,6 +166,10 @@ def _parameter_groups(network: ModulatedNetwork) -> list[dict[str, object]]:
 def _device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise TrainingError(
+            "--device cuda: torch finds no CUDA GPU on this machine; use --device cpu or auto"
+        )
     return torch.device(name)
 
 

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
+import pytest
 from rich.console import Console
 
+from infra.storage import Storage
+from mfp.errors import WeightsError
 from mfp.model_file import model_to_bytes
 from mfp.models.lite0 import Lite0Config
 from mfp.models.registry import build_network
 from pipelines import model_list
 from pipelines.model_list import list_models, render_models
-from pipelines.model_source import shipped_models
+from pipelines.model_source import find_model, shipped_models
 
 
 def test_every_shipped_model_is_listed_with_the_analytic_one() -> None:
@@ -43,3 +47,10 @@ def test_the_table_has_a_row_for_each_data_set() -> None:
     assert first == ["a", "lite0", "1.23", "M", "9.8", "MB", "4,000", "davis", "5.00", "7.25"]
     assert second == ["voc"]
     assert third == ["analytic", "formula"]
+
+
+def test_a_file_that_is_no_model_is_named(tmp_path: Path) -> None:
+    garbage = tmp_path / "weights.safetensors"
+    garbage.write_bytes(b"no model")
+    with pytest.raises(WeightsError, match=r"weights\.safetensors: .* no model file"):
+        find_model(str(garbage), Storage())

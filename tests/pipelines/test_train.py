@@ -137,6 +137,12 @@ def test_data_without_objects_is_refused(tmp_path: Path) -> None:
         run_train(_options(url, tmp_path / "run", 1))
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_a_gpu_that_is_not_there_is_refused_in_one_line(dataset: str, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="no CUDA GPU on this machine"):
+        run_train(TrainOptions(**{**vars(_options(dataset, tmp_path, 1)), "device": "cuda"}))
+
+
 def test_a_model_without_a_start_is_refused(dataset: str, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="choose lite0 or name weights"):
         run_train(TrainOptions(**{**vars(_options(dataset, tmp_path, 1)), "model": "vit"}))
