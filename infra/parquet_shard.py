@@ -45,7 +45,7 @@ def read_parquet(stream: BinaryIO, url: str, shard_stem: str) -> Iterator[ShardI
                 for row in batch.to_pylist():
                     yield from _items_of_row(row, f"{shard_stem}/{row_idx:06d}")
                     row_idx += 1
-    except pa.ArrowException as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # a damaged page raises OSError
         reason = str(error).splitlines()[0]
         raise DatasetError(f"shard {url} is broken at row {row_idx} ({reason}): copy it again") from None
 

@@ -109,7 +109,7 @@ def parse_document(member_key: str, document_bytes: bytes, image_bytes: bytes | 
             image_bytes=image_bytes,
             objects=[_raw_object(entry) for entry in _list(document, "objects")],
             ignore=None if document.get("ignore") is None else _raw_mask(document["ignore"]),
-            size=_size([document["height"], document["width"]]) if "height" in document else None,
+            size=_size([document["height"], document.get("width")]) if "height" in document else None,
             attributes=_object(document, "attributes"),
         )
     except SampleError as error:

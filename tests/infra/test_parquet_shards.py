@@ -148,3 +148,13 @@ def test_a_file_that_is_cut_off_or_changed_ends_with_an_error(tmp_path: Path) ->
     (tmp_path / "x.parquet").write_bytes(data)
     with pytest.raises(DatasetError, match="bytes, the data set says 0"):
         list(read_shard(STORAGE, str(tmp_path / "x.parquet"), manifest_before.shards[0]))
+
+
+def test_a_damaged_page_ends_with_an_error(tmp_path: Path) -> None:
+    data = parquet_bytes(columns_of([sample("a", 60, 60)]), compression="zstd")
+    for first in range(4, len(data) - 8, 97):
+        (tmp_path / "x.parquet").write_bytes(data[:first] + b"\xb4\xff\xb4\xff" + data[first + 4 :])
+        try:
+            read_all(str(tmp_path))
+        except DatasetError as error:
+            assert "\n" not in str(error)

@@ -196,6 +196,7 @@ OBJECT = {"object_id": "1", "segmentation": {"size": [4, 6], "counts": "04d0"}}
         ({"objects": [{"object_id": "1"}]}, [("x", "1", Reason.BAD_METADATA)]),
         ({"height": 5, "width": 6}, [("x", None, Reason.MASK_SIZE_MISMATCH)]),
         ({"height": "4", "width": 6}, [("x", None, Reason.BAD_METADATA)]),
+        ({"height": 4}, [("x", None, Reason.BAD_METADATA)]),
         ({"ignore": {"size": [6, 4], "counts": "0"}}, [("x", None, Reason.MASK_SIZE_MISMATCH)]),
         ({"quarantined": [{"reason": "unheard of"}]}, [("x", None, Reason.BAD_METADATA)]),
     ],
