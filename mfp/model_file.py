@@ -46,9 +46,10 @@ def model_id_of(data: bytes) -> str:
     Raises:
         WeightsError: the bytes are no model file.
     """
+    config = read_header(data)["config"]
     header, tensors = _split(data)
     content = {
-        "config": read_header(data)["config"],
+        "config": config,
         "tensors": {key: header[key] for key in header if key != "__metadata__"},
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode() + tensors).hexdigest()[:16]
@@ -85,15 +86,16 @@ def read_header(data: bytes) -> dict[str, Any]:
     """
     try:
         document: dict[str, Any] = json.loads(_split(data)[0]["__metadata__"][_METADATA_KEY])
-    except (ValueError, KeyError, TypeError):
+        version = document.get("version")
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise WeightsError(
             f"{len(data)} bytes that are no model file: a safetensors file with the metadata entry "
             f"{_METADATA_KEY!r} is needed; `mfp train` writes such files"
         ) from None
-    if document.get("version") != FORMAT_VERSION:
-        raise WeightsError(
-            f"model file of version {document.get('version')!r}; this release reads {FORMAT_VERSION}"
-        )
+    if version != FORMAT_VERSION:
+        raise WeightsError(f"model file of version {version!r}; this release reads {FORMAT_VERSION}")
+    if not all(isinstance(document.get(name), dict) for name in ("config", "facts")):
+        raise WeightsError("model file without its configuration: it is damaged; get it anew")
     return document
 
 

@@ -76,14 +76,30 @@ def test_a_configuration_that_describes_no_model_is_refused(change: dict[str, ob
         model_to_bytes(CONFIG, {"a": torch.zeros(1)}, {}),
         model_to_bytes(CONFIG, build_network(Lite0Config()).state_dict(), {}),
         model_to_bytes(CONFIG, build_network(CONFIG).state_dict(), {})[:-1000],
+        safetensors.torch.save({"a": torch.zeros(1)}, {"mfp": "[1]"}),
+        safetensors.torch.save({"a": torch.zeros(1)}, {"mfp": '{"version": 1, "facts": {}}'}),
     ],
-    ids=["empty", "zip", "foreign safetensors", "other tensors", "other widths", "cut off"],
+    ids=[
+        "empty",
+        "zip",
+        "foreign safetensors",
+        "other tensors",
+        "other widths",
+        "cut off",
+        "a list",
+        "without configuration",
+    ],
 )
 def test_bytes_that_are_no_model_are_refused_in_one_line(data: bytes) -> None:
     with pytest.raises(MfpError) as caught:
         model_from_bytes(data)
     assert isinstance(caught.value, WeightsError)
     assert "\n" not in str(caught.value)
+
+
+def test_bytes_without_a_header_have_no_id() -> None:
+    with pytest.raises(WeightsError):
+        model_id_of(b"no model at all")
 
 
 def test_the_header_is_read_without_the_tensors() -> None:
