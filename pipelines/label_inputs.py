@@ -55,7 +55,7 @@ def find_inputs(options: LabelOptions, storage: Storage) -> LabelInputs:
         raise OptionError(
             f"--clicks {options.clicks!r} is neither {SIMULATED_CLICKS} nor {LOGGED_CLICKS_PREFIX}URL"
         )
-    elif not _has_objects(dataset, storage):
+    elif not has_objects(dataset, storage):
         raise OptionError(no_masks(dataset.url))
     return LabelInputs(dataset, find_model(options.model, storage), click_log)
 
@@ -68,8 +68,8 @@ def no_masks(dataset_url: str) -> str:
     )
 
 
-def _has_objects(dataset: DatasetManifest, storage: Storage) -> bool:
-    """Where no one has counted, the beginning of the first shard shows whether there are masks at all."""
+def has_objects(dataset: DatasetManifest, storage: Storage) -> bool:
+    """Whether there are masks; where no one has counted, the beginning of the first shard tells."""
     if dataset.num_objects is not None:
         return dataset.num_objects > 0
     first = dataset.shards[0]

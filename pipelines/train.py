@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from torch.utils.data import DataLoader
 
 from infra.manifest import load_manifest
 from infra.storage import Storage, basename, join
@@ -26,8 +25,9 @@ from mfp.training.averaging import WeightAverage
 from mfp.training.checkpoint import Checkpoint, restore_checkpoint, take_checkpoint
 from mfp.training.schedule import cosine_factor
 from mfp.training.step import TrainingBatch, draw_num_rounds, recursive_step
+from pipelines.label_inputs import has_objects
 from pipelines.options import TrainOptions
-from pipelines.training_stream import StreamSettings, TrainingStream
+from pipelines.training_stream import StreamSettings, TrainingStream, loaded
 
 BACKBONE_RATE = 2e-4
 RATE = 1e-3
@@ -73,6 +73,11 @@ def run_train(options: TrainOptions, on_step: Callable[[TrainedStep], None] = la
     optimizer = torch.optim.Adam(_parameter_groups(network), betas=(0.9, 0.999))
     average = WeightAverage(network)
     done = _resume(options.out, storage, network, average, optimizer)
+    if done > options.steps:
+        raise TrainingError(
+            f"{options.out} has done {done} steps, more than --steps {options.steps}: ask for more, or give another "
+            "--out"
+        )
     log: list[TrainedStep] = []
     for step, batch in zip(range(done, options.steps), _batches(options, storage, done), strict=False):
         figures = _train_one(step, batch, network, average, optimizer, options)
@@ -115,18 +120,14 @@ def _train_one(
     return TrainedStep(step + 1, float(result.loss.detach()), result.iou, result.num_rounds, factor, seconds)
 
 
-def _batches(options: TrainOptions, storage: Storage, first_batch: int) -> DataLoader[TrainingBatch]:
+def _batches(options: TrainOptions, storage: Storage, first_batch: int) -> Iterator[TrainingBatch]:
     manifests = [load_manifest(storage, url) for url in options.datasets]
-    if all(manifest.num_objects == 0 for manifest in manifests):
+    if not any(has_objects(manifest, storage) for manifest in manifests):
         raise TrainingError(
             f"no objects in {', '.join(options.datasets)}: training needs masks; shard with masks"
         )
     settings = StreamSettings(options.seed, options.batch_size, AugmentSettings(crop_size=options.crop_size))
-    stream = TrainingStream(manifests, storage, settings, first_batch)
-    workers = options.num_loader_workers
-    # spawn: storage clients must not cross a fork
-    context = "spawn" if workers else None
-    return DataLoader(stream, batch_size=None, num_workers=workers, multiprocessing_context=context)
+    return loaded(TrainingStream(manifests, storage, settings, first_batch), options.num_loader_workers)
 
 
 def _start_network(options: TrainOptions, storage: Storage) -> tuple[ModulatedNetwork, NetworkConfig]:
@@ -187,8 +188,12 @@ def _resume(
     urls = _checkpoint_urls(out, storage)
     if not urls:
         return 0
-    checkpoint = Checkpoint.from_bytes(storage.read_bytes(urls[-1]))
-    restore_checkpoint(checkpoint, network, average, optimizer)
+    data = storage.read_bytes(urls[-1])
+    try:
+        checkpoint = Checkpoint.from_bytes(data)
+        restore_checkpoint(checkpoint, network, average, optimizer)
+    except TrainingError as error:
+        raise TrainingError(f"{urls[-1]}: {error}") from None
     return checkpoint.step
 
 

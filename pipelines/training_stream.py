@@ -10,20 +10,21 @@ from itertools import islice
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.utils.data import IterableDataset, get_worker_info
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from infra import rle
-from infra.errors import SampleError
+from infra.errors import InfraError, SampleError
 from infra.manifest import DatasetManifest
 from infra.sample import Sample, decode_image
 from infra.shard_reader import read_shard
 from infra.storage import Storage
-from mfp.errors import TrainingError
+from mfp.errors import MfpError, TrainingError
 from mfp.training.augment import IGNORED, AugmentSettings, augmented_view
 from mfp.training.step import TrainingBatch
 
 SHUFFLE_BUFFER = 512  # samples, encoded
 MERGE_PROBABILITY = 0.15
+_ENOUGH_TO_JUDGE = 100  # samples
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class TrainingStream(IterableDataset[TrainingBatch]):
 
     Every epoch visits each sample once, with one object of it or two merged. A batch depends on the settings, the
     data and its number alone; the loader's workers share the batches out between them. A sample without a usable object
-    leaves its batch one crop smaller.
+    leaves its batch one crop smaller; TrainingError where a whole epoch has none.
     """
 
     def __init__(
@@ -67,17 +68,27 @@ class TrainingStream(IterableDataset[TrainingBatch]):
         size = self._settings.batch_size
         numbered = self._numbered_samples(self._first_batch * size)
         batch_idx = self._first_batch
+        num_fruitless, fruitful_epoch = 0, None
         while samples := list(islice(numbered, size)):
             if batch_idx % count == (self._first_batch + index) % count:
                 crops = [
-                    crop for number, sample in samples if (crop := self._crop(number, sample)) is not None
+                    crop for number, sample, _ in samples if (crop := self._crop(number, sample)) is not None
                 ]
+                last_epoch = samples[-1][2]
+                if crops or fruitful_epoch is None:
+                    num_fruitless, fruitful_epoch = 0, last_epoch
                 if crops:
                     yield _collate(crops)
+                num_fruitless += len(samples)
+                if num_fruitless >= _ENOUGH_TO_JUDGE and last_epoch > fruitful_epoch + 1:
+                    raise TrainingError(
+                        f"no object of {self._settings.augment.smallest_object} pixels or more in a whole epoch: "
+                        "training needs masks; shard with masks, or larger images"
+                    )
             batch_idx += 1
 
-    def _numbered_samples(self, first: int) -> Iterator[tuple[int, Sample]]:
-        """Samples with their number in the endless stream, from number `first` on."""
+    def _numbered_samples(self, first: int) -> Iterator[tuple[int, Sample, int]]:
+        """Samples with their number in the endless stream and their epoch, from number `first` on."""
         counts = [manifest.num_samples for manifest in self._manifests]
         # Where every sample is counted, whole epochs before `first` need not be read again.
         epoch = first // sum(count or 0 for count in counts) if all(counts) else 0
@@ -86,7 +97,7 @@ class TrainingStream(IterableDataset[TrainingBatch]):
             before = number
             for sample in self._epoch(epoch):
                 if number >= first:
-                    yield number, sample
+                    yield number, sample, epoch
                 number += 1
             if number == before:
                 raise TrainingError("the data sets hold no readable sample; see the errors of `mfp shard`")
@@ -118,6 +129,32 @@ class TrainingStream(IterableDataset[TrainingBatch]):
         except SampleError:
             return None
         return augmented_view(image, label, self._settings.augment, int(rng.integers(2**31)))
+
+
+class _WithErrors(IterableDataset[TrainingBatch | InfraError | MfpError]):
+    """A stream whose end in an error is its last item: a loader's process would wrap a traceback around it."""
+
+    def __init__(self, stream: TrainingStream) -> None:
+        self._stream = stream
+
+    def __iter__(self) -> Iterator[TrainingBatch | InfraError | MfpError]:
+        try:
+            yield from self._stream
+        except (InfraError, MfpError) as error:
+            yield error
+
+
+def loaded(stream: TrainingStream, num_workers: int) -> Iterator[TrainingBatch]:
+    """The batches of a stream, made by that many processes, or by this one (0). Raises what the stream raises."""
+    # spawn: storage clients must not cross a fork
+    context = "spawn" if num_workers else None
+    loader = DataLoader(
+        _WithErrors(stream), batch_size=None, num_workers=num_workers, multiprocessing_context=context
+    )
+    for item in loader:
+        if isinstance(item, Exception):
+            raise item
+        yield item
 
 
 def _pop_random(buffer: list[Sample], rng: np.random.Generator) -> Sample:

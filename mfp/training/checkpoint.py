@@ -53,7 +53,13 @@ def take_checkpoint(
 def restore_checkpoint(
     checkpoint: Checkpoint, network: nn.Module, average: WeightAverage, optimizer: torch.optim.Optimizer
 ) -> None:
-    """Put a checkpoint's state in place."""
-    network.load_state_dict(checkpoint.weights)
-    average.restore(checkpoint.average, checkpoint.average_updates)
-    optimizer.load_state_dict(checkpoint.optimizer)
+    """Put a checkpoint's state in place; TrainingError where it is of another network."""
+    try:
+        network.load_state_dict(checkpoint.weights)
+        average.restore(checkpoint.average, checkpoint.average_updates)
+        optimizer.load_state_dict(checkpoint.optimizer)
+    except (RuntimeError, KeyError, ValueError):
+        raise TrainingError(
+            f"checkpoint at step {checkpoint.step} is of another network; go on with the model it was begun with, "
+            "or give another directory"
+        ) from None

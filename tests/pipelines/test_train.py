@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from infra import rle
+from infra.errors import DatasetError
 from infra.manifest import load_manifest
 from infra.sample import ObjectTruth, Sample, stored_image
 from infra.shard_writer import write_dataset
@@ -17,6 +18,7 @@ from infra.storage import Storage
 from mfp.errors import ModelError, TrainingError
 from mfp.model_file import model_from_bytes
 from mfp.training.augment import AugmentSettings
+from mfp.training.checkpoint import Checkpoint
 from pipelines.options import TrainOptions
 from pipelines.train import TrainedStep, run_train
 from pipelines.training_stream import StreamSettings, TrainingStream
@@ -141,6 +143,43 @@ def test_data_without_objects_is_refused(tmp_path: Path) -> None:
 def test_a_gpu_that_is_not_there_is_refused_in_one_line(dataset: str, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="no CUDA GPU on this machine"):
         run_train(TrainOptions(**{**vars(_options(dataset, tmp_path, 1)), "device": "cuda"}))
+
+
+def test_data_whose_objects_are_all_too_small_ends_instead_of_searching_for_ever(
+    dataset: str, tmp_path: Path
+) -> None:
+    storage = Storage()
+    augment = AugmentSettings(crop_size=64, smallest_object=10_000)
+    stream = TrainingStream([load_manifest(storage, dataset)], storage, StreamSettings(0, 2, augment))
+    with pytest.raises(TrainingError, match="no object of 10000 pixels or more in a whole epoch"):
+        next(iter(stream))
+
+
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_a_broken_shard_ends_training_in_one_line(tmp_path: Path, num_workers: int) -> None:
+    url = str(tmp_path / "dataset")
+    write_dataset((_sample(index) for index in range(2)), url, Storage())
+    shard = tmp_path / "dataset" / "shard-000000.tar"
+    shard.write_bytes(shard.read_bytes()[:1000])
+    options = TrainOptions(**{**vars(_options(url, tmp_path / "run", 1)), "num_loader_workers": num_workers})
+    with pytest.raises(DatasetError, match=r"shard-000000\.tar is broken") as caught:
+        run_train(options)
+    assert "Traceback" not in str(caught.value)
+
+
+def test_fewer_steps_than_are_done_are_refused(dataset: str, tmp_path: Path) -> None:
+    run_train(_options(dataset, tmp_path, 2))
+    with pytest.raises(TrainingError, match="has done 2 steps, more than --steps 1"):
+        run_train(_options(dataset, tmp_path, 1))
+
+
+def test_a_checkpoint_that_does_not_fit_is_named(dataset: str, tmp_path: Path) -> None:
+    checkpoint = tmp_path / "checkpoints" / "step-00000001.pt"
+    checkpoint.parent.mkdir()
+    for data in (b"garbage", Checkpoint(1, {}, {}, 1, {}).to_bytes()):
+        checkpoint.write_bytes(data)
+        with pytest.raises(TrainingError, match=r"step-00000001\.pt: checkpoint"):
+            run_train(_options(dataset, tmp_path, 2))
 
 
 def test_a_model_without_a_start_is_refused(dataset: str, tmp_path: Path) -> None:
