@@ -15,7 +15,7 @@ import torch
 
 from infra.manifest import load_manifest
 from infra.storage import Storage, basename, join
-from mfp.errors import ModelError, TrainingError
+from mfp.errors import ModelError, TrainingError, WeightsError
 from mfp.model_file import model_from_bytes, model_to_bytes
 from mfp.models.lite0 import Lite0, Lite0Config
 from mfp.models.registry import NetworkConfig, build_network
@@ -132,7 +132,11 @@ def _batches(options: TrainOptions, storage: Storage, first_batch: int) -> Itera
 
 def _start_network(options: TrainOptions, storage: Storage) -> tuple[ModulatedNetwork, NetworkConfig]:
     if options.init is not None:
-        model = model_from_bytes(storage.read_bytes(options.init))
+        data = storage.read_bytes(options.init)
+        try:
+            model = model_from_bytes(data)
+        except WeightsError as error:
+            raise WeightsError(f"{options.init}: {error}") from None
         if not isinstance(model.network, ModulatedNetwork):
             raise ModelError(f"{options.init}: a model that cannot be trained")
         return model.network, model.config

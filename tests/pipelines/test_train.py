@@ -15,7 +15,7 @@ from infra.manifest import load_manifest
 from infra.sample import ObjectTruth, Sample, stored_image
 from infra.shard_writer import write_dataset
 from infra.storage import Storage
-from mfp.errors import ModelError, TrainingError
+from mfp.errors import ModelError, TrainingError, WeightsError
 from mfp.model_file import model_from_bytes
 from mfp.training.augment import AugmentSettings
 from mfp.training.checkpoint import Checkpoint
@@ -180,6 +180,13 @@ def test_a_checkpoint_that_does_not_fit_is_named(dataset: str, tmp_path: Path) -
         checkpoint.write_bytes(data)
         with pytest.raises(TrainingError, match=r"step-00000001\.pt: checkpoint"):
             run_train(_options(dataset, tmp_path, 2))
+
+
+def test_weights_that_are_none_are_named(dataset: str, tmp_path: Path) -> None:
+    garbage = tmp_path / "garbage.safetensors"
+    garbage.write_bytes(b"garbage")
+    with pytest.raises(WeightsError, match=r"garbage\.safetensors: 7 bytes that are no model file"):
+        run_train(TrainOptions(**{**vars(_options(dataset, tmp_path, 1)), "init": str(garbage)}))
 
 
 def test_a_model_without_a_start_is_refused(dataset: str, tmp_path: Path) -> None:
