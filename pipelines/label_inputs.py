@@ -99,6 +99,8 @@ def run_config(options: LabelOptions, inputs: LabelInputs) -> dict[str, JsonValu
         "given": {"dataset": options.dataset, "model": options.model, "clicks": options.clicks},
         "execution": {
             "workers": [options.workers.minimum, options.workers.maximum],
+            "cpus_per_worker": options.workers.num_cpus,  # its threads, which decide the last bit of a map
+            "gpus_per_worker": options.workers.num_gpus,
             "device": options.device,
             "batch_size": options.batch_size,
         },
