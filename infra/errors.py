@@ -43,7 +43,6 @@ class Reason(StrEnum):
     DUPLICATE_KEY = "duplicate_key"
     NO_CLICKS = "no_clicks"
     CLICK_OUTSIDE_IMAGE = "click_outside_image"
-    SESSION_FAILED = "session_failed"
 
 
 class SampleError(InfraError):

@@ -20,19 +20,20 @@ def create_or_compare(
     run_url: str,
     config: Mapping[str, JsonValue],
     volatile: Collection[str] = VOLATILE_FIELDS,
+    file: str = RUN_FILE,
 ) -> None:
-    """Create `run.json` with `config`, or check that the one that is there asks for the same.
+    """Create `run.json` (or `file`) with `config`, or check that the one that is there asks for the same.
 
     Top-level fields in `volatile` are recorded by whoever comes first and never compared.
 
     Raises RunDirectoryError with every differing field and both values; also where the storage overwrites
     what it was told to create, since two workers could then both believe that they committed a shard.
     """
-    url = join(run_url, RUN_FILE)
+    url = join(run_url, file)
     data = json.dumps(dict(config), indent=1, allow_nan=False).encode()
     if not storage.exists(url) and create_or_read(storage, url, data) is None:
         _check_conditional_put(storage, url, data)
-    stored = read_config(storage, run_url)
+    stored = read_config(storage, run_url, file)
     wanted = json.loads(data)
     differing = [
         f"{name} is {_shown(there)} there and {_shown(here)} here"
@@ -54,12 +55,12 @@ def _check_conditional_put(storage: Storage, url: str, data: bytes) -> None:
         )
 
 
-def read_config(storage: Storage, run_url: str) -> dict[str, JsonValue]:
-    """Return the content of `run.json`. Raises RunDirectoryError where it is missing or no JSON object."""
-    url = join(run_url, RUN_FILE)
+def read_config(storage: Storage, run_url: str, file: str = RUN_FILE) -> dict[str, JsonValue]:
+    """Return the content of `run.json`, or of `file`. RunDirectoryError where it is missing or no object."""
+    url = join(run_url, file)
     if not storage.exists(url):
         raise RunDirectoryError(
-            f"{run_url} is no run directory: it has no {RUN_FILE}; give what a run had as --out"
+            f"{run_url} is no run directory: it has no {file}; give what a run had as --out"
         )
     try:
         config = json.loads(storage.read_bytes(url))

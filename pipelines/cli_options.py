@@ -121,7 +121,15 @@ FullCurveOption = Annotated[
         help="Go on to --max-clicks (or a perfect mask) instead of stopping at IoU 0.95.",
     ),
 ]
-SeedOption = Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Seed of every random draw.")]
+SeedOption = Annotated[
+    int,
+    typer.Option(
+        "--seed",
+        min=0,
+        metavar="N",
+        help="Seed of every random draw; the simulated user of label and evaluate makes none.",
+    ),
+]
 DeviceOption = Annotated[
     Device,
     typer.Option("--device", rich_help_panel=_NETWORK, help="auto: CUDA where there is a GPU, else the CPU."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -85,11 +86,12 @@ def status(
 
     The shards are counted in its run directory: they are true even when the driver is gone.
     """
+    from infra.run_config import RUN_FILE
     from infra.storage import StorageOptions
     from pipelines.submit import job_state, run_progress
 
     storage = StorageOptions(storage_endpoint, storage_region)
-    if "/" in job:
+    if "/" in job or Path(job, RUN_FILE).is_file():
         typer.echo(f"{job}: {run_progress(job, storage)}")
         return
     _print_job(job_state(job, address))

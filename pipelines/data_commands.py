@@ -110,7 +110,7 @@ def label(
         storage=given.storage_options(storage_endpoint, storage_region),
     )
     summary, _ = _label("label", options)
-    _exit(summary.errors)
+    _exit(summary.errors + len(summary.unknown_samples))
 
 
 def evaluate(
@@ -163,7 +163,7 @@ def evaluate(
     )
     summary, figures = _label("evaluate", options)
     print_result(ReportView(figures))
-    _exit(summary.errors)
+    _exit(summary.errors + len(summary.unknown_samples))
 
 
 def report(
@@ -205,6 +205,12 @@ def _label(command: str, options: LabelOptions) -> tuple[RunSummary, Report]:
         f"{summary.objects:,} objects, {summary.clicks:,} clicks, {summary.errors:,} quarantined in "
         f"{summary.shards:,} shards{before}, {duration(summary.seconds)}: {options.out}"
     )
+    if summary.unknown_samples:
+        typer.echo(
+            f"mfp: {len(summary.unknown_samples):,} samples of the click log are not in the data set (the first: "
+            f"{summary.unknown_samples[0]!r}): their clicks were not used",
+            err=True,
+        )
     return summary, figures
 
 

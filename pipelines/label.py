@@ -40,7 +40,8 @@ _NOTHING = LabelCounts()
 @dataclass(frozen=True)
 class RunSummary:
     """A finished run: `objects`, `clicks` and `errors` count all rows of the run, also those of earlier runs into
-    the same directory, which did `skipped_shards` of the `shards`. `seconds` is the wall time of this run."""
+    the same directory, which did `skipped_shards` of the `shards`. `seconds` is the wall time of this run.
+    `unknown_samples` are the keys in the click log that no sample of the data set has."""
 
     objects: int
     clicks: int
@@ -48,6 +49,7 @@ class RunSummary:
     seconds: float
     shards: int
     skipped_shards: int
+    unknown_samples: tuple[str, ...] = ()
 
 
 def run_label(options: LabelOptions, on_progress: OnProgress | None = None) -> RunSummary:
@@ -72,6 +74,7 @@ def run_label(options: LabelOptions, on_progress: OnProgress | None = None) -> R
         labelling.run_shards(missing)
     labelling.check(is_complete=True)
     run.delete_orphans()
+    unknown = _unknown_samples(inputs, run)
     done = labelling.done
     labelling.report(is_complete=True)
     return RunSummary(
@@ -81,6 +84,7 @@ def run_label(options: LabelOptions, on_progress: OnProgress | None = None) -> R
         seconds=time.monotonic() - started,
         shards=len(inputs.dataset.shards),
         skipped_shards=len(inputs.dataset.shards) - len(missing),
+        unknown_samples=unknown,
     )
 
 
@@ -167,6 +171,23 @@ class _Labelling:
             f"were quarantined ({named}), more than --max-errors {self._options.max_errors:g} allows: see the table "
             f"errors in {self._run.url}; mend the data set, or run again with a larger --max-errors"
         )
+
+
+def _unknown_samples(inputs: LabelInputs, run: RunDirectory) -> tuple[str, ...]:
+    """Keys of the click log that left no row. OptionError where none of them did: the log is of other data."""
+    log = inputs.click_log
+    if log is None:
+        return ()
+    seen = set(run.read_masks(["sample_key"]).column("sample_key").unique().to_pylist())
+    seen |= set(run.read_errors(["sample_key"]).column("sample_key").unique().to_pylist())
+    keys: list[str] = log.sample_keys.to_pylist()
+    unknown = tuple(key for key in keys if key not in seen)
+    if len(unknown) == len(keys):
+        raise OptionError(
+            f"none of the {len(unknown)} sample keys in the click log (the first: {unknown[0]!r}) is a key in "
+            f"{inputs.dataset.url}: sample_key must be the key of a sample, without its extension"
+        )
+    return unknown
 
 
 def _uses_gpu(device: Device, cluster: Cluster) -> bool:

@@ -17,6 +17,7 @@ from infra.run_config import VOLATILE_FIELDS
 from infra.sample import JsonValue, QuarantinedSample
 from infra.shard_reader import read_shard
 from infra.storage import Storage
+from mfp.errors import WeightsError
 from pipelines.errors import OptionError
 from pipelines.model_source import ModelSource, find_model
 from pipelines.options import LOGGED_CLICKS_PREFIX, SIMULATED_CLICKS, LabelOptions
@@ -57,7 +58,21 @@ def find_inputs(options: LabelOptions, storage: Storage) -> LabelInputs:
         )
     elif not has_objects(dataset, storage):
         raise OptionError(no_masks(dataset.url))
-    return LabelInputs(dataset, find_model(options.model, storage), click_log)
+    return LabelInputs(dataset, _checked(find_model(options.model, storage)), click_log)
+
+
+def _checked(model: ModelSource) -> ModelSource:
+    """Build the network once, so that weights that do not fit show before `run.json` is written and Ray starts."""
+    if model.data is not None:
+        from mfp.model_file import (
+            model_from_bytes,  # takes seconds to import; the analytic model does without
+        )
+
+        try:
+            model_from_bytes(model.data)
+        except WeightsError as error:
+            raise WeightsError(f"{model.name}: {error}") from None
+    return model
 
 
 def no_masks(dataset_url: str) -> str:
@@ -95,9 +110,9 @@ def run_config(options: LabelOptions, inputs: LabelInputs) -> dict[str, JsonValu
         "zoom": options.zoom,
         "zoom_size": options.zoom_size,
         "precision": options.precision,
-        "seed": options.seed,
         "given": {"dataset": options.dataset, "model": options.model, "clicks": options.clicks},
         "execution": {
+            "seed": options.seed,
             "workers": [options.workers.minimum, options.workers.maximum],
             "cpus_per_worker": options.workers.num_cpus,  # its threads, which decide the last bit of a map
             "gpus_per_worker": options.workers.num_gpus,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
-from infra.manifest import load_manifest
+from infra.manifest import DatasetManifest, load_manifest
+from infra.run_config import VOLATILE_FIELDS, create_or_compare
+from infra.sample import JsonValue
 from infra.storage import Storage, basename, join
 from mfp.errors import ModelError, TrainingError, WeightsError
 from mfp.model_file import model_from_bytes, model_to_bytes
@@ -33,6 +36,8 @@ BACKBONE_RATE = 2e-4
 RATE = 1e-3
 GRADIENT_NORM = 1.0
 CHECKPOINTS_KEPT = 2
+TRAINING_FILE = "training.json"
+TRAINING_VOLATILE = VOLATILE_FIELDS | {"given"}
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -59,7 +64,8 @@ class TrainingRun:
 def run_train(options: TrainOptions, on_step: Callable[[TrainedStep], None] = lambda _: None) -> TrainingRun:
     """Train until `options.steps` steps are done, going on from the newest checkpoint in `options.out`.
 
-    Writes `checkpoints/step-*.pt`, `log/step-*.parquet` (one row a step) and `models/<step>.safetensors` with the
+    Writes `training.json` (another configuration for the same directory is refused),
+    `checkpoints/step-*.pt`, `log/step-*.parquet` (one row a step) and `models/<step>.safetensors` with the
     averaged weights.
 
     Raises:
@@ -67,11 +73,13 @@ def run_train(options: TrainOptions, on_step: Callable[[TrainedStep], None] = la
     """
     storage = Storage(options.storage)
     device = _device(options.device)
+    manifests = _datasets(options, storage)
     torch.manual_seed(options.seed)  # the fresh layers' weights
     network, config = _start_network(options, storage)
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.Adam(_parameter_groups(network), betas=(0.9, 0.999))
     average = WeightAverage(network)
+    create_or_compare(storage, options.out, _config(options, manifests), TRAINING_VOLATILE, TRAINING_FILE)
     done = _resume(options.out, storage, network, average, optimizer)
     if done > options.steps:
         raise TrainingError(
@@ -79,7 +87,9 @@ def run_train(options: TrainOptions, on_step: Callable[[TrainedStep], None] = la
             "--out"
         )
     log: list[TrainedStep] = []
-    for step, batch in zip(range(done, options.steps), _batches(options, storage, done), strict=False):
+    for step, batch in zip(
+        range(done, options.steps), _batches(options, manifests, storage, done), strict=False
+    ):
         figures = _train_one(step, batch, network, average, optimizer, options)
         log.append(figures)
         on_step(figures)
@@ -120,12 +130,34 @@ def _train_one(
     return TrainedStep(step + 1, float(result.loss.detach()), result.iou, result.num_rounds, factor, seconds)
 
 
-def _batches(options: TrainOptions, storage: Storage, first_batch: int) -> Iterator[TrainingBatch]:
+def _config(options: TrainOptions, manifests: Sequence[DatasetManifest]) -> dict[str, JsonValue]:
+    """What decides the weights. `steps` stretches the schedule and may grow from one run to the next."""
+    return {
+        "job": "train",
+        "model": options.model,
+        "init": options.init,
+        "datasets": [manifest.fingerprint for manifest in manifests],
+        "crop_size": options.crop_size,
+        "batch_size": options.batch_size,
+        "precision": options.precision,
+        "seed": options.seed,
+        "given": {"datasets": list(options.datasets), "steps": options.steps},
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _datasets(options: TrainOptions, storage: Storage) -> list[DatasetManifest]:
     manifests = [load_manifest(storage, url) for url in options.datasets]
     if not any(has_objects(manifest, storage) for manifest in manifests):
         raise TrainingError(
             f"no objects in {', '.join(options.datasets)}: training needs masks; shard with masks"
         )
+    return manifests
+
+
+def _batches(
+    options: TrainOptions, manifests: Sequence[DatasetManifest], storage: Storage, first_batch: int
+) -> Iterator[TrainingBatch]:
     settings = StreamSettings(options.seed, options.batch_size, AugmentSettings(crop_size=options.crop_size))
     return loaded(TrainingStream(manifests, storage, settings, first_batch), options.num_loader_workers)
 

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from mfp.errors import ModelError
-from mfp.models.analytic import AnalyticClickModel
 from mfp.models.lite0 import Lite0, Lite0Config
 from mfp.models.vit import ViT, ViTConfig
-from mfp.network import ClickNetwork, ClickSettings
+from mfp.network import ClickNetwork
 
 JsonObject: TypeAlias = Mapping[str, Any]
 NetworkConfig: TypeAlias = Lite0Config | ViTConfig
@@ -44,11 +43,6 @@ def build_network(config: NetworkConfig) -> ClickNetwork:
     return ARCHITECTURES[architecture_of(config)].build(config)
 
 
-def analytic_model() -> ClickNetwork:
-    """The click model without weights."""
-    return AnalyticClickModel()
-
-
 def config_to_json(config: NetworkConfig) -> dict[str, Any]:
     """A configuration as a JSON object: its architecture's name and every field."""
     return {"architecture": architecture_of(config), **dataclasses.asdict(config)}
@@ -67,11 +61,6 @@ def config_from_json(document: JsonObject) -> NetworkConfig:
     fields = {key: value for key, value in document.items() if key != "architecture"}
     config: NetworkConfig = _from_json(ARCHITECTURES[name].config_type, fields, name)
     return config
-
-
-def with_clicks(config: NetworkConfig, clicks: ClickSettings) -> NetworkConfig:
-    """The same network shown clicks in another way."""
-    return dataclasses.replace(config, clicks=clicks)
 
 
 def _from_json(kind: Any, value: Any, where: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
@@ -21,7 +22,10 @@ from infra.errors import DatasetError, RunDirectoryError
 from infra.manifest import DatasetManifest
 from infra.run_directory import RunDirectory
 from infra.storage import Storage, join
-from mfp.errors import ModelError
+from mfp.errors import ModelError, WeightsError
+from mfp.model_file import model_to_bytes
+from mfp.models.lite0 import Lite0Config
+from mfp.models.registry import build_network
 from pipelines.errors import OptionError
 from pipelines.label import RunSummary, run_label
 from pipelines.options import LabelOptions, Workers
@@ -217,3 +221,36 @@ def test_a_model_that_nobody_knows_is_refused_before_anything_starts(
 ) -> None:
     with pytest.raises(ModelError, match=r"model 'lite9' is unknown; shipped are .*analytic"):
         run_label(replace(options(dataset.url, tmp_path), model="lite9"))
+
+
+def test_a_damaged_model_leaves_no_run_behind(tmp_path: Path, dataset: DatasetManifest) -> None:
+    config = Lite0Config(decoder_channels=16)
+    whole = model_to_bytes(config, build_network(config).state_dict(), {})
+    model = tmp_path / "model.safetensors"
+    model.write_bytes(whole[:-1000])
+    asked = replace(options(dataset.url, tmp_path / "run"), model=str(model))
+    with pytest.raises(WeightsError, match=r"model\.safetensors: model file cannot be read"):
+        run_label(asked)
+    assert not (tmp_path / "run").exists()
+
+
+def _log(tmp_path: Path, keys: list[str]) -> str:
+    path = tmp_path / "clicks.jsonl"
+    rows = [
+        {"sample_key": key, "object_id": "1", "click_idx": 0, "y": 5, "x": 5, "is_foreground": True}
+        for key in keys
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return f"logged:{path}"
+
+
+def test_logged_clicks_of_unknown_samples_are_told_and_a_log_of_other_data_is_refused(
+    ray_cluster: None, tmp_path: Path
+) -> None:
+    manifest = write_shapes(str(tmp_path / "data"), STORAGE, num_samples=2, with_truth=False)
+    asked = options(manifest.url, tmp_path / "run")
+    summary = run_label(replace(asked, clicks=_log(tmp_path, ["folder/shape-000", "folder/shape-000.png"])))
+    assert (summary.objects, summary.unknown_samples) == (1, ("folder/shape-000.png",))
+    other = replace(asked, out=str(tmp_path / "other"), clicks=_log(tmp_path, ["folder/shape-000.png"]))
+    with pytest.raises(OptionError, match=r"none of the 1 sample keys .*'folder/shape-000\.png'"):
+        run_label(other)

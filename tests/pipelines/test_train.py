@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from infra import rle
-from infra.errors import DatasetError
+from infra.errors import DatasetError, RunDirectoryError
 from infra.manifest import load_manifest
 from infra.sample import ObjectTruth, Sample, stored_image
 from infra.shard_writer import write_dataset
@@ -137,6 +137,16 @@ def test_data_without_objects_is_refused(tmp_path: Path) -> None:
     write_dataset((_sample(0, with_object=False) for _ in range(1)), url, Storage(), samples_per_shard=5)
     with pytest.raises(TrainingError, match="training needs masks"):
         run_train(_options(url, tmp_path / "run", 1))
+
+
+def test_a_run_taken_up_with_another_configuration_is_refused_and_more_steps_are_not(
+    dataset: str, tmp_path: Path
+) -> None:
+    options = _options(dataset, tmp_path, 1)
+    run_train(options)
+    with pytest.raises(RunDirectoryError, match="seed is 0 there and 1 here"):
+        run_train(TrainOptions(**{**vars(options), "seed": 1}))
+    assert run_train(TrainOptions(**{**vars(options), "steps": 2})).steps == 2
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
