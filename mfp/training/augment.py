@@ -22,11 +22,16 @@ class AugmentSettings:
 
     The published ranges (training protocol of the ViT) are a resize by 0.75 to 1.25 and quarter turns in half of the
     views. Here the resize is wider, because zoom-in shows the network objects from 0.8 to 1.6 times their size in the
-    image, and turns are rarer, because a small network has none to spare for pictures lying on their side.
+    image, and turns are rarer, because a small network has none to spare for pictures lying on their side. A part of
+    the views is framed as zoom-in frames an object: the whole of it, with a margin.
 
     Attributes:
         crop_size: side of the square view, pixels.
-        resize: smallest and largest scale; drawn uniformly in its logarithm.
+        zoom_probability: of a view framed around the object.
+        zoom_margin: smallest and largest side of the frame, in longest sides of the object; drawn uniformly in its
+            logarithm.
+        smallest_frame: pixels of the image that a frame spans at least (zoom-in keeps to 200).
+        resize: smallest and largest scale of the other views; drawn uniformly in its logarithm.
         turn_probability: of a rotation by 90, 180 or 270 degrees.
         geometry_probability: of a shift by up to 3 % and a rotation by up to 3 degrees.
         colour_probability: of each of brightness/contrast and RGB shift.
@@ -34,6 +39,9 @@ class AugmentSettings:
     """
 
     crop_size: int = 224
+    zoom_probability: float = 0.5
+    zoom_margin: tuple[float, float] = (1.1, 2.0)
+    smallest_frame: int = 160
     resize: tuple[float, float] = (0.6, 1.5)
     turn_probability: float = 0.1
     geometry_probability: float = 0.75
@@ -94,15 +102,33 @@ def _geometry(image: Tensor, mask: Tensor, settings: AugmentSettings) -> tuple[T
     if _chance(settings.turn_probability):
         turns = int(torch.randint(1, 4, ()))
         image, mask = image.rot90(turns, (-2, -1)), mask.rot90(turns, (-2, -1))
-    scale = float(np.exp(_uniform(*np.log(settings.resize))))
+    is_zoomed = _chance(settings.zoom_probability)
+    scale = _zoom_scale(mask, settings) if is_zoomed else _log_uniform(settings.resize)
     size = [max(1, round(side * scale)) for side in image.shape[-2:]]
     image = functional.resize_image(torch.as_tensor(image), size, antialias=True)
     mask = functional.resize_mask(torch.as_tensor(mask), size)
-    return _crop_with_object(image, mask, settings.crop_size)
+    return _crop_with_object(image, mask, settings.crop_size, whole=is_zoomed)
 
 
-def _crop_with_object(image: Tensor, mask: Tensor, side: int) -> tuple[Tensor, Tensor]:
-    """A square crop, uniform among those that hold a random pixel of the object; padding is ignored in the label."""
+def _zoom_scale(mask: Tensor, settings: AugmentSettings) -> float:
+    """The scale at which a frame around the object, margin included, becomes the view."""
+    pixels = (mask[0] == 1).nonzero()
+    margin = _log_uniform(settings.zoom_margin)
+    if len(pixels) == 0:
+        return 1.0
+    longest = int((pixels.amax(0) - pixels.amin(0)).max()) + 1
+    return settings.crop_size / max(settings.smallest_frame, longest * margin)
+
+
+def _log_uniform(bounds: tuple[float, float]) -> float:
+    return float(np.exp(_uniform(*np.log(bounds))))
+
+
+def _crop_with_object(image: Tensor, mask: Tensor, side: int, *, whole: bool) -> tuple[Tensor, Tensor]:
+    """A square crop; padding is ignored in the label.
+
+    Uniform among the crops that hold a random pixel of the object, or, `whole`, all of it as far as it fits.
+    """
     bottom, right = (max(0, side - length) for length in image.shape[-2:])
     image = functional.pad_image(image, [0, 0, right, bottom])
     mask = functional.pad_mask(mask, [0, 0, right, bottom], fill=_FILL_LABEL)
@@ -110,15 +136,19 @@ def _crop_with_object(image: Tensor, mask: Tensor, side: int) -> tuple[Tensor, T
     pixels = (mask[0] == 1).nonzero()
     if len(pixels) == 0:
         return image[..., :side, :side], mask[..., :side, :side]
-    y, x = pixels[int(torch.randint(len(pixels), ()))].tolist()
-    top = _start(y, side, height)
-    left = _start(x, side, width)
+    first, last = pixels.amin(0), pixels.amax(0)
+    if not whole:
+        first = last = pixels[int(torch.randint(len(pixels), ()))]
+    top = _start(int(first[0]), int(last[0]), side, height)
+    left = _start(int(first[1]), int(last[1]), side, width)
     return image[..., top : top + side, left : left + side], mask[..., top : top + side, left : left + side]
 
 
-def _start(position: int, side: int, length: int) -> int:
-    first, last = max(0, position - side + 1), min(position, length - side)
-    return int(torch.randint(first, last + 1, ()))
+def _start(first: int, last: int, side: int, length: int) -> int:
+    """Where a crop may start that holds rows (or columns) first to last; what is longer than a crop fills it."""
+    lowest, highest = max(0, last - side + 1), min(first, length - side)
+    low, high = sorted((min(lowest, length - side), highest))
+    return int(torch.randint(low, high + 1, ()))
 
 
 def _colour(image: Tensor, settings: AugmentSettings) -> Tensor:

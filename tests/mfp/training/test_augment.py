@@ -61,6 +61,39 @@ def test_an_object_too_small_for_any_view_gives_none() -> None:
 
 def test_padding_is_ignored_in_the_label() -> None:
     image, label = _picture(24, 24)
-    view = augmented_view(image, label, AugmentSettings(crop_size=128, resize=(1.0, 1.0)), 3)
+    view = augmented_view(
+        image, label, AugmentSettings(crop_size=128, zoom_probability=0, resize=(1.0, 1.0)), 3
+    )
     assert view is not None
     assert int((view[1][0, 40:, 40:] != IGNORED).sum()) == 0
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    top=st.integers(0, 60),
+    left=st.integers(0, 100),
+    height=st.integers(10, 60),
+    width=st.integers(10, 60),
+    seed=st.integers(0, 2**31 - 1),
+)
+def test_a_zoomed_view_holds_the_whole_object_at_the_size_the_margin_says(
+    top: int, left: int, height: int, width: int, seed: int
+) -> None:
+    image, label = np.zeros((120, 160, 3), np.uint8), np.zeros((120, 160), np.int8)
+    label[top : top + height, left : left + width] = 1
+    still = AugmentSettings(
+        crop_size=96,
+        zoom_probability=1,
+        zoom_margin=(1.5, 1.5),
+        smallest_frame=20,
+        turn_probability=0,
+        geometry_probability=0,
+        colour_probability=0,
+    )
+    view = augmented_view(image, label, still, seed)
+    assert view is not None
+    scale = 96 / max(still.smallest_frame, 1.5 * max(height, width))
+    rows, columns = (view[1][0] == 1).nonzero().T
+    assert abs(int(rows.max() - rows.min()) + 1 - height * scale) <= 0.02 * height * scale + 2
+    assert abs(int(columns.max() - columns.min()) + 1 - width * scale) <= 0.02 * width * scale + 2
+    assert int((view[1] == 1).sum()) == len(rows.unique()) * len(columns.unique())
