@@ -110,6 +110,12 @@ class ModulatedNetwork(ClickNetwork):
         """One pass with a previous map: (B, 1, H, W) logits. Shapes as in forward_clicks."""
         return self._run(image, prob, modulate(prob, clicks, self.click_settings.modulation), clicks)
 
+    def forward_training(
+        self, image: Tensor, prob: Tensor, clicks: Sequence[Sequence[Click]]
+    ) -> tuple[Tensor, Tensor | None]:
+        """As forward_map, and beside it the (B, 1, H, W) logits of an auxiliary head where the network has one."""
+        return self.forward_map(image, prob, clicks), None
+
     def _run(
         self, image: Tensor, prob: Tensor, modulated: Tensor, clicks: Sequence[Sequence[Click]]
     ) -> Tensor:
