@@ -39,13 +39,16 @@ def submit(
 
     For example: mfp submit label s3://bucket/photos --out s3://bucket/masks --model lite0
     """
-    from infra.storage import StorageOptions
+    from infra.storage import Storage, StorageOptions
+    from pipelines.model_source import find_model
     from pipelines.submit import JobCommand, check_locations
     from pipelines.submit import submit as submit_command
 
     params = _parsed(ctx, command)
     check_locations(_locations(params))
     storage = StorageOptions(params["storage_endpoint"], params["storage_region"])
+    if command != "train" and not _is_location(params["model"]):
+        find_model(params["model"], Storage(storage))  # an unknown name shows here and not on the cluster
     job_command = JobCommand(command, tuple(ctx.args), params["out"], storage)
     job_id = submit_command(job_command, address)
     typer.echo(f"{job_id} submitted: {command} -> {params['out']}")
@@ -137,9 +140,14 @@ def _locations(params: dict[str, Any]) -> list[tuple[str, str]]:
     clicks = params.get("clicks", SIMULATED_CLICKS)
     if clicks != SIMULATED_CLICKS:
         found.append(("--clicks", clicks.removeprefix(LOGGED_CLICKS_PREFIX)))
-    if "/" in params["model"] or params["model"].endswith(".safetensors"):
+    if _is_location(params["model"]):
         found.append(("--model", params["model"]))
     return found
+
+
+def _is_location(model: str) -> bool:
+    """Whether --model is a path or URL, and not a name."""
+    return "/" in model or model.endswith(".safetensors")
 
 
 def _print_job(state: JobState) -> None:

@@ -87,7 +87,12 @@ def test_files_and_folders_are_told_apart(folder_url: str, storage: Storage) -> 
 
 
 def test_deleting_what_is_not_there_is_no_error(folder_url: str, storage: Storage) -> None:
-    storage.delete(join(folder_url, "never"))
+    storage.write_bytes(join(folder_url, "kept"), b"1")
+    for _ in range(2):
+        storage.delete(join(folder_url, "gone"))
+        storage.write_bytes(join(folder_url, "gone"), b"1")
+        storage.delete(join(folder_url, "gone"))
+    assert storage.list(folder_url) == [join(folder_url, "kept")]
 
 
 def test_a_missing_file_is_one_line(folder_url: str, storage: Storage) -> None:

@@ -294,6 +294,7 @@ def test_interrupting_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None
         ("jobs --address http://127.0.0.1:1", "no Ray cluster answers at http://127.0.0.1:1"),
         ("jobs --address ftp://host", "is not the URL of a Ray dashboard"),
         ("submit label data --out /run --model lite0", "DATASET 'data' is a relative path"),
+        ("submit label /data --out /run --model nope", "model 'nope' is unknown"),
     ],
 )
 def test_common_mistakes_end_in_one_line(line: str, expected: str, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from xml.etree import ElementTree
 
+import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -86,6 +87,19 @@ def test_figures_come_from_all_committed_shards(folder_url: str) -> None:
     assert report.errors_by_reason == {"empty_object": 2, "undecodable_image": 1}
     assert isinstance(speed, float)
     assert speed > 13 / 120
+
+
+def test_the_query_in_the_readme_gives_the_same_noc_from_a_plain_glob(tmp_path: Path) -> None:
+    run = begin(str(tmp_path), max_clicks=20)
+    commit(run, "s0.tar", [(0.5, 0.86, 0.91, 0.96), (0.3,) * 20])
+    commit(run, "s1.tar", [(0.97,), (0.1, 0.9, 0.2, 0.95)])
+    commit(run, "s2.tar", [], ["undecodable_image"])
+    readme = Path(__file__).parents[2].joinpath("README.md").read_text()
+    query = readme.split("```sql\n")[1].split("```")[0].replace("runs/eval", str(tmp_path))
+    row = duckdb.execute(query).fetchone()
+    assert row is not None
+    assert row == ((3 + 20 + 1 + 2) / 4,)
+    assert build_report(str(tmp_path), Storage()).to_json()["noc"]["90"] == row[0]  # type: ignore[index,call-overload]
 
 
 def test_parts_of_lost_attempts_do_not_count(tmp_path: Path) -> None:
