@@ -33,6 +33,28 @@ ARCHITECTURES: Mapping[str, Architecture] = {
 }
 
 
+_TRAINABLE: Mapping[str, Callable[[], NetworkConfig]] = {
+    "vit_b": ViTConfig,
+    "lite0": Lite0Config,
+}
+
+
+def trainable_names() -> list[str]:
+    """The names that config_by_name knows."""
+    return list(_TRAINABLE)
+
+
+def config_by_name(name: str) -> NetworkConfig:
+    """The configuration from which a network of that name is trained: `vit_b`, `lite0`.
+
+    Raises:
+        ModelError: another name.
+    """
+    if name not in _TRAINABLE:
+        raise ModelError(f"model {name!r} cannot be trained by name; choose from {', '.join(_TRAINABLE)}")
+    return _TRAINABLE[name]()
+
+
 def architecture_of(config: NetworkConfig) -> str:
     """The name under which a configuration's network is registered."""
     return next(name for name, entry in ARCHITECTURES.items() if isinstance(config, entry.config_type))
