@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from mfp.clicks import Click
+from mfp.config_json import ADDED_LATER
 from mfp.disk_maps import DISK_RADIUS, disk_maps
 from mfp.modulation import ModulationSettings, modulate
 
@@ -25,11 +26,33 @@ class ClickSettings:
         modulation: variant, N and R_max.
         disk_radius: of the click maps, in pixels of the crop.
         threshold: a pixel belongs to the object where its probability is larger.
+        modulated_map: P~ stands beside P wherever the network sees P: at its input and in late fusion. Without it
+            those inputs have one channel less (row I of the paper's Table 5), and nothing is modulated.
+        initial_pass: before its first click is answered, a session's P is the network's answer to empty maps;
+            without it the first click is answered from empty maps at once.
+        keeps_outside: probabilities outside the region of a click keep their values; else they become 0.
     """
 
     modulation: ModulationSettings = field(default_factory=ModulationSettings)
     disk_radius: float = DISK_RADIUS
     threshold: float = 0.5
+    modulated_map: bool = field(default=True, metadata=ADDED_LATER)
+    initial_pass: bool = field(default=True, metadata=ADDED_LATER)
+    keeps_outside: bool = field(default=True, metadata=ADDED_LATER)
+
+    @property
+    def num_coordinate_channels(self) -> int:
+        """Of the coordinate input: P, P~ where it is used, foreground disks, background disks."""
+        return 4 if self.modulated_map else 3
+
+    @property
+    def num_late_channels(self) -> int:
+        """Of the late-fusion input: normalised RGB, P, P~ where it is used."""
+        return 5 if self.modulated_map else 4
+
+
+BASELINE_CLICKS = ClickSettings(threshold=0.49, modulated_map=False, initial_pass=False, keeps_outside=False)
+"""SimpleClick and RITM: one pass for every click, no modulation, and their own rules of evaluation."""
 
 
 class ClickNetwork(nn.Module, abc.ABC):
@@ -72,6 +95,7 @@ class ModulatedNetwork(ClickNetwork):
         coordinates: (B, 4, H, W): P, P~, foreground disks, background disks;
         late: (B, 5, H, W): the normalised image, P, P~;
         returns (B, 1, H, W) logits at crop size.
+    Where the click settings leave the modulated map out, P~ and its channel are missing from both.
     """
 
     mean: Tensor
@@ -86,7 +110,7 @@ class ModulatedNetwork(ClickNetwork):
     def forward_clicks(self, image: Tensor, prob: Tensor, clicks: Sequence[Sequence[Click]]) -> Tensor:
         """See ClickNetwork. Rows with one click run twice: with empty maps, then with their own modulated answer."""
         fresh = [row for row, sequence in enumerate(clicks) if len(sequence) == 1]
-        if fresh:
+        if fresh and self.click_settings.initial_pass:
             prob = prob.clone()
             rows = torch.tensor(fresh, device=image.device)
             prob[rows] = self.first_map(image[rows], [clicks[row] for row in fresh]).to(prob.dtype)
@@ -94,6 +118,8 @@ class ModulatedNetwork(ClickNetwork):
 
     def first_map(self, image: Tensor, clicks: Sequence[Sequence[Click]]) -> Tensor:
         """The answer to empty maps, which stands in for the previous map of a first click; without gradient.
+
+        A network without initial pass has the empty map itself in that place.
 
         Args:
             image: (B, 3, H, W) float, RGB in [0, 1].
@@ -103,12 +129,16 @@ class ModulatedNetwork(ClickNetwork):
             (B, 1, H, W) float32 probabilities.
         """
         empty = image.new_zeros(image.shape[0], 1, *image.shape[-2:])
+        if not self.click_settings.initial_pass:
+            return empty.float()
         with torch.no_grad():
-            return torch.sigmoid(self._run(image, empty, empty, clicks).float())
+            logits: Tensor = self(*self._inputs(image, empty, empty, clicks))
+            return torch.sigmoid(logits.float())
 
     def forward_map(self, image: Tensor, prob: Tensor, clicks: Sequence[Sequence[Click]]) -> Tensor:
         """One pass with a previous map: (B, 1, H, W) logits. Shapes as in forward_clicks."""
-        return self._run(image, prob, modulate(prob, clicks, self.click_settings.modulation), clicks)
+        logits: Tensor = self(*self.map_inputs(image, prob, clicks))
+        return logits
 
     def forward_training(
         self, image: Tensor, prob: Tensor, clicks: Sequence[Sequence[Click]]
@@ -116,13 +146,20 @@ class ModulatedNetwork(ClickNetwork):
         """As forward_map, and beside it the (B, 1, H, W) logits of an auxiliary head where the network has one."""
         return self.forward_map(image, prob, clicks), None
 
-    def _run(
-        self, image: Tensor, prob: Tensor, modulated: Tensor, clicks: Sequence[Sequence[Click]]
-    ) -> Tensor:
+    def map_inputs(
+        self, image: Tensor, prob: Tensor, clicks: Sequence[Sequence[Click]]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """What `forward` takes for one pass with a previous map: image, coordinates, late."""
+        settings = self.click_settings
+        modulated = modulate(prob, clicks, settings.modulation) if settings.modulated_map else None
+        return self._inputs(image, prob, modulated, clicks)
+
+    def _inputs(
+        self, image: Tensor, prob: Tensor, modulated: Tensor | None, clicks: Sequence[Sequence[Click]]
+    ) -> tuple[Tensor, Tensor, Tensor]:
         normalised = (image - self.mean) / self.std
         height, width = image.shape[-2:]
         disks = disk_maps(clicks, height, width, self.click_settings.disk_radius, image.device)
-        coordinates = torch.cat((prob, modulated, disks), dim=1)
-        late = torch.cat((normalised, prob, modulated), dim=1)
-        logits: Tensor = self(normalised, coordinates, late)
-        return logits
+        use_modulated = self.click_settings.modulated_map and modulated is not None
+        maps = (prob, modulated) if use_modulated else (prob,)
+        return normalised, torch.cat((*maps, disks), dim=1), torch.cat((normalised, *maps), dim=1)

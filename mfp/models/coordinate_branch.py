@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-COORDINATE_CHANNELS = 4  # P, P~, foreground disks, background disks
 _START_SCALE = 0.05
 
 
@@ -15,7 +14,7 @@ class CoordinateBranch(nn.Module):
     The scale starts small and counts as its absolute value, so that training begins near the image-only backbone.
     """
 
-    def __init__(self, out_channels: int, in_channels: int = COORDINATE_CHANNELS) -> None:
+    def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
         self.mix = nn.Conv2d(in_channels, 16, 1)
         self.down = nn.Conv2d(16, out_channels, 3, stride=2, padding=1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-LATE_CHANNELS = 5  # normalised RGB, previous map P, modulated map P~
 _STEM_CHANNELS = 64
 
 
@@ -30,13 +29,14 @@ class LateFusion(nn.Module):
     """Joins the backbone's feature at stride 4 with the image and the maps at full crop resolution.
 
     Args:
+        in_channels: L, of the late-fusion input: normalised RGB, previous map P, modulated map P~.
         channels: C, the width of the backbone's feature and of the result.
         separable: the second convolution of the stem as depthwise 3x3 and 1x1 (for small models).
     """
 
-    def __init__(self, channels: int, *, separable: bool = False) -> None:
+    def __init__(self, in_channels: int, channels: int, *, separable: bool = False) -> None:
         super().__init__()
-        self.stem1 = nn.Conv2d(LATE_CHANNELS, _STEM_CHANNELS, 3, stride=2, padding=1)
+        self.stem1 = nn.Conv2d(in_channels, _STEM_CHANNELS, 3, stride=2, padding=1)
         self.stem2: nn.Module = (
             nn.Sequential(
                 nn.Conv2d(_STEM_CHANNELS, _STEM_CHANNELS, 3, stride=2, padding=1, groups=_STEM_CHANNELS),
@@ -54,7 +54,7 @@ class LateFusion(nn.Module):
 
         Args:
             feature: (B, C, H/4, W/4) of the backbone.
-            late: (B, 5, H, W), normalised RGB, P, P~.
+            late: (B, L, H, W).
 
         Returns:
             (B, C, H/4, W/4).

@@ -11,8 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mfp.config_json import ADDED_LATER
 from mfp.models.batch_norm_folding import fold_batch_norms
 from mfp.models.coordinate_branch import CoordinateBranch
+from mfp.models.crop_sizes import longest_side_crop
 from mfp.models.late_fusion import LateFusion, XceptionBlock
 from mfp.network import IMAGENET_MEAN, IMAGENET_STD, ClickSettings, ModulatedNetwork
 
@@ -31,11 +33,13 @@ class Lite0Config:
         decoder_channels: width of the pyramid decoder and of late fusion.
         zoom_size: the longer side of a crop in pixels, unless the run asks for another.
         clicks: how clicks and maps are shown to the network.
+        late_fusion: image and maps once more before the head; without it the head sits on the decoder.
     """
 
     decoder_channels: int = 64
     zoom_size: int = 320
     clicks: ClickSettings = field(default_factory=ClickSettings)
+    late_fusion: bool = field(default=True, metadata=ADDED_LATER)
 
 
 class Lite0(ModulatedNetwork):
@@ -49,25 +53,20 @@ class Lite0(ModulatedNetwork):
         self.config = config
         channels = config.decoder_channels
         self.backbone: Any = timm.create_model(_BACKBONE, pretrained=False, features_only=True)
-        self.coordinates = CoordinateBranch(_STEM_CHANNELS)
+        self.coordinates = CoordinateBranch(config.clicks.num_coordinate_channels, _STEM_CHANNELS)
         self.laterals = nn.ModuleList(
             nn.Sequential(nn.Conv2d(width, channels, 1, bias=False), nn.BatchNorm2d(channels))
             for width in _TAPS.values()
         )
         self.smooth = nn.ModuleList(XceptionBlock(channels, channels) for _ in _TAPS)
-        self.late_fusion = LateFusion(channels, separable=True)
+        late_channels = config.clicks.num_late_channels
+        self.late_fusion = LateFusion(late_channels, channels, separable=True) if config.late_fusion else None
         self.dropout = nn.Dropout2d(0.1)
         self.head = nn.Conv2d(channels, 1, 1)
 
     def crop_size(self, height: int, width: int, zoom_size: int | None) -> tuple[int, int]:
         """The longer side becomes zoom_size, the other keeps the aspect ratio up to rounding; both multiples of 32."""
-        longest = zoom_size or self.config.zoom_size
-        scale = longest / max(height, width)
-
-        def side(length: int) -> int:
-            return max(SIZE_MULTIPLE, round(length * scale / SIZE_MULTIPLE) * SIZE_MULTIPLE)
-
-        return side(height), side(width)
+        return longest_side_crop(height, width, zoom_size or self.config.zoom_size, SIZE_MULTIPLE)
 
     def forward(self, image: Tensor, coordinates: Tensor, late: Tensor) -> Tensor:
         """See ModulatedNetwork. H and W must be multiples of 32."""
@@ -77,7 +76,9 @@ class Lite0(ModulatedNetwork):
             x = block(x)
             if index in _TAPS:
                 levels.append(x)
-        feature = self.late_fusion(self._pyramid(levels), late)
+        feature = self._pyramid(levels)
+        if self.late_fusion is not None:
+            feature = self.late_fusion(feature, late)
         logits = self.head(self.dropout(feature))
         return functional.interpolate(logits, size=image.shape[-2:], mode="bilinear", align_corners=True)
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from mfp.config_json import dataclass_from_json
 from mfp.errors import ModelError
 from mfp.models.lite0 import Lite0, Lite0Config
+from mfp.models.resnet34 import ResNet34, ResNet34Config
 from mfp.models.vit import ViT, ViTConfig
 from mfp.network import ClickNetwork
 
 JsonObject: TypeAlias = Mapping[str, Any]
-NetworkConfig: TypeAlias = Lite0Config | ViTConfig
+NetworkConfig: TypeAlias = Lite0Config | ViTConfig | ResNet34Config
 
 ANALYTIC = "analytic"
 
@@ -30,11 +31,13 @@ class Architecture:
 ARCHITECTURES: Mapping[str, Architecture] = {
     "lite0": Architecture(Lite0Config, Lite0),
     "vit": Architecture(ViTConfig, ViT),
+    "resnet34": Architecture(ResNet34Config, ResNet34),
 }
 
 
 _TRAINABLE: Mapping[str, Callable[[], NetworkConfig]] = {
     "vit_b": ViTConfig,
+    "resnet34": ResNet34Config,
     "lite0": Lite0Config,
 }
 
@@ -45,7 +48,7 @@ def trainable_names() -> list[str]:
 
 
 def config_by_name(name: str) -> NetworkConfig:
-    """The configuration from which a network of that name is trained: `vit_b`, `lite0`.
+    """The configuration from which a network of that name is trained: `vit_b`, `resnet34`, `lite0`.
 
     Raises:
         ModelError: another name.
@@ -81,36 +84,5 @@ def config_from_json(document: JsonObject) -> NetworkConfig:
         known = ", ".join(ARCHITECTURES)
         raise ModelError(f"architecture {name!r} is unknown; known are: {known}")
     fields = {key: value for key, value in document.items() if key != "architecture"}
-    config: NetworkConfig = _from_json(ARCHITECTURES[name].config_type, fields, name)
+    config: NetworkConfig = dataclass_from_json(ARCHITECTURES[name].config_type, fields, name)
     return config
-
-
-def _from_json(kind: Any, value: Any, where: str) -> Any:
-    if dataclasses.is_dataclass(kind):
-        types = typing.get_type_hints(kind)
-        if not isinstance(value, Mapping) or set(value) != set(types):
-            got = sorted(value) if isinstance(value, Mapping) else value
-            raise ModelError(
-                f"configuration of {where}: fields must be {sorted(types)}, not {got}; convert the model again"
-            )
-        typed: Any = kind
-        return typed(
-            **{name: _from_json(types[name], item, f"{where}.{name}") for name, item in value.items()}
-        )
-    return _plain(kind, value, where)
-
-
-def _plain(kind: Any, value: Any, where: str) -> Any:
-    origin = typing.get_origin(kind)
-    if origin is tuple and isinstance(value, list | tuple):
-        return tuple(_plain(typing.get_args(kind)[0], item, where) for item in value)
-    if origin is typing.Literal:
-        if value in typing.get_args(kind):
-            return value
-    elif kind is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    elif type(value) is kind:
-        return value
-    raise ModelError(
-        f"configuration of {where}: {value!r} is no {getattr(kind, '__name__', kind)}; convert the model again"
-    )

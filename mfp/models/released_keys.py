@@ -155,3 +155,34 @@ VIT_RULES = KeyRules(
     ),
     reshapes={"backbone.position": _without_class_row},
 )
+
+_COORDINATE_RENAMES = (
+    (r"maps_transform\.0\.", "coordinates.mix."),
+    (r"maps_transform\.2\.", "coordinates.down."),
+    (r"maps_transform\.3\.scale$", "coordinates.scale"),
+)
+
+
+def _separable_renames(released: str, ours: str) -> tuple[tuple[str, str], ...]:
+    """Renames of a SeparableConv; both arguments are the beginning of its names, a pattern and a replacement."""
+    parts = ((0, "depthwise"), (1, "pointwise"), (2, "norm"))
+    return tuple((rf"{released}body\.{index}\.", f"{ours}{part}.") for index, part in parts)
+
+
+RESNET34_RULES = KeyRules(
+    renames=(
+        *_COORDINATE_RENAMES,
+        (r"feature_extractor\.backbone\.", "backbone."),
+        (r"feature_extractor\.skip_project\.skip_project\.", "decoder.skip."),
+        (r"feature_extractor\.aspp\.concurent\.4\.gap\.", "decoder.aspp.convs.4."),
+        (r"feature_extractor\.aspp\.concurent\.", "decoder.aspp.convs."),
+        (r"feature_extractor\.aspp\.project\.", "decoder.aspp.project."),
+        *_separable_renames(r"feature_extractor\.head\.block\.(\d)\.", r"decoder.join.\1."),
+        (r"feature_extractor\.head\.block\.", "decoder.join."),
+        *_separable_renames(r"head\.layers\.(\d)\.", r"head.\1."),
+        (r"head\.layers\.", "head."),
+        *_late_fusion_renames("", "late_fusion."),
+    ),
+    dropped=(),
+    reshapes={},
+)

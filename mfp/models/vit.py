@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mfp.config_json import ADDED_LATER
 from mfp.errors import ImageSizeError, ModelError
 from mfp.models.feature_pyramid import SimpleFeaturePyramid
 from mfp.models.late_fusion import LateFusion
@@ -33,6 +34,7 @@ class ViTConfig:
         pyramid_widths: channels of the pyramid at strides 4, 8, 16, 32.
         head_width: channels of the head and of late fusion.
         clicks: how clicks and maps are shown to the network.
+        late_fusion: image and maps once more before the last convolution.
     """
 
     width: int = 768
@@ -44,6 +46,7 @@ class ViTConfig:
     pyramid_widths: tuple[int, int, int, int] = (128, 256, 512, 1024)
     head_width: int = 256
     clicks: ClickSettings = field(default_factory=ClickSettings)
+    late_fusion: bool = field(default=True, metadata=ADDED_LATER)
 
     def __post_init__(self) -> None:
         if self.depth < 4 or self.depth % 4:
@@ -66,18 +69,21 @@ class ViTHead(nn.Module):
     Args:
         pyramid_widths: channels of the four levels, finest first.
         width: channels inside the head.
+        late_channels: of the late-fusion input; None: no late fusion.
     """
 
-    def __init__(self, pyramid_widths: tuple[int, int, int, int], width: int) -> None:
+    def __init__(
+        self, pyramid_widths: tuple[int, int, int, int], width: int, late_channels: int | None
+    ) -> None:
         super().__init__()
         self.laterals = nn.ModuleList(nn.Conv2d(channels, width, 1) for channels in pyramid_widths)
         self.merge = nn.Conv2d(len(pyramid_widths) * width, width, 1)
-        self.late_fusion = LateFusion(width)
+        self.late_fusion = None if late_channels is None else LateFusion(late_channels, width)
         self.dropout = nn.Dropout2d(_DROPOUT)
         self.classify = nn.Conv2d(width, 1, 1)
 
     def forward(self, levels: list[Tensor], late: Tensor) -> Tensor:
-        """Levels finest first and late (B, 5, H, W) -> (B, 1, H/4, W/4) logits."""
+        """Levels finest first and late (B, late_channels, H, W) -> (B, 1, H/4, W/4) logits."""
         size = levels[0].shape[-2:]
         narrowed = [torch.relu(lateral(level)) for lateral, level in zip(self.laterals, levels, strict=True)]
         joined = [
@@ -85,7 +91,9 @@ class ViTHead(nn.Module):
             for level in narrowed
         ]
         feature = torch.relu(self.merge(torch.cat(joined, dim=1)))
-        logits: Tensor = self.classify(self.dropout(self.late_fusion(feature, late)))
+        if self.late_fusion is not None:
+            feature = self.late_fusion(feature, late)
+        logits: Tensor = self.classify(self.dropout(feature))
         return logits
 
 
@@ -101,6 +109,7 @@ class ViT(ModulatedNetwork):
         super().__init__(config.clicks)
         self.config = config
         self.backbone = ViTBackbone(
+            coordinate_channels=config.clicks.num_coordinate_channels,
             width=config.width,
             depth=config.depth,
             num_heads=config.num_heads,
@@ -109,7 +118,8 @@ class ViT(ModulatedNetwork):
             window_side=config.window_side,
         )
         self.pyramid = SimpleFeaturePyramid(config.width, config.pyramid_widths)
-        self.head = ViTHead(config.pyramid_widths, config.head_width)
+        late_channels = config.clicks.num_late_channels if config.late_fusion else None
+        self.head = ViTHead(config.pyramid_widths, config.head_width, late_channels)
 
     @property
     def size_step(self) -> int:

@@ -10,8 +10,6 @@ from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mfp.models.coordinate_branch import COORDINATE_CHANNELS
-
 _NUM_STAGES = 4
 
 
@@ -46,6 +44,7 @@ class ViTBackbone(nn.Module):
     """Image and coordinates to one feature map at the stride of a patch; no class token, no final norm.
 
     Args:
+        coordinate_channels: of the coordinate input.
         width: channels of a token.
         depth: number of blocks, a multiple of 4.
         num_heads: of attention.
@@ -55,14 +54,22 @@ class ViTBackbone(nn.Module):
     """
 
     def __init__(
-        self, *, width: int, depth: int, num_heads: int, patch_size: int, table_side: int, window_side: int
+        self,
+        *,
+        coordinate_channels: int,
+        width: int,
+        depth: int,
+        num_heads: int,
+        patch_size: int,
+        table_side: int,
+        window_side: int,
     ) -> None:
         super().__init__()
         self.window_side = window_side
         self.table_side = table_side
         embed = partial(PatchEmbed, img_size=None, patch_size=patch_size, embed_dim=width, flatten=False)
         self.image_embed = embed(in_chans=3)
-        self.coordinate_embed = embed(in_chans=COORDINATE_CHANNELS)
+        self.coordinate_embed = embed(in_chans=coordinate_channels)
         self.position = nn.Parameter(torch.empty(1, table_side * table_side, width))
         nn.init.trunc_normal_(self.position, std=0.02)
         # timm's layer norm has the epsilon of the released networks, 1e-6, where torch's has 1e-5.
@@ -79,7 +86,7 @@ class ViTBackbone(nn.Module):
 
         Args:
             image: (B, 3, H, W), normalised; H and W are multiples of a patch, or of a window where used.
-            coordinates: (B, 4, H, W).
+            coordinates: (B, coordinate_channels, H, W).
 
         Returns:
             (B, width, H / patch, W / patch).

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,38 +11,13 @@ from torch import Tensor
 
 from mfp.clicks import Click
 from mfp.errors import ImageSizeError, ModelError
-from mfp.models.released_keys import VIT_RULES, rename_released
+from mfp.models.released_keys import VIT_RULES
 from mfp.models.vit import ViT, ViTConfig, vit_base, vit_tiny
 from mfp.models.vit_backbone import from_windows, global_blocks, to_windows
-from mfp.modulation import ModulationSettings
-from mfp.network import ClickSettings
-from tests.golden_weights import golden_state_dict
-from tests.shared_data import SHARED
+from tests.golden_networks import RELEASE, golden_pass, load_golden
 
-COPIED = Path(__file__).parents[1] / "data" / "golden"
-
-RELEASE = ClickSettings(ModulationSettings("release", num_probability_clicks=7, max_radius=100.0))
 # Small, and eight blocks, so that every second one attends inside windows.
 SMALL = ViTConfig(width=16, depth=8, num_heads=2, pyramid_widths=(4, 4, 8, 8), head_width=8)
-
-
-def golden_clicks(points: np.ndarray) -> list[list[Click]]:
-    """(B, 2n, 3) rows (y, x, order), foreground first, unused -1 -> one sequence a sample, in order."""
-    sequences = []
-    for rows in points:
-        num_foreground = len(rows) // 2
-        ordered = sorted((order, i) for i, (_, _, order) in enumerate(rows) if order >= 0)
-        sequences.append(
-            [Click(float(rows[i][0]), float(rows[i][1]), i < num_foreground) for _, i in ordered]
-        )
-    return sequences
-
-
-def load_golden(model: ViT, keys_file: Path) -> ViT:
-    renamed = rename_released(golden_state_dict(keys_file), VIT_RULES, model.state_dict())
-    assert renamed.is_complete, renamed.summary()
-    model.load_state_dict(renamed.tensors)
-    return model.eval()
 
 
 def small_vit() -> ViT:
@@ -65,18 +39,11 @@ def run_on(model: ViT, height: int, width: int) -> Tensor:
 @pytest.mark.parametrize("which", ["next", "first"])
 @pytest.mark.parametrize("name", ["vit_tiny", "vit_base"])
 def test_logits_are_those_recorded_from_the_released_network(name: str, which: str) -> None:
-    folder = COPIED if name == "vit_tiny" else SHARED / "golden"
-    if not (folder / f"{name}.npz").exists():
-        pytest.skip("the recorded values of vit_base are too large to travel with the tests")
-    model = load_golden(
-        vit_tiny(RELEASE) if name == "vit_tiny" else vit_base(RELEASE), folder / f"{name}_keys.json"
-    )
-    with np.load(folder / f"{name}.npz") as golden:
-        image, prev = torch.from_numpy(golden["image"]), torch.from_numpy(golden["prev"])
-        clicks, expected = golden_clicks(golden[f"points_{which}"]), golden[f"logits_{which}"]
+    model = load_golden(vit_tiny(RELEASE) if name == "vit_tiny" else vit_base(RELEASE), name, VIT_RULES)
+    golden = golden_pass(name, which)
     with torch.inference_mode():
-        logits = model.forward_clicks(image, prev if which == "next" else torch.zeros_like(prev), clicks)
-    np.testing.assert_allclose(logits.numpy(), expected, rtol=0, atol=1e-5)
+        logits = model.forward_clicks(golden.image, golden.prev, golden.clicks)
+    np.testing.assert_allclose(logits.numpy(), golden.logits, rtol=0, atol=1e-5)
 
 
 def test_first_result_returns_after_a_run_at_another_size() -> None:
