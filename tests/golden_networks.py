@@ -14,6 +14,7 @@ from torch import Tensor
 
 from mfp.clicks import Click
 from mfp.models.released_keys import KeyRules, rename_released
+from mfp.models.vit import ViTConfig
 from mfp.modulation import ModulationSettings
 from mfp.network import ClickSettings, ModulatedNetwork
 from tests.golden_weights import golden_state_dict
@@ -23,6 +24,10 @@ NetworkT = TypeVar("NetworkT", bound=ModulatedNetwork)
 
 COPIED = Path(__file__).parent / "data" / "golden"
 RELEASE = ClickSettings(ModulationSettings("release", num_probability_clicks=7, max_radius=100.0))
+
+VIT_TINY = ViTConfig(
+    width=48, depth=4, num_heads=3, input_size=224, pyramid_widths=(8, 16, 32, 64), clicks=RELEASE
+)
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,14 @@ from typing import Any, TypeAlias
 
 from mfp.config_json import dataclass_from_json
 from mfp.errors import ModelError
+from mfp.models.hrnet18 import HRNet18, HRNet18Config
 from mfp.models.lite0 import Lite0, Lite0Config
 from mfp.models.resnet34 import ResNet34, ResNet34Config
 from mfp.models.vit import ViT, ViTConfig
 from mfp.network import ClickNetwork
 
 JsonObject: TypeAlias = Mapping[str, Any]
-NetworkConfig: TypeAlias = Lite0Config | ViTConfig | ResNet34Config
+NetworkConfig: TypeAlias = Lite0Config | ViTConfig | ResNet34Config | HRNet18Config
 
 ANALYTIC = "analytic"
 
@@ -31,12 +32,14 @@ class Architecture:
 ARCHITECTURES: Mapping[str, Architecture] = {
     "lite0": Architecture(Lite0Config, Lite0),
     "vit": Architecture(ViTConfig, ViT),
+    "hrnet18": Architecture(HRNet18Config, HRNet18),
     "resnet34": Architecture(ResNet34Config, ResNet34),
 }
 
 
 _TRAINABLE: Mapping[str, Callable[[], NetworkConfig]] = {
     "vit_b": ViTConfig,
+    "hrnet18": HRNet18Config,
     "resnet34": ResNet34Config,
     "lite0": Lite0Config,
 }
@@ -48,7 +51,7 @@ def trainable_names() -> list[str]:
 
 
 def config_by_name(name: str) -> NetworkConfig:
-    """The configuration from which a network of that name is trained: `vit_b`, `resnet34`, `lite0`.
+    """The configuration from which a network of that name is trained: `vit_b`, `hrnet18`, `resnet34`, `lite0`.
 
     Raises:
         ModelError: another name.

@@ -186,3 +186,26 @@ RESNET34_RULES = KeyRules(
     dropped=(),
     reshapes={},
 )
+
+_OCR = r"feature_extractor\.ocr_distri_head\."
+
+HRNET18_RULES = KeyRules(
+    renames=(
+        *_COORDINATE_RENAMES,
+        (r"feature_extractor\.((conv|bn|layer|transition|stage)\d\.)", r"backbone.\1"),
+        (r"feature_extractor\.conv3x3_ocr\.", "object_context.narrow."),
+        (rf"{_OCR}object_context_block\.f_(down|up)\.0\.", r"object_context.\1.0."),
+        (rf"{_OCR}object_context_block\.f_(down|up)\.1\.0\.", r"object_context.\1.1."),
+        (rf"{_OCR}conv_bn_dropout\.0\.", "object_context.join.0."),
+        (rf"{_OCR}conv_bn_dropout\.1\.0\.", "object_context.join.1."),
+        (r"feature_extractor\.cls_head\.", "head."),
+        (r"feature_extractor\.aux_head\.", "aux_head."),
+        *_late_fusion_renames("", "late_fusion."),
+    ),
+    # They feed a softmax over one region, which is 1 whatever they say.
+    dropped=(
+        "feature_extractor.ocr_distri_head.object_context_block.f_pixel.",
+        "feature_extractor.ocr_distri_head.object_context_block.f_object.",
+    ),
+    reshapes={},
+)

@@ -151,17 +151,3 @@ class ViT(ModulatedNetwork):
             f"crop of {height}x{width} pixels: sides must be multiples of {step} from {smallest} on; "
             f"nearest to {unfit}: {nearest}"
         )
-
-
-def vit_base(clicks: ClickSettings) -> ViT:
-    """ViT-B/16 at 448x448, the paper's network."""
-    return ViT(ViTConfig(clicks=clicks))
-
-
-def vit_tiny(clicks: ClickSettings) -> ViT:
-    """The smallest network of the family, at 224x224: for tests, not for work."""
-    return ViT(
-        ViTConfig(
-            width=48, depth=4, num_heads=3, input_size=224, pyramid_widths=(8, 16, 32, 64), clicks=clicks
-        )
-    )

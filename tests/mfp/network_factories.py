@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from mfp.clicks import Click
+from mfp.models.hrnet18 import HRNet18Config
 from mfp.models.lite0 import Lite0Config
 from mfp.models.registry import NetworkConfig, build_network
 from mfp.models.resnet34 import ResNet34Config
@@ -16,6 +17,7 @@ from mfp.network import ModulatedNetwork
 
 SMALL_CONFIGS: dict[str, NetworkConfig] = {
     "lite0": Lite0Config(decoder_channels=8),
+    "hrnet18": HRNet18Config(ocr_channels=8),
     "resnet34": ResNet34Config(decoder_channels=32),
     "vit": ViTConfig(
         width=16, depth=4, num_heads=2, input_size=64, pyramid_widths=(4, 4, 8, 8), head_width=8

@@ -92,12 +92,10 @@ def test_the_form_for_inference_gives_the_same_logits_and_leaves_the_network_as_
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     folded = network.for_inference()
     with torch.inference_mode():
-        torch.testing.assert_close(
-            folded.forward_clicks(IMAGE, PROB, CLICKS),
-            network.forward_clicks(IMAGE, PROB, CLICKS),
-            atol=1e-4,
-            rtol=1e-4,
-        )
+        expected = network.forward_clicks(IMAGE, PROB, CLICKS)
+        logits = folded.forward_clicks(IMAGE, PROB, CLICKS)
+    span = float(expected.max() - expected.min())  # with random weights it may be thousands
+    torch.testing.assert_close(logits, expected, atol=1e-4 * max(span, 1.0), rtol=0)
     assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
 
 

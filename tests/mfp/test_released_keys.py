@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from mfp.models.released_keys import VIT_RULES, rename_released
-from mfp.models.vit import vit_tiny
-from mfp.network import ClickSettings
+from mfp.models.vit import ViT
+from tests.golden_networks import VIT_TINY
 from tests.golden_weights import golden_state_dict
 
 KEYS = Path(__file__).parents[1] / "data" / "golden" / "vit_tiny_keys.json"
@@ -23,7 +23,7 @@ def released() -> dict[str, Tensor]:
 
 @pytest.fixture
 def ours() -> dict[str, Tensor]:
-    return vit_tiny(ClickSettings()).state_dict()
+    return ViT(VIT_TINY).state_dict()
 
 
 def test_a_released_vit_fills_every_tensor(released: dict[str, Tensor], ours: dict[str, Tensor]) -> None:

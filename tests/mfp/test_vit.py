@@ -12,12 +12,19 @@ from torch import Tensor
 from mfp.clicks import Click
 from mfp.errors import ImageSizeError, ModelError
 from mfp.models.released_keys import VIT_RULES
-from mfp.models.vit import ViT, ViTConfig, vit_base, vit_tiny
+from mfp.models.vit import ViT, ViTConfig
 from mfp.models.vit_backbone import from_windows, global_blocks, to_windows
-from tests.golden_networks import RELEASE, golden_pass, load_golden
+from mfp.network import BASELINE_CLICKS
+from tests.golden_networks import RELEASE, VIT_TINY, golden_pass, load_golden
 
 # Small, and eight blocks, so that every second one attends inside windows.
 SMALL = ViTConfig(width=16, depth=8, num_heads=2, pyramid_widths=(4, 4, 8, 8), head_width=8)
+
+GOLDEN_CONFIGS = {
+    "vit_tiny": VIT_TINY,
+    "vit_base": ViTConfig(clicks=RELEASE),
+    "simpleclick_vit_tiny": replace(VIT_TINY, clicks=BASELINE_CLICKS, late_fusion=False),
+}
 
 
 def small_vit() -> ViT:
@@ -37,9 +44,9 @@ def run_on(model: ViT, height: int, width: int) -> Tensor:
 
 
 @pytest.mark.parametrize("which", ["next", "first"])
-@pytest.mark.parametrize("name", ["vit_tiny", "vit_base"])
+@pytest.mark.parametrize("name", GOLDEN_CONFIGS)
 def test_logits_are_those_recorded_from_the_released_network(name: str, which: str) -> None:
-    model = load_golden(vit_tiny(RELEASE) if name == "vit_tiny" else vit_base(RELEASE), name, VIT_RULES)
+    model = load_golden(ViT(GOLDEN_CONFIGS[name]), name, VIT_RULES)
     golden = golden_pass(name, which)
     with torch.inference_mode():
         logits = model.forward_clicks(golden.image, golden.prev, golden.clicks)
@@ -90,7 +97,7 @@ def test_a_size_that_does_not_fit_is_refused_with_the_nearest_that_do(
 
 @pytest.mark.parametrize(("side", "nearest"), [(16, "32"), (0, "32"), (250, "240 or 256")])
 def test_without_windows_any_multiple_of_a_patch_fits(side: int, nearest: str) -> None:
-    model = vit_tiny(RELEASE).eval()
+    model = ViT(VIT_TINY).eval()
     assert run_on(model, 240, 32).shape == (1, 1, 240, 32)
     with pytest.raises(ImageSizeError, match=f": {nearest}$"):
         model.crop_size(100, 100, side)
