@@ -29,6 +29,10 @@ class RunDirectoryError(InfraError):
     """A run directory that is not a run, or belongs to another configuration."""
 
 
+class PublishedModelError(InfraError):
+    """A model that a training run has published, and that is not what its pointer says."""
+
+
 class Reason(StrEnum):
     """Why one sample or one object was set aside; these codes stand in the `errors` table."""
 

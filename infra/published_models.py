@@ -1,0 +1,122 @@
+"""The models that a training run has published: files by step, and a pointer to the newest.
+
+The file is written first, then the pointer is replaced in one step. Whoever reads the pointer finds a whole model
+behind it; a training job that dies in between leaves the earlier pointer in force.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+from infra.errors import PublishedModelError
+from infra.storage import Storage, join
+
+MODELS_FOLDER = "models"
+POINTER_FILE = "latest.json"
+
+
+@dataclass(frozen=True)
+class PublishedModel:
+    """What the pointer says of a model.
+
+    `file` is its path relative to the run directory, `step` the training steps it has seen, `metrics` what a validation
+    measured of it (`noc90` in clicks, `mean_iou_5` in [0, 1], ...; empty where there was none).
+    """
+
+    step: int
+    file: str
+    num_bytes: int
+    sha256: str
+    model_id: str
+    metrics: Mapping[str, float]
+    published: datetime
+
+    def to_json(self) -> bytes:
+        """Return the content of the pointer."""
+        fields = asdict(self) | {"metrics": dict(self.metrics), "published": self.published.isoformat()}
+        return json.dumps(fields, indent=1, allow_nan=False).encode()
+
+    @classmethod
+    def from_json(cls, data: bytes) -> PublishedModel:
+        """Read a pointer. Raises ValueError, KeyError, TypeError or AttributeError where the bytes are none."""
+        fields = json.loads(data)
+        fields["metrics"] = {str(name): float(value) for name, value in fields["metrics"].items()}
+        fields["published"] = datetime.fromisoformat(fields["published"])
+        model = cls(**fields)
+        if model.file != _file_of(model.step):
+            raise ValueError(f"file {model.file!r} is not that of step {model.step!r}")
+        return model
+
+
+def model_url(run_url: str, step: int) -> str:
+    """Return where the model of a step lies."""
+    return join(run_url, _file_of(step))
+
+
+def publish(
+    storage: Storage, run_url: str, step: int, data: bytes, model_id: str, metrics: Mapping[str, float]
+) -> PublishedModel:
+    """Write the model of a step and make it the newest.
+
+    A metric that is not a finite number is left out: it compares with nothing.
+
+    Raises:
+        StorageError: one of both could not be written; the earlier pointer is in force then.
+
+    """
+    finite = {name: float(value) for name, value in metrics.items() if math.isfinite(value)}
+    digest = hashlib.sha256(data).hexdigest()
+    model = PublishedModel(step, _file_of(step), len(data), digest, model_id, finite, datetime.now(UTC))
+    storage.write_bytes(join(run_url, model.file), data)
+    storage.write_bytes(_pointer_url(run_url), model.to_json())
+    return model
+
+
+def newest(storage: Storage, run_url: str) -> PublishedModel | None:
+    """Return what the pointer of a training run says; None where nothing was published yet.
+
+    Raises:
+        PublishedModelError: the pointer is none of this version.
+        StorageError: it cannot be read.
+
+    """
+    url = _pointer_url(run_url)
+    if not storage.exists(url):
+        return None
+    try:
+        return PublishedModel.from_json(storage.read_bytes(url))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise PublishedModelError(
+            f"{url} is no pointer to a model ({error}): train on to have it written anew, or name a file with --model"
+        ) from None
+
+
+def read_model(storage: Storage, run_url: str, model: PublishedModel) -> bytes:
+    """Return the bytes of a published model.
+
+    Raises:
+        PublishedModelError: the file is not the one that was published: half written, or written again since.
+        StorageError: it cannot be read.
+
+    """
+    url = join(run_url, model.file)
+    data = storage.read_bytes(url)
+    if hashlib.sha256(data).hexdigest() != model.sha256:
+        raise PublishedModelError(
+            f"{url} ({len(data)} bytes) is not the model that was published as step {model.step} ({model.num_bytes} "
+            "bytes): wait for the next one, or name a model file with --model"
+        )
+    return data
+
+
+def _file_of(step: int) -> str:
+    return f"{MODELS_FOLDER}/{int(step):08d}.safetensors"
+
+
+def _pointer_url(run_url: str) -> str:
+    return join(run_url, MODELS_FOLDER, POINTER_FILE)
