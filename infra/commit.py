@@ -18,7 +18,7 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -29,6 +29,7 @@ from infra.storage import Storage, basename, join
 from infra.tables import CLICKS, ERRORS, MASKS, ClickRow, ErrorRow, MaskRow, RowT, TableKind
 
 COMMITS_FOLDER = "commits"
+_CHECKSUM = "sha256"
 _SHARD_EXTENSIONS = (".tar", ".parquet")
 
 
@@ -69,12 +70,14 @@ class CommitRecord:
     def to_json(self) -> bytes:
         """Return the content of the record's file."""
         fields = asdict(self) | {"finished": self.finished.isoformat()}
-        return json.dumps(fields, indent=1).encode()
+        return json.dumps(fields | {_CHECKSUM: _checksum(fields)}, indent=1).encode()
 
     @classmethod
     def from_json(cls, data: bytes) -> CommitRecord:
-        """Read a record. Raises ValueError, KeyError or TypeError where the bytes are no record."""
+        """Read a record. Raises ValueError, KeyError or TypeError where the bytes are no record, or not whole."""
         fields = json.loads(data)
+        if _CHECKSUM in fields and fields.pop(_CHECKSUM) != _checksum(fields):
+            raise ValueError("its checksum is another")
         fields["parts"] = {name: PartRecord(**part) for name, part in fields["parts"].items()}
         fields["finished"] = datetime.fromisoformat(fields["finished"])
         return cls(**fields)
@@ -100,9 +103,13 @@ def commit_url(run_url: str, shard: str) -> str:
     return join(run_url, COMMITS_FOLDER, f"{shard_stem(shard)}.json")
 
 
-def stem_of_part(path: str) -> str:
-    """Return the `shard_stem` of a part file: what follows the last dash is the attempt, which has none."""
-    return basename(path).rpartition("-")[0]
+def is_part_of(path: str, stems: Collection[str]) -> bool:
+    """Tell whether a file is a part of one of these shards (`shard_stem`), or was to become one when its writer died.
+
+    What follows the last dash is the attempt, which has none. The unfinished file has a dot before the name.
+    """
+    stem = basename(path).rpartition("-")[0]
+    return stem in stems or (stem.startswith(".") and stem[1:] in stems)
 
 
 def commit_shard(
@@ -168,8 +175,17 @@ def _write_part(
 ) -> PartRecord:
     path = f"{kind.name}/{name}"
     data = kind.to_parquet(rows)
-    storage.write_bytes(join(run_url, path), data)
+    url = join(run_url, path)
+    storage.write_bytes(url, data)
+    stored = storage.size(url)  # raises where a store has acknowledged what it does not have
+    if stored != len(data):
+        raise StorageError(f"cannot write {url}: {stored} of {len(data)} bytes arrived; try again")
     return PartRecord(path, len(rows), len(data), hashlib.sha256(data).hexdigest())
+
+
+def _checksum(fields: Mapping[str, object]) -> str:
+    """Of a record's other fields. Parts that no record names are deleted: one wrong digit here must not pass."""
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 
 def _escape(text: str, keep: str) -> str:

@@ -17,9 +17,9 @@ from infra.commit import (
     ShardRows,
     commit_shard,
     commit_url,
+    is_part_of,
     read_commit,
     shard_stem,
-    stem_of_part,
 )
 from infra.errors import RunDirectoryError
 from infra.sample import JsonValue
@@ -68,7 +68,7 @@ class RunDirectory:
         return commit_shard(self.storage, self.url, shard, attempt, rows, seconds=seconds)
 
     def delete_orphans(self) -> int:
-        """Delete the parts that lost attempts left behind, and return their number.
+        """Delete the parts, finished or not, that lost attempts left behind, and return their number.
 
         Only parts of committed shards go: their record can never change, whereas the parts of any other
         shard may be named by a record that is just being created. Once every shard is committed a plain
@@ -81,7 +81,7 @@ class RunDirectory:
             url
             for kind in (MASKS, CLICKS, ERRORS)
             for url in self.storage.list(join(self.url, kind.name))
-            if stem_of_part(url) in stems and f"{kind.name}/{basename(url)}" not in named
+            if is_part_of(url, stems) and f"{kind.name}/{basename(url)}" not in named
         ]
         for url in orphans:
             self.storage.delete(url)

@@ -27,6 +27,15 @@ if "RAY_AUTH_MODE" not in os.environ:
     os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(_token)}
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--fault-seeds",
+        default="0:200",
+        metavar="FIRST:END",
+        help="Seeds of the fault schedules (tests/faults).",
+    )
+
+
 def free_port() -> int:
     """A TCP port that nothing listened on a moment ago."""
     with socket.socket() as probe:

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from infra.commit import CommitOutcome, CommitRecord, shard_stem, stem_of_part
+from infra.commit import CommitOutcome, CommitRecord, is_part_of, shard_stem
 from infra.errors import RunDirectoryError, StorageError
 from infra.run_directory import RunDirectory
 from infra.storage import Storage, basename, join
@@ -272,7 +272,10 @@ def test_different_shards_have_different_plain_file_names(names: list[str]) -> N
 @settings(deadline=None)
 def test_a_part_file_tells_its_shard(shard: str, attempt: str) -> None:
     stem = shard_stem(shard)
-    assert stem_of_part(f"s3://bucket/run/clicks/{stem}-{attempt}.parquet") == stem
+    part = f"{stem}-{attempt}.parquet"
+    for name in (part, f".{part}.x1y2.tmp"):
+        assert is_part_of(f"s3://bucket/run/clicks/{name}", {stem})
+        assert not is_part_of(f"s3://bucket/run/clicks/{name}", {f"{stem}-1", "other"})
 
 
 attempts = st.lists(

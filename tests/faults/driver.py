@@ -1,0 +1,63 @@
+"""A driver without Ray: the steps of a labelling run, shard by shard, each in a labeller of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from actors.hand_out import Assignment
+from actors.object_sessions import ObjectSessions
+from actors.shard_labeller import ReadShard, ShardLabeller
+from infra.manifest import load_manifest
+from infra.run_directory import RunDirectory
+from infra.sample import JsonValue
+from infra.shard_writer import write_dataset
+from infra.storage import Storage
+from mfp.engine import Engine, EngineSettings
+from mfp.models.analytic import AnalyticClickModel
+from mfp.session import SessionLimits
+from tests.actors.shapes import reader_of, shape_sample
+
+CONFIG: dict[str, JsonValue] = {"job": "faults", "max_clicks": 3}
+LIMITS = SessionLimits(max_clicks=3, target_iou=0.9)
+
+
+def write_small_dataset(url: str, storage: Storage) -> None:
+    """Two shards of two images with one or two objects."""
+    samples = (shape_sample(index, num_objects=1 + index % 2) for index in range(4))
+    write_dataset(samples, url, storage, 2)
+
+
+def do_what_is_missing(
+    run_url: str,
+    data_url: str,
+    storage: Storage,
+    attempts: Iterator[int],
+    through: Callable[[ReadShard], ReadShard] = lambda read: read,
+) -> None:
+    """One life of a driver, from its first step to the last; `through` wraps how workers read a shard."""
+    run = RunDirectory(run_url, storage)
+    run.open(CONFIG)
+    manifest = load_manifest(storage, data_url)
+    committed = run.committed()
+    for shard in manifest.shards:
+        if shard.name in committed:
+            continue
+        engine = Engine(AnalyticClickModel(), EngineSettings(batch_size=4, zoom_size=48, flip=False))
+        read = through(reader_of(manifest, storage))
+        worker = ShardLabeller(engine, ObjectSessions(LIMITS, None), read, run, "analytic")
+        try:
+            worker.label(Assignment(shard, f"{next(attempts)}_x"))
+        finally:
+            worker.close()
+    run.delete_orphans()
+
+
+def tables_and_named_parts(run: RunDirectory) -> tuple[set[str], set[str]]:
+    """The part files that are there, and those that commit records name; paths below the run directory."""
+    there = {
+        f"{table}/{url.rsplit('/', 1)[1]}"
+        for table in ("masks", "clicks", "errors")
+        for url in run.storage.list(f"{run.url}/{table}")
+    }
+    named = {part.path for record in run.committed().values() for part in record.parts.values()}
+    return there, named

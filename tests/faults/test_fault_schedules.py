@@ -1,0 +1,111 @@
+"""Whatever deaths and storage errors a run meets: resumed until done, it holds the rows of an undisturbed one."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Iterator
+
+import pytest
+
+from actors.shard_labeller import ReadShard
+from infra.errors import InfraError
+from infra.manifest import ShardEntry
+from infra.run_directory import RunDirectory
+from infra.sample_document import ShardItem
+from infra.storage import Storage
+from tests.actors.shapes import rows_of
+from tests.faults.driver import do_what_is_missing, tables_and_named_parts, write_small_dataset
+from tests.faults.faulty_store import PROTOCOL, Death, Fault, FaultyFileSystem, World
+
+FAULT_RATE = 0.15
+MOST_RESUMES = 400
+STORAGE = Storage()
+
+
+class ProcessGoneError(Exception):
+    """A thread of a worker met its Death."""
+
+
+@pytest.fixture(scope="module")
+def dataset_files() -> Iterator[dict[str, bytes]]:
+    """The files of a small data set, by path below its world."""
+    FaultyFileSystem.worlds["calm"] = world = World(seed=0)
+    write_small_dataset(url("calm", "data"), STORAGE)
+    yield {path.removeprefix("calm/"): data for path, data in world.files.items()}
+    del FaultyFileSystem.worlds["calm"]
+
+
+@pytest.fixture(scope="module")
+def expected(dataset_files: dict[str, bytes]) -> dict[str, list[dict[str, object]]]:
+    """The rows of the undisturbed run."""
+    with world_of("undisturbed", 0, dataset_files):
+        assert run_until_done("undisturbed") == 0
+        return rows_of(RunDirectory(url("undisturbed", "run"), STORAGE))
+
+
+def url(world: str, path: str) -> str:
+    return f"{PROTOCOL}://{world}/{path}"
+
+
+@contextlib.contextmanager
+def world_of(name: str, seed: int, files: dict[str, bytes]) -> Iterator[World]:
+    world = World(seed)
+    for path, data in files.items():
+        world.put(f"{name}/{path}", data)
+    FaultyFileSystem.worlds[name] = world
+    try:
+        yield world
+    finally:
+        del FaultyFileSystem.worlds[name]
+
+
+def run_until_done(world: str) -> int:
+    """Start drivers until one gets to its end; returns how often one had to be started again."""
+    attempts = itertools.count(1)
+    for resume in range(MOST_RESUMES):
+        with contextlib.suppress(Death, ProcessGoneError, InfraError):
+            do_what_is_missing(url(world, "run"), url(world, "data"), STORAGE, attempts, or_be_gone)
+            return resume
+    raise AssertionError(f"not done after {MOST_RESUMES} resumes")
+
+
+def or_be_gone(read: ReadShard) -> ReadShard:
+    """Death in the reader's thread, which would end that thread alone, ends the worker."""
+
+    def read_shard(shard: ShardEntry) -> Iterator[ShardItem]:
+        try:
+            yield from read(shard)
+        except Death as error:
+            raise ProcessGoneError(str(error)) from None
+
+    return read_shard
+
+
+def test_any_schedule_of_faults_ends_in_the_rows_of_an_undisturbed_run(
+    fault_seed: int, dataset_files: dict[str, bytes], expected: dict[str, list[dict[str, object]]]
+) -> None:
+    name = f"seed-{fault_seed}"
+    with world_of(name, fault_seed, dataset_files) as world:
+        world.rate = FAULT_RATE
+        num_resumes = run_until_done(name)
+        world.rate = 0.0
+        story = (
+            f"{len(world.met)} faults, {num_resumes} resumes; again: "
+            f"pytest tests/faults/test_fault_schedules.py --fault-seeds {fault_seed}:{fault_seed + 1}"
+        )
+        run = RunDirectory(url(name, "run"), STORAGE)
+        assert rows_of(run) == expected, story
+        run.delete_orphans()
+        there, named = tables_and_named_parts(run)
+        assert there == named, story
+
+
+def test_the_schedules_hold_faults_of_every_kind(dataset_files: dict[str, bytes]) -> None:
+    met: set[Fault] = set()
+    for seed in range(12):
+        with world_of("kinds", seed, dataset_files) as world:
+            world.rate = FAULT_RATE
+            run_until_done("kinds")
+            met |= {fault for *_, fault in world.met}
+    assert met == set(Fault)
