@@ -110,7 +110,8 @@ def _read_parquet(storage: Storage, url: str) -> LogPart:
         if missing:
             raise ClickLogError(f"{url} has no column {', '.join(missing)}: {_NEEDED}")
         table = file.read(columns=list(_RULES))
-    except (pa.ArrowException, OSError) as error:
+        table.validate(full=True)  # Arrow reads text that is no UTF-8 without a word
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         reason = str(error).splitlines()[0]
         raise ClickLogError(f"{url} is no readable Parquet file ({reason}): write it again") from None
     return _checked_part(url, table)

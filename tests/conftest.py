@@ -34,6 +34,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="FIRST:END",
         help="Seeds of the fault schedules (tests/faults).",
     )
+    parser.addoption(
+        "--fuzz-inputs", default="120", metavar="N", help="Broken files of each kind to read (tests/faults)."
+    )
+
+
+@pytest.fixture(scope="session")
+def fuzz_inputs(request: pytest.FixtureRequest) -> int:
+    """How many broken files of each kind are read."""
+    return int(request.config.getoption("--fuzz-inputs"))
 
 
 def free_port() -> int:

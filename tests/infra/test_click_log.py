@@ -231,6 +231,14 @@ def test_bytes_that_are_no_parquet_are_refused(tmp_path: Path) -> None:
         load_click_log(Storage(), str(path))
 
 
+def test_names_that_are_no_utf8_are_one_line(tmp_path: Path) -> None:
+    keys = pa.StringArray.from_buffers(1, pa.py_buffer(b"\0\0\0\0\2\0\0\0"), pa.py_buffer(b"\xff\xfe"))
+    table = pa.Table.from_pylist([GOOD])
+    pq.write_table(table.set_column(0, "sample_key", keys), tmp_path / "log.parquet")
+    with pytest.raises(ClickLogError, match=r"log\.parquet is no readable Parquet file .*UTF8"):
+        load_click_log(Storage(), str(tmp_path / "log.parquet"))
+
+
 def test_an_index_that_comes_twice_is_named_with_both_places(tmp_path: Path) -> None:
     folder = tmp_path / "logs"
     folder.mkdir()

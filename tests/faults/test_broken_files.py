@@ -1,0 +1,215 @@
+"""A broken file costs its sample, or ends in one of this project's errors: never in a crash or a strange exception."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from infra import rle
+from infra.click_log import load_click_log
+from infra.commit import CommitRecord
+from infra.errors import ClickLogError, DatasetError, SampleError
+from infra.manifest import ShardEntry, load_manifest
+from infra.sample import QuarantinedSample, Sample, decode_image, stored_image
+from infra.sample_document import parse_document
+from infra.shard_reader import read_shard
+from infra.shard_writer import write_dataset
+from infra.storage import Storage
+from infra.tables import CLICKS
+from mfp.errors import WeightsError
+from mfp.model_file import model_from_bytes, model_to_bytes
+from mfp.models.lite0 import Lite0Config
+from mfp.models.registry import build_network
+from tests.faults.mutation import mutated
+from tests.infra.rows import click_row
+from tests.infra.sample_factory import random_pixels, sample
+
+STORAGE = Storage()
+FOLDER = "memory://broken-files"
+
+
+@dataclass(frozen=True)
+class Input:
+    """A kind of file: a good one, what reads it, and how reading a broken one may end."""
+
+    good: Callable[[], bytes]
+    read: Callable[[bytes], object]
+    may_raise: tuple[type[Exception], ...]
+
+
+def picture(image_format: str, mode: str = "RGB") -> Callable[[], bytes]:
+    def draw() -> bytes:
+        stream = io.BytesIO()
+        pixels = random_pixels(24, 32)
+        pixels[4:20, 6:20] = 200
+        source = Image.fromarray(pixels)
+        source = (
+            Image.fromarray(pixels[..., 0].astype(np.uint16) * 257)
+            if mode == "I;16"
+            else source.convert(mode)
+        )
+        source.save(stream, image_format)
+        return stream.getvalue()
+
+    return draw
+
+
+def read_picture(data: bytes) -> None:
+    stored = stored_image(data)
+    pixels = decode_image(stored.data)
+    assert pixels.ndim == 3
+    assert pixels.dtype == np.uint8
+
+
+def read_as_shard(extension: str) -> Callable[[bytes], object]:
+    """Read a shard whose manifest is as broken as itself: no checksum saves the reader."""
+
+    def read(data: bytes) -> None:
+        url = f"{FOLDER}/shard.{extension}"
+        STORAGE.write_bytes(url, data)
+        check(read_shard(STORAGE, url, ShardEntry(f"shard.{extension}", len(data), None, None, None)))
+
+    return read
+
+
+def check(items: Iterator[Sample | QuarantinedSample]) -> None:
+    """What a reader lets through can be used."""
+    for item in items:
+        item.key.encode()
+        if isinstance(item, Sample):
+            for truth in item.objects:
+                assert rle.decode(truth.rle, item.height, item.width).any()
+
+
+def tar_shard() -> bytes:
+    samples = [sample("a", attributes={"place": "x"}), sample("folder/b"), sample("c")]
+    write_dataset(iter(samples), f"{FOLDER}/tar", STORAGE, 10)
+    return STORAGE.read_bytes(f"{FOLDER}/tar/shard-000000.tar")
+
+
+def manifest() -> bytes:
+    tar_shard()
+    return STORAGE.read_bytes(f"{FOLDER}/tar/dataset.json")
+
+
+def read_manifest(data: bytes) -> None:
+    STORAGE.write_bytes(f"{FOLDER}/manifest/dataset.json", data)
+    load_manifest(STORAGE, f"{FOLDER}/manifest")
+
+
+def parquet_shard() -> bytes:
+    rows = [
+        {"key": f"k{index}", "image": {"bytes": picture("PNG")(), "path": f"{index}.png"}}
+        for index in range(3)
+    ]
+    stream = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows), stream)
+    return stream.getvalue()
+
+
+def document() -> bytes:
+    shapes = [{"object_id": "1", "rle": {"size": [4, 5], "counts": rle.encode(np.eye(4, 5) > 0).decode()}}]
+    return json.dumps({"height": 4, "width": 5, "objects": shapes, "attributes": {"a": [1, None]}}).encode()
+
+
+def read_document(data: bytes) -> None:
+    check(parse_document("k", data, picture("PNG")()))
+
+
+def click_lines() -> bytes:
+    fields = ("sample_key", "object_id", "click_idx", "y", "x", "is_foreground")
+    values = [("a", "1", index, 3.5 * index, 2.0, index % 2 == 0) for index in range(6)]
+    return "\n".join(json.dumps(dict(zip(fields, row, strict=True))) for row in values).encode()
+
+
+def click_table() -> bytes:
+    return CLICKS.to_parquet([click_row("a", "1", index, iou=0.5) for index in range(6)])
+
+
+def read_clicks(extension: str) -> Callable[[bytes], object]:
+    def read(data: bytes) -> None:
+        url = f"{FOLDER}/clicks.{extension}"
+        STORAGE.write_bytes(url, data)
+        load_click_log(STORAGE, url)
+
+    return read
+
+
+def commit_record() -> bytes:
+    fields = {
+        "shard": "s.tar",
+        "attempt": "1",
+        "token": "t",
+        "parts": {"masks": {"path": "masks/x", "rows": 1, "bytes": 2, "sha256": "00"}},
+        "objects": 1,
+        "seconds": 0.5,
+        "finished": "2026-01-01T12:00:00+00:00",
+    }
+    return CommitRecord.from_json(json.dumps(fields).encode()).to_json()
+
+
+def model() -> bytes:
+    config = Lite0Config(decoder_channels=8)
+    return model_to_bytes(config, build_network(config).state_dict(), {"steps": 1})
+
+
+def runs() -> bytes:
+    return rle.encode(np.random.default_rng(0).random((30, 40)) > 0.7)
+
+
+def read_runs(data: bytes) -> None:
+    assert rle.decode(data, 30, 40).shape == (30, 40)
+
+
+KINDS = {
+    "jpeg": Input(picture("JPEG"), read_picture, (SampleError,)),
+    "jpeg_cmyk": Input(picture("JPEG", "CMYK"), read_picture, (SampleError,)),
+    "png": Input(picture("PNG"), read_picture, (SampleError,)),
+    "png_palette": Input(picture("PNG", "P"), read_picture, (SampleError,)),
+    "png_16_bit": Input(picture("PNG", "I;16"), read_picture, (SampleError,)),
+    "webp": Input(picture("WEBP"), read_picture, (SampleError,)),
+    "gif": Input(picture("GIF"), read_picture, (SampleError,)),
+    "tiff": Input(picture("TIFF"), read_picture, (SampleError,)),
+    "bmp": Input(picture("BMP"), read_picture, (SampleError,)),
+    "tar": Input(tar_shard, read_as_shard("tar"), (DatasetError,)),
+    "parquet": Input(parquet_shard, read_as_shard("parquet"), (DatasetError,)),
+    "dataset.json": Input(manifest, read_manifest, (DatasetError,)),
+    "sample.json": Input(document, read_document, (SampleError,)),
+    "clicks.jsonl": Input(click_lines, read_clicks("jsonl"), (ClickLogError,)),
+    "clicks.parquet": Input(click_table, read_clicks("parquet"), (ClickLogError,)),
+    "commit.json": Input(
+        commit_record, CommitRecord.from_json, (ValueError, KeyError, TypeError, AttributeError)
+    ),
+    "rle": Input(runs, read_runs, (ValueError,)),
+    "model": Input(model, model_from_bytes, (WeightsError,)),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_good_file_is_read(kind: str) -> None:
+    KINDS[kind].read(KINDS[kind].good())
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # Pillow says so of a strange header, and reads on
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_broken_file_ends_in_an_error_of_ours_or_is_read(kind: str, fuzz_inputs: int) -> None:
+    good = KINDS[kind].good()
+    num_refused = 0
+    for seed in range(fuzz_inputs):
+        broken = mutated(good, (seed, len(kind)))
+        try:
+            KINDS[kind].read(broken)
+        except KINDS[kind].may_raise as error:
+            num_refused += 1
+            assert "\n" not in str(error), f"seed {seed}"
+        except Exception as error:
+            raise AssertionError(f"{kind}, seed {seed}: {type(error).__name__}: {error}") from error
+    assert num_refused or kind in {"tar", "sample.json"}, "edits that break nothing test nothing"
