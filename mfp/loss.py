@@ -1,9 +1,10 @@
-"""The normalized focal loss."""
+"""The normalized focal loss, and the cross entropy of auxiliary heads."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 ALPHA = 0.5
 GAMMA = 2.0
@@ -33,3 +34,12 @@ def normalized_focal_loss(logits: Tensor, label: Tensor) -> Tensor:
         factor = num_valid / beta.sum(dim=(1, 2, 3)).clamp_min(_SMALLEST)
     weighted = beta * factor[:, None, None, None] * (correct + _SMALLEST).clamp_max(1.0).log()
     return -ALPHA * weighted.sum(dim=(1, 2, 3)) / num_valid.clamp_min(1.0)
+
+
+def masked_cross_entropy(logits: Tensor, label: Tensor) -> Tensor:
+    """Binary cross entropy, averaged over the valid pixels of each sample. Arguments and result as above."""
+    valid = label != -1
+    losses = functional.binary_cross_entropy_with_logits(
+        logits.float(), (label == 1).float(), reduction="none"
+    )
+    return torch.where(valid, losses, 0.0).sum(dim=(1, 2, 3)) / valid.sum(dim=(1, 2, 3)).clamp_min(1)

@@ -39,7 +39,8 @@ def parse_workers(text: str) -> tuple[int, int]:
     return minimum, maximum
 
 
-def _checked_workers(text: str) -> str:
+def checked_workers(text: str) -> str:
+    """The text itself, once `parse_workers` can read it."""
     parse_workers(text)
     return text
 
@@ -182,7 +183,7 @@ WorkersOption = Annotated[
     typer.Option(
         "--workers",
         metavar="N|MIN:MAX",
-        callback=_checked_workers,
+        callback=checked_workers,
         rich_help_panel=_WORKERS,
         help="Ray actors at work.",
     ),

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
 
 import typer
 
 from pipelines import cli_options as given
 from pipelines import cli_training_options as given_training
-from pipelines.options import TrainOptions
+from pipelines.options import TrainOptions, Workers
 
 _PANEL = "Models"
 
@@ -21,50 +20,83 @@ def add_to(app: typer.Typer) -> None:
 
 
 def train(
-    datasets: Annotated[list[str], typer.Argument(metavar="DATASET", help="Folders or URLs of shards.")],
+    datasets: given_training.DatasetsArgument,
     out: given_training.TrainingOutOption,
-    model: given_training.TrainedModelOption = "lite0",
-    steps: given_training.StepsOption = 4000,
+    model: given_training.TrainedModelOption = None,
+    recipe: given_training.RecipeOption = None,
     init: given_training.InitOption = None,
-    crop_size: given_training.CropSizeOption = 224,
-    batch_size: given_training.TrainBatchSizeOption = 8,
+    steps: given_training.StepsOption = None,
     checkpoint_every: given_training.CheckpointEveryOption = 250,
+    keep: given_training.CheckpointsKeptOption = 2,
+    seed: given.SeedOption = 0,
+    validate: given_training.ValidateOption = None,
+    validate_every: given_training.ValidateEveryOption = 1000,
+    validate_samples: given_training.ValidateSamplesOption = 100,
+    crop_size: given_training.CropSizeOption = None,
+    batch_size: given_training.TrainBatchSizeOption = None,
+    accumulate: given_training.AccumulateOption = None,
+    rate: given_training.RateOption = None,
+    backbone_rate: given_training.BackboneRateOption = None,
+    clip: given_training.ClipOption = None,
+    average: given_training.AverageOption = None,
+    schedule: given_training.ScheduleOption = None,
+    warm_up: given_training.WarmUpOption = None,
+    decay_steps: given_training.DecayStepsOption = None,
+    precision: given_training.TrainPrecisionOption = None,
+    recursion_precision: given_training.RecursionPrecisionOption = None,
+    recursive: given_training.RecursiveOption = None,
+    loss_rounds: given_training.LossRoundsOption = None,
+    workers: given_training.TrainWorkersOption = "1",
+    cpus_per_worker: given_training.TrainCpusOption = 0.0,
+    gpus_per_worker: given.GpusPerWorkerOption = 1.0,
     loader_workers: given_training.LoaderWorkersOption = 1,
     device: given.DeviceOption = "auto",
-    precision: given.PrecisionOption = "fp32",
-    seed: given.SeedOption = 0,
+    ray_address: given.RayAddressOption = None,
     storage_endpoint: given.StorageEndpointOption = None,
     storage_region: given.StorageRegionOption = None,
 ) -> None:
     """Train a click model on shards.
 
-    For example: mfp train s3://bucket/voc s3://bucket/coco --out runs/lite0 --steps 8000
+    For example: mfp train s3://bucket/voc s3://bucket/coco --out s3://bucket/run --validate s3://bucket/held-out
     """
-    from pipelines.progress import ProgressReport, shown_progress
-    from pipelines.train import TrainedStep, run_train
+    from pipelines.progress import shown_progress
+    from pipelines.train import progress_report, run_train
 
     options = TrainOptions(
         datasets=tuple(datasets),
         out=out,
         model=model,
-        steps=steps,
+        recipe=recipe,
         init=init,
-        crop_size=crop_size,
-        batch_size=batch_size,
+        steps=steps,
         checkpoint_every=checkpoint_every,
+        checkpoints_kept=keep,
+        seed=seed,
+        validate=validate,
+        validate_every=validate_every,
+        validate_samples=validate_samples,
+        crop_size=given_training.parse_crop_size(crop_size),
+        batch_size=batch_size,
+        accumulate=accumulate,
+        rate=rate,
+        backbone_rate=backbone_rate,
+        clip=clip,
+        average=average,
+        schedule=schedule,
+        warm_up=warm_up,
+        decay_steps=decay_steps,
+        precision=precision,
+        recursion_precision=recursion_precision,
+        recursive=recursive,
+        loss_rounds=loss_rounds,
+        workers=Workers(*given.parse_workers(workers), cpus_per_worker, gpus_per_worker),
         num_loader_workers=loader_workers,
         device=device,
-        precision=precision,
-        seed=seed,
+        ray_address=ray_address,
         storage=given.storage_options(storage_endpoint, storage_region),
     )
     with shown_progress("train", "steps") as on_progress:
-
-        def on_step(trained: TrainedStep) -> None:
-            note = f"loss {trained.loss:.3f}, IoU {trained.iou:.3f}"
-            on_progress(ProgressReport(trained.step, steps, note=note))
-
-        result = run_train(options, on_step)
+        result = run_train(options, lambda progress: on_progress(progress_report(progress)))
     typer.echo(f"{result.steps:,} steps: the model is {result.model_url}")
 
 

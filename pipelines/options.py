@@ -90,21 +90,44 @@ class LabelOptions:
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """One run of `mfp train`. `init` is a safetensors file to start from; None takes the model's own start.
+    """One run of `mfp train`.
 
-    `crop_size` is the side of the square training crop in pixels; `batch_size` counts crops of one step.
+    `datasets` are URLs, or URL:SHARE to mix them by share. `model` None takes the recipe's, `recipe` (a name or
+    the path of a TOML file) None the model's. `init` is a safetensors file to start from; None takes the
+    model's own start. Everything from `steps` to `loss_rounds` is a value of the recipe, see
+    mfp.training.recipe; None leaves it. `validate` is a data set that the model is evaluated on every
+    `validate_every` steps, on its first `validate_samples` samples. `workers.num_cpus` 0 shares out the cores
+    of this machine, or takes one core a worker on a cluster.
     """
 
     datasets: tuple[str, ...]
     out: str
-    model: str = "lite0"
-    steps: int = 4000
+    model: str | None = None
+    recipe: str | None = None
     init: str | None = None
-    crop_size: int = 224
-    batch_size: int = 8
     seed: int = 0
-    device: Device = "auto"
-    precision: Precision = "fp32"
+    steps: int | None = None
+    crop_size: tuple[int, int] | None = None
+    batch_size: int | None = None
+    accumulate: int | None = None
+    rate: float | None = None
+    backbone_rate: float | None = None
+    clip: float | None = None
+    average: float | None = None
+    schedule: Literal["cosine", "step", "stable"] | None = None
+    warm_up: int | None = None
+    decay_steps: int | None = None
+    precision: Precision | None = None
+    recursion_precision: Precision | None = None
+    recursive: bool | None = None
+    loss_rounds: Literal["last", "all"] | None = None
+    validate: str | None = None
+    validate_every: int = 1000
+    validate_samples: int = 100
     checkpoint_every: int = 250
+    checkpoints_kept: int = 2
     num_loader_workers: int = 1
+    workers: Workers = Workers(num_cpus=0.0)
+    device: Device = "auto"
+    ray_address: str | None = None
     storage: StorageOptions = field(default_factory=_standard_storage)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -26,7 +26,7 @@ class AugmentSettings:
     the views is framed as zoom-in frames an object: the whole of it, with a margin.
 
     Attributes:
-        crop_size: side of the square view, pixels.
+        crop_size: (height, width) of the view, pixels.
         zoom_probability: of a view framed around the object.
         zoom_margin: smallest and largest side of the frame, in longest sides of the object; drawn uniformly in its
             logarithm.
@@ -35,10 +35,10 @@ class AugmentSettings:
         turn_probability: of a rotation by 90, 180 or 270 degrees.
         geometry_probability: of a shift by up to 3 % and a rotation by up to 3 degrees.
         colour_probability: of each of brightness/contrast and RGB shift.
-        smallest_object: views whose object has fewer pixels are drawn again, up to 5 times.
+        smallest_object: views whose object has fewer pixels are drawn again, up to 5 times, and then framed closely.
     """
 
-    crop_size: int = 224
+    crop_size: tuple[int, int] = (224, 224)
     zoom_probability: float = 0.5
     zoom_margin: tuple[float, float] = (1.1, 2.0)
     smallest_frame: int = 160
@@ -50,6 +50,7 @@ class AugmentSettings:
 
 
 _DRAWS = 5
+_LARGEST_SCALE = 4
 _GEOMETRY = v2.RandomAffine(
     degrees=3,
     translate=(0.03, 0.03),
@@ -73,14 +74,21 @@ def augmented_view(
         seed: the view depends on this number and the arguments only.
 
     Returns:
-        (3, crop, crop) uint8 and (1, crop, crop) int8; None where no draw kept enough of the object.
+        (3, *crop_size) uint8 and (1, *crop_size) int8; None where no view shows enough of the object.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         pixels = tv_tensors.Image(torch.from_numpy(image).permute(2, 0, 1))
         mask = tv_tensors.Mask(torch.from_numpy(label.astype(np.uint8))[None])  # -1 wraps to 255
-        for _ in range(_DRAWS):
-            view, view_mask = _geometry(pixels, mask, settings)
+        # Last of all a frame close around the object, which shows as much of it as can be shown.
+        close = replace(
+            settings,
+            zoom_probability=1.0,
+            geometry_probability=0.0,
+            smallest_frame=min(settings.crop_size) // _LARGEST_SCALE,
+        )
+        for drawn in (*(settings,) * _DRAWS, close):
+            view, view_mask = _geometry(pixels, mask, drawn)
             if int((view_mask == 1).sum()) >= settings.smallest_object:
                 return _colour(view, settings), view_mask.to(torch.int8)  # 255 wraps back to -1
     return None
@@ -116,32 +124,36 @@ def _zoom_scale(mask: Tensor, settings: AugmentSettings) -> float:
     margin = _log_uniform(settings.zoom_margin)
     if len(pixels) == 0:
         return 1.0
-    longest = int((pixels.amax(0) - pixels.amin(0)).max()) + 1
-    return settings.crop_size / max(settings.smallest_frame, longest * margin)
+    lengths: list[int] = (pixels.amax(0) - pixels.amin(0) + 1).tolist()
+    frames = (max(settings.smallest_frame, length * margin) for length in lengths)
+    return min(side / frame for side, frame in zip(settings.crop_size, frames, strict=True))
 
 
 def _log_uniform(bounds: tuple[float, float]) -> float:
     return float(np.exp(_uniform(*np.log(bounds))))
 
 
-def _crop_with_object(image: Tensor, mask: Tensor, side: int, *, whole: bool) -> tuple[Tensor, Tensor]:
-    """A square crop; padding is ignored in the label.
+def _crop_with_object(
+    image: Tensor, mask: Tensor, size: tuple[int, int], *, whole: bool
+) -> tuple[Tensor, Tensor]:
+    """A crop of (height, width) `size`; padding is ignored in the label.
 
     Uniform among the crops that hold a random pixel of the object, or, `whole`, all of it as far as it fits.
     """
-    bottom, right = (max(0, side - length) for length in image.shape[-2:])
+    bottom, right = (max(0, side - length) for side, length in zip(size, image.shape[-2:], strict=True))
     image = functional.pad_image(image, [0, 0, right, bottom])
     mask = functional.pad_mask(mask, [0, 0, right, bottom], fill=_FILL_LABEL)
     height, width = image.shape[-2:]
     pixels = (mask[0] == 1).nonzero()
     if len(pixels) == 0:
-        return image[..., :side, :side], mask[..., :side, :side]
+        return image[..., : size[0], : size[1]], mask[..., : size[0], : size[1]]
     first, last = pixels.amin(0), pixels.amax(0)
     if not whole:
         first = last = pixels[int(torch.randint(len(pixels), ()))]
-    top = _start(int(first[0]), int(last[0]), side, height)
-    left = _start(int(first[1]), int(last[1]), side, width)
-    return image[..., top : top + side, left : left + side], mask[..., top : top + side, left : left + side]
+    top = _start(int(first[0]), int(last[0]), size[0], height)
+    left = _start(int(first[1]), int(last[1]), size[1], width)
+    rows, columns = slice(top, top + size[0]), slice(left, left + size[1])
+    return image[..., rows, columns], mask[..., rows, columns]
 
 
 def _start(first: int, last: int, side: int, length: int) -> int:

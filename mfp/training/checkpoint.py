@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,14 +15,29 @@ from mfp.training.averaging import WeightAverage
 
 
 @dataclass(frozen=True)
+class TrainingState:
+    """What changes while a network is trained."""
+
+    network: nn.Module
+    average: WeightAverage
+    optimizer: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
+
+
+@dataclass(frozen=True)
 class Checkpoint:
-    """State after `step` steps. Random draws need no state: each is keyed by the seed and the step."""
+    """State after `step` steps, which is also the position in the stream of batches.
+
+    Random draws need no state: each is keyed by the seed and by what it is drawn for. The schedule is a
+    function of the step.
+    """
 
     step: int
     weights: dict[str, Tensor]
     average: dict[str, Tensor]
     average_updates: int
     optimizer: dict[str, Any]
+    scaler: dict[str, Any]
 
     def to_bytes(self) -> bytes:
         """Serialise; the result is read back without running code from it."""
@@ -41,23 +57,29 @@ class Checkpoint:
             ) from None
 
 
-def take_checkpoint(
-    step: int, network: nn.Module, average: WeightAverage, optimizer: torch.optim.Optimizer
-) -> Checkpoint:
+def take_checkpoint(step: int, state: TrainingState) -> Checkpoint:
     """The present state, by reference."""
     return Checkpoint(
-        step, network.state_dict(), average.tensors, average.num_updates, optimizer.state_dict()
+        step,
+        state.network.state_dict(),
+        state.average.tensors,
+        state.average.num_updates,
+        state.optimizer.state_dict(),
+        state.scaler.state_dict(),
     )
 
 
-def restore_checkpoint(
-    checkpoint: Checkpoint, network: nn.Module, average: WeightAverage, optimizer: torch.optim.Optimizer
-) -> None:
+def restore_checkpoint(checkpoint: Checkpoint, state: TrainingState) -> None:
     """Put a checkpoint's state in place; TrainingError where it is of another network."""
     try:
-        network.load_state_dict(checkpoint.weights)
-        average.restore(checkpoint.average, checkpoint.average_updates)
-        optimizer.load_state_dict(checkpoint.optimizer)
+        state.network.load_state_dict(checkpoint.weights)
+        state.average.restore(checkpoint.average, checkpoint.average_updates)
+        # the learning rate is a function of the step and of the present options
+        groups: list[Mapping[str, Any]] = [dict(group) for group in state.optimizer.param_groups]
+        state.optimizer.load_state_dict(checkpoint.optimizer)
+        for group, own in zip(state.optimizer.param_groups, groups, strict=True):
+            group["base_lr"] = own["base_lr"]
+        state.scaler.load_state_dict(checkpoint.scaler)
     except (RuntimeError, KeyError, ValueError):
         raise TrainingError(
             f"checkpoint at step {checkpoint.step} is of another network; go on with the model it was begun with, "

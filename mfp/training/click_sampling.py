@@ -40,6 +40,22 @@ def first_click(mask: NDArray[np.bool_], rng: np.random.Generator) -> Click:
     return _uniform(first_click_candidates(mask), True, rng)
 
 
+def random_clicks(label: NDArray[np.int8], number: int, rng: np.random.Generator) -> list[Click]:
+    """Clicks that know of no prediction: foreground or background by a fair coin, then uniform among its pixels.
+
+    Args:
+        label: (H, W) int8, 1 object, 0 background, -1 ignored; where no pixel is background all clicks are foreground.
+        number: of clicks.
+        rng: the source of the draws.
+    """
+    is_object, is_background = label == 1, label == 0
+    clicks = []
+    for _ in range(number):
+        is_foreground = bool(rng.random() < 0.5) or not is_background.any()
+        clicks.append(_uniform(is_object if is_foreground else is_background, is_foreground, rng))
+    return clicks
+
+
 def next_training_click(
     prob: NDArray[np.float32], label: NDArray[np.int8], rng: np.random.Generator
 ) -> Click | None:

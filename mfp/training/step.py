@@ -1,21 +1,37 @@
-"""One step of recursive training: click, predict, click again; the loss is taken on the last round."""
+"""One step of training: clicks and predictions without gradient, then the pass (or passes) that the weights learn from.
+
+Recursive (the method's own way): one click inside the object, then round after round a click in the error of the last
+prediction, whose probabilities are carried as the next previous map; up to 24 rounds.
+
+Not recursive (rows I and III of the paper's component table, for which no procedure is written down beside the table;
+this is our reading, after the trainers of the same family): as many clicks as a recursion would have had rounds
+are drawn at once from the truth, knowing nothing of any prediction; the previous map is the answer to empty
+maps; then come at most 3 rounds in which the click answers the last prediction.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import numpy as np
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from mfp.clicks import Click
-from mfp.loss import normalized_focal_loss
+from mfp.loss import masked_cross_entropy, normalized_focal_loss
 from mfp.network import ModulatedNetwork
-from mfp.training.click_sampling import first_click, next_training_click
+from mfp.training.click_sampling import first_click, next_training_click, random_clicks
 
 MAX_ROUNDS = 24
 ROUND_DECAY = 0.8
+MAX_ROUNDS_WITHOUT_RECURSION = 3
+AUXILIARY_WEIGHT = 0.4
+
+LossRounds: TypeAlias = Literal["last", "all"]
 
 
 @dataclass(frozen=True)
@@ -25,65 +41,164 @@ class TrainingBatch:
     Attributes:
         image: (B, 3, H, W) float32, RGB in [0, 1].
         label: (B, 1, H, W) int8, 1 object, 0 background, -1 ignored; every sample has an object pixel.
+        weight: (B,) float32, each sample's weight in the loss.
     """
 
     image: Tensor
     label: Tensor
+    weight: Tensor
+
+    def part(self, index: int, num_parts: int) -> TrainingBatch:
+        """Every num_parts-th sample from `index` on."""
+        rows = slice(index, None, num_parts)
+        return TrainingBatch(self.image[rows], self.label[rows], self.weight[rows])
 
 
 @dataclass(frozen=True)
-class StepResult:
-    """What came out of a step.
+class StepSettings:
+    """How a step is made.
 
     Attributes:
-        loss: scalar, differentiable.
-        iou: mean IoU of the last round's prediction (at 0.5) over the batch, in [0, 1].
-        num_rounds: n of this step.
+        recursive: see the module.
+        loss_rounds: the loss is that of the last round, or the mean over all rounds, each with a gradient of its own.
+        precision: of the passes with gradient.
+        recursion_precision: of the passes without; bfloat16 is several times faster where a processor has matrix
+            units for it, and the weights' gradient stays float32.
     """
 
-    loss: Tensor
-    iou: float
+    recursive: bool = True
+    loss_rounds: LossRounds = "last"
+    precision: torch.dtype = torch.float32
+    recursion_precision: torch.dtype = torch.float32
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """What all workers of a step share: independent draws would make the fastest wait for the slowest.
+
+    Attributes:
+        num_clicks: clicks drawn from the truth before the first prediction.
+        num_rounds: predictions, the one with the gradient included.
+    """
+
+    num_clicks: int
     num_rounds: int
 
 
+@dataclass(frozen=True)
+class StepFigures:
+    """What came out of a part of a step.
+
+    Attributes:
+        loss: sum over the samples of weight times loss.
+        iou: sum over the samples of the IoU of the last round's prediction (at 0.5), each in [0, 1].
+        num_samples: how many.
+    """
+
+    loss: float
+    iou: float
+    num_samples: int
+
+
+class GradientPass(nn.Module):
+    """The pass that DistributedDataParallel wraps: gradients are exchanged on the way back through its `forward`.
+
+    The passes without gradient run on the bare network, where nothing is to be exchanged.
+    """
+
+    def __init__(self, network: ModulatedNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(
+        self, image: Tensor, prob: Tensor, clicks: Sequence[Sequence[Click]]
+    ) -> tuple[Tensor, Tensor | None]:
+        """Logits and auxiliary logits, see ModulatedNetwork.forward_training."""
+        return self.network.forward_training(image, prob, clicks)
+
+
 def draw_num_rounds(rng: np.random.Generator) -> int:
-    """n in 1..24 with probability proportional to 0.8^(n-1); its mean is 4.9. All workers of a step share one draw."""
+    """n in 1..24 with probability proportional to 0.8^(n-1); its mean is 4.9."""
     weights = ROUND_DECAY ** np.arange(MAX_ROUNDS)
     return 1 + int(rng.choice(MAX_ROUNDS, p=weights / weights.sum()))
 
 
-def recursive_step(
+def draw_rounds(rng: np.random.Generator, *, recursive: bool) -> Rounds:
+    """The draw of a step."""
+    number = draw_num_rounds(rng)
+    if recursive:
+        return Rounds(num_clicks=1, num_rounds=number)
+    return Rounds(num_clicks=number, num_rounds=1 + int(rng.integers(MAX_ROUNDS_WITHOUT_RECURSION + 1)))
+
+
+def no_contexts(_: bool) -> AbstractContextManager[object]:
+    """For one worker: nothing is exchanged."""
+    return nullcontext()
+
+
+def accumulate_gradients(
+    gradient_pass: Callable[..., tuple[Tensor, Tensor | None]],
     network: ModulatedNetwork,
     batch: TrainingBatch,
-    num_rounds: int,
-    rng: np.random.Generator,
-    recursion_dtype: torch.dtype = torch.float32,
-) -> StepResult:
-    """Play num_rounds clicks on every sample and return the loss of the last answer.
+    rounds: Rounds,
+    rngs: Sequence[np.random.Generator],
+    settings: StepSettings,
+    backward: Callable[[Tensor], None],
+    exchanging: Callable[[bool], AbstractContextManager[object]] = no_contexts,
+) -> StepFigures:
+    """Play the rounds on every sample and go back through those that count. The caller steps the optimizer.
 
-    The rounds before the last run in eval mode without gradient; the map is carried as probabilities. A sample whose
-    prediction has no error gets no further click. The network is left in train mode; the caller steps the optimizer.
+    The rounds without gradient run in eval mode; a sample whose prediction has no error gets no further click.
+    The network is left in train mode.
 
     Args:
+        gradient_pass: a GradientPass around `network`, or DistributedDataParallel around that.
         network: on the device of the batch.
         batch: crops and labels.
-        num_rounds: n >= 1.
-        rng: draws the clicks.
-        recursion_dtype: of the rounds without gradient; bfloat16 is several times faster where a processor has
-            matrix units for it.
+        rounds: of this step.
+        rngs: B sources of draws, one per sample: what is drawn for it does not depend on its neighbours.
+        settings: how the step is made.
+        backward: goes back from a scalar: the batch's weighted losses summed, over the number of rounds that count.
+        exchanging: the context of a pass; True for the last of this call.
     """
     labels = batch.label[:, 0].cpu().numpy()
-    clicks: list[list[Click]] = [[first_click(label == 1, rng)] for label in labels]
+    clicks = [
+        [first_click(label == 1, rng), *random_clicks(label, rounds.num_clicks - 1, rng)]
+        for label, rng in zip(labels, rngs, strict=True)
+    ]
+    device = batch.image.device
     network.eval()
-    with torch.no_grad(), _autocast(batch.image.device, recursion_dtype):
+    with torch.no_grad(), _autocast(device, settings.recursion_precision):
         prob = network.first_map(batch.image, clicks)
-        for _ in range(num_rounds - 1):
-            prob = torch.sigmoid(network.forward_map(batch.image, prob, clicks).float())
-            _click_again(clicks, prob, labels, rng)
-    network.train()
-    logits = network.forward_map(batch.image, prob, clicks).float()
-    loss = normalized_focal_loss(logits, batch.label).mean()
-    return StepResult(loss, _mean_iou(logits.detach(), batch.label), num_rounds)
+    num_losses = rounds.num_rounds if settings.loss_rounds == "all" else 1
+    total_loss, logits = 0.0, prob
+    for round_idx in range(rounds.num_rounds):
+        is_last = round_idx == rounds.num_rounds - 1
+        if is_last or settings.loss_rounds == "all":
+            network.train()
+            with exchanging(is_last):
+                with _autocast(device, settings.precision):
+                    logits, auxiliary = gradient_pass(batch.image, prob, clicks)
+                loss = (batch.weight * _losses(logits, auxiliary, batch.label)).sum() / num_losses
+                backward(loss)
+            total_loss += float(loss.detach())
+            logits = logits.detach().float()
+        else:
+            network.eval()
+            with torch.no_grad(), _autocast(device, settings.recursion_precision):
+                logits = network.forward_map(batch.image, prob, clicks).float()
+        if not is_last:
+            prob = torch.sigmoid(logits)
+            _click_again(clicks, prob, labels, rngs)
+    return StepFigures(total_loss, _sum_of_ious(logits, batch.label), len(labels))
+
+
+def _losses(logits: Tensor, auxiliary: Tensor | None, label: Tensor) -> Tensor:
+    """(B,) float32: the normalized focal loss, and 0.4 of the cross entropy of an auxiliary head."""
+    losses = normalized_focal_loss(logits.float(), label)
+    if auxiliary is not None:
+        losses = losses + AUXILIARY_WEIGHT * masked_cross_entropy(auxiliary.float(), label)
+    return losses
 
 
 def _autocast(device: torch.device, dtype: torch.dtype) -> AbstractContextManager[object]:
@@ -93,18 +208,18 @@ def _autocast(device: torch.device, dtype: torch.dtype) -> AbstractContextManage
 def _click_again(
     clicks: list[list[Click]],
     prob: Tensor,
-    labels: np.ndarray[tuple[int, ...], np.dtype[np.int8]],
-    rng: np.random.Generator,
+    labels: NDArray[np.int8],
+    rngs: Sequence[np.random.Generator],
 ) -> None:
     maps = prob[:, 0].cpu().numpy()
-    for sequence, probability, label in zip(clicks, maps, labels, strict=True):
+    for sequence, probability, label, rng in zip(clicks, maps, labels, rngs, strict=True):
         click = next_training_click(probability, label, rng)
         if click is not None:
             sequence.append(click)
 
 
-def _mean_iou(logits: Tensor, label: Tensor) -> float:
-    predicted, valid = (logits > 0) & (label != -1), label == 1
-    intersection = (predicted & valid).flatten(1).sum(1)
-    union = (predicted | valid).flatten(1).sum(1)
-    return float((intersection / union.clamp_min(1)).mean())
+def _sum_of_ious(logits: Tensor, label: Tensor) -> float:
+    predicted, is_object = (logits > 0) & (label != -1), label == 1
+    intersection = (predicted & is_object).flatten(1).sum(1)
+    union = (predicted | is_object).flatten(1).sum(1)
+    return float((intersection / union.clamp_min(1)).sum())

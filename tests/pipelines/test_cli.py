@@ -20,16 +20,18 @@ import pipelines.report_files
 import pipelines.report_view
 import pipelines.shard
 import pipelines.train
+from actors.train_directory import Progress
 from infra.errors import StorageError
 from infra.layouts import LAYOUTS
 from infra.manifest import DatasetManifest, ShardEntry
+from infra.storage import StorageOptions
 from mfp.errors import ModelError
 from pipelines.cli import app
 from pipelines.cli_options import LayoutName
 from pipelines.label import RunSummary
 from pipelines.options import LabelOptions, ShardOptions, TrainOptions, Workers
 from pipelines.progress import OnProgress, ProgressReport
-from pipelines.train import TrainedStep, TrainingRun
+from pipelines.train import TrainingRun
 
 COMMANDS = (
     "shard",
@@ -177,32 +179,53 @@ def test_shard_tells_what_it_wrote(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_train_passes_its_options_and_names_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[TrainOptions] = []
 
-    def run_train(options: TrainOptions, on_step: Callable[[TrainedStep], None]) -> TrainingRun:
+    def run_train(options: TrainOptions, on_progress: Callable[[Progress], None]) -> TrainingRun:
         seen.append(options)
-        on_step(TrainedStep(step=9, loss=0.5, iou=0.25, num_rounds=1, rate_factor=1.0, seconds=1.0))
+        on_progress(Progress(9, 9, loss=0.5, iou=0.25, steps_per_second=1.0, noc90=7.5))
         return TrainingRun("run/models/00000009.safetensors", 9)
 
     monkeypatch.setattr(pipelines.train, "run_train", run_train)
-    line = "train one two --out run --steps 9 --init w.safetensors --crop-size 64 --batch-size 2 --checkpoint-every 3"
-    result = mfp(
-        *line.split(), "--loader-workers", "0", "--device", "cpu", "--precision", "bf16", "--seed", "4"
-    )
+    line = """train one two:3 --out run --recipe lite0 --model lite0 --steps 9 --init w.safetensors --crop-size 64x96
+        --batch-size 2 --accumulate 2 --rate 1e-4 --backbone-rate 0.1 --clip 2 --average 0.5 --schedule stable
+        --warm-up 7 --decay-steps 3 --precision bf16 --recursion-precision fp16 --no-recursive --loss-rounds all
+        --checkpoint-every 3 --keep 4 --validate held --validate-every 5 --validate-samples 6 --workers 1:2
+        --cpus-per-worker 2 --loader-workers 0 --device cpu --seed 4 --ray-address auto --storage-endpoint http://localhost:1"""
+    result = mfp(*line.split())
     assert result.stdout == "9 steps: the model is run/models/00000009.safetensors\n"
-    assert "9/9 steps, loss 0.500, IoU 0.250" in result.stderr
+    assert "9/9 steps, loss 0.500, IoU 0.250, NoC@90 7.50" in result.stderr
     assert seen == [
         TrainOptions(
-            ("one", "two"),
-            "run",
-            "lite0",
-            9,
-            "w.safetensors",
-            64,
-            2,
-            4,
-            "cpu",
-            "bf16",
-            3,
+            datasets=("one", "two:3"),
+            out="run",
+            model="lite0",
+            recipe="lite0",
+            init="w.safetensors",
+            seed=4,
+            steps=9,
+            crop_size=(64, 96),
+            batch_size=2,
+            accumulate=2,
+            rate=1e-4,
+            backbone_rate=0.1,
+            clip=2.0,
+            average=0.5,
+            schedule="stable",
+            warm_up=7,
+            decay_steps=3,
+            precision="bf16",
+            recursion_precision="fp16",
+            recursive=False,
+            loss_rounds="all",
+            validate="held",
+            validate_every=5,
+            validate_samples=6,
+            checkpoint_every=3,
+            checkpoints_kept=4,
             num_loader_workers=0,
+            workers=Workers(1, 2, 2.0, 1.0),
+            device="cpu",
+            ray_address="auto",
+            storage=StorageOptions("http://localhost:1", None),
         )
     ]
 
@@ -224,6 +247,9 @@ def test_train_passes_its_options_and_names_the_model(monkeypatch: pytest.Monkey
         "evaluate data --out run --model m --clicks simulated",
         "shard photos shards --layout shoebox",
         "train --out run",
+        "train data --out run --workers none",
+        "train data --out run --crop-size large",
+        "train data --out run --schedule sawtooth",
         "submit shard photos shards",
         "submit label data --out run",
         "submit label /data --out /run --model m --no-such-option",

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mfp.training.augment import IGNORED, AugmentSettings, augmented_view
 
-VIEWS = AugmentSettings(crop_size=48)
+VIEWS = AugmentSettings(crop_size=(48, 48))
 
 
 def _picture(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
@@ -62,7 +62,7 @@ def test_an_object_too_small_for_any_view_gives_none() -> None:
 def test_padding_is_ignored_in_the_label() -> None:
     image, label = _picture(24, 24)
     view = augmented_view(
-        image, label, AugmentSettings(crop_size=128, zoom_probability=0, resize=(1.0, 1.0)), 3
+        image, label, AugmentSettings(crop_size=(128, 128), zoom_probability=0, resize=(1.0, 1.0)), 3
     )
     assert view is not None
     assert int((view[1][0, 40:, 40:] != IGNORED).sum()) == 0
@@ -82,7 +82,7 @@ def test_a_zoomed_view_holds_the_whole_object_at_the_size_the_margin_says(
     image, label = np.zeros((120, 160, 3), np.uint8), np.zeros((120, 160), np.int8)
     label[top : top + height, left : left + width] = 1
     still = AugmentSettings(
-        crop_size=96,
+        crop_size=(96, 96),
         zoom_probability=1,
         zoom_margin=(1.5, 1.5),
         smallest_frame=20,

@@ -1,0 +1,89 @@
+"""From an encoded sample to a training crop."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from infra import rle
+from infra.errors import SampleError
+from infra.sample import Sample, decode_image
+from mfp.errors import TrainingError
+from mfp.training.augment import IGNORED, AugmentSettings, augmented_view
+
+MERGE_PROBABILITY = 0.15
+WEIGHT = "weight"
+"""The free attribute of a sample that holds its weight in the loss: a number, 0 or more; 1 where there is none."""
+
+
+@dataclass(frozen=True, eq=False)
+class Crop:
+    """One training crop.
+
+    Attributes:
+        image: (3, H, W) uint8.
+        label: (1, H, W) int8, 1 object, 0 background, -1 ignored.
+        weight: in the loss; 0 where the sample could not be used and the crop is blank.
+    """
+
+    image: Tensor
+    label: Tensor
+    weight: float
+
+
+def crop_of(sample: Sample | None, number: int, seed: int, settings: AugmentSettings) -> Crop:
+    """The crop with a number of the stream: a random view of one object of the sample, or of two merged.
+
+    It depends on the arguments only. An image that does not decode gives a blank crop of weight 0, so that every
+    number has its crop and the batches after it are what they would have been.
+
+    Raises:
+        TrainingError: the sample's weight is no number, or below 0.
+    """
+    if sample is None:
+        return _blank(settings)
+    weight = sample_weight(sample)
+    rng = np.random.default_rng((seed, zlib.crc32(sample.key.encode()), number))
+    label = _label(sample, settings.smallest_object, rng)
+    try:
+        image = decode_image(sample.image_bytes)
+    except SampleError:
+        return _blank(settings)
+    if image.shape[:2] != label.shape:
+        return _blank(settings)
+    view = augmented_view(image, label, settings, int(rng.integers(2**31)))
+    return _blank(settings) if view is None else Crop(*view, weight)
+
+
+def sample_weight(sample: Sample) -> float:
+    """What the sample's attribute says of its weight."""
+    weight = sample.attributes.get(WEIGHT, 1.0)
+    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < float("inf"):
+        raise TrainingError(
+            f"sample {sample.key!r}: its attribute {WEIGHT!r} is {weight!r}; it must be a number, 0 or more"
+        )
+    return float(weight)
+
+
+def _label(sample: Sample, smallest: int, rng: np.random.Generator) -> NDArray[np.int8]:
+    """(H, W) int8 of one object that is large enough, or of two merged."""
+    usable = [item for item in sample.objects if rle.area(item.rle, sample.height, sample.width) >= smallest]
+    num_merged = 2 if len(usable) > 1 and rng.random() < MERGE_PROBABILITY else 1
+    label = np.zeros((sample.height, sample.width), np.int8)
+    if sample.ignore_rle is not None:
+        label[rle.decode(sample.ignore_rle, sample.height, sample.width)] = IGNORED
+    for index in rng.choice(len(usable), num_merged, replace=False):
+        label[rle.decode(usable[index].rle, sample.height, sample.width)] = 1
+    return label
+
+
+def _blank(settings: AugmentSettings) -> Crop:
+    height, width = settings.crop_size
+    label = torch.full((1, height, width), IGNORED, dtype=torch.int8)
+    label[:, height // 4 : height // 2, width // 4 : width // 2] = 1  # a click needs an object
+    return Crop(torch.zeros(3, height, width, dtype=torch.uint8), label, 0.0)

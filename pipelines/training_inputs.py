@@ -1,0 +1,162 @@
+"""What a training run reads, found and checked before anything is started, and how `training.json` records it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+
+from actors.train_job import TrainingPool, Validation
+from actors.train_reader import has_object, num_samples
+from infra.manifest import DatasetManifest, load_manifest
+from infra.run_config import VOLATILE_FIELDS
+from infra.sample import JsonValue, Sample
+from infra.shard_reader import read_shard
+from infra.storage import Storage
+from mfp.errors import TrainingError
+from mfp.training.recipe import Recipe
+from pipelines.errors import OptionError
+from pipelines.label_inputs import absolute
+from pipelines.options import TrainOptions
+
+TRAINING_FILE = "training.json"
+TRAINING_VOLATILE = VOLATILE_FIELDS | {"given", "execution"}
+_SHARE = re.compile(r"(?P<url>.*[^:/]):(?P<share>\d+(\.\d+)?)")
+_GROWING = ("steps", "decay_steps")  # of a recipe: a run may be made longer, and be brought to its end
+
+
+@dataclass(frozen=True)
+class MixedDataset:
+    """A data set as it was given; `share` None: no share was."""
+
+    url: str
+    share: float | None
+
+
+def parse_mix(text: str) -> MixedDataset:
+    """`s3://a:2` -> s3://a with share 2; `s3://a`, `http://host:9000/a`, `C:/a` have none.
+
+    A number after the last colon is a share, unless that colon belongs to the host of a URL (`http://host:9000`).
+    """
+    found = _SHARE.fullmatch(text)
+    if found is None:
+        return MixedDataset(text, None)
+    url, share = found["url"], float(found["share"])
+    _, separator, path = url.partition("://")
+    if text.startswith(("http://", "https://")) and separator and "/" not in path:
+        return MixedDataset(text, None)
+    if share <= 0:
+        raise OptionError(
+            f"{text!r}: the share of a data set must be above 0; leave the data set out instead"
+        )
+    return MixedDataset(url, share)
+
+
+@dataclass(frozen=True)
+class TrainingInputs:
+    """The data of a run."""
+
+    pools: tuple[TrainingPool, ...]
+    validation: Validation | None
+
+    @property
+    def fingerprints(self) -> list[str]:
+        """Of the data sets trained on."""
+        return [dataset.fingerprint for pool in self.pools for dataset in pool.datasets]
+
+
+def find_training_inputs(options: TrainOptions, recipe: Recipe, storage: Storage) -> TrainingInputs:
+    """Find and check the data of a run.
+
+    Without shares all data sets are one pool, each sample once an epoch. With a share on any of them, each is a pool of
+    its own and one without counts as 1.
+
+    Raises:
+        TrainingError, OptionError: data without objects, or validation on data that is trained on.
+        InfraError: data sets that cannot be read.
+    """
+    given = [parse_mix(text) for text in options.datasets]
+    datasets = [
+        _with_objects(load_manifest(storage, absolute(one.url)), storage, recipe.smallest_object)
+        for one in given
+    ]
+    if all(one.share is None for one in given):
+        pools: tuple[TrainingPool, ...] = (TrainingPool(tuple(datasets), 1.0),)
+    else:
+        pools = tuple(
+            TrainingPool((dataset,), 1.0 if one.share is None else one.share)
+            for one, dataset in zip(given, datasets, strict=True)
+        )
+    inputs = TrainingInputs(pools, None)
+    return replace(inputs, validation=_validation(options, inputs, storage))
+
+
+def training_config(options: TrainOptions, recipe: Recipe, inputs: TrainingInputs) -> dict[str, JsonValue]:
+    """`training.json`: everything that decides the weights, but what may grow from one run to the next."""
+    values: dict[str, JsonValue] = {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in asdict(recipe).items()
+        if name not in _GROWING
+    }
+    return {
+        "job": "train",
+        "init": options.init,
+        "datasets": list(inputs.fingerprints),
+        "shares": [pool.share for pool in inputs.pools],
+        "recipe": values,
+        "seed": options.seed,
+        "given": {"datasets": list(options.datasets), **{name: getattr(recipe, name) for name in _GROWING}},
+        "execution": {
+            "workers": [options.workers.minimum, options.workers.maximum],
+            "device": options.device,
+            "validate": options.validate,
+        },
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _with_objects(dataset: DatasetManifest, storage: Storage, smallest: int) -> DatasetManifest:
+    """The data set with every shard counted, and without those that hold nothing to train on."""
+    counted = [
+        shard if shard.samples is not None else replace(shard, samples=num_samples(storage, dataset, shard))
+        for shard in dataset.shards
+    ]
+    useful = replace(
+        dataset, shards=tuple(shard for shard in counted if shard.samples and shard.objects != 0)
+    )
+    if not any(has_object(sample, smallest) for sample in _samples(useful, storage)):
+        raise TrainingError(
+            f"no object of {smallest} pixels or more in {dataset.url}: training needs masks; shard with masks, or "
+            "larger images"
+        )
+    return useful
+
+
+def _samples(dataset: DatasetManifest, storage: Storage) -> Iterator[Sample]:
+    for shard in dataset.shards:
+        for item in read_shard(storage, dataset.shard_url(shard), shard):
+            if isinstance(item, Sample):
+                yield item
+
+
+def _validation(options: TrainOptions, inputs: TrainingInputs, storage: Storage) -> Validation | None:
+    if options.validate is None:
+        return None
+    dataset = load_manifest(storage, absolute(options.validate))
+    if dataset.fingerprint in inputs.fingerprints:
+        raise OptionError(
+            f"--validate {options.validate}: the model is trained on this data set, so its figures would say nothing; "
+            "give one that is held out"
+        )
+    if dataset.num_objects == 0:
+        raise TrainingError(f"no objects in {options.validate}: validation needs masks; shard with masks")
+    return Validation(dataset, options.validate_every, options.validate_samples)
+
+
+def check_shared_out(batch_size: int, sizes: Sequence[int]) -> None:
+    """Refuse more workers than a batch has crops."""
+    if max(sizes) > batch_size:
+        raise OptionError(
+            f"{max(sizes)} workers share a batch of {batch_size} crops: give a --batch-size of at least {max(sizes)}"
+        )

@@ -1,0 +1,117 @@
+"""The training loop of a single worker, in this process: resuming, checkpoints, what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from actors.train_directory import TrainedStep
+from actors.train_group import TrainGroup
+from actors.train_job import TrainJob
+from actors.train_loop import train
+from actors.train_record import model_url
+from infra.errors import DatasetError
+from infra.storage import Storage
+from mfp.errors import TrainingError, WeightsError
+from mfp.model_file import model_from_bytes
+from mfp.training.checkpoint import Checkpoint
+from tests.training_jobs import small_job, write_bright_objects
+
+ALONE = TrainGroup(rank=0, size=1, device=torch.device("cpu"))
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return write_bright_objects(str(tmp_path_factory.mktemp("training") / "dataset"))
+
+
+def _weights(job: TrainJob, step: int | None = None) -> dict[str, torch.Tensor]:
+    url = model_url(job.run_url, step or job.recipe.steps)
+    return model_from_bytes(Storage().read_bytes(url)).network.state_dict()
+
+
+def _nothing(figures: Mapping[str, float]) -> None:
+    pass
+
+
+def _equal(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
+    return all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_resumed_run_ends_in_the_same_weights_as_an_undisturbed_one(dataset: str, tmp_path: Path) -> None:
+    class KilledError(Exception):
+        pass
+
+    def kill_after_three(step: TrainedStep) -> None:
+        if step.step == 3:
+            raise KilledError
+
+    undisturbed, disturbed = small_job(dataset, tmp_path / "a"), small_job(dataset, tmp_path / "b")
+    train(undisturbed, ALONE, _nothing)
+    with pytest.raises(KilledError):
+        train(disturbed, ALONE, _nothing, kill_after_three)
+    seen: list[int] = []
+    train(disturbed, ALONE, _nothing, lambda step: seen.append(step.step))
+    assert seen == [3, 4, 5]  # from the checkpoint at step 2
+    assert _equal(_weights(undisturbed), _weights(disturbed))
+    losses = [
+        pq.read_table(tmp_path / run / "log" / "step-00000004.parquet").column("loss").to_pylist()
+        for run in ("a", "b")
+    ]
+    assert losses[0] == losses[1]
+
+
+def test_only_the_last_two_checkpoints_are_kept(dataset: str, tmp_path: Path) -> None:
+    train(small_job(dataset, tmp_path, steps=6), ALONE, _nothing)
+    assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == [
+        "step-00000004.pt",
+        "step-00000006.pt",
+    ]
+
+
+def test_a_model_file_can_be_the_start_of_another_run(dataset: str, tmp_path: Path) -> None:
+    first = small_job(dataset, tmp_path / "a", steps=2)
+    train(first, ALONE, _nothing)
+    second = replace(small_job(dataset, tmp_path / "b", steps=2), init=model_url(first.run_url, 2))
+    train(second, ALONE, _nothing)
+    assert not _equal(_weights(first), _weights(second))
+
+
+def test_every_checkpoint_is_reported_with_its_figures(dataset: str, tmp_path: Path) -> None:
+    reports: list[Mapping[str, float]] = []
+    train(small_job(dataset, tmp_path), ALONE, reports.append)
+    assert [report["step"] for report in reports] == [2, 4, 5]
+    assert all(report["loss"] > 0 and 0 <= report["iou"] <= 1 for report in reports)
+
+
+@pytest.mark.parametrize("num_loaders", [0, 1])
+def test_a_broken_shard_ends_training_in_one_line(tmp_path: Path, num_loaders: int) -> None:
+    url = write_bright_objects(str(tmp_path / "dataset"), number=2)
+    shard = tmp_path / "dataset" / "shard-000000.tar"
+    shard.write_bytes(shard.read_bytes()[:1000])
+    job = replace(small_job(url, tmp_path / "run"), num_loaders=num_loaders)
+    with pytest.raises(DatasetError, match=r"shard-000000\.tar is broken") as caught:
+        train(job, ALONE, _nothing)
+    assert "Traceback" not in str(caught.value)
+
+
+def test_a_checkpoint_that_does_not_fit_is_named(dataset: str, tmp_path: Path) -> None:
+    checkpoint = tmp_path / "checkpoints" / "step-00000001.pt"
+    checkpoint.parent.mkdir()
+    for data in (b"garbage", Checkpoint(1, {}, {}, 1, {}, {}).to_bytes()):
+        checkpoint.write_bytes(data)
+        with pytest.raises(TrainingError, match=r"step-00000001\.pt: checkpoint"):
+            train(small_job(dataset, tmp_path), ALONE, _nothing)
+
+
+def test_weights_that_are_none_are_named(dataset: str, tmp_path: Path) -> None:
+    garbage = tmp_path / "garbage.safetensors"
+    garbage.write_bytes(b"garbage")
+    job = replace(small_job(dataset, tmp_path / "run"), init=str(garbage))
+    with pytest.raises(WeightsError, match=r"garbage\.safetensors: 7 bytes that are no model file"):
+        train(job, ALONE, _nothing)

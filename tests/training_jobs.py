@@ -1,0 +1,69 @@
+"""Small data and small jobs for tests of training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from actors.train_job import TrainingPool, TrainJob
+from infra import rle
+from infra.manifest import load_manifest
+from infra.sample import JsonValue, ObjectTruth, Sample, stored_image
+from infra.shard_writer import write_dataset
+from infra.storage import Storage, StorageOptions
+from pipelines.training_recipe import load_recipe
+
+NUM_SAMPLES = 13
+SMALL: Mapping[str, Any] = {
+    "crop_size": (64, 64),
+    "batch_size": 2,
+    "steps": 5,
+    "recursion_precision": "fp32",
+    "warm_up": 2,
+}
+
+
+def bright_object(
+    index: int, *, with_object: bool = True, attributes: Mapping[str, JsonValue] | None = None
+) -> Sample:
+    """70 x 90 pixels of noise with a brighter rectangle somewhere."""
+    rng = np.random.default_rng(index)
+    image = rng.integers(0, 80, (70, 90, 3), np.uint8)
+    mask = np.zeros((70, 90), np.bool_)
+    top, left = rng.integers(5, 25, 2)
+    mask[top : top + 35, left : left + 40] = True
+    image[mask] += 120
+    stored = stored_image(cv2.imencode(".png", image)[1].tobytes())
+    objects = (ObjectTruth("1", rle.encode(mask)),) if with_object else ()
+    return Sample(
+        f"s/{index:03d}", stored.data, stored.extension, 70, 90, objects, attributes=attributes or {}
+    )
+
+
+def write_bright_objects(url: str, first: int = 0, number: int = NUM_SAMPLES, per_shard: int = 5) -> str:
+    """Write a data set and return its URL."""
+    samples = (bright_object(index) for index in range(first, first + number))
+    write_dataset(samples, url, Storage(), samples_per_shard=per_shard)
+    return url
+
+
+def small_job(dataset: str, run: Path | str, **recipe: Any) -> TrainJob:
+    """A job of five steps that runs in this process."""
+    return TrainJob(
+        pools=(TrainingPool((load_manifest(Storage(), dataset),), 1.0),),
+        run_url=str(run),
+        storage=StorageOptions(),
+        recipe=replace(load_recipe("lite0"), **{**SMALL, **recipe}),
+        init=None,
+        seed=0,
+        validation=None,
+        checkpoint_every=2,
+        checkpoints_kept=2,
+        num_loaders=0,
+        num_threads=1,
+    )
