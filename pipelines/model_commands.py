@@ -1,4 +1,4 @@
-"""The commands about models: train, models."""
+"""The commands about models: train, convert, models."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PANEL = "Models"
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands of this file."""
-    for command in (train, models):
+    for command in (train, convert, models):
         app.command(rich_help_panel=_PANEL)(command)
 
 
@@ -98,6 +98,29 @@ def train(
     with shown_progress("train", "steps") as on_progress:
         result = run_train(options, lambda progress: on_progress(progress_report(progress)))
     typer.echo(f"{result.steps:,} steps: the model is {result.model_url}")
+
+
+def convert(
+    source: Annotated[
+        str,
+        typer.Argument(metavar="WEIGHTS", help="A checkpoint of torch.save or safetensors; a path or URL."),
+    ],
+    out: Annotated[
+        str, typer.Argument(metavar="OUT.safetensors", help="The model file to write, a path or URL.")
+    ],
+    storage_endpoint: given.StorageEndpointOption = None,
+    storage_region: given.StorageRegionOption = None,
+) -> None:
+    """Make a model file of released weights, or of a backbone to train from. Nothing in the source is run.
+
+    For example: mfp convert mfp_vit_b.pth mfp-vit-b.safetensors
+    """
+    from infra.storage import Storage
+    from pipelines.convert import run_convert
+
+    converted = run_convert(source, out, Storage(given.storage_options(storage_endpoint, storage_region)))
+    for line in converted.lines():
+        typer.echo(line)
 
 
 def models(as_json: given.JsonOption = False) -> None:

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+_SHOWN_GROUPS = 12
+_COUNTER = ".num_batches_tracked"  # of batch norms; nothing here reads it
+
 
 @dataclass(frozen=True)
 class KeyRules:
@@ -60,8 +63,8 @@ class RenamedWeights:
         parts = [
             f"{len(self.tensors)} tensors loaded",
             f"{len(self.dropped)} unused ones left out",
-            f"{len(self.missing)} missing{_groups(self.missing)}",
-            f"{len(self.unexpected)} unexpected{_groups(self.unexpected)}",
+            f"{len(self.missing)} missing{groups_of(self.missing)}",
+            f"{len(self.unexpected)} unexpected{groups_of(self.unexpected)}",
         ]
         if self.misshapen:
             parts.append(f"{len(self.misshapen)} of another shape: {self.misshapen[0]}")
@@ -99,15 +102,21 @@ def rename_released(
         else:
             misshapen.append(f"{name} {tuple(tensor.shape)}, ours {tuple(ours[name].shape)}")
             tensors.pop(name, None)
+    for name, own in ours.items():
+        if name.endswith(_COUNTER) and name not in tensors:  # files from before torch 0.4.1 have none
+            tensors[name] = own.new_zeros(own.shape)
     found = tensors.keys() | {entry.split(" ", 1)[0] for entry in misshapen}
     missing = tuple(name for name in ours if name not in found)
     return RenamedWeights(tensors, tuple(dropped), missing, tuple(unexpected), tuple(misshapen))
 
 
-def _groups(names: Iterable[str]) -> str:
+def groups_of(names: Iterable[str]) -> str:
     """' (backbone.blocks: 12, head.merge: 2)', or nothing."""
     counts = Counter(".".join(name.split(".")[:2]) for name in names)
-    return " (" + ", ".join(f"{group}: {count}" for group, count in counts.items()) + ")" if counts else ""
+    shown = [f"{group}: {count}" for group, count in list(counts.items())[:_SHOWN_GROUPS]]
+    if len(counts) > _SHOWN_GROUPS:
+        shown.append(f"{len(counts) - _SHOWN_GROUPS} more groups")
+    return " (" + ", ".join(shown) + ")" if counts else ""
 
 
 _XCEPTION = (

@@ -39,6 +39,7 @@ COMMANDS = (
     "evaluate",
     "report",
     "train",
+    "convert",
     "models",
     "submit",
     "jobs",

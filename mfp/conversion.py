@@ -1,0 +1,171 @@
+"""From foreign weights to a model file's content: released networks of the family, and backbones to start from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from mfp.checkpoint_reader import read_checkpoint
+from mfp.errors import WeightsError
+from mfp.model_file import read_header
+from mfp.models.backbone_weights import BackboneWeights, backbone_weights
+from mfp.models.registry import NetworkConfig, build_network
+from mfp.models.released_keys import RenamedWeights, groups_of, rename_released
+from mfp.models.released_networks import ReleasedNetwork, released_network
+from mfp.models.vit import ViTConfig
+
+FRESH_LAYERS_SEED = 0
+_WRAPPERS = ("state_dict", "model", "model_state", "model_state_dict")
+_PREFIXES = ("module.", "model.")
+_NON_COMMERCIAL = (
+    "these weights descend from MAE weights, whose licence (CC BY-NC 4.0) allows no commercial use"
+)
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """A network made of foreign weights.
+
+    Attributes:
+        title: what the weights are.
+        config: of the network.
+        tensors: its whole state dict, float32.
+        facts: what the model file is to record of its origin: JSON values.
+        summary: counts of tensors, in one line.
+        notes: what a person should know, each in one line.
+    """
+
+    title: str
+    config: NetworkConfig
+    tensors: dict[str, Tensor]
+    facts: dict[str, Any]
+    summary: str
+    notes: tuple[str, ...]
+
+
+def convert_weights(data: bytes) -> Conversion:
+    """Convert a checkpoint as torch.save writes it, or foreign safetensors. Nothing of the file is run.
+
+    Raises:
+        WeightsError: what the file is instead, which of its tensors do not fit, or what it would have run.
+    """
+    content = _content(data)
+    state, params = _state_dict(content)
+    if (released := released_network(state, params)) is not None:
+        return _convert_released(state, released)
+    if (backbone := backbone_weights(state)) is not None:
+        return _convert_backbone(state, backbone)
+    raise WeightsError(
+        f"{len(state)} tensors of no network known here{groups_of(state)}; known are MFP ViT, HRNet-18 and ResNet-34, "
+        "SimpleClick ViT, RITM HRNet-18, and the backbones MAE ViT, HRNet-W18 and ResNet-34"
+    )
+
+
+def _convert_released(state: Mapping[str, Tensor], released: ReleasedNetwork) -> Conversion:
+    network = build_network(released.config)
+    renamed = rename_released(state, released.rules, network.state_dict())
+    network.load_state_dict(_complete(released.title, renamed))
+    notes = [f"the file does not say: {', '.join(released.unsaid)} (published values taken)"]
+    notes = notes if released.unsaid else []
+    return _conversion(released.title, released.config, network, renamed.summary(), notes, {})
+
+
+def _convert_backbone(state: Mapping[str, Tensor], backbone: BackboneWeights) -> Conversion:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(FRESH_LAYERS_SEED)
+        network = build_network(backbone.config)
+    own = network.state_dict()
+    renamed = rename_released(
+        state, backbone.rules, {name: own[name] for name in own if name.startswith("backbone.")}
+    )
+    network.load_state_dict(own | _complete(backbone.title, renamed))
+    fresh = len(own) - len(renamed.tensors)
+    notes = [
+        f"{fresh} other tensors start fresh: a starting point for `mfp train --init`, not a model to click with"
+    ]
+    facts = {"backbone_only": True, "fresh_layers_seed": FRESH_LAYERS_SEED}
+    return _conversion(backbone.title, backbone.config, network, renamed.summary(), notes, facts)
+
+
+def _conversion(
+    title: str,
+    config: NetworkConfig,
+    network: torch.nn.Module,
+    summary: str,
+    notes: list[str],
+    facts: dict[str, Any],
+) -> Conversion:
+    facts = {"converted_from": title} | facts
+    if isinstance(config, ViTConfig):
+        notes.append(_NON_COMMERCIAL)
+        facts["licence"] = _NON_COMMERCIAL
+    return Conversion(title, config, network.state_dict(), facts, summary, tuple(notes))
+
+
+def _complete(title: str, renamed: RenamedWeights) -> dict[str, Tensor]:
+    if not renamed.is_complete:
+        raise WeightsError(
+            f"{title}: {renamed.summary()}; the file is cut, or of a network that this release does not build"
+        )
+    return renamed.tensors
+
+
+def _content(data: bytes) -> object:
+    if data[8:9] != b"{":
+        return read_checkpoint(data)
+    try:
+        tensors: dict[str, Tensor] = safetensors.torch.load(data)
+    except (safetensors.SafetensorError, ValueError, KeyError):
+        raise WeightsError("safetensors file that is damaged; get it anew") from None
+    try:
+        read_header(data)
+    except WeightsError:
+        return tensors
+    raise WeightsError("a model file of this project already: give it to --model or --init as it is")
+
+
+def _state_dict(content: object) -> tuple[dict[str, Tensor], object]:
+    """The tensors of a checkpoint by name, and `config.params` where it has them; WeightsError where there are none."""
+    params: object = None
+    while isinstance(content, Mapping):
+        config = content.get("config")
+        params = config.get("params", params) if isinstance(config, Mapping) else params
+        wrapper = next((name for name in _WRAPPERS if isinstance(content.get(name), Mapping | list)), None)
+        if wrapper is None:
+            break
+        content = content[wrapper]
+    if (
+        isinstance(content, Mapping)
+        and content
+        and all(isinstance(value, Tensor) for value in content.values())
+    ):
+        return _without_prefix({str(name): value for name, value in content.items()}), params
+    raise WeightsError(f"no weights, but {_kind_of(content)}")
+
+
+def _without_prefix(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Names as they were before a wrapper such as DistributedDataParallel put its own before all of them."""
+    for prefix in _PREFIXES:
+        if all(name.startswith(prefix) for name in state):
+            return {name.removeprefix(prefix): value for name, value in state.items()}
+    return state
+
+
+def _kind_of(content: object) -> str:
+    if isinstance(content, list | tuple):
+        return f"a list of {len(content)} parts, as models of several stages are saved; save the stage you want alone"
+    if isinstance(content, Mapping):
+        if {"state", "param_groups"} <= content.keys() or "optimizer" in content:
+            return "the state of an optimizer; the weights lie in another file of the same training"
+        names = ", ".join(json.dumps(str(name)[:40]) for name in list(content)[:6])
+        return f"a dictionary with the entries {names or '(none)'}"
+    if isinstance(content, Tensor):
+        return f"a single tensor {tuple(content.shape)}"
+    return f"an object of type {type(content).__name__}"
