@@ -10,7 +10,7 @@ from infra.parquet_shard import read_parquet
 from infra.sample import QuarantinedSample, Sample
 from infra.sample_document import RawSample, ShardItem, check_sample, parse_document
 from infra.storage import Storage
-from infra.tar_stream import MAX_MEMBER_BYTES, MeasuredStream, TarGroup, read_groups
+from infra.tar_stream import MeasuredStream, TarGroup, max_bytes, read_groups
 
 _IMAGE_EXTENSIONS = ("jpg", "jpeg", "png", "webp")
 
@@ -64,8 +64,10 @@ def _check_size(url: str, num_bytes: int, expected: ShardEntry | None) -> None:
 
 def _items_of_group(group: TarGroup) -> Iterator[ShardItem]:
     if group.too_large:
-        detail = f"a member .{group.too_large[0]} of more than {MAX_MEMBER_BYTES} bytes"
-        yield QuarantinedSample(group.key, Reason.IMAGE_TOO_LARGE, detail)
+        extension = group.too_large[0]
+        detail = f"a member .{extension} of more than {max_bytes(extension)} bytes"
+        reason = Reason.BAD_METADATA if extension == "json" else Reason.IMAGE_TOO_LARGE
+        yield QuarantinedSample(group.key, reason, detail)
         return
     images = [group.members[extension] for extension in _IMAGE_EXTENSIONS if extension in group.members]
     if len(images) > 1:

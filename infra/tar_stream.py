@@ -11,6 +11,9 @@ from typing import BinaryIO
 from infra.errors import DatasetError
 
 MAX_MEMBER_BYTES = 512 * 2**20  # what one member may take of a worker's memory
+MAX_DOCUMENT_BYTES = (
+    32 * 2**20
+)  # JSON takes a multiple of its size once parsed; 1,000 objects need less than 10 MB
 _BLOCK = 2**20
 
 
@@ -67,7 +70,7 @@ def read_groups(stream: MeasuredStream, url: str, extensions: Collection[str]) -
                     if group is not None:
                         yield group
                     group = TarGroup(key)
-                if member.size > MAX_MEMBER_BYTES:
+                if member.size > max_bytes(extension):
                     group.too_large.append(extension)
                     continue
                 group.members[extension] = tar.extractfile(member).read()
@@ -77,6 +80,11 @@ def read_groups(stream: MeasuredStream, url: str, extensions: Collection[str]) -
         ) from None
     if group is not None:
         yield group
+
+
+def max_bytes(extension: str) -> int:
+    """Return how large a member with this extension may be."""
+    return MAX_DOCUMENT_BYTES if extension == "json" else MAX_MEMBER_BYTES
 
 
 def split_name(name: str) -> tuple[str, str]:

@@ -16,10 +16,10 @@ from PIL import Image
 from infra import rle
 from infra.click_log import load_click_log
 from infra.commit import CommitRecord
-from infra.errors import ClickLogError, DatasetError, SampleError
+from infra.errors import ClickLogError, DatasetError, Reason, SampleError
 from infra.manifest import ShardEntry, load_manifest
 from infra.sample import QuarantinedSample, Sample, decode_image, stored_image
-from infra.sample_document import parse_document
+from infra.sample_document import dump_document, parse_document
 from infra.shard_reader import read_shard
 from infra.shard_writer import write_dataset
 from infra.storage import Storage
@@ -116,8 +116,9 @@ def parquet_shard() -> bytes:
 
 
 def document() -> bytes:
-    shapes = [{"object_id": "1", "rle": {"size": [4, 5], "counts": rle.encode(np.eye(4, 5) > 0).decode()}}]
-    return json.dumps({"height": 4, "width": 5, "objects": shapes, "attributes": {"a": [1, None]}}).encode()
+    return dump_document(
+        "k", sample("k", 24, 32, {"a": [1, None]}), [QuarantinedSample("k", Reason.NO_CLICKS, "x", "3")]
+    )
 
 
 def read_document(data: bytes) -> None:
