@@ -70,6 +70,11 @@ def check_endpoint(endpoint: str | None) -> None:
     if endpoint is None:
         return
     parts = urlsplit(endpoint)
+    if parts.username or parts.password:
+        raise StorageError(
+            f"S3 endpoint {parts.scheme}://...@{parts.hostname} carries credentials, which end up in logs: "
+            "give them in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        )
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise StorageError(f"S3 endpoint {endpoint!r} is no URL: give it as http://HOST:PORT or https://HOST")
     port = parts.port or (443 if parts.scheme == "https" else 80)

@@ -201,6 +201,7 @@ class Storage:
 
     def _remote(self, url: str) -> tuple[Any, str]:
         protocol = url.split("://", 1)[0]
+        _refuse_password(url)
         with self._lock:
             if protocol not in self._filesystems:
                 self._filesystems[protocol] = self._open_filesystem(protocol)
@@ -278,6 +279,17 @@ def _translated(action: str, url: str) -> Iterator[None]:
         if reason is None:
             raise
         raise StorageError(f"cannot {action} {url}: {reason}") from error
+
+
+def _refuse_password(url: str) -> None:
+    """What a URL says ends up in run.json, logs and error messages."""
+    protocol, _, rest = url.partition("://")
+    user, at, place = rest.split("/", 1)[0].rpartition("@")
+    if at and ":" in user:
+        raise StorageError(
+            f"{protocol}://...@{place} carries a password, and URLs are written into records and logs: "
+            "leave it out, and give it where the file system looks for it (for S3 the AWS variables and files)"
+        )
 
 
 def _version(entry: dict[str, Any]) -> str:

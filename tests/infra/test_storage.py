@@ -213,3 +213,13 @@ def test_joining_keeps_single_slashes() -> None:
     assert join("relative", "x") == "relative/x"
     assert basename("s3://b/a/c.tar") == "c.tar"
     assert relative_to("s3://b/a/c/d", "s3://b/a/") == "c/d"
+
+
+@pytest.mark.parametrize("url", ["s3://key:CANARY@bucket/x", "ftp://someone:CANARY@host/x", "s3://bucket/x"])
+def test_a_password_in_a_url_or_endpoint_is_refused_and_not_repeated(url: str) -> None:
+    endpoint = "http://key:CANARY@127.0.0.1:1" if url == "s3://bucket/x" else None
+    storage = Storage(StorageOptions(endpoint))
+    for action in (storage.read_bytes, storage.exists, storage.list):
+        with pytest.raises(StorageError, match="carries") as caught:
+            action(url)
+        assert "CANARY" not in str(caught.value)
