@@ -14,7 +14,14 @@ import torch
 from torch import Tensor
 
 from mfp.errors import ModelError, WeightsError
-from mfp.models.registry import NetworkConfig, build_network, config_from_json, config_to_json
+from mfp.models.registry import (
+    ARCHITECTURES,
+    NetworkConfig,
+    architecture_of,
+    build_network,
+    config_from_json,
+    config_to_json,
+)
 from mfp.network import ClickNetwork
 
 _METADATA_KEY = "mfp"
@@ -122,7 +129,9 @@ def model_from_bytes(data: bytes) -> ModelFile:
     document = read_header(data)
     try:
         config = config_from_json(document["config"])
-        tensors = safetensors.torch.load(data)
+        architecture = ARCHITECTURES[architecture_of(config)]
+        stored = safetensors.torch.load(data)
+        tensors = {architecture.current_name(name): tensor for name, tensor in stored.items()}
     except (ModelError, KeyError, safetensors.SafetensorError) as error:
         raise WeightsError(f"model file cannot be read: {error}") from None
     network = build_network(config)

@@ -58,9 +58,12 @@ class SessionMaps:
         rows, cols = _slices(region)
         return _resize(self._prob[None, None, rows, cols], size)
 
-    def paste(self, region: Region, crop: Tensor) -> Tensor:
-        """Put (1, 1, h, w) probabilities into the region, resized to it; return the region of the map."""
-        if self._prob is None:
+    def paste(self, region: Region, crop: Tensor, *, keeps_outside: bool = True) -> Tensor:
+        """Put (1, 1, h, w) probabilities into the region, resized to it; return the region of the map.
+
+        Outside the region the map keeps its values, or else becomes 0.
+        """
+        if self._prob is None or not keeps_outside:
             self._prob = torch.zeros(self._image.shape[:2], device=self._device)
         rows, cols = _slices(region)
         self._prob[rows, cols] = _resize(crop, (region.height, region.width))[0, 0]
@@ -109,11 +112,13 @@ class Predictor:
     def predict(self, requests: Sequence[CropRequest], size: CropSize) -> list[RegionMasks]:
         """Run the network on every region, resized to `size`, and paste the answers into the maps."""
         per_pass = 1 if self.device.type == "cpu" else len(requests)
+        keeps_outside = self.network.click_settings.keeps_outside
         regions: list[Tensor] = []
         for first in range(0, len(requests), per_pass):
             group = requests[first : first + per_pass]
             for request, prob in zip(group, self._probabilities(group, size), strict=True):
-                regions.append(request.maps.paste(request.region, prob[None]))
+                maps = request.maps
+                regions.append(maps.paste(request.region, prob[None], keeps_outside=keeps_outside))
         return self._masks(regions)
 
     def _probabilities(self, requests: Sequence[CropRequest], size: CropSize) -> Tensor:
@@ -137,10 +142,14 @@ class Predictor:
             return self.network.forward_clicks(image, prob, clicks).float()
 
     def _masks(self, regions: Sequence[Tensor]) -> list[RegionMasks]:
-        threshold = self.network.click_settings.threshold
+        settings = self.network.click_settings
+        threshold = settings.threshold
         masks = self._thresholded(regions, threshold)
         zoom_masks = masks if threshold == ZOOM_THRESHOLD else self._thresholded(regions, ZOOM_THRESHOLD)
-        return [RegionMasks(mask, zoom) for mask, zoom in zip(masks, zoom_masks, strict=True)]
+        return [
+            RegionMasks(mask, zoom, settings.keeps_outside)
+            for mask, zoom in zip(masks, zoom_masks, strict=True)
+        ]
 
     def _thresholded(self, regions: Sequence[Tensor], threshold: float) -> list[npt.NDArray[np.bool_]]:
         """Masks on the host; on CUDA the copies run side by side and are waited for once."""

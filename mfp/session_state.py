@@ -23,10 +23,12 @@ class RegionMasks:
     Attributes:
         mask: the object, by the model's threshold.
         zoom_mask: by the threshold of zoom-in; the same array where both are one.
+        keeps_outside: outside the region the masks stay as they were; else they are empty there.
     """
 
     mask: npt.NDArray[np.bool_]
     zoom_mask: npt.NDArray[np.bool_]
+    keeps_outside: bool = True
 
 
 class SessionState:
@@ -60,7 +62,12 @@ class SessionState:
         region = self.region
         window = _window(self._mask, region)
         num_changed = int(np.count_nonzero(window != masks.mask))
-        self._area += int(np.count_nonzero(masks.mask)) - int(np.count_nonzero(window))
+        area_outside = self._area - int(np.count_nonzero(window))
+        if not masks.keeps_outside and area_outside:
+            num_changed += area_outside
+            area_outside = 0
+            self._mask[:] = False
+        self._area = area_outside + int(np.count_nonzero(masks.mask))
         window[:] = masks.mask
         self._take_zoom_mask(masks)
         self._seen = region
@@ -110,12 +117,9 @@ class SessionState:
     def _take_zoom_mask(self, masks: RegionMasks) -> None:
         if masks.zoom_mask is masks.mask:
             return
-        if self._zoom_mask is self._mask:
+        if self._zoom_mask is self._mask or not masks.keeps_outside:
             self._zoom_mask = np.zeros_like(self._mask)
-        region = self.region
-        self._zoom_mask[region.row_min : region.row_max + 1, region.col_min : region.col_max + 1] = (
-            masks.zoom_mask
-        )
+        _window(self._zoom_mask, self.region)[:] = masks.zoom_mask
 
     def _iou(self) -> float | None:
         value = None if self.session.truth is None else iou(self._mask, self.session.truth)

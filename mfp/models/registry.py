@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from mfp.config_json import dataclass_from_json
@@ -23,15 +23,26 @@ ANALYTIC = "analytic"
 
 @dataclass(frozen=True)
 class Architecture:
-    """A network and the dataclass that configures it."""
+    """A network and the dataclass that configures it.
+
+    `renamed` maps the beginning of tensor names in older files to that of today's.
+    """
 
     config_type: type[NetworkConfig]
     build: Callable[[Any], ClickNetwork]
+    renamed: Mapping[str, str] = field(default_factory=dict)
+
+    def current_name(self, name: str) -> str:
+        """The name that a tensor of a file, maybe an older one, has in the network."""
+        for old, new in self.renamed.items():
+            if name.startswith(old):
+                return new + name.removeprefix(old)
+        return name
 
 
 ARCHITECTURES: Mapping[str, Architecture] = {
     "lite0": Architecture(Lite0Config, Lite0),
-    "vit": Architecture(ViTConfig, ViT),
+    "vit": Architecture(ViTConfig, ViT, renamed={"backbone.coordinate_embed.": "coordinate_embed."}),
     "hrnet18": Architecture(HRNet18Config, HRNet18),
     "resnet34": Architecture(ResNet34Config, ResNet34),
 }

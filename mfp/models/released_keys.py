@@ -145,7 +145,7 @@ def _without_class_row(table: Tensor) -> Tensor:
 
 VIT_RULES = KeyRules(
     renames=(
-        (r"patch_embed_coords\.", "backbone.coordinate_embed."),
+        (r"patch_embed_coords\.", "coordinate_embed."),
         (r"backbone\.patch_embed\.", "backbone.image_embed."),
         (r"backbone\.pos_embed$", "backbone.position"),
         (r"backbone\.blocks\.", "backbone.blocks."),

@@ -12,7 +12,7 @@ from mfp.config_json import ADDED_LATER
 from mfp.errors import ImageSizeError, ModelError
 from mfp.models.feature_pyramid import SimpleFeaturePyramid
 from mfp.models.late_fusion import LateFusion
-from mfp.models.vit_backbone import ViTBackbone
+from mfp.models.vit_backbone import ViTBackbone, patch_embedding
 from mfp.network import ClickSettings, ModulatedNetwork
 
 _DROPOUT = 0.1
@@ -109,13 +109,15 @@ class ViT(ModulatedNetwork):
         super().__init__(config.clicks)
         self.config = config
         self.backbone = ViTBackbone(
-            coordinate_channels=config.clicks.num_coordinate_channels,
             width=config.width,
             depth=config.depth,
             num_heads=config.num_heads,
             patch_size=config.patch_size,
             table_side=config.input_size // config.patch_size,
             window_side=config.window_side,
+        )
+        self.coordinate_embed = patch_embedding(
+            config.clicks.num_coordinate_channels, config.width, config.patch_size
         )
         self.pyramid = SimpleFeaturePyramid(config.width, config.pyramid_widths)
         late_channels = config.clicks.num_late_channels if config.late_fusion else None
@@ -136,7 +138,7 @@ class ViT(ModulatedNetwork):
         """See ModulatedNetwork. ImageSizeError where H or W is not a size of `size_step`."""
         height, width = image.shape[-2:]
         self._check_size(height, width)
-        levels = self.pyramid(self.backbone(image, coordinates))
+        levels = self.pyramid(self.backbone(image, self.coordinate_embed(coordinates)))
         logits = self.head(levels, late)
         return functional.interpolate(logits, size=(height, width), mode="bilinear", align_corners=True)
 

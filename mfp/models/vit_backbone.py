@@ -1,8 +1,8 @@
-"""The plain vision transformer: two patch embeddings, one position table, windowed and global attention."""
+"""The plain vision transformer: patches, one position table, windowed and global attention."""
 
 from __future__ import annotations
 
-from functools import partial
+import math
 
 import torch
 from timm.layers.patch_embed import PatchEmbed
@@ -40,11 +40,26 @@ def from_windows(tokens: Tensor, rows: int, cols: int, side: int) -> Tensor:
     return tiles.transpose(2, 3).reshape(batch, rows, cols, channels)
 
 
+def resized_table(table: Tensor, rows: int, cols: int) -> Tensor:
+    """A square position table (1, side * side, C), resized bicubically: (1, C, rows, cols)."""
+    side = math.isqrt(table.shape[1])
+    square = table.transpose(1, 2).reshape(1, -1, side, side)
+    if (rows, cols) == (side, side):
+        return square
+    return functional.interpolate(square, size=(rows, cols), mode="bicubic", align_corners=False)
+
+
+def patch_embedding(in_channels: int, width: int, patch_size: int) -> PatchEmbed:
+    """One token of `width` channels a patch: (B, in_channels, H, W) -> (B, width, H / patch, W / patch)."""
+    return PatchEmbed(
+        img_size=None, patch_size=patch_size, in_chans=in_channels, embed_dim=width, flatten=False
+    )
+
+
 class ViTBackbone(nn.Module):
-    """Image and coordinates to one feature map at the stride of a patch; no class token, no final norm.
+    """Image to one feature map at the stride of a patch; no class token, no final norm.
 
     Args:
-        coordinate_channels: of the coordinate input.
         width: channels of a token.
         depth: number of blocks, a multiple of 4.
         num_heads: of attention.
@@ -56,7 +71,6 @@ class ViTBackbone(nn.Module):
     def __init__(
         self,
         *,
-        coordinate_channels: int,
         width: int,
         depth: int,
         num_heads: int,
@@ -66,10 +80,7 @@ class ViTBackbone(nn.Module):
     ) -> None:
         super().__init__()
         self.window_side = window_side
-        self.table_side = table_side
-        embed = partial(PatchEmbed, img_size=None, patch_size=patch_size, embed_dim=width, flatten=False)
-        self.image_embed = embed(in_chans=3)
-        self.coordinate_embed = embed(in_chans=coordinate_channels)
+        self.image_embed = patch_embedding(3, width, patch_size)
         self.position = nn.Parameter(torch.empty(1, table_side * table_side, width))
         nn.init.trunc_normal_(self.position, std=0.02)
         # timm's layer norm has the epsilon of the released networks, 1e-6, where torch's has 1e-5.
@@ -81,17 +92,17 @@ class ViTBackbone(nn.Module):
         """False where every block is global, so that window borders do not matter."""
         return len(self.global_blocks) < len(self.blocks)
 
-    def forward(self, image: Tensor, coordinates: Tensor) -> Tensor:
+    def forward(self, image: Tensor, added: Tensor) -> Tensor:
         """Encode.
 
         Args:
             image: (B, 3, H, W), normalised; H and W are multiples of a patch, or of a window where used.
-            coordinates: (B, coordinate_channels, H, W).
+            added: (B, width, H / patch, W / patch), the embedded coordinate input, added to the embedded image.
 
         Returns:
             (B, width, H / patch, W / patch).
         """
-        grid: Tensor = self.image_embed(image) + self.coordinate_embed(coordinates)  # (B, C, Gh, Gw)
+        grid: Tensor = self.image_embed(image) + added  # (B, C, Gh, Gw)
         rows, cols = grid.shape[-2:]
         tokens = (grid + self._positions(rows, cols).to(grid.dtype)).permute(0, 2, 3, 1)  # (B, Gh, Gw, C)
         if not self.has_windows:
@@ -112,8 +123,4 @@ class ViTBackbone(nn.Module):
 
     def _positions(self, rows: int, cols: int) -> Tensor:
         """(1, C, rows, cols), always from the trained table: resizing a resized one would drift with use."""
-        side = self.table_side
-        table = self.position.transpose(1, 2).reshape(1, -1, side, side)
-        if (rows, cols) == (side, side):
-            return table
-        return functional.interpolate(table, size=(rows, cols), mode="bicubic", align_corners=False)
+        return resized_table(self.position, rows, cols)

@@ -13,7 +13,7 @@ from mfp.clicks import Click
 from mfp.engine import Engine, EngineSettings
 from mfp.models.analytic import AnalyticClickModel
 from mfp.models.lite0 import Lite0, Lite0Config
-from mfp.network import ClickNetwork
+from mfp.network import ClickNetwork, ClickSettings
 from mfp.session import LoggedClicks, Session, SessionLimits, SimulatedClicks, StopReason
 from tests.mfp.session_factories import (
     NO_TARGET,
@@ -39,6 +39,9 @@ NETWORKS: dict[str, Callable[[], ClickNetwork]] = {
     "analytic": AnalyticClickModel,
     "tiny": TinyNetwork,
     "lite0": create_lite0,
+    "baseline": lambda: TinyNetwork(
+        settings=ClickSettings(threshold=0.49, initial_pass=False, keeps_outside=False)
+    ),
 }
 
 

@@ -16,6 +16,7 @@ from mfp.models.registry import NetworkConfig, build_network, config_from_json, 
 from mfp.models.vit import ViTConfig
 from mfp.modulation import ModulationSettings
 from mfp.network import ClickSettings
+from tests.mfp.network_factories import SMALL_CONFIGS, create_network
 
 CONFIG = Lite0Config(
     decoder_channels=16,
@@ -118,3 +119,22 @@ def test_a_model_keeps_its_id_when_its_figures_are_added_and_loses_it_with_any_o
         next(network.parameters()).flatten()[0] += 1
     other_tensors = model_to_bytes(CONFIG, network.state_dict(), {})
     assert len({model_id_of(data), model_id_of(other_config), model_id_of(other_tensors)}) == 3
+
+
+def test_a_file_written_before_components_were_switches_still_loads() -> None:
+    """Its configuration lacks the newer fields, and its ViT kept the coordinate embedding in the backbone."""
+    config = SMALL_CONFIGS["vit"]
+    network = create_network(config).eval()
+    tensors = {
+        name.replace("coordinate_embed.", "backbone.coordinate_embed."): tensor
+        for name, tensor in network.state_dict().items()
+    }
+    document = config_to_json(config)
+    del document["late_fusion"]
+    for name in ("modulated_map", "initial_pass", "keeps_outside"):
+        del document["clicks"][name]
+    metadata = {"mfp": json.dumps({"version": 1, "config": document, "facts": {}})}
+    model = model_from_bytes(safetensors.torch.save(tensors, metadata))
+    assert model.config == config
+    loaded = model.network.state_dict()
+    assert all(torch.equal(loaded[name], tensor) for name, tensor in network.state_dict().items())

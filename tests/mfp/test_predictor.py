@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from mfp.clicks import Click
 from mfp.models.analytic import AnalyticClickModel
+from mfp.network import ClickSettings
 from mfp.predictor import CropRequest, Predictor, SessionMaps
 from mfp.region import Region
 from tests.mfp.session_factories import RedChannelNetwork, TinyNetwork, create_image, create_sessions
@@ -59,6 +60,19 @@ def test_outside_the_region_probabilities_keep_their_values() -> None:
     changed = maps.probabilities() != before
     assert not changed[~inside].any()
     assert changed[inside].any()
+
+
+def test_outside_the_region_probabilities_of_a_baseline_become_zero() -> None:
+    maps, network = SessionMaps(IMAGE, CPU), AnalyticClickModel()
+    network.click_settings = ClickSettings(keeps_outside=False)
+    predictor = create_predictor(network)
+    predictor.predict([CropRequest(maps, WHOLE, CLICKS)], (64, 64))
+    assert (maps.probabilities() > 0).all()
+    (masks,) = predictor.predict([CropRequest(maps, PART, CLICKS)], (64, 64))
+    assert not masks.keeps_outside
+    inside = np.zeros((90, 120), np.bool_)
+    inside[10:50, 20:100] = True
+    assert np.array_equal(maps.probabilities() > 0, inside)
 
 
 def test_masks_are_the_thresholded_region_of_the_map() -> None:

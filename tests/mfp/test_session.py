@@ -154,6 +154,25 @@ def test_records_agree_with_the_masks(seed: int) -> None:
     assert np.array_equal(finished.mask, whole)
 
 
+@pytest.mark.parametrize("keeps_outside", [True, False])
+def test_what_lies_outside_the_region_stays_unless_the_model_empties_it(keeps_outside: bool) -> None:
+    """Zoom-in sees one object only, the mask holds two: the second region leaves the other outside."""
+    clicks = LoggedClicks((Click(150, 60, True), Click(151, 61, True)))
+    state = create_state(Session("key", np.zeros((300, 1000, 3), np.uint8), None, clicks))
+    near, both = np.zeros((2, 300, 1000), np.bool_)
+    near[145:155, 55:65] = both[145:155, 55:65] = both[145:155, 700:720] = True
+    state.take(RegionMasks(both, near, keeps_outside))
+    region = state.region
+    assert region.col_max < 700
+    part = near[region.row_min : region.row_max + 1, region.col_min : region.col_max + 1]
+    state.take(RegionMasks(part, part.copy(), keeps_outside))
+    finished = state.finish(both.astype(np.float32))
+    assert np.array_equal(finished.mask, both if keeps_outside else near)
+    last = finished.clicks[-1]
+    assert last.area == finished.mask.sum()
+    assert last.changed_fraction == (0 if keeps_outside else 200 / 300_000)
+
+
 def test_seconds_add_up_on_the_newest_record() -> None:
     session, mask = perfect_session(SessionLimits(target_iou=None))
     state = create_state(session)

@@ -112,11 +112,11 @@ def test_crops_are_square_at_the_input_size_unless_asked_otherwise() -> None:
 def test_tokens_of_a_windowed_block_see_only_their_window() -> None:
     backbone = small_vit().backbone
     backbone.global_blocks = frozenset()
-    image, coordinates = noise(1, 3, 448, 448), noise(1, 4, 448, 448)
+    image, added = noise(1, 3, 448, 448), noise(1, 16, 28, 28)
     changed = image.clone()
     changed[..., :224, :224] = 0.0
     with torch.inference_mode():
-        difference = (backbone(image, coordinates) - backbone(changed, coordinates)).abs().sum(dim=(0, 1))
+        difference = (backbone(image, added) - backbone(changed, added)).abs().sum(dim=(0, 1))
     assert (difference[:14, :14] > 0).all()
     assert (difference[14:] == 0).all()
     assert (difference[:, 14:] == 0).all()
