@@ -125,12 +125,18 @@ def convert(
 
 
 def models(as_json: given.JsonOption = False) -> None:
-    """List the models that ship with this release."""
-    from pipelines.model_list import list_models, render_models
+    """List the models that ship with this release, and the networks that can be trained."""
+    from pipelines.model_list import list_models, list_networks, render_models, render_networks
     from pipelines.terminal import print_result
 
-    listed = list_models()
+    listed, networks = list_models(), list_networks()
     if as_json:
-        typer.echo(json.dumps([model.to_json() for model in listed], indent=1))
+        document = {
+            "models": [model.to_json() for model in listed],
+            "networks": [network.to_json() for network in networks],
+        }
+        typer.echo(json.dumps(document, indent=1))
     else:
         print_result(render_models(listed))
+        typer.echo()
+        print_result(render_networks(networks))

@@ -1,4 +1,4 @@
-"""What `mfp models` prints: the models of this release, with what their files say of themselves."""
+"""What `mfp models` prints: the models of this release as their files describe them, and networks to train."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import torch
 from rich.table import Table
 
 from infra.storage import Storage
 from mfp.model_file import read_header
+from mfp.models.registry import TRAINABLE, TrainableNetwork, build_network
+from mfp.models.vit import ViTConfig
 from pipelines.model_source import find_model, shipped_models
 
 NOC_THRESHOLDS = ("85", "90", "95")
@@ -35,6 +38,36 @@ class ListedModel:
     def to_json(self) -> dict[str, Any]:
         """Every field, as `mfp models --json` prints it."""
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class ListedNetwork:
+    """A network that `mfp train --model` knows by name. `crop` is what it sees at inference, in pixels."""
+
+    name: str
+    title: str
+    num_parameters: int
+    crop: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Every field, as `mfp models --json` prints it."""
+        return asdict(self)
+
+
+def list_networks() -> list[ListedNetwork]:
+    """The networks that can be trained."""
+    return [_network(name, entry) for name, entry in TRAINABLE.items()]
+
+
+def render_networks(networks: list[ListedNetwork]) -> Table:
+    """A table, one row per network."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("to train", "network", "params", "crop"):
+        table.add_column(column, justify="right" if column == "params" else "left")
+    for network in networks:
+        params = f"{network.num_parameters / 1e6:.2f} M"
+        table.add_row(network.name, network.title, params, network.crop)
+    return table
 
 
 def list_models() -> list[ListedModel]:
@@ -81,6 +114,18 @@ def _listed(name: str, data: bytes | None) -> ListedModel:
         steps=facts.get("steps"),
         noc=facts.get("noc", {}),
     )
+
+
+def _network(name: str, entry: TrainableNetwork) -> ListedNetwork:
+    with torch.device("meta"):  # shapes without memory
+        network = build_network(entry.config)
+    num_parameters = sum(parameter.numel() for parameter in network.parameters())
+    config = entry.config
+    if isinstance(config, ViTConfig):
+        crop = f"{config.input_size}x{config.input_size}"
+    else:
+        crop = f"longer side {config.zoom_size}"
+    return ListedNetwork(name, entry.title, num_parameters, crop)
 
 
 def _num_parameters(data: bytes) -> int:

@@ -48,17 +48,25 @@ ARCHITECTURES: Mapping[str, Architecture] = {
 }
 
 
-_TRAINABLE: Mapping[str, Callable[[], NetworkConfig]] = {
-    "vit_b": ViTConfig,
-    "hrnet18": HRNet18Config,
-    "resnet34": ResNet34Config,
-    "lite0": Lite0Config,
+@dataclass(frozen=True)
+class TrainableNetwork:
+    """A network that can be trained by name: its configuration, and what a person calls it."""
+
+    config: NetworkConfig
+    title: str
+
+
+TRAINABLE: Mapping[str, TrainableNetwork] = {
+    "vit_b": TrainableNetwork(ViTConfig(), "ViT-B/16, simple feature pyramid"),
+    "hrnet18": TrainableNetwork(HRNet18Config(), "HRNet-W18, object context (OCR-64)"),
+    "resnet34": TrainableNetwork(ResNet34Config(), "ResNet-34, DeepLabV3+"),
+    "lite0": TrainableNetwork(Lite0Config(), "EfficientNet-Lite0, top-down pyramid"),
 }
 
 
 def trainable_names() -> list[str]:
     """The names that config_by_name knows."""
-    return list(_TRAINABLE)
+    return list(TRAINABLE)
 
 
 def config_by_name(name: str) -> NetworkConfig:
@@ -67,9 +75,9 @@ def config_by_name(name: str) -> NetworkConfig:
     Raises:
         ModelError: another name.
     """
-    if name not in _TRAINABLE:
-        raise ModelError(f"model {name!r} cannot be trained by name; choose from {', '.join(_TRAINABLE)}")
-    return _TRAINABLE[name]()
+    if name not in TRAINABLE:
+        raise ModelError(f"model {name!r} cannot be trained by name; choose from {', '.join(TRAINABLE)}")
+    return TRAINABLE[name].config
 
 
 def architecture_of(config: NetworkConfig) -> str:

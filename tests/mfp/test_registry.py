@@ -6,16 +6,16 @@ import pytest
 
 from mfp.errors import ModelError
 from mfp.models.registry import (
+    TRAINABLE,
     build_network,
     config_by_name,
     config_from_json,
     config_to_json,
-    trainable_names,
 )
 from mfp.network import ModulatedNetwork
 
 
-@pytest.mark.parametrize("name", trainable_names())
+@pytest.mark.parametrize("name", TRAINABLE)
 def test_every_name_builds_a_network_and_comes_back_from_json(name: str) -> None:
     config = config_by_name(name)
     assert config_from_json(config_to_json(config)) == config

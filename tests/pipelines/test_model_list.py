@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
 from infra.storage import Storage
 from mfp.errors import WeightsError
@@ -12,7 +14,8 @@ from mfp.model_file import model_to_bytes
 from mfp.models.lite0 import Lite0Config
 from mfp.models.registry import build_network
 from pipelines import model_list
-from pipelines.model_list import list_models, render_models
+from pipelines.cli import app
+from pipelines.model_list import list_models, list_networks, render_models, render_networks
 from pipelines.model_source import find_model, shipped_models
 
 
@@ -30,6 +33,28 @@ def test_a_model_is_described_by_its_own_file() -> None:
     trained = sum(parameter.numel() for parameter in network.parameters())
     assert (listed.architecture, listed.num_parameters) == ("lite0", trained)
     assert (listed.num_bytes, listed.steps, listed.noc) == (len(data), 4000, facts["noc"])
+
+
+def test_every_network_that_can_be_trained_is_listed_with_its_size() -> None:
+    networks = {network.name: network for network in list_networks()}
+    assert list(networks) == ["vit_b", "hrnet18", "resnet34", "lite0"]
+    trained = sum(parameter.numel() for parameter in build_network(Lite0Config()).parameters())
+    assert networks["lite0"].num_parameters == trained
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(render_networks(list(networks.values())))
+    header, vit, *_, lite0 = console.export_text().splitlines()
+    assert header.split() == ["to", "train", "network", "params", "crop"]
+    assert vit.split()[-3:] == [f"{networks['vit_b'].num_parameters / 1e6:.2f}", "M", "448x448"]
+    assert lite0.startswith("lite0     EfficientNet-Lite0")
+
+
+def test_the_command_lists_both_as_text_and_as_json() -> None:
+    text = CliRunner().invoke(app, ["models"])
+    assert "analytic" in text.stdout
+    assert "hrnet18" in text.stdout
+    document = json.loads(CliRunner().invoke(app, ["models", "--json"]).stdout)
+    assert [model["name"] for model in document["models"]] == shipped_models()
+    assert [network["name"] for network in document["networks"]][-1] == "lite0"
 
 
 def test_the_table_has_a_row_for_each_data_set() -> None:
