@@ -17,7 +17,7 @@ from infra.run_config import VOLATILE_FIELDS
 from infra.sample import JsonValue, QuarantinedSample
 from infra.shard_reader import read_shard
 from infra.storage import Storage
-from mfp.errors import WeightsError
+from mfp.errors import ImageSizeError, WeightsError
 from pipelines.errors import OptionError
 from pipelines.model_source import ModelSource, find_model
 from pipelines.options import LOGGED_CLICKS_PREFIX, SIMULATED_CLICKS, LabelOptions
@@ -58,20 +58,28 @@ def find_inputs(options: LabelOptions, storage: Storage) -> LabelInputs:
         )
     elif not has_objects(dataset, storage):
         raise OptionError(no_masks(dataset.url))
-    return LabelInputs(dataset, _checked(find_model(options.model, storage)), click_log)
+    return LabelInputs(dataset, _checked(find_model(options.model, storage), options), click_log)
 
 
-def _checked(model: ModelSource) -> ModelSource:
-    """Build the network once, so that weights that do not fit show before `run.json` is written and Ray starts."""
+def _checked(model: ModelSource, options: LabelOptions) -> ModelSource:
+    """Build the network once: weights, zoom size and modulation show before `run.json` is written and Ray starts."""
     if model.data is not None:
         from mfp.model_file import (
             model_from_bytes,  # takes seconds to import; the analytic model does without
         )
 
         try:
-            model_from_bytes(model.data)
+            network = model_from_bytes(model.data).network
         except WeightsError as error:
             raise WeightsError(f"{model.name}: {error}") from None
+        try:
+            network.crop_size(1, 1, options.zoom_size)
+        except ImageSizeError as error:
+            raise OptionError(f"--zoom-size {options.zoom_size}: {error}") from None
+        if options.modulation is not None and not network.click_settings.modulated_map:
+            raise OptionError(
+                f"--modulation {options.modulation}: {model.name} takes no modulated map; leave the option out"
+            )
     return model
 
 

@@ -99,6 +99,21 @@ def test_the_form_for_inference_gives_the_same_logits_and_leaves_the_network_as_
     assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
 
 
+@pytest.mark.parametrize(("height", "width"), [(375, 500), (1, 1), (200, 31), (7, 4000)])
+@architectures
+def test_every_region_gets_a_crop_that_the_network_takes(
+    config: NetworkConfig, height: int, width: int
+) -> None:
+    network = create_network(config).eval()
+    for zoom_size in (None, 64, 96):
+        crop = network.crop_size(height, width, zoom_size)
+        assert max(crop) == (zoom_size or max(network.crop_size(100, 100, None)))
+        if zoom_size is not None:
+            image, prob = noise(2, 3, *crop, seed=1), noise(2, 1, *crop, seed=2)
+            with torch.inference_mode():
+                assert network.forward_clicks(image, prob, CLICKS).shape == (2, 1, *crop)
+
+
 @architectures
 def test_a_configuration_comes_back_from_json_and_older_files_mean_all_components(
     config: NetworkConfig,
