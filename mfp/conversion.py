@@ -24,12 +24,15 @@ from mfp.models.vit import ViTConfig
 FRESH_LAYERS_SEED = 0
 _WRAPPERS = ("state_dict", "model", "model_state", "model_state_dict")
 _PREFIXES = ("module.", "model.")
-_NON_COMMERCIAL = (
+_MAX_WRAPPERS = 4  # a pickle may hold itself
+_RELEASED_VIT_LICENCE = (
     "these weights descend from MAE weights, whose licence (CC BY-NC 4.0) allows no commercial use"
+)
+_VIT_BACKBONE_LICENCE = (
+    "if these are MAE weights, their licence (CC BY-NC 4.0) allows no commercial use" @ dataclass(frozen=True)
 )
 
 
-@dataclass(frozen=True)
 class Conversion:
     """A network made of foreign weights.
 
@@ -58,9 +61,16 @@ def convert_weights(data: bytes) -> Conversion:
     """
     content = _content(data)
     state, params = _state_dict(content)
-    if (released := released_network(state, params)) is not None:
+    try:
+        released = released_network(state, params)
+        backbone = None if released is not None else backbone_weights(state)
+    except (ValueError, IndexError, ZeroDivisionError):
+        raise WeightsError(
+            "tensors with the names of a network known here, but not with its shapes"
+        ) from None
+    if released is not None:
         return _convert_released(state, released)
-    if (backbone := backbone_weights(state)) is not None:
+    if backbone is not None:
         return _convert_backbone(state, backbone)
     raise WeightsError(
         f"{len(state)} tensors of no network known here{groups_of(state)}; known are MFP ViT, HRNet-18 and ResNet-34, "
@@ -72,9 +82,14 @@ def _convert_released(state: Mapping[str, Tensor], released: ReleasedNetwork) ->
     network = build_network(released.config)
     renamed = rename_released(state, released.rules, network.state_dict())
     network.load_state_dict(_complete(released.title, renamed))
-    notes = [f"the file does not say: {', '.join(released.unsaid)} (published values taken)"]
-    notes = notes if released.unsaid else []
-    return _conversion(released.title, released.config, network, renamed.summary(), notes, {})
+    notes: list[str] = []
+    facts: dict[str, Any] = {}
+    if released.unsaid:
+        notes.append(f"the file does not say: {', '.join(released.unsaid)} (published values taken)")
+    if isinstance(released.config, ViTConfig):
+        notes.append(_RELEASED_VIT_LICENCE)
+        facts["licence"] = _RELEASED_VIT_LICENCE
+    return _conversion(released, network, renamed, notes, facts)
 
 
 def _convert_backbone(state: Mapping[str, Tensor], backbone: BackboneWeights) -> Conversion:
@@ -90,23 +105,28 @@ def _convert_backbone(state: Mapping[str, Tensor], backbone: BackboneWeights) ->
     notes = [
         f"{fresh} other tensors start fresh: a starting point for `mfp train --init`, not a model to click with"
     ]
-    facts = {"backbone_only": True, "fresh_layers_seed": FRESH_LAYERS_SEED}
-    return _conversion(backbone.title, backbone.config, network, renamed.summary(), notes, facts)
+    facts: dict[str, Any] = {"backbone_only": True, "fresh_layers_seed": FRESH_LAYERS_SEED}
+    if isinstance(backbone.config, ViTConfig):
+        notes.append(_VIT_BACKBONE_LICENCE)
+        facts["licence"] = _VIT_BACKBONE_LICENCE
+    return _conversion(backbone, network, renamed, notes, facts)
 
 
 def _conversion(
-    title: str,
-    config: NetworkConfig,
+    source: ReleasedNetwork | BackboneWeights,
     network: torch.nn.Module,
-    summary: str,
+    renamed: RenamedWeights,
     notes: list[str],
     facts: dict[str, Any],
 ) -> Conversion:
-    facts = {"converted_from": title} | facts
-    if isinstance(config, ViTConfig):
-        notes.append(_NON_COMMERCIAL)
-        facts["licence"] = _NON_COMMERCIAL
-    return Conversion(title, config, network.state_dict(), facts, summary, tuple(notes))
+    return Conversion(
+        title=source.title,
+        config=source.config,
+        tensors=network.state_dict(),
+        facts={"converted_from": source.title} | facts,
+        summary=renamed.summary(),
+        notes=tuple(notes),
+    )
 
 
 def _complete(title: str, renamed: RenamedWeights) -> dict[str, Tensor]:
@@ -134,7 +154,9 @@ def _content(data: bytes) -> object:
 def _state_dict(content: object) -> tuple[dict[str, Tensor], object]:
     """The tensors of a checkpoint by name, and `config.params` where it has them; WeightsError where there are none."""
     params: object = None
-    while isinstance(content, Mapping):
+    for _ in range(_MAX_WRAPPERS):
+        if not isinstance(content, Mapping):
+            break
         config = content.get("config")
         params = config.get("params", params) if isinstance(config, Mapping) else params
         wrapper = next((name for name in _WRAPPERS if isinstance(content.get(name), Mapping | list)), None)

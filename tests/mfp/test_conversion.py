@@ -137,6 +137,30 @@ def test_other_files_are_refused_with_what_they_are(content: object, kind: str) 
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("names", "shape"),
+    [
+        (("patch_embed_coords.proj.weight", "backbone.pos_embed"), (2,)),
+        (("pos_embed", "patch_embed.proj.weight", "blocks.0.attn.qkv.weight"), (1,)),
+        (("maps_transform.0.weight", "feature_extractor.aspp.project.0.weight"), ()),
+        (("stage4.0.fuse_layers.0.1.0.weight",), ()),
+    ],
+)
+def test_known_names_with_shapes_of_no_network_are_refused(
+    names: tuple[str, ...], shape: tuple[int, ...]
+) -> None:
+    with pytest.raises(WeightsError) as caught:
+        convert_weights(saved({name: torch.zeros(shape) for name in names}))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_holds_itself_is_no_endless_search() -> None:
+    content: dict[str, Any] = {"epoch": 1}
+    content["model"] = content
+    with pytest.raises(WeightsError, match='dictionary with the entries "epoch", "model"'):
+        convert_weights(saved(content))
+
+
 def test_other_safetensors_are_refused_with_what_they_are() -> None:
     ours = model_to_bytes(Lite0Config(), build_network(Lite0Config()).state_dict(), {})
     with pytest.raises(WeightsError, match="a model file of this project already"):
@@ -205,7 +229,7 @@ def test_a_masked_autoencoder_fills_the_backbone_and_its_table_is_resized() -> N
     square = state["pos_embed"][:, 1:].transpose(1, 2).reshape(1, 64, 14, 14)
     resized = functional.interpolate(square, size=(28, 28), mode="bicubic", align_corners=False)
     assert torch.equal(own["backbone.position"], resized.flatten(2).transpose(1, 2))
-    assert "no commercial use" in conversion.notes[-1]
+    assert conversion.notes[-1].startswith("if these are MAE weights, their licence (CC BY-NC 4.0)")
     assert as_file(conversion).config == conversion.config
 
 

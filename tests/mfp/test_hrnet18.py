@@ -1,4 +1,4 @@
-"""HRNet-18 + OCR: recorded logits, the auxiliary ones included, any crop size, no head computed in vain."""
+"""HRNet-18 + OCR: recorded logits, the auxiliary ones included, and crops of any size."""
 
 from __future__ import annotations
 
