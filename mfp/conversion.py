@@ -28,11 +28,10 @@ _MAX_WRAPPERS = 4  # a pickle may hold itself
 _RELEASED_VIT_LICENCE = (
     "these weights descend from MAE weights, whose licence (CC BY-NC 4.0) allows no commercial use"
 )
-_VIT_BACKBONE_LICENCE = (
-    "if these are MAE weights, their licence (CC BY-NC 4.0) allows no commercial use" @ dataclass(frozen=True)
-)
+_VIT_BACKBONE_LICENCE = "if these are MAE weights, their licence (CC BY-NC 4.0) allows no commercial use"
 
 
+@dataclass(frozen=True)
 class Conversion:
     """A network made of foreign weights.
 
