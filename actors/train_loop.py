@@ -54,7 +54,7 @@ def train(job: TrainJob, group: TrainGroup, report: Report, on_step: OnStep = la
     directory = TrainDirectory(job.run_url, storage, job.checkpoints_kept)
 
     torch.manual_seed(job.seed)  # the fresh layers' weights
-    network, config = start_network(recipe.model, job.init, storage)
+    network, config = start_network(recipe, job.init, storage)
     network.to(group.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     state = TrainingState(
         network,

@@ -9,8 +9,9 @@ import torch
 
 from actors.train_directory import Progress, TrainDirectory, TrainedStep
 from actors.train_job import TrainJob
-from infra.storage import join
-from mfp.model_file import model_to_bytes
+from actors.train_tensorboard import write_events
+from infra.published_models import publish
+from mfp.model_file import model_id_of, model_to_bytes
 from mfp.models.registry import NetworkConfig
 from mfp.training.checkpoint import Checkpoint
 
@@ -47,6 +48,7 @@ class TrainRecord:
         if not self._is_writer:
             return
         self._directory.write_log(self._rows)
+        write_events(self._directory.storage, self._directory.url, self._rows, figures)
         self._rows = []
         if figures:
             self._noc90 = figures["noc90"]
@@ -65,7 +67,8 @@ class TrainRecord:
             **figures,
         }
         data = model_to_bytes(self._config, checkpoint.average, facts, torch.float16)
-        self._directory.storage.write_bytes(model_url(self._directory.url, checkpoint.step), data)
+        directory = self._directory
+        publish(directory.storage, directory.url, checkpoint.step, data, model_id_of(data), figures)
 
     def _write_progress(self) -> None:
         if not self._recent:
@@ -82,8 +85,3 @@ class TrainRecord:
                 noc90=self._noc90,
             )
         )
-
-
-def model_url(run_url: str, step: int) -> str:
-    """Where the model after so many steps lies."""
-    return join(run_url, "models", f"{step:08d}.safetensors")

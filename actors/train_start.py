@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -10,31 +11,55 @@ from infra.storage import Storage
 from mfp.errors import ModelError, WeightsError
 from mfp.model_file import model_from_bytes
 from mfp.models.lite0 import Lite0
-from mfp.models.registry import NetworkConfig, build_network, config_by_name
+from mfp.models.registry import NetworkConfig, architecture_of, build_network, config_by_name
 from mfp.network import ModulatedNetwork
+from mfp.training.recipe import Recipe
 
 
-def start_network(model: str, init: str | None, storage: Storage) -> tuple[ModulatedNetwork, NetworkConfig]:
-    """The network in the file `init`, or a fresh one of that name; lite0 then has its backbone from ImageNet.
+def start_network(
+    recipe: Recipe, init: str | None, storage: Storage
+) -> tuple[ModulatedNetwork, NetworkConfig]:
+    """The network in the file `init`, or a fresh one as the recipe says; lite0 then has its backbone from ImageNet.
 
     Raises:
-        ModelError, WeightsError, StorageError: no such network, or no such file.
+        ModelError, WeightsError, StorageError: no such network, no such file, or one of another network.
     """
+    config = _configuration(recipe)
     if init is not None:
-        data = storage.read_bytes(init)
-        try:
-            loaded = model_from_bytes(data)
-        except WeightsError as error:
-            raise WeightsError(f"{init}: {error}") from None
-        if not isinstance(loaded.network, ModulatedNetwork):
-            raise ModelError(f"{init}: a model that cannot be trained")
-        return loaded.network, loaded.config
-    config = config_by_name(model)
+        return _network_in(init, storage, config)
     network = build_network(config)
     assert isinstance(network, ModulatedNetwork)
     if isinstance(network, Lite0):
         network.load_imagenet_backbone(_imagenet_lite0())
     return network, config
+
+
+def _configuration(recipe: Recipe) -> NetworkConfig:
+    config = config_by_name(recipe.model)
+    clicks = replace(config.clicks, modulated_map=recipe.modulated_map)
+    return replace(config, clicks=clicks, late_fusion=recipe.late_fusion)
+
+
+def _network_in(init: str, storage: Storage, wanted: NetworkConfig) -> tuple[ModulatedNetwork, NetworkConfig]:
+    """The network of a file, which is trained in its own configuration."""
+    data = storage.read_bytes(init)
+    try:
+        loaded = model_from_bytes(data)
+    except WeightsError as error:
+        raise WeightsError(f"{init}: {error}") from None
+    if not isinstance(loaded.network, ModulatedNetwork):
+        raise ModelError(f"{init}: a model that cannot be trained")
+    for name, there, here in (
+        ("architecture", architecture_of(loaded.config), architecture_of(wanted)),
+        ("modulated_map", loaded.config.clicks.modulated_map, wanted.clicks.modulated_map),
+        ("late_fusion", loaded.config.late_fusion, wanted.late_fusion),
+    ):
+        if there != here:
+            raise ModelError(
+                f"{init}: its {name} is {there}, the recipe asks for {here}: change --model, --recipe or the switch, "
+                "or start without --init"
+            )
+    return loaded.network, loaded.config
 
 
 def _imagenet_lite0() -> dict[str, torch.Tensor]:

@@ -259,6 +259,24 @@ RecursiveOption = Annotated[
         help="Clicks answer the model's own predictions over up to 24 rounds, or are drawn from the truth.",
     ),
 ]
+ModulatedMapOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--modulated-map/--no-modulated-map",
+        show_default=_AS_RECIPE,
+        rich_help_panel=_RECIPE,
+        help="Show the network the modulated map beside the previous one.",
+    ),
+]
+LateFusionOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--late-fusion/--no-late-fusion",
+        show_default=_AS_RECIPE,
+        rich_help_panel=_RECIPE,
+        help="Show the network its maps once more before the head.",
+    ),
+]
 LossRoundsOption = Annotated[
     Literal["last", "all"] | None,
     typer.Option(

@@ -119,6 +119,8 @@ class TrainOptions:
     decay_steps: int | None = None
     precision: Precision | None = None
     recursion_precision: Precision | None = None
+    modulated_map: bool | None = None
+    late_fusion: bool | None = None
     recursive: bool | None = None
     loss_rounds: Literal["last", "all"] | None = None
     validate: str | None = None

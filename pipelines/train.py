@@ -13,8 +13,8 @@ from actors.errors import ClusterError
 from actors.ray_session import Cluster, ray_session
 from actors.train_directory import Progress, TrainDirectory, read_progress
 from actors.train_job import TrainJob
-from actors.train_record import model_url
 from actors.train_start import start_network
+from infra.published_models import model_url
 from infra.run_config import create_or_compare
 from infra.storage import Storage
 from mfp.errors import TrainingError
@@ -84,7 +84,7 @@ def training_job(options: TrainOptions) -> TrainJob:
     check_shared_out(recipe.batch_size, (options.workers.minimum, options.workers.maximum))
     inputs = find_training_inputs(options, recipe, storage)
     init = None if options.init is None else absolute(options.init)
-    start_network(recipe.model, init, storage)  # what it raises is better raised before anything is written
+    start_network(recipe, init, storage)  # what it raises is better raised before anything is written
     run_url = absolute(options.out)
     config = training_config(options, recipe, inputs)
     create_or_compare(storage, run_url, config, TRAINING_VOLATILE, TRAINING_FILE)

@@ -106,5 +106,5 @@ def _named(kind: Any) -> str:
     if typing.get_origin(kind) is not tuple:
         return {int: "whole number", float: "number", str: "text", bool: "true or false"}[kind]
     arguments = typing.get_args(kind)
-    number = "" if Ellipsis in arguments else f" of {len(arguments)}"
-    return f"list{number} of {_named(arguments[0])}s"
+    number = "" if Ellipsis in arguments else f"{len(arguments)} "
+    return f"list of {number}{_named(arguments[0])}s"

@@ -35,6 +35,7 @@ class Recipe:
         schedule, warm_up, final_factor, step_at, step_factor, decay_steps: see Schedule.
         precision: of the passes with gradient.
         recursion_precision: of the passes without.
+        modulated_map, late_fusion: parts of the network (see its configuration), which an ablation leaves out.
         recursive, loss_rounds: see the step.
         zoom_probability, zoom_margin, smallest_frame, resize, turn_probability, smallest_object: see AugmentSettings.
     """
@@ -58,6 +59,8 @@ class Recipe:
     decay_steps: int
     precision: PrecisionName
     recursion_precision: PrecisionName
+    modulated_map: bool
+    late_fusion: bool
     recursive: bool
     loss_rounds: LossRounds
     zoom_probability: float

@@ -14,8 +14,8 @@ from actors.train_directory import TrainedStep
 from actors.train_group import TrainGroup
 from actors.train_job import TrainJob
 from actors.train_loop import train
-from actors.train_record import model_url
 from infra.errors import DatasetError
+from infra.published_models import model_url
 from infra.storage import Storage
 from mfp.errors import TrainingError, WeightsError
 from mfp.model_file import model_from_bytes

@@ -188,7 +188,8 @@ def test_train_passes_its_options_and_names_the_model(monkeypatch: pytest.Monkey
     monkeypatch.setattr(pipelines.train, "run_train", run_train)
     line = """train one two:3 --out run --recipe lite0 --model lite0 --steps 9 --init w.safetensors --crop-size 64x96
         --batch-size 2 --accumulate 2 --rate 1e-4 --backbone-rate 0.1 --clip 2 --average 0.5 --schedule stable
-        --warm-up 7 --decay-steps 3 --precision bf16 --recursion-precision fp16 --no-recursive --loss-rounds all
+        --warm-up 7 --decay-steps 3 --precision bf16 --recursion-precision fp16 --no-recursive --no-modulated-map
+        --no-late-fusion --loss-rounds all
         --checkpoint-every 3 --keep 4 --validate held --validate-every 5 --validate-samples 6 --workers 1:2
         --cpus-per-worker 2 --loader-workers 0 --device cpu --seed 4 --ray-address auto --storage-endpoint http://localhost:1"""
     result = mfp(*line.split())
@@ -215,6 +216,8 @@ def test_train_passes_its_options_and_names_the_model(monkeypatch: pytest.Monkey
             decay_steps=3,
             precision="bf16",
             recursion_precision="fp16",
+            modulated_map=False,
+            late_fusion=False,
             recursive=False,
             loss_rounds="all",
             validate="held",

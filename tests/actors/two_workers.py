@@ -1,0 +1,27 @@
+"""Runs a function in two processes that a gloo group joins, as Ray Train would: for tests that need no Ray."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch.multiprocessing.spawn import spawn
+
+from actors.train_group import TrainGroup
+
+
+def run_in_two_workers(function: Callable[..., None], folder: Path, *args: Any) -> None:
+    """Call `function(group, *args)` in both; raises where one of them did."""
+    spawn(_run, (function, str(folder / "rendezvous"), args), nprocs=2)  # type: ignore[no-untyped-call]
+
+
+def _run(rank: int, function: Callable[..., None], rendezvous: str, args: tuple[Any, ...]) -> None:
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=f"file://{rendezvous}", rank=rank, world_size=2)
+    try:
+        function(TrainGroup(rank, 2, torch.device("cpu")), *args)
+    finally:
+        dist.destroy_process_group()

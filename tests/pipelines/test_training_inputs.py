@@ -1,0 +1,61 @@
+"""Data sets as a person names them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from infra.manifest import MANIFEST_NAME
+from infra.storage import Storage
+from pipelines.errors import OptionError
+from pipelines.options import TrainOptions
+from pipelines.training_inputs import MixedDataset, find_training_inputs, parse_mix
+from pipelines.training_recipe import load_recipe
+from tests.training_jobs import write_bright_objects
+
+
+@pytest.mark.parametrize(
+    ("text", "url", "share"),
+    [
+        ("s3://a:2", "s3://a", 2.0),
+        ("s3://a/b:0.5", "s3://a/b", 0.5),
+        ("s3://a", "s3://a", None),
+        ("data", "data", None),
+        ("data:3", "data", 3.0),
+        ("/data/voc", "/data/voc", None),
+        ("file:///data/voc:1", "file:///data/voc", 1.0),
+        ("http://host:9000", "http://host:9000", None),
+        ("http://host:9000/a", "http://host:9000/a", None),
+        ("http://host:9000/a:4", "http://host:9000/a", 4.0),
+        ("s3://a/b:c", "s3://a/b:c", None),
+        ("C:/data", "C:/data", None),
+        ("s3://a:", "s3://a:", None),
+    ],
+)
+def test_a_share_is_told_from_a_port_and_from_the_colons_of_a_name(
+    text: str, url: str, share: float | None
+) -> None:
+    assert parse_mix(text) == MixedDataset(url, share)
+
+
+def test_a_share_of_nothing_is_refused() -> None:
+    with pytest.raises(OptionError, match="must be above 0"):
+        parse_mix("s3://a:0")
+
+
+def test_data_sets_without_shares_are_one_pool_and_with_shares_one_each(tmp_path: Path) -> None:
+    first = write_bright_objects(str(tmp_path / "first"))
+    second = write_bright_objects(str(tmp_path / "second"), first=50, number=4)
+    recipe = load_recipe("lite0")
+    together = find_training_inputs(TrainOptions((first, second), "run"), recipe, Storage())
+    assert [pool.shard_sizes for pool in together.pools] == [[5, 5, 3, 4]]
+    mixed = find_training_inputs(TrainOptions((f"{first}:2", second), "run"), recipe, Storage())
+    assert [(pool.shard_sizes, pool.share) for pool in mixed.pools] == [([5, 5, 3], 2.0), ([4], 1.0)]
+
+
+def test_shards_that_no_one_has_counted_are_counted(tmp_path: Path) -> None:
+    url = write_bright_objects(str(tmp_path / "data"))
+    (tmp_path / "data" / MANIFEST_NAME).unlink()
+    inputs = find_training_inputs(TrainOptions((url,), "run"), load_recipe("lite0"), Storage())
+    assert inputs.pools[0].shard_sizes == [5, 5, 3]
