@@ -26,7 +26,6 @@ from infra.storage import Storage, basename, join
 from mfp.errors import TrainingError
 from mfp.training.checkpoint import Checkpoint
 
-PROGRESS_FILE = "progress.json"
 BEST_FILE = "best.json"
 
 
@@ -55,18 +54,6 @@ class TrainedStep:
     num_workers: int
     seconds: float
     data_seconds: float
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a run is; `noc90` of the newest validation, None before the first."""
-
-    step: int
-    num_steps: int
-    loss: float
-    iou: float
-    steps_per_second: float
-    noc90: float | None
 
 
 class TrainDirectory:
@@ -124,10 +111,6 @@ class TrainDirectory:
             document = json.dumps({"step": step, **figures}, indent=1).encode()
             self.storage.write_bytes(join(self.url, BEST_FILE), document)
 
-    def write_progress(self, progress: Progress) -> None:
-        """Say how far the run is."""
-        self.storage.write_bytes(join(self.url, PROGRESS_FILE), json.dumps(asdict(progress)).encode())
-
     def _checkpoint_url(self, step: int) -> str:
         return join(self.url, "checkpoints", f"step-{step:08d}.pt")
 
@@ -139,12 +122,6 @@ class TrainDirectory:
         table = io.BytesIO()
         pq.write_table(pa.Table.from_pylist(rows), table)
         self.storage.write_bytes(join(self.url, folder, f"step-{step:08d}.parquet"), table.getvalue())
-
-
-def read_progress(url: str, storage: Storage) -> Progress | None:
-    """How far a run is; None where nothing is written yet."""
-    location = join(url, PROGRESS_FILE)
-    return Progress(**json.loads(storage.read_bytes(location))) if storage.exists(location) else None
 
 
 def _step_of(url: str) -> int:

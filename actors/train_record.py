@@ -7,10 +7,11 @@ from collections.abc import Mapping
 
 import torch
 
-from actors.train_directory import Progress, TrainDirectory, TrainedStep
+from actors.train_directory import TrainDirectory, TrainedStep
 from actors.train_job import TrainJob
 from actors.train_tensorboard import write_events
 from infra.published_models import publish
+from infra.training_progress import TrainingProgress, write_progress
 from mfp.model_file import model_id_of, model_to_bytes
 from mfp.models.registry import NetworkConfig
 from mfp.training.checkpoint import Checkpoint
@@ -75,13 +76,12 @@ class TrainRecord:
             return
         self._progress_at = time.monotonic()
         number = len(self._recent)
-        self._directory.write_progress(
-            Progress(
-                step=self._recent[-1].step,
-                num_steps=self._job.recipe.steps,
-                loss=sum(row.loss for row in self._recent) / number,
-                iou=sum(row.iou for row in self._recent) / number,
-                steps_per_second=number / sum(row.seconds for row in self._recent),
-                noc90=self._noc90,
-            )
+        progress = TrainingProgress(
+            step=self._recent[-1].step,
+            num_steps=self._job.recipe.steps,
+            loss=sum(row.loss for row in self._recent) / number,
+            iou=sum(row.iou for row in self._recent) / number,
+            steps_per_second=number / sum(row.seconds for row in self._recent),
+            noc90=self._noc90,
         )
+        write_progress(self._directory.storage, self._directory.url, progress)

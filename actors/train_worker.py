@@ -11,6 +11,7 @@ import ray.train.torch
 import torch
 from ray.exceptions import RayActorError
 from ray.train import Checkpoint, UserCallback
+from ray.train.v2._internal.exceptions import RayTrainError
 
 from actors.errors import ActorsError, ClusterError
 from actors.train_group import TrainGroup
@@ -78,8 +79,11 @@ class FailureRule(UserCallback):
 
 
 def is_passing(error: BaseException) -> bool:
-    """Whether a failure may not come again: a lost worker, its echo in the others, or a storage."""
-    if isinstance(error, RayActorError | StorageError | torch.distributed.DistError):
+    """Whether a failure may not come again: a lost worker, its echo in the others, or a storage.
+
+    What a worker raised comes as it was; errors of Ray Train's own say that it does not answer.
+    """
+    if isinstance(error, RayActorError | RayTrainError | StorageError | torch.distributed.DistError):
         return True
     text = str(error).lower()
     return isinstance(error, RuntimeError) and any(sign in text for sign in _SIGNS_OF_A_LOST_PEER)

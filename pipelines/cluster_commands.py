@@ -90,11 +90,15 @@ def status(
     The shards are counted in its run directory: they are true even when the driver is gone.
     """
     from infra.run_config import RUN_FILE
-    from infra.storage import StorageOptions
+    from infra.storage import Storage, StorageOptions, join
+    from infra.training_progress import PROGRESS_FILE
     from pipelines.submit import job_state, run_progress
 
     storage = StorageOptions(storage_endpoint, storage_region)
-    if "/" in job or Path(job, RUN_FILE).is_file():
+    if "/" in job or any(Path(job, name).is_file() for name in (RUN_FILE, PROGRESS_FILE)):
+        if Storage(storage).exists(join(job, PROGRESS_FILE)):
+            _print_training(job, storage)
+            return
         typer.echo(f"{job}: {run_progress(job, storage)}")
         return
     _print_job(job_state(job, address))
@@ -131,17 +135,18 @@ def _parsed(ctx: typer.Context, command: str) -> dict[str, Any]:
 
 def _locations(params: dict[str, Any]) -> list[tuple[str, str]]:
     """What names a file among the parameters, each with the name a person calls it by."""
-    found = [("DATASET", url) for url in params.get("datasets", [])]
-    found += [
-        (name, params[key])
-        for key, name in {"dataset": "DATASET", "out": "--out", "init": "--init"}.items()
-        if params.get(key) is not None
-    ]
+    from pipelines.dataset_mix import parse_mix
+
+    found = [("DATASET", parse_mix(text).url) for text in params.get("datasets", [])]
+    names = {"dataset": "DATASET", "out": "--out", "init": "--init", "validate": "--validate"}
+    found += [(name, params[key]) for key, name in names.items() if params.get(key) is not None]
     clicks = params.get("clicks", SIMULATED_CLICKS)
     if clicks != SIMULATED_CLICKS:
         found.append(("--clicks", clicks.removeprefix(LOGGED_CLICKS_PREFIX)))
-    if _is_location(params["model"]):
+    if params["model"] is not None and _is_location(params["model"]):
         found.append(("--model", params["model"]))
+    if (params.get("recipe") or "").endswith(".toml"):
+        found.append(("--recipe", params["recipe"]))
     return found
 
 
@@ -158,7 +163,7 @@ def _print_job(state: JobState) -> None:
     if state.message and state.status not in {"PENDING", "RUNNING", "SUCCEEDED"}:
         typer.echo(f"{state.message}; its output: mfp logs {state.job_id}")
     if state.command == "train":
-        typer.echo(f"checkpoints and models: {state.run_url}")
+        _print_training(state.run_url, state.storage)
     else:
         _print_progress(state.run_url, state.storage)
 
@@ -173,3 +178,11 @@ def _print_progress(run_url: str, storage: StorageOptions) -> None:
         typer.echo(f"{run_url}: nothing committed yet")
     else:
         typer.echo(f"{run_url}: {progress}")
+
+
+def _print_training(run_url: str, options: StorageOptions) -> None:
+    from infra.storage import Storage
+    from infra.training_progress import read_progress
+
+    progress = read_progress(run_url, Storage(options))
+    typer.echo(f"{run_url}: {'nothing trained yet' if progress is None else progress}")

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 from actors.errors import ClusterError
 from actors.ray_session import Cluster, ray_session
-from actors.train_directory import Progress, TrainDirectory, read_progress
+from actors.train_directory import TrainDirectory
 from actors.train_job import TrainJob
 from actors.train_start import start_network
 from infra.published_models import model_url
 from infra.run_config import create_or_compare
 from infra.storage import Storage
+from infra.training_progress import TrainingProgress, read_progress
 from mfp.errors import TrainingError
 from pipelines.label_inputs import absolute
 from pipelines.options import TrainOptions
@@ -45,7 +46,9 @@ class TrainingRun:
     steps: int
 
 
-def run_train(options: TrainOptions, on_progress: Callable[[Progress], None] = lambda _: None) -> TrainingRun:
+def run_train(
+    options: TrainOptions, on_progress: Callable[[TrainingProgress], None] = lambda _: None
+) -> TrainingRun:
     """Train until the recipe's steps are done, going on from the newest checkpoint in `options.out`.
 
     The run directory holds what actors.train_directory says, and `training.json`; another configuration for the same
@@ -69,12 +72,9 @@ def run_train(options: TrainOptions, on_progress: Callable[[Progress], None] = l
     return TrainingRun(model_url(job.run_url, job.recipe.steps), job.recipe.steps)
 
 
-def progress_report(progress: Progress) -> ProgressReport:
+def progress_report(progress: TrainingProgress) -> ProgressReport:
     """As a bar or a log shows it."""
-    note = f"loss {progress.loss:.3f}, IoU {progress.iou:.3f}"
-    if progress.noc90 is not None:
-        note += f", NoC@90 {progress.noc90:.2f}"
-    return ProgressReport(progress.step, progress.num_steps, note=note)
+    return ProgressReport(progress.step, progress.num_steps, note=progress.note)
 
 
 def training_job(options: TrainOptions) -> TrainJob:
@@ -159,7 +159,7 @@ def _uses_gpu(options: TrainOptions, cluster: Cluster) -> bool:
     return options.device == "cuda" or (options.device == "auto" and cluster.num_gpus > 0)
 
 
-def _fit(trainer: TorchTrainer, job: TrainJob, on_progress: Callable[[Progress], None]) -> None:
+def _fit(trainer: TorchTrainer, job: TrainJob, on_progress: Callable[[TrainingProgress], None]) -> None:
     """Run the job in a thread of its own, so that an interrupt reaches this one, and tell how far it is."""
     outcome: list[BaseException] = []
 
@@ -172,7 +172,7 @@ def _fit(trainer: TorchTrainer, job: TrainJob, on_progress: Callable[[Progress],
     thread = threading.Thread(target=fit, name="ray-train", daemon=True)
     thread.start()
     storage = Storage(job.storage)
-    shown: Progress | None = None
+    shown: TrainingProgress | None = None
     while thread.is_alive():
         thread.join(_POLL_SECONDS)
         progress = read_progress(job.run_url, storage)

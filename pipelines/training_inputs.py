@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -16,41 +15,14 @@ from infra.shard_reader import read_shard
 from infra.storage import Storage
 from mfp.errors import TrainingError
 from mfp.training.recipe import Recipe
+from pipelines.dataset_mix import parse_mix
 from pipelines.errors import OptionError
 from pipelines.label_inputs import absolute
 from pipelines.options import TrainOptions
 
 TRAINING_FILE = "training.json"
 TRAINING_VOLATILE = VOLATILE_FIELDS | {"given", "execution"}
-_SHARE = re.compile(r"(?P<url>.*[^:/]):(?P<share>\d+(\.\d+)?)")
 _GROWING = ("steps", "decay_steps")  # of a recipe: a run may be made longer, and be brought to its end
-
-
-@dataclass(frozen=True)
-class MixedDataset:
-    """A data set as it was given; `share` None: no share was."""
-
-    url: str
-    share: float | None
-
-
-def parse_mix(text: str) -> MixedDataset:
-    """`s3://a:2` -> s3://a with share 2; `s3://a`, `http://host:9000/a`, `C:/a` have none.
-
-    A number after the last colon is a share, unless that colon belongs to the host of a URL (`http://host:9000`).
-    """
-    found = _SHARE.fullmatch(text)
-    if found is None:
-        return MixedDataset(text, None)
-    url, share = found["url"], float(found["share"])
-    _, separator, path = url.partition("://")
-    if text.startswith(("http://", "https://")) and separator and "/" not in path:
-        return MixedDataset(text, None)
-    if share <= 0:
-        raise OptionError(
-            f"{text!r}: the share of a data set must be above 0; leave the data set out instead"
-        )
-    return MixedDataset(url, share)
 
 
 @dataclass(frozen=True)

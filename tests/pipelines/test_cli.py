@@ -20,11 +20,11 @@ import pipelines.report_files
 import pipelines.report_view
 import pipelines.shard
 import pipelines.train
-from actors.train_directory import Progress
 from infra.errors import StorageError
 from infra.layouts import LAYOUTS
 from infra.manifest import DatasetManifest, ShardEntry
 from infra.storage import StorageOptions
+from infra.training_progress import TrainingProgress
 from mfp.errors import ModelError
 from pipelines.cli import app
 from pipelines.cli_options import LayoutName
@@ -180,9 +180,9 @@ def test_shard_tells_what_it_wrote(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_train_passes_its_options_and_names_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[TrainOptions] = []
 
-    def run_train(options: TrainOptions, on_progress: Callable[[Progress], None]) -> TrainingRun:
+    def run_train(options: TrainOptions, on_progress: Callable[[TrainingProgress], None]) -> TrainingRun:
         seen.append(options)
-        on_progress(Progress(9, 9, loss=0.5, iou=0.25, steps_per_second=1.0, noc90=7.5))
+        on_progress(TrainingProgress(9, 9, loss=0.5, iou=0.25, steps_per_second=1.0, noc90=7.5))
         return TrainingRun("run/models/00000009.safetensors", 9)
 
     monkeypatch.setattr(pipelines.train, "run_train", run_train)

@@ -196,3 +196,20 @@ def test_the_cluster_is_closed_to_who_has_no_token_and_unknown_jobs_are_named(he
     assert refused.returncode == 1
     (message,) = refused.stderr.splitlines()
     assert "lets nobody in without its token" in message
+
+
+def test_a_submitted_training_is_followed_to_its_model(
+    head: Head, dataset: str, s3_bucket: str, s3_endpoint: str
+) -> None:
+    run = f"{s3_bucket}/training"
+    line = (
+        f"submit train {dataset}:1 --out {run} --steps 3 --batch-size 2 --crop-size 64 --checkpoint-every 2"
+    )
+    more = f"--loader-workers 1 --validate-every 2 --device cpu --storage-endpoint {s3_endpoint}"
+    job = job_of(head.mfp(*line.split(), *more.split()))
+    log = head.mfp("logs", job, "--follow").stdout
+    assert f"3 steps: the model is {run}/models/00000003.safetensors" in log
+    shown = head.wait_for(job, lambda shown: "SUCCEEDED" in shown)
+    assert f"{run}: 3 of 3 steps, loss" in shown
+    without_cluster = head.mfp("status", run, "--storage-endpoint", s3_endpoint)
+    assert f"{run}: 3 of 3 steps, loss" in without_cluster.stdout

@@ -10,10 +10,11 @@ import pytest
 import torch
 
 from actors.ray_session import ray_session
-from actors.train_directory import Progress, TrainDirectory
+from actors.train_directory import TrainDirectory
 from infra.errors import DatasetError, RunDirectoryError
 from infra.shard_writer import write_dataset
 from infra.storage import Storage
+from infra.training_progress import TrainingProgress
 from mfp.errors import ModelError, TrainingError
 from mfp.model_file import read_header
 from mfp.training.checkpoint import Checkpoint
@@ -51,7 +52,7 @@ def test_a_run_that_is_made_longer_goes_on_from_its_checkpoint(
 ) -> None:
     first = run_train(_options(dataset, tmp_path, 2))
     assert read_header(Storage().read_bytes(first.model_url))["facts"]["steps"] == 2
-    shown: list[Progress] = []
+    shown: list[TrainingProgress] = []
     second = run_train(_options(dataset, tmp_path, 3), shown.append)
     assert second.model_url.endswith("00000003.safetensors")
     assert (shown[-1].step, shown[-1].num_steps) == (3, 3)

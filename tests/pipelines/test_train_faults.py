@@ -16,10 +16,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from actors.ray_session import ray_session
-from actors.train_directory import Progress, read_progress
 from infra.published_models import newest
 from infra.shard_writer import write_dataset
 from infra.storage import Storage, join
+from infra.training_progress import TrainingProgress, read_progress
 from pipelines.options import TrainOptions, Workers
 from pipelines.train import run_train
 from tests.training_jobs import NUM_SAMPLES, SMALL, bright_object
@@ -77,7 +77,7 @@ def test_a_run_on_s3_survives_a_killed_worker_and_a_killed_driver(s3_bucket: str
 
         killed: list[int] = []
 
-        def kill_one(progress: Progress) -> None:
+        def kill_one(progress: TrainingProgress) -> None:
             if not killed and progress.step > CHECKPOINT_EVERY:
                 killed.append(_training_processes()[-1])
                 os.kill(killed[0], signal.SIGKILL)

@@ -8,9 +8,10 @@ import pytest
 
 from infra.manifest import MANIFEST_NAME
 from infra.storage import Storage
+from pipelines.dataset_mix import MixedDataset, parse_mix
 from pipelines.errors import OptionError
 from pipelines.options import TrainOptions
-from pipelines.training_inputs import MixedDataset, find_training_inputs, parse_mix
+from pipelines.training_inputs import find_training_inputs
 from pipelines.training_recipe import load_recipe
 from tests.training_jobs import write_bright_objects
 
