@@ -5,7 +5,7 @@
     log/step-*.parquet             a row per step, a file per checkpoint
     validation/step-*.parquet      a row per validation
     tensorboard/*tfevents*         the same figures
-    models/<step>.safetensors      averaged weights
+    models/<step>.safetensors      averaged weights of the checkpoints that are kept; latest.json points to the newest
     progress.json                  how far the run is
 
 Every file is stored in one piece and named by its step: what a run does again after a crash, it overwrites.
@@ -22,6 +22,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from infra.published_models import model_url
 from infra.storage import Storage, basename, join
 from mfp.errors import TrainingError
 from mfp.training.checkpoint import Checkpoint
@@ -80,11 +81,13 @@ class TrainDirectory:
         return _step_of(urls[-1]) if urls else 0
 
     def write_checkpoint(self, checkpoint: Checkpoint) -> None:
-        """Store a checkpoint and drop those that are neither among the newest nor the best."""
+        """Store a checkpoint and drop those, with their models, that are neither among the newest nor the best."""
         self.storage.write_bytes(self._checkpoint_url(checkpoint.step), checkpoint.to_bytes())
         best = self.best()
         for url in self._checkpoint_urls()[: -self._kept]:
-            if best is None or _step_of(url) != best["step"]:
+            step = _step_of(url)
+            if best is None or step != best["step"]:
+                self.storage.delete(model_url(self.url, step))
                 self.storage.delete(url)
 
     def write_log(self, rows: Sequence[TrainedStep]) -> None:

@@ -67,8 +67,11 @@ def run_train(
             "--out"
         )
     if done < job.recipe.steps:
-        with ray_session(options.ray_address) as cluster:
-            _fit(_trainer(job, options, cluster), job, on_progress)
+        with (
+            tempfile.TemporaryDirectory(prefix="mfp-ray-train-", ignore_cleanup_errors=True) as notes,
+            ray_session(options.ray_address) as cluster,
+        ):
+            _fit(_trainer(job, options, cluster, notes), job, on_progress)
     return TrainingRun(model_url(job.run_url, job.recipe.steps), job.recipe.steps)
 
 
@@ -103,7 +106,8 @@ def training_job(options: TrainOptions) -> TrainJob:
     )
 
 
-def _trainer(job: TrainJob, options: TrainOptions, cluster: Cluster) -> TorchTrainer:
+def _trainer(job: TrainJob, options: TrainOptions, cluster: Cluster, notes: str) -> TorchTrainer:
+    """The job as Ray Train takes it; `notes` is a folder for what Ray itself writes down."""
     # Not before: Ray reads its settings when it is imported.
     from ray.train.torch import TorchTrainer
     from ray.train.v2.api.config import FailureConfig, LoggingConfig, RunConfig, ScalingConfig
@@ -127,8 +131,7 @@ def _trainer(job: TrainJob, options: TrainOptions, cluster: Cluster) -> TorchTra
             resources_per_worker={"CPU": num_cpus} | ({"GPU": resources.num_gpus} if uses_gpu else {}),
         ),
         run_config=RunConfig(  # type: ignore[arg-type]  # Ray's types still name the RunConfig before this one
-            # Ray's own notes; checkpoints are in the run directory
-            storage_path=tempfile.mkdtemp(prefix="mfp-ray-train-"),
+            storage_path=notes,  # checkpoints are in the run directory
             failure_config=FailureConfig(max_failures=-1, controller_failure_limit=_START_ATTEMPTS),
             callbacks=[FailureRule()],
             worker_runtime_env={"env_vars": _worker_environment(threads)},

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from actors.train_directory import TrainedStep
+from actors.train_directory import TrainDirectory, TrainedStep
 from actors.train_group import TrainGroup
 from actors.train_job import TrainJob
 from actors.train_loop import train
@@ -66,11 +66,16 @@ def test_a_resumed_run_ends_in_the_same_weights_as_an_undisturbed_one(dataset: s
     assert losses[0] == losses[1]
 
 
-def test_only_the_last_two_checkpoints_are_kept(dataset: str, tmp_path: Path) -> None:
+def test_only_the_last_two_checkpoints_and_their_models_are_kept(dataset: str, tmp_path: Path) -> None:
     train(small_job(dataset, tmp_path, steps=6), ALONE, _nothing)
     assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == [
         "step-00000004.pt",
         "step-00000006.pt",
+    ]
+    assert sorted(path.name for path in (tmp_path / "models").iterdir()) == [
+        "00000004.safetensors",
+        "00000006.safetensors",
+        "latest.json",
     ]
 
 
@@ -115,3 +120,25 @@ def test_weights_that_are_none_are_named(dataset: str, tmp_path: Path) -> None:
     job = replace(small_job(dataset, tmp_path / "run"), init=str(garbage))
     with pytest.raises(WeightsError, match=r"garbage\.safetensors: 7 bytes that are no model file"):
         train(job, ALONE, _nothing)
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_lower_precision_of_the_gradient_passes_learns_and_goes_on_after_a_checkpoint(
+    dataset: str, tmp_path: Path, precision: str
+) -> None:
+    """fp16 scales its loss; the scale is part of a checkpoint."""
+    job = small_job(dataset, tmp_path, precision=precision, steps=2)
+    train(job, ALONE, _nothing)
+    longer = replace(job, recipe=replace(job.recipe, steps=3))
+    train(longer, ALONE, _nothing)
+    losses = pq.read_table(tmp_path / "log").column("loss").to_pylist()
+    assert len(losses) == 3
+    assert all(0 < loss < 10 for loss in losses)
+    checkpoint = TrainDirectory(str(tmp_path), Storage(), 2).newest_checkpoint()
+    assert checkpoint is not None
+    assert bool(checkpoint[1].scaler) == (precision == "fp16")
+
+
+def test_a_loss_that_is_no_number_ends_training_in_one_line(dataset: str, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"the loss is (nan|inf) at step \d+: give a lower --rate"):
+        train(small_job(dataset, tmp_path, rate=1e30, clip=0.0, warm_up=0), ALONE, _nothing)
