@@ -19,14 +19,14 @@ from actors.ray_session import ray_session
 from infra.published_models import newest
 from infra.shard_writer import write_dataset
 from infra.storage import Storage, join
-from infra.training_progress import TrainingProgress, read_progress
+from infra.training_progress import read_progress
 from pipelines.options import TrainOptions, Workers
 from pipelines.train import run_train
 from tests.training_jobs import NUM_SAMPLES, SMALL, bright_object
 
 pytestmark = pytest.mark.slow
 
-STEPS = 24
+STEPS = 40
 CHECKPOINT_EVERY = 8
 
 
@@ -48,11 +48,11 @@ def _log(storage: Storage, run: str) -> pa.Table:
     return pa.concat_tables(tables).select(["step", "loss", "iou", "num_rounds", "gradient_norm"])
 
 
-def _training_processes() -> list[int]:
-    """Ray Train's workers on this machine that this process started, by what Ray calls them."""
+def _worker_of(driver: subprocess.Popen[bytes]) -> int:
+    """The process of one of the Ray Train workers that a driver has started, by what Ray calls them."""
     shown = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout
     workers = [int(line.split()[0]) for line in shown.splitlines() if "ray::RayTrainWorker" in line]
-    return [pid for pid in workers if os.getpid() in _ancestors(pid)]
+    return next(pid for pid in reversed(workers) if driver.pid in _ancestors(pid))
 
 
 def _ancestors(pid: int) -> list[int]:
@@ -66,55 +66,56 @@ def _ancestors(pid: int) -> list[int]:
     return found
 
 
-def test_a_run_on_s3_survives_a_killed_worker_and_a_killed_driver(s3_bucket: str, s3_endpoint: str) -> None:
-    storage = Storage()
-    samples = (bright_object(index) for index in range(NUM_SAMPLES))
-    write_dataset(samples, f"{s3_bucket}/dataset", storage, samples_per_shard=5)
-    with ray_session(None):
-        run_train(_options(s3_bucket, "undisturbed"))
-        expected = _log(storage, f"{s3_bucket}/undisturbed")
-        assert expected.column("step").to_pylist() == list(range(1, STEPS + 1))
-
-        killed: list[int] = []
-
-        def kill_one(progress: TrainingProgress) -> None:
-            if not killed and progress.step > CHECKPOINT_EVERY:
-                killed.append(_training_processes()[-1])
-                os.kill(killed[0], signal.SIGKILL)
-
-        run_train(_options(s3_bucket, "worker-killed"), kill_one)
-        assert killed
-        assert _log(storage, f"{s3_bucket}/worker-killed").equals(expected)
-
-    _kill_a_driver(s3_bucket, storage)
-    with ray_session(None):
-        run_train(_options(s3_bucket, "driver-killed"))
-    assert _log(storage, f"{s3_bucket}/driver-killed").equals(expected)
-    published = [newest(storage, f"{s3_bucket}/{run}") for run in ("undisturbed", "driver-killed")]
-    assert published[0] is not None
-    assert published[1] is not None
-    assert published[0].model_id == published[1].model_id
-
-
-def _kill_a_driver(bucket: str, storage: Storage) -> None:
-    """Start the same run in a process of its own, and kill that once it has got past a checkpoint."""
-    options = _options(bucket, "driver-killed")
+def _start_driver(options: TrainOptions, log: Path) -> subprocess.Popen[bytes]:
+    """The run in a process of its own."""
     code = (
         "import pickle, sys; from pipelines.train import run_train; run_train(pickle.load(sys.stdin.buffer))"
     )
-    driver = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    with log.open("wb") as stream:
+        driver = subprocess.Popen(
+            [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=stream, stderr=subprocess.STDOUT
+        )
     assert driver.stdin is not None
     driver.stdin.write(pickle.dumps(options))
     driver.stdin.close()
+    return driver
+
+
+def _wait_for_step(step: int, run: str, storage: Storage, driver: subprocess.Popen[bytes], log: Path) -> None:
+    for _ in range(2400):
+        progress = read_progress(run, storage)
+        if progress is not None and progress.step >= step:
+            assert progress.step < STEPS, "it was over before it could be killed"
+            return
+        assert driver.poll() is None, log.read_text()
+        time.sleep(0.1)
+    raise AssertionError(f"the run did not get to step {step}: {log.read_text()}")
+
+
+def test_a_run_on_s3_survives_a_killed_worker_and_a_killed_driver(
+    s3_bucket: str, s3_endpoint: str, tmp_path: Path
+) -> None:
+    storage, log = Storage(), tmp_path / "driver.log"
+    samples = (bright_object(index) for index in range(NUM_SAMPLES))
+    write_dataset(samples, f"{s3_bucket}/dataset", storage, samples_per_shard=5)
+    undisturbed, disturbed = _options(s3_bucket, "undisturbed"), _options(s3_bucket, "disturbed")
+
+    driver = _start_driver(disturbed, log)
     try:
-        for _ in range(600):
-            progress = read_progress(options.out, storage)
-            if progress is not None and progress.step > CHECKPOINT_EVERY:
-                break
-            assert driver.poll() is None, driver.stderr and driver.stderr.read()
-            time.sleep(0.2)
-        else:
-            raise AssertionError("the run did not get going")
+        _wait_for_step(CHECKPOINT_EVERY, disturbed.out, storage, driver, log)
+        os.kill(_worker_of(driver), signal.SIGKILL)
+        _wait_for_step(2 * CHECKPOINT_EVERY, disturbed.out, storage, driver, log)
     finally:
         driver.kill()
         driver.wait()
+
+    with ray_session(None):
+        run_train(disturbed)
+        run_train(undisturbed)
+    expected = _log(storage, undisturbed.out)
+    assert expected.column("step").to_pylist() == list(range(1, STEPS + 1))
+    assert _log(storage, disturbed.out).equals(expected)
+    published = [newest(storage, run) for run in (undisturbed.out, disturbed.out)]
+    assert published[0] is not None
+    assert published[1] is not None
+    assert published[0].model_id == published[1].model_id
