@@ -5,6 +5,9 @@ their samples into a queue that is bounded by pixels. The engine thread turns sa
 rows; when a shard has none left, the next one's are already in the batch. Whoever called `label` waits, and commits
 the shard's rows when they are complete, while both other threads go on.
 
+A shard is clicked by one model from its first session to its last. Where the next shard is to have another model, it
+waits at the border: its sessions begin when the last one of the shards before has ended.
+
 No Ray here: a shard labeller works on whatever files and network it is given.
 """
 
@@ -19,6 +22,7 @@ from typing import TypeAlias
 
 from actors.gathered_rows import GatheredRows, LabelCounts
 from actors.hand_out import Assignment
+from actors.loaded_model import LoadedModel
 from actors.object_sessions import DecodedSample, ObjectKey, ObjectSessions, decode_sample
 from actors.pixel_queue import PixelQueue
 from infra.commit import CommitOutcome, ShardRows
@@ -27,7 +31,6 @@ from infra.manifest import ShardEntry
 from infra.run_directory import RunDirectory
 from infra.sample import QuarantinedSample
 from infra.sample_document import ShardItem
-from mfp.engine import Engine
 from mfp.session import FinishedSession, Session
 
 MAX_PIXELS_AHEAD = 2**26  # 200 MB of decoded images wait for the engine at most
@@ -53,9 +56,10 @@ class ShardSummary:
 class _Task:
     """An attempt at a shard on its way through the threads."""
 
-    def __init__(self, assignment: Assignment, model_id: str) -> None:
+    def __init__(self, assignment: Assignment, model: LoadedModel) -> None:
         self.assignment = assignment
-        self.gathered = GatheredRows(assignment, model_id)
+        self.model = model
+        self.gathered = GatheredRows(assignment, model.model_id)
         self.completed: Future[ShardRows] = Future()
 
     @property
@@ -82,24 +86,21 @@ _Item: TypeAlias = tuple[_Task, DecodedSample | QuarantinedSample | _EndOfShard]
 
 
 class ShardLabeller:
-    """One engine and the shards that pass through it; `label` may be called from several threads at once."""
+    """One engine at a time and the shards that pass through it; `label` may be called from several threads at once."""
 
     def __init__(
         self,
-        engine: Engine,
         objects: ObjectSessions,
         read_shard: ReadShard,
         run: RunDirectory,
-        model_id: str,
         max_pixels_ahead: int = MAX_PIXELS_AHEAD,
     ) -> None:
-        self._engine = engine
         self._objects = objects
         self._read_shard = read_shard
         self._run = run
-        self._model_id = model_id
         self._to_read: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         self._decoded: PixelQueue[_Item] = PixelQueue(max_pixels_ahead)
+        self._at_border: _Item | None = None  # the first of a shard whose model is another
         self._tasks: dict[str, _Task] = {}  # by attempt
         self._lock = threading.Lock()
         self._threads = [
@@ -109,12 +110,12 @@ class ShardLabeller:
         for thread in self._threads:
             thread.start()
 
-    def label(self, assignment: Assignment) -> ShardSummary:
+    def label(self, assignment: Assignment, model: LoadedModel) -> ShardSummary:
         """Click every object of a shard and commit its rows; returns when they are durable.
 
         Raises what kept the shard from being read, labelled or written; the shards beside it go on if they can.
         """
-        task = _Task(assignment, self._model_id)
+        task = _Task(assignment, model)
         with self._lock:
             assert assignment.attempt not in self._tasks, "every hand-out has an attempt id of its own"
             self._tasks[assignment.attempt] = task
@@ -129,6 +130,7 @@ class ShardLabeller:
                 rows.clicks,
                 rows.errors,
                 seconds=seconds,
+                model_id=task.model.model_id,
             )
         finally:
             with self._lock:
@@ -183,23 +185,33 @@ class ShardLabeller:
 
     def _run_engine(self) -> None:
         """The engine's thread. An error in the engine fails the shards it held; later ones start afresh."""
-        while not self._decoded.is_closed:
+        while (first := self._next(wait=True)) is not None:
+            self._at_border = first
+            model = first[0].model
             try:
-                for finished in self._engine.run(self._sessions()):
+                for finished in model.engine.run(self._sessions(model)):
                     self._take(finished)
             except Exception as error:  # as in `_read`
                 self._fail_all(error)
 
-    def _sessions(self) -> Iterator[Session | None]:
-        """Sessions as they come; None while there is none but others are in flight. Ends when closed."""
+    def _next(self, *, wait: bool) -> _Item | None:
+        """What waits at the border or else in the queue; None where there is nothing, or the queue was closed."""
+        item, self._at_border = self._at_border, None
+        return self._decoded.get(wait=wait) if item is None else item
+
+    def _sessions(self, model: LoadedModel) -> Iterator[Session | None]:
+        """Sessions as they come; None while there is none but others are in flight. Ends at another model's shard."""
         while not self._decoded.is_closed:
-            item = self._decoded.get(wait=self._engine.num_in_flight == 0)
+            item = self._next(wait=model.engine.num_in_flight == 0)
             if item is None:
                 yield None
                 continue
             task, content = item
             if task.is_over:
                 continue
+            if task.model.model_id != model.model_id:
+                self._at_border = item
+                return
             if isinstance(content, DecodedSample):
                 yield from self._open_sessions(task, content)
             elif isinstance(content, QuarantinedSample):

@@ -56,7 +56,8 @@ class CommitRecord:
 
     `attempt` is the hand-out, `token` the call that wrote the parts. `parts` is keyed by table name.
     `objects` counts mask rows. `seconds` is the wall time from the start of the shard until its parts were
-    durable, `finished` (UTC, the worker's clock) that last moment.
+    durable, `finished` (UTC, the worker's clock) that last moment. `model_id` is that of every row; None in records
+    of earlier versions.
     """
 
     shard: str
@@ -66,6 +67,7 @@ class CommitRecord:
     objects: int
     seconds: float
     finished: datetime
+    model_id: str | None = None
 
     def to_json(self) -> bytes:
         """Return the content of the record's file."""
@@ -113,13 +115,20 @@ def is_part_of(path: str, stems: Collection[str]) -> bool:
 
 
 def commit_shard(
-    storage: Storage, run_url: str, shard: str, attempt: str, rows: ShardRows, *, seconds: float
+    storage: Storage,
+    run_url: str,
+    shard: str,
+    attempt: str,
+    rows: ShardRows,
+    *,
+    seconds: float,
+    model_id: str | None = None,
 ) -> CommitOutcome:
     """Make `rows` the rows of `shard`, unless an attempt has done so before.
 
-    `seconds` is the wall time since the shard was begun. After LOST the record names the attempt that won;
-    it may be this very `attempt`, in an earlier call. After an exception the outcome is open: the record may
-    exist, so the parts stay.
+    `seconds` is the wall time since the shard was begun, `model_id` the model that clicked it. After LOST the
+    record names the attempt that won; it may be this very `attempt`, in an earlier call. After an exception the
+    outcome is open: the record may exist, so the parts stay.
 
     Raises:
         StorageError: something could not be written or read.
@@ -136,7 +145,7 @@ def commit_shard(
         ERRORS.name: _write_part(storage, run_url, ERRORS, rows.errors, name),
     }
     seconds += time.monotonic() - begun
-    record = CommitRecord(shard, attempt, token, parts, len(rows.masks), seconds, datetime.now(UTC))
+    record = CommitRecord(shard, attempt, token, parts, len(rows.masks), seconds, datetime.now(UTC), model_id)
     url = commit_url(run_url, shard)
     existing = create_or_read(storage, url, record.to_json())
     if existing is None:

@@ -62,10 +62,11 @@ class RunDirectory:
         errors: Sequence[ErrorRow],
         *,
         seconds: float,
+        model_id: str | None = None,
     ) -> CommitOutcome:
         """Make these the rows of `shard` unless another attempt was first: see `commit.commit_shard`."""
         rows = ShardRows(masks, clicks, errors)
-        return commit_shard(self.storage, self.url, shard, attempt, rows, seconds=seconds)
+        return commit_shard(self.storage, self.url, shard, attempt, rows, seconds=seconds, model_id=model_id)
 
     def delete_orphans(self) -> int:
         """Delete the parts, finished or not, that lost attempts left behind, and return their number.

@@ -8,8 +8,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from actors.hand_out import Assignment
+from actors.loaded_model import LoadedModel
 from actors.object_sessions import ObjectSessions
-from actors.shard_labeller import MAX_PIXELS_AHEAD, ReadShard, ShardLabeller
+from actors.shard_labeller import MAX_PIXELS_AHEAD, ReadShard, ShardLabeller, ShardSummary
 from infra import rle
 from infra.click_log import ClickLog
 from infra.manifest import DatasetManifest
@@ -79,6 +81,25 @@ def write_shapes(
     return write_dataset(samples(), url, storage, samples_per_shard)
 
 
+class OneModelLabeller(ShardLabeller):
+    """A shard labeller whose shards all have one model, unless a call names another."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        objects: ObjectSessions,
+        read_shard: ReadShard,
+        run: RunDirectory,
+        model_id: str = "analytic",
+        max_pixels_ahead: int = MAX_PIXELS_AHEAD,
+    ) -> None:
+        self.model = LoadedModel(model_id, engine)
+        super().__init__(objects, read_shard, run, max_pixels_ahead)
+
+    def label(self, assignment: Assignment, model: LoadedModel | None = None) -> ShardSummary:
+        return super().label(assignment, model or self.model)
+
+
 def labeller(
     run: RunDirectory,
     read: ReadShard,
@@ -86,10 +107,10 @@ def labeller(
     batch_size: int = 4,
     click_log: ClickLog | None = None,
     max_pixels_ahead: int = MAX_PIXELS_AHEAD,
-) -> ShardLabeller:
+) -> OneModelLabeller:
     """A shard labeller with the analytic model."""
     settings = EngineSettings(batch_size=batch_size, zoom_size=ZOOM_SIZE)
-    return ShardLabeller(
+    return OneModelLabeller(
         Engine(AnalyticClickModel(), settings),
         ObjectSessions(LIMITS, click_log),
         read,

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from actors.hand_out import Assignment
 from actors.object_sessions import ObjectKey, ObjectSessions
-from actors.shard_labeller import ShardLabeller, ShardSummary
+from actors.shard_labeller import ShardSummary
 from infra.click_log import load_click_log
 from infra.errors import StorageError
 from infra.manifest import DatasetManifest, ShardEntry
@@ -21,7 +21,16 @@ from mfp.clicks import Click
 from mfp.engine import Engine, EngineSettings
 from mfp.models.analytic import AnalyticClickModel
 from mfp.session import FinishedSession, Session
-from tests.actors.shapes import LIMITS, ZOOM_SIZE, labeller, reader_of, rows_of, shape_sample, write_shapes
+from tests.actors.shapes import (
+    LIMITS,
+    ZOOM_SIZE,
+    OneModelLabeller,
+    labeller,
+    reader_of,
+    rows_of,
+    shape_sample,
+    write_shapes,
+)
 
 STORAGE = Storage()
 
@@ -38,7 +47,7 @@ def new_run(folder: Path) -> RunDirectory:
 
 
 def label_all(
-    shards: ShardLabeller, manifest: DatasetManifest, *, at_once: int = 2, attempt: str = "1"
+    shards: OneModelLabeller, manifest: DatasetManifest, *, at_once: int = 2, attempt: str = "1"
 ) -> list[ShardSummary]:
     assignments = [Assignment(shard, f"{attempt}_{number}") for number, shard in enumerate(manifest.shards)]
     with ThreadPoolExecutor(at_once) as callers:
@@ -126,7 +135,7 @@ def test_the_next_shards_samples_join_while_the_last_sessions_of_one_end(
         was_read.append(shard.name)
 
     was_read: list[str] = []
-    shards = ShardLabeller(engine, ObjectSessions(LIMITS, None), read, new_run(tmp_path), "analytic")
+    shards = OneModelLabeller(engine, ObjectSessions(LIMITS, None), read, new_run(tmp_path), "analytic")
     with ThreadPoolExecutor(2) as callers:
         list(callers.map(shards.label, [Assignment(shard, shard.name) for shard in dataset.shards[:2]]))
     shards.close()
@@ -150,7 +159,9 @@ def test_decoding_ahead_stops_at_the_pixel_limit_however_long_the_shard(tmp_path
 
     gate = threading.Event()
     engine = Engine(GatedModel(gate), EngineSettings(batch_size=batch_size, zoom_size=32))
-    shards = ShardLabeller(engine, ObjectSessions(LIMITS, None), read, new_run(tmp_path), "analytic", limit)
+    shards = OneModelLabeller(
+        engine, ObjectSessions(LIMITS, None), read, new_run(tmp_path), "analytic", limit
+    )
     with ThreadPoolExecutor(1) as caller:
         waiting = caller.submit(shards.label, Assignment(ShardEntry("long.tar", 1), "1"))
         assert read_enough.wait(60)
@@ -228,7 +239,7 @@ def test_after_an_error_in_the_network_the_labeller_goes_on_with_the_next_shard(
     engine = Engine(FailingOnce(), EngineSettings(batch_size=4, zoom_size=ZOOM_SIZE))
     run = new_run(tmp_path)
     read = reader_of(dataset, STORAGE)
-    shards = ShardLabeller(engine, ObjectSessions(LIMITS, None), read, run, "analytic")
+    shards = OneModelLabeller(engine, ObjectSessions(LIMITS, None), read, run, "analytic")
     with pytest.raises(RuntimeError, match="one bad pass"):
         shards.label(Assignment(dataset.shards[0], "1"))
     assert shards.label(Assignment(dataset.shards[0], "2")).counts.objects == dataset.shards[0].objects

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from actors.hand_out import Assignment
 from actors.object_sessions import ObjectSessions
-from actors.shard_labeller import ReadShard, ShardLabeller
+from actors.shard_labeller import ReadShard
 from infra.manifest import load_manifest
 from infra.run_directory import RunDirectory
 from infra.sample import JsonValue
@@ -15,7 +15,7 @@ from infra.storage import Storage
 from mfp.engine import Engine, EngineSettings
 from mfp.models.analytic import AnalyticClickModel
 from mfp.session import SessionLimits
-from tests.actors.shapes import reader_of, shape_sample
+from tests.actors.shapes import OneModelLabeller, reader_of, shape_sample
 
 CONFIG: dict[str, JsonValue] = {"job": "faults", "max_clicks": 3}
 LIMITS = SessionLimits(max_clicks=3, target_iou=0.9)
@@ -44,7 +44,7 @@ def do_what_is_missing(
             continue
         engine = Engine(AnalyticClickModel(), EngineSettings(batch_size=4, zoom_size=48, flip=False))
         read = through(reader_of(manifest, storage))
-        worker = ShardLabeller(engine, ObjectSessions(LIMITS, None), read, run, "analytic")
+        worker = OneModelLabeller(engine, ObjectSessions(LIMITS, None), read, run, "analytic")
         try:
             worker.label(Assignment(shard, f"{next(attempts)}_x"))
         finally:
