@@ -7,6 +7,7 @@ import os
 import socket
 import threading
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import torch
@@ -15,8 +16,12 @@ from actors.errors import GpuMemoryError
 from actors.gathered_rows import LabelCounts
 from actors.hand_out import Assignment
 from actors.label_job import LabelJob, build_labeller
+from actors.loaded_model import LoadedModel, ModelBytes
 from actors.shard_labeller import ShardLabeller, ShardSummary
 from infra.click_log import ClickLog
+
+if TYPE_CHECKING:
+    import ray
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +66,28 @@ class WorkerInfo:
     num_threads: int
 
 
+@dataclass(frozen=True)
+class StoredModel:
+    """A model in Ray's object store; inside this value Ray leaves it there until a worker asks for it."""
+
+    model_id: str
+    ref: ray.ObjectRef[Any]  # of ModelBytes
+
+    @classmethod
+    def store(cls, model: ModelBytes) -> StoredModel:
+        """Put a model where every node can get it, once."""
+        import ray
+
+        return cls(model.model_id, ray.put(model))
+
+    def fetch(self) -> ModelBytes:
+        """Get it, from this node where another worker of it has asked before."""
+        import ray
+
+        model: ModelBytes = ray.get(self.ref)
+        return model
+
+
 class LabelWorker:
     """The actor's class. Its constructor does nothing that can fail: errors of `start` reach the driver as they are."""
 
@@ -69,23 +96,26 @@ class LabelWorker:
         self._resources = resources
         self._starting = threading.Lock()
         self._labeller: ShardLabeller | None = None
+        self._loading = threading.Lock()
+        self._model: LoadedModel | None = None  # the one asked for last
 
-    def start(self, model: bytes | None, click_log: ClickLog | None) -> WorkerInfo:
+    def start(self, model: StoredModel, click_log: ClickLog | None) -> WorkerInfo:
         """Load the model once and say where. Ray restarts a lost worker empty, so it has to be called again then."""
         with self._starting:
             if self._labeller is None:
                 _limit_threads(self._resources.num_threads)
                 _limit_gpu_memory(self._resources.num_gpus)
-                self._labeller = build_labeller(self._job, self._resources.device, model, click_log)
+                self._loaded(model)
+                self._labeller = build_labeller(self._job, click_log)
         return WorkerInfo(
             os.getpid(), socket.gethostname(), self._resources.device, self._resources.num_threads
         )
 
-    def label(self, assignment: Assignment) -> ShardSummary:
+    def label(self, assignment: Assignment, model: StoredModel) -> ShardSummary:
         """See ShardLabeller.label. A broken GPU ends the process: whatever is called later would fail in it too."""
         assert self._labeller is not None, "label() before start()"
         try:
-            return self._labeller.label(assignment)
+            return self._labeller.label(assignment, self._loaded(model))
         except torch.OutOfMemoryError:
             raise GpuMemoryError(
                 f"the GPU ran out of memory in shard {assignment.shard.name} with --batch-size "
@@ -94,6 +124,13 @@ class LabelWorker:
         except torch.AcceleratorError:
             logger.exception("GPU error in shard %s; the worker leaves", assignment.shard.name)
             os._exit(1)
+
+    def _loaded(self, model: StoredModel) -> LoadedModel:
+        """Load a model unless it is the present one. Shards under way hold theirs as long as they need it."""
+        with self._loading:
+            if self._model is None or self._model.model_id != model.model_id:
+                self._model = self._job.load(model.fetch(), self._resources.device)
+            return self._model
 
     def counts(self) -> dict[str, LabelCounts]:
         """See ShardLabeller.counts."""

@@ -4,6 +4,9 @@ Ray places and restarts the workers. All of them are asked for at once, and each
 for it, whether that is now, when another job ends, or when an autoscaler that sees the waiting actors has added a node:
 so a pool grows from its minimum to its maximum without any doing of ours.
 
+Every hand-out names the model the shard is clicked by: the newest that the feed has at that moment. A shard that is
+done again may so be done by a newer model than the first time; all of its rows are then that model's.
+
 Calls are not retried by Ray (`max_task_retries=0`): a second run of one call would share its attempt id with the
 first. The pool notices the failed call and hands the shard out under a new attempt.
 """
@@ -24,7 +27,8 @@ from actors.errors import ClusterError
 from actors.gathered_rows import LabelCounts
 from actors.hand_out import MAX_SHARDS_IN_FLIGHT, HandOut
 from actors.label_job import LabelJob
-from actors.label_worker import LabelWorker, WorkerInfo, WorkerResources
+from actors.label_worker import LabelWorker, StoredModel, WorkerInfo, WorkerResources
+from actors.model_feed import ModelFeed
 from actors.ray_session import Cluster
 from actors.shard_labeller import ShardSummary
 from infra.click_log import ClickLog
@@ -93,13 +97,15 @@ class WorkerPool:
         size: PoolSize,
         resources: WorkerResources,
         *,
-        model: bytes | None,
+        models: ModelFeed,
         click_log: ClickLog | None,
         start_seconds: float = START_SECONDS,
     ) -> None:
-        """For `model` and `click_log` see `build_labeller`; Ray keeps one copy of each per node."""
+        """For `click_log` see `build_labeller`; Ray keeps one copy of it and of each model per node."""
         self._job = job
-        self._inputs = ray.put(model), ray.put(click_log)
+        self._models = models
+        self._model = StoredModel.store(models.newest())
+        self._click_log = ray.put(click_log)
         self._size = size
         self._resources = resources
         self._start_seconds = start_seconds
@@ -158,7 +164,9 @@ class WorkerPool:
 
     def _start(self, worker_idx: int) -> None:
         self._is_ready[worker_idx] = False
-        self._calls[self._workers[worker_idx].start.remote(*self._inputs)] = _Call("start", worker_idx)
+        self._calls[self._workers[worker_idx].start.remote(self._model, self._click_log)] = _Call(
+            "start", worker_idx
+        )
 
     def _check_there_are_workers(self) -> None:
         """After the first start one worker is enough to go on; Ray brings the others back when it can."""
@@ -176,7 +184,7 @@ class WorkerPool:
     def _assign(self, hand_out: HandOut) -> None:
         ready = [worker_idx for worker_idx, is_ready in enumerate(self._is_ready) if is_ready]
         for worker_idx, assignment in hand_out.assign(ready):
-            ref = self._workers[worker_idx].label.remote(assignment)
+            ref = self._workers[worker_idx].label.remote(assignment, self._newest_model())
             self._calls[ref] = _Call("label", worker_idx, assignment.attempt)
             logger.info(
                 "shard %s goes to worker %d as attempt %s",
@@ -184,6 +192,12 @@ class WorkerPool:
                 worker_idx,
                 assignment.attempt,
             )
+
+    def _newest_model(self) -> StoredModel:
+        model = self._models.newest()
+        if model.model_id != self._model.model_id:
+            self._model = StoredModel.store(model)
+        return self._model
 
     def _ask_for_counts(self, hand_out: HandOut) -> None:
         asked = {call.worker_idx for call in self._calls.values() if call.kind == "counts"}

@@ -84,7 +84,19 @@ ModelOption = Annotated[
     typer.Option(
         "--model",
         metavar="MODEL",
-        help="A shipped model (see `mfp models`), `analytic`, or a path or URL of a safetensors file.",
+        help="A shipped model (see `mfp models`), `analytic`, a path or URL of a safetensors file, or run:// and a "
+        "training run, for its newest model.",
+    ),
+]
+FollowOption = Annotated[
+    bool,
+    typer.Option("--follow", help="With --model run://...: take newer models at the border of shards."),
+]
+FollowIfBetterOption = Annotated[
+    bool,
+    typer.Option(
+        "--follow-if-better",
+        help="As --follow, but leave models whose validated NoC@90 is not known to be lower.",
     ),
 ]
 ClicksOption = Annotated[

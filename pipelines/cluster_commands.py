@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from pipelines import cli_options as given
-from pipelines.options import LOGGED_CLICKS_PREFIX, SIMULATED_CLICKS
+from pipelines.options import LOGGED_CLICKS_PREFIX, SIMULATED_CLICKS, TRAINING_RUN_PREFIX
 
 if TYPE_CHECKING:
     from infra.storage import StorageOptions
@@ -144,7 +144,7 @@ def _locations(params: dict[str, Any]) -> list[tuple[str, str]]:
     if clicks != SIMULATED_CLICKS:
         found.append(("--clicks", clicks.removeprefix(LOGGED_CLICKS_PREFIX)))
     if params["model"] is not None and _is_location(params["model"]):
-        found.append(("--model", params["model"]))
+        found.append(("--model", params["model"].removeprefix(TRAINING_RUN_PREFIX)))
     if (params.get("recipe") or "").endswith(".toml"):
         found.append(("--recipe", params["recipe"]))
     return found

@@ -9,7 +9,7 @@ import typer
 
 from pipelines import cli_options as given
 from pipelines.exit_codes import ExitCode
-from pipelines.options import SIMULATED_CLICKS, LabelOptions, ShardOptions, Workers
+from pipelines.options import SIMULATED_CLICKS, Follow, LabelOptions, ShardOptions, Workers
 
 if TYPE_CHECKING:
     from pipelines.label import RunSummary
@@ -66,6 +66,8 @@ def label(
     dataset: given.DatasetArgument,
     out: given.OutOption,
     model: given.ModelOption,
+    follow: given.FollowOption = False,
+    follow_if_better: given.FollowIfBetterOption = False,
     clicks: given.ClicksOption = SIMULATED_CLICKS,
     max_clicks: given.MaxClicksOption = 20,
     target_iou: given.TargetIouOption = 0.95,
@@ -93,6 +95,7 @@ def label(
         dataset=dataset,
         out=out,
         model=model,
+        follow=Follow(follow_if_better) if follow or follow_if_better else None,
         clicks=clicks,
         max_clicks=max_clicks,
         target_iou=target_iou,

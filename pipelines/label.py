@@ -14,11 +14,15 @@ from actors.error_limit import ErrorLimit
 from actors.errors import TooManyErrorsError
 from actors.gathered_rows import LabelCounts
 from actors.label_job import LabelJob
+from actors.loaded_model import ModelBytes
+from actors.model_feed import FixedModel, FollowedModels, ModelFeed
 from actors.ray_session import Cluster, ray_session
 from infra.commit import CommitRecord
 from infra.manifest import ShardEntry
+from infra.published_models import PublishedModel
 from infra.run_directory import RunDirectory
 from infra.storage import Storage
+from infra.taken_models import add_taken
 from mfp.engine import EngineSettings
 from mfp.session import SessionLimits
 from pipelines.errors import OptionError
@@ -33,6 +37,7 @@ from pipelines.label_inputs import (
 )
 from pipelines.options import Device, LabelOptions
 from pipelines.progress import OnProgress, ProgressReport
+from pipelines.published_source import training_run_of
 
 _NOTHING = LabelCounts()
 
@@ -65,8 +70,9 @@ def run_label(options: LabelOptions, on_progress: OnProgress | None = None) -> R
     inputs = find_inputs(options, storage)
     run = RunDirectory(absolute(options.out), storage)
     run.open(run_config(options, inputs), VOLATILE)
+    models = _models(options, inputs, run)
     committed = run.committed()
-    labelling = _Labelling(options, inputs, run, _counts_of(committed.values()), on_progress)
+    labelling = _Labelling(options, inputs, models, run, _counts_of(committed.values()), on_progress)
     labelling.report()
     labelling.check()
     missing = [shard for shard in inputs.dataset.shards if shard.name not in committed]
@@ -95,12 +101,14 @@ class _Labelling:
         self,
         options: LabelOptions,
         inputs: LabelInputs,
+        models: ModelFeed,
         run: RunDirectory,
         done: LabelCounts,
         on_progress: OnProgress | None,
     ) -> None:
         self._options = options
         self._inputs = inputs
+        self._models = models
         self._run = run
         self._on_progress = on_progress
         self._num_expected = num_expected(inputs)
@@ -119,7 +127,7 @@ class _Labelling:
             resources = WorkerResources(workers.num_cpus, workers.num_gpus if uses_gpu else 0.0)
             size = PoolSize(workers.minimum, workers.maximum).that_fits(cluster, resources)
             pool = WorkerPool(
-                self._job(), size, resources, model=self._inputs.model.data, click_log=self._inputs.click_log
+                self._job(), size, resources, models=self._models, click_log=self._inputs.click_log
             )
             with pool:
                 for event in pool.run(shards):
@@ -151,7 +159,6 @@ class _Labelling:
             dataset_url=self._inputs.dataset.url,
             run_url=self._run.url,
             storage=options.storage,
-            model_id=self._inputs.model.model_id,
             modulation=options.modulation,
             limits=SessionLimits(max_clicks=options.max_clicks, target_iou=options.target_iou),
             engine=EngineSettings(
@@ -171,6 +178,27 @@ class _Labelling:
             f"were quarantined ({named}), more than --max-errors {self._options.max_errors:g} allows: see the table "
             f"errors in {self._run.url}; mend the data set, or run again with a larger --max-errors"
         )
+
+
+def _models(options: LabelOptions, inputs: LabelInputs, run: RunDirectory) -> ModelFeed:
+    """The models of a run; one that follows notes in its directory which it takes."""
+    model, training_run = inputs.model, training_run_of(options.model)
+    if options.follow is None or training_run is None or model.published is None or model.data is None:
+        return FixedModel(ModelBytes(model.model_id, model.data))
+
+    def note(taken: PublishedModel) -> None:
+        add_taken(run.storage, run.url, taken)
+
+    note(model.published)
+    return FollowedModels(
+        run.storage,
+        absolute(training_run),
+        model.published,
+        model.data,
+        if_better=options.follow.if_better,
+        poll_seconds=options.follow.poll_seconds,
+        on_taken=note,
+    )
 
 
 def _unknown_samples(inputs: LabelInputs, run: RunDirectory) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from actors.model_feed import METRIC
 from infra.click_log import ClickLog, load_click_log
 from infra.manifest import DatasetManifest, load_manifest
 from infra.run_config import VOLATILE_FIELDS
@@ -20,7 +21,13 @@ from infra.storage import Storage
 from mfp.errors import ImageSizeError, WeightsError
 from pipelines.errors import OptionError
 from pipelines.model_source import ModelSource, find_model
-from pipelines.options import LOGGED_CLICKS_PREFIX, SIMULATED_CLICKS, LabelOptions
+from pipelines.options import (
+    LOGGED_CLICKS_PREFIX,
+    SIMULATED_CLICKS,
+    TRAINING_RUN_PREFIX,
+    LabelOptions,
+)
+from pipelines.published_source import find_published, training_run_of
 
 VOLATILE = VOLATILE_FIELDS | {"given", "execution"}
 """What may change between two runs into one directory: it changes no row."""
@@ -58,7 +65,20 @@ def find_inputs(options: LabelOptions, storage: Storage) -> LabelInputs:
         )
     elif not has_objects(dataset, storage):
         raise OptionError(no_masks(dataset.url))
-    return LabelInputs(dataset, _checked(find_model(options.model, storage), options), click_log)
+    return LabelInputs(dataset, _find_model(options, storage), click_log)
+
+
+def _find_model(options: LabelOptions, storage: Storage) -> ModelSource:
+    training_run = training_run_of(options.model)
+    if training_run is not None:
+        model = find_published(options, absolute(options.out), absolute(training_run), storage)
+        return _checked(model, options)
+    if options.follow is not None:
+        raise OptionError(
+            f"--follow: --model {options.model} is one model, which nothing new comes from; give "
+            f"{TRAINING_RUN_PREFIX} and the directory of a training run"
+        )
+    return _checked(find_model(options.model, storage), options)
 
 
 def _checked(model: ModelSource, options: LabelOptions) -> ModelSource:
@@ -111,14 +131,14 @@ def run_config(options: LabelOptions, inputs: LabelInputs) -> dict[str, JsonValu
     return {
         "job": "label",
         "dataset": {"fingerprint": inputs.dataset.fingerprint, "num_shards": len(inputs.dataset.shards)},
-        "model_id": inputs.model.model_id,
+        **_model(options, inputs.model),
         "modulation": options.modulation,
         "clicks": clicks,
         "flip": options.flip,
         "zoom": options.zoom,
         "zoom_size": options.zoom_size,
         "precision": options.precision,
-        "given": {"dataset": options.dataset, "model": options.model, "clicks": options.clicks},
+        "given": _given(options, inputs.model),
         "execution": {
             "seed": options.seed,
             "workers": [options.workers.minimum, options.workers.maximum],
@@ -130,6 +150,27 @@ def run_config(options: LabelOptions, inputs: LabelInputs) -> dict[str, JsonValu
         "versions": {name: version(name) for name in _VERSIONED},
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def _model(options: LabelOptions, model: ModelSource) -> dict[str, JsonValue]:
+    """The one model of a run, or where its models come from."""
+    training_run = training_run_of(options.model)
+    if options.follow is None or training_run is None:
+        return {"model_id": model.model_id}
+    if_better = METRIC if options.follow.if_better else None
+    return {"model": {"run": absolute(training_run), "follow": True, "if_better": if_better}}
+
+
+def _given(options: LabelOptions, model: ModelSource) -> dict[str, JsonValue]:
+    """What a person gave; with a model out of a training run its step, by which a later run finds it again."""
+    given: dict[str, JsonValue] = {
+        "dataset": options.dataset,
+        "model": options.model,
+        "clicks": options.clicks,
+    }
+    if options.follow is None and model.published is not None:
+        given["model_step"] = model.published.step
+    return given
 
 
 def num_expected(inputs: LabelInputs) -> int | None:

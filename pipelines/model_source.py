@@ -5,19 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib import resources
 
+from infra.published_models import PublishedModel
 from infra.storage import Storage
 from mfp.errors import ModelError, WeightsError
 from mfp.model_file import model_id_of, read_header
 from mfp.models.registry import ANALYTIC
+from pipelines.options import TRAINING_RUN_PREFIX
 
 
 @dataclass(frozen=True)
 class ModelSource:
-    """A model before it is built. `data` is its file's content; None is the analytic click model, which has none."""
+    """A model before it is built. `data` is its file's content; None is the analytic click model, which has none.
+
+    `published` is what a training run says of it, where it was found there.
+    """
 
     name: str
     model_id: str
     data: bytes | None
+    published: PublishedModel | None = None
 
 
 def shipped_models() -> list[str]:
@@ -45,7 +51,7 @@ def find_model(name: str, storage: Storage) -> ModelSource:
     else:
         raise ModelError(
             f"model {name!r} is unknown; shipped are {', '.join(shipped_models())}, anything else is the path or "
-            f"URL of a {_EXTENSION} file"
+            f"URL of a {_EXTENSION} file, or {TRAINING_RUN_PREFIX} and the directory of a training run"
         )
     try:
         read_header(data)

@@ -18,6 +18,7 @@ MaskValues = Literal["binary", "instances"]
 
 SIMULATED_CLICKS = "simulated"
 LOGGED_CLICKS_PREFIX = "logged:"
+TRAINING_RUN_PREFIX = "run://"
 
 
 def _standard_storage() -> StorageOptions:
@@ -60,9 +61,23 @@ class ShardOptions:
 
 
 @dataclass(frozen=True)
+class Follow:
+    """Take newer models of a training run while shards are labelled.
+
+    `if_better` leaves those whose validated NoC@90 is not known to be lower than that of the present one.
+    `poll_seconds` is the time between two looks at what is published.
+    """
+
+    if_better: bool = False
+    poll_seconds: float = 5.0
+
+
+@dataclass(frozen=True)
 class LabelOptions:
     """One run of `mfp label` or `mfp evaluate`: click every object of a data set with a model.
 
+    `model` is a shipped model's name, a model file, or run:// and a training run, whose newest model is taken at the
+    start; `follow` goes on to take newer ones.
     `clicks` is "simulated" or "logged:URL". `target_iou` None clicks on until `max_clicks` or a perfect mask
     (`--full-curve`). `zoom_size` and `modulation` None take what the model file says. `ray_address` None
     starts a local Ray. `max_errors` is the fraction of quarantined samples or objects that fails a run.
@@ -71,6 +86,7 @@ class LabelOptions:
     dataset: str
     out: str
     model: str
+    follow: Follow | None = None
     clicks: str = SIMULATED_CLICKS
     max_clicks: int = 20
     target_iou: float | None = 0.95

@@ -12,6 +12,8 @@ import pytest
 from actors.errors import ClusterError, ShardLostError
 from actors.label_job import LabelJob
 from actors.label_worker import WorkerResources
+from actors.loaded_model import ModelBytes
+from actors.model_feed import FixedModel
 from actors.ray_session import Cluster, ray_session
 from actors.worker_pool import PoolSize, WorkerPool
 from infra.manifest import DatasetManifest
@@ -53,7 +55,6 @@ def job(manifest: DatasetManifest, folder: Path) -> LabelJob:
         dataset_url=manifest.url,
         run_url=run.url,
         storage=StorageOptions(),
-        model_id="analytic",
         modulation=None,
         limits=LIMITS,
         engine=EngineSettings(zoom_size=ZOOM_SIZE),
@@ -63,7 +64,14 @@ def job(manifest: DatasetManifest, folder: Path) -> LabelJob:
 def pool(
     work: LabelJob, size: PoolSize, resources: WorkerResources, start_seconds: float = 300.0
 ) -> WorkerPool:
-    return WorkerPool(work, size, resources, model=None, click_log=None, start_seconds=start_seconds)
+    return WorkerPool(
+        work,
+        size,
+        resources,
+        models=FixedModel(ModelBytes("analytic", None)),
+        click_log=None,
+        start_seconds=start_seconds,
+    )
 
 
 def test_workers_that_find_no_room_end_the_run_and_say_what_they_need(

@@ -1,0 +1,40 @@
+"""Which models a labelling run that follows a training run has used so far: `models.json` in its run directory."""
+
+from __future__ import annotations
+
+import json
+
+from infra.errors import RunDirectoryError
+from infra.published_models import PublishedModel
+from infra.storage import Storage, join
+
+TAKEN_FILE = "models.json"
+
+
+def taken_models(storage: Storage, run_url: str) -> list[PublishedModel]:
+    """Return the models in the order in which they came into use; none for a run that follows nothing.
+
+    Raises:
+        RunDirectoryError: the file is none of this version.
+        StorageError: it cannot be read.
+
+    """
+    url = join(run_url, TAKEN_FILE)
+    if not storage.exists(url):
+        return []
+    try:
+        entries = json.loads(storage.read_bytes(url))
+        return [PublishedModel.from_json(json.dumps(entry).encode()) for entry in entries]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RunDirectoryError(
+            f"{url} is no list of models ({error}): delete it to follow on from the newest model"
+        ) from None
+
+
+def add_taken(storage: Storage, run_url: str, model: PublishedModel) -> None:
+    """Note that shards are clicked by `model` from now on; StorageError where that cannot be written."""
+    taken = taken_models(storage, run_url)
+    if taken and taken[-1] == model:
+        return
+    entries = [json.loads(entry.to_json()) for entry in [*taken, model]]
+    storage.write_bytes(join(run_url, TAKEN_FILE), json.dumps(entries, indent=1).encode())
