@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,8 +10,9 @@ import pytest
 from torch import Tensor
 
 from actors.hand_out import Assignment
+from actors.loaded_model import LoadedModel
 from actors.object_sessions import ObjectKey, ObjectSessions
-from actors.shard_labeller import ShardSummary
+from actors.shard_labeller import ShardLabeller, ShardSummary
 from infra.click_log import load_click_log
 from infra.errors import StorageError
 from infra.manifest import DatasetManifest, ShardEntry
@@ -102,9 +104,11 @@ class GatedModel(AnalyticClickModel):
 class RecordingEngine(Engine):
     """Remembers which attempt's sessions began and ended, in order."""
 
-    def __init__(self, network: AnalyticClickModel, batch_size: int) -> None:
+    def __init__(
+        self, network: AnalyticClickModel, batch_size: int, events: list[tuple[str, str]] | None = None
+    ) -> None:
         super().__init__(network, EngineSettings(batch_size=batch_size, zoom_size=ZOOM_SIZE))
-        self.events: list[tuple[str, str]] = []
+        self.events: list[tuple[str, str]] = [] if events is None else events
 
     def run(self, sessions: Iterable[Session | None]) -> Iterator[FinishedSession]:
         for finished in super().run(self._recorded(sessions)):
@@ -142,6 +146,65 @@ def test_the_next_shards_samples_join_while_the_last_sessions_of_one_end(
     first, second = was_read
     last_end_of_first = max(i for i, event in enumerate(engine.events) if event == ("end", first))
     assert engine.events.index(("begin", second)) < last_end_of_first
+
+
+def test_a_shard_of_another_model_waits_until_the_sessions_before_it_have_ended(
+    tmp_path: Path, dataset: DatasetManifest, expected: RunDirectory
+) -> None:
+    all_was_read = threading.Event()
+    events: list[tuple[str, str]] = []
+    engines = [RecordingEngine(GatedModel(all_was_read), batch_size=4, events=events) for _ in range(2)]
+    models = [LoadedModel(f"model-{number}", engine) for number, engine in enumerate(engines)]
+
+    def read(shard: ShardEntry) -> Iterator[ShardItem]:
+        yield from reader_of(dataset, STORAGE)(shard)
+        was_read.append(shard.name)
+        if len(was_read) == len(dataset.shards):
+            all_was_read.set()
+
+    was_read: list[str] = []
+    run = new_run(tmp_path)
+    shards = ShardLabeller(ObjectSessions(LIMITS, None), read, run)
+    by_shard = {shard.name: models[number // 2 % 2] for number, shard in enumerate(dataset.shards)}
+    with ThreadPoolExecutor(len(dataset.shards)) as callers:
+        list(
+            callers.map(
+                lambda shard: shards.label(Assignment(shard, shard.name), by_shard[shard.name]),
+                dataset.shards,
+            )
+        )
+    shards.close()
+    in_flight: Counter[str] = Counter()
+    for event, shard in events:
+        in_flight[by_shard[shard].model_id] += 1 if event == "begin" else -1
+        assert sum(count > 0 for count in in_flight.values()) <= 1, "one model at a time"
+    found = run.read_masks(["shard", "model_id"]).to_pylist()
+    assert {(row["shard"], row["model_id"]) for row in found} == {
+        (name, model.model_id) for name, model in by_shard.items()
+    }
+    assert {record.shard: record.model_id for record in run.committed().values()} == {
+        name: model.model_id for name, model in by_shard.items()
+    }
+    columns = ["sample_key", "object_id", "rle", "iou"]
+    order = [("sample_key", "ascending"), ("object_id", "ascending")]
+    assert run.read_masks(columns).sort_by(order) == expected.read_masks(columns).sort_by(order)
+
+
+def test_an_error_in_one_model_does_not_keep_the_next_one_from_its_shard(
+    tmp_path: Path, dataset: DatasetManifest
+) -> None:
+    class Failing(AnalyticClickModel):
+        def forward_clicks(self, image: Tensor, prob: Tensor, clicks: Sequence[Sequence[Click]]) -> Tensor:
+            raise RuntimeError("a bad model")
+
+    settings = EngineSettings(batch_size=4, zoom_size=ZOOM_SIZE)
+    shards = ShardLabeller(ObjectSessions(LIMITS, None), reader_of(dataset, STORAGE), new_run(tmp_path))
+    shard = dataset.shards[0]
+    with pytest.raises(RuntimeError, match="a bad model"):
+        shards.label(Assignment(shard, "1"), LoadedModel("bad", Engine(Failing(), settings)))
+    good = LoadedModel("good", Engine(AnalyticClickModel(), settings))
+    assert shards.label(Assignment(shard, "2"), good).counts.objects == shard.objects
+    shards.close()
 
 
 def test_decoding_ahead_stops_at_the_pixel_limit_however_long_the_shard(tmp_path: Path) -> None:
