@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -21,6 +21,7 @@ from infra.run_directory import RunDirectory
 from infra.sample import JsonValue
 from infra.storage import Storage
 from infra.tables import CLICKS, ERRORS
+from infra.taken_models import taken_models
 from mfp.metrics import MAX_CLICKS, ClickIous, auc, mean_iou_curve, noc, nof_never_reached, nof_published
 
 THRESHOLDS: Mapping[str, float] = {"85": 0.85, "90": 0.90, "95": 0.95}
@@ -39,6 +40,22 @@ class ThresholdFigures:
 
 
 @dataclass(frozen=True)
+class ModelFigures:
+    """What one model did in a run that has followed a training run.
+
+    `step` of the training, None where the run did not note it. `mean_iou` is that of the masks, after the last click
+    on each; None without truth. `noc90` is None where NoC is not defined, see `Report`.
+    """
+
+    model_id: str
+    step: int | None
+    objects: int
+    clicks: int
+    mean_iou: float | None
+    noc90: float | None
+
+
+@dataclass(frozen=True)
 class Report:
     """Figures of all committed shards of a run.
 
@@ -51,6 +68,8 @@ class Report:
     `clicks_per_second` is `clicks` over the wall time during which at least one shard that was then committed
     was being worked on: shards of several workers that overlap in time count once, pauses between two runs into
     the directory do not count, the start of the workers and lost attempts neither. None before the first commit.
+
+    `models`: every model that clicked an object, in the order of their training steps.
     """
 
     run_url: str
@@ -65,6 +84,7 @@ class Report:
     auc: float | None
     errors_by_reason: Mapping[str, int]
     clicks_per_second: float | None
+    models: tuple[ModelFigures, ...] = ()
 
     def to_json(self) -> dict[str, JsonValue]:
         """Return the figures for programs, as `mfp report --json` prints them; what is not defined is None."""
@@ -79,6 +99,7 @@ class Report:
             "auc": self.auc,
             "errors": sum(self.errors_by_reason.values()),
             "clicks_per_second": self.clicks_per_second,
+            "models": [asdict(model) for model in self.models],
         }
 
 
@@ -94,7 +115,8 @@ def build_report(run_url: str, storage: Storage) -> Report:
     run = RunDirectory(run_url, storage)
     clicked = _clicked(run)
     records = run.committed().values()
-    num_objects, ious = _click_ious(run, records)
+    tables = _clicked_objects(run, records)
+    num_objects, ious = len(tables.model_ids), tables.ious()
     num_clicks = sum(record.parts[CLICKS.name].rows for record in records)
     seconds = busy_seconds(records)
     curve = mean_iou_curve(ious, clicked.max_clicks) if ious.num_objects else None
@@ -111,6 +133,7 @@ def build_report(run_url: str, storage: Storage) -> Report:
         auc=None if curve is None else auc(curve),
         errors_by_reason=_errors_by_reason(run, records),
         clicks_per_second=num_clicks / seconds if seconds else None,
+        models=_by_model(run, tables, clicked),
     )
 
 
@@ -155,20 +178,72 @@ def _clicked(run: RunDirectory) -> _Clicked:
     )
 
 
-def _click_ious(run: RunDirectory, records: Collection[CommitRecord]) -> tuple[int, ClickIous]:
-    """Return the number of objects that were clicked, and the IoUs of those with truth."""
+@dataclass(frozen=True)
+class _ClickedObjects:
+    """The click table by object. `object_idx`, `click_idx`, `iou`: (num_clicks,); `model_ids`: of each object."""
+
+    object_idx: np.ndarray[Any, np.dtype[np.int64]]
+    click_idx: np.ndarray[Any, np.dtype[Any]]
+    iou: np.ndarray[Any, np.dtype[Any]]
+    model_ids: np.ndarray[Any, np.dtype[np.object_]]
+
+    def ious(self, of_objects: np.ndarray[Any, np.dtype[np.bool_]] | None = None) -> ClickIous:
+        """The IoUs of the objects with truth, or of some of them."""
+        of = slice(None) if of_objects is None else of_objects[self.object_idx]
+        return ClickIous.from_columns(self.object_idx[of], self.click_idx[of], self.iou[of])
+
+
+def _clicked_objects(run: RunDirectory, records: Collection[CommitRecord]) -> _ClickedObjects:
+    object_indices, click_indices, ious, model_ids = [], [], [], []
     num_objects = 0
-    columns: list[tuple[np.ndarray[Any, np.dtype[Any]], ...]] = []
-    for part in run.read_parts(CLICKS, records, ("sample_key", "object_id", "click_idx", "iou")):
+    columns = ("sample_key", "object_id", "click_idx", "iou", "model_id")
+    for part in run.read_parts(CLICKS, records, columns):
         # all clicks of an object are in one part
         object_idx = _object_indices(part)
-        columns.append((object_idx + num_objects, part["click_idx"].to_numpy(), part["iou"].to_numpy()))
-        num_objects += int(object_idx.max(initial=-1)) + 1
-    if not columns:
-        return 0, ClickIous.from_lists([])
-    return num_objects, ClickIous.from_columns(
-        *(np.concatenate(column) for column in zip(*columns, strict=True))
+        of_object = np.full(int(object_idx.max(initial=-1)) + 1, "", object)
+        of_object[object_idx] = part["model_id"].to_numpy(zero_copy_only=False)
+        object_indices.append(object_idx + num_objects)
+        click_indices.append(part["click_idx"].to_numpy())
+        ious.append(part["iou"].to_numpy())
+        model_ids.append(of_object)
+        num_objects += len(of_object)
+    return _ClickedObjects(
+        np.concatenate([*object_indices, np.zeros(0, np.int64)]),
+        np.concatenate([*click_indices, np.zeros(0, np.int32)]),
+        np.concatenate([*ious, np.zeros(0)]),
+        np.concatenate([*model_ids, np.zeros(0, object)]),
     )
+
+
+def _by_model(run: RunDirectory, objects: _ClickedObjects, clicked: _Clicked) -> tuple[ModelFigures, ...]:
+    steps = {model.model_id: model.step for model in taken_models(run.storage, run.url)}
+    figures = [
+        _model_figures(model_id, steps.get(model_id), objects, clicked)
+        for model_id in sorted(set(objects.model_ids))
+    ]
+    return tuple(sorted(figures, key=lambda model: -1 if model.step is None else model.step))
+
+
+def _model_figures(
+    model_id: str, step: int | None, objects: _ClickedObjects, clicked: _Clicked
+) -> ModelFigures:
+    is_its = objects.model_ids == model_id
+    ious = objects.ious(is_its)
+    at = _figures(ious, THRESHOLDS["90"], clicked)
+    return ModelFigures(
+        model_id=model_id,
+        step=step,
+        objects=int(np.count_nonzero(is_its)),
+        clicks=int(np.count_nonzero(is_its[objects.object_idx])),
+        mean_iou=float(_last_ious(ious).mean()) if ious.num_objects else None,
+        noc90=None if at is None else at.noc,
+    )
+
+
+def _last_ious(ious: ClickIous) -> np.ndarray[Any, np.dtype[Any]]:
+    """(num_objects,): after the last click on each."""
+    last: np.ndarray[Any, np.dtype[Any]] = ious.iou[np.append(ious.first[1:], len(ious.iou)) - 1]
+    return last
 
 
 def _object_indices(clicks: pa.Table) -> np.ndarray[Any, np.dtype[np.int64]]:

@@ -22,12 +22,15 @@ class ReportView:
         self._report = report
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Table | Text]:
-        """Yield the NoC table, the mean IoU table and the totals."""
+        """Yield the NoC table, the mean IoU table, where there were several the models, and the totals."""
         style = box.SIMPLE_HEAD if console.is_terminal else None
         yield self._noc_table(style)
         if self._report.mean_iou is not None:
             yield Text()
             yield self._mean_iou_table(style, self._report.mean_iou)
+        if len(self._report.models) > 1:
+            yield Text()
+            yield self._models_table(style)
         yield Text()
         for line in self._lines():
             yield Text(line)
@@ -57,6 +60,22 @@ class ReportView:
         table.add_row(
             "mean IoU", *(f"{mean_iou[click - 1]:.3f}" for click in clicks), f"{self._report.auc:.3f}"
         )
+        return table
+
+    def _models_table(self, style: box.Box | None) -> Table:
+        table = Table(box=style, padding=(0, 2, 0, 0))
+        table.add_column("model")
+        for heading in ("step", "objects", "clicks", "mean IoU", "NoC@90"):
+            table.add_column(heading, justify="right")
+        for model in self._report.models:
+            table.add_row(
+                model.model_id,
+                _UNDEFINED if model.step is None else f"{model.step:,}",
+                f"{model.objects:,}",
+                f"{model.clicks:,}",
+                _UNDEFINED if model.mean_iou is None else f"{model.mean_iou:.3f}",
+                _UNDEFINED if model.noc90 is None else f"{model.noc90:.2f}",
+            )
         return table
 
     def _lines(self) -> Iterator[str]:

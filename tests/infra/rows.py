@@ -33,6 +33,7 @@ def click_row(
     iou: float | None = 0.5,
     shard: str = "s0.tar",
     is_foreground: bool = True,
+    model_id: str = "0123456789abcdef",
 ) -> ClickRow:
     return ClickRow(
         sample_key=key,
@@ -47,7 +48,7 @@ def click_row(
         changed_fraction=0.125,
         region=RegionBounds(0, 3, 0, 5),
         seconds=0.25,
-        model_id="0123456789abcdef",
+        model_id=model_id,
         shard=shard,
     )
 

@@ -29,7 +29,7 @@ from mfp.errors import ModelError
 from pipelines.cli import app
 from pipelines.cli_options import LayoutName
 from pipelines.label import RunSummary
-from pipelines.options import LabelOptions, ShardOptions, TrainOptions, Workers
+from pipelines.options import Follow, LabelOptions, ShardOptions, TrainOptions, Workers
 from pipelines.progress import OnProgress, ProgressReport
 from pipelines.train import TrainingRun
 
@@ -126,12 +126,13 @@ def test_every_option_of_label_reaches_the_job(labelled: list[LabelOptions]) -> 
         "label data --out run --model m.safetensors --clicks logged:clicks.jsonl --max-clicks 7 --target-iou 0.8 "
         "--workers 2:4 --cpus-per-worker 2 --gpus-per-worker 0.5 --device cpu --batch-size 3 --precision bf16 "
         "--no-flip --no-zoom --zoom-size 320 --modulation release --seed 5 --max-errors 0.2 --ray-address auto "
-        "--storage-endpoint http://host:9000 --storage-region eu"
+        "--storage-endpoint http://host:9000 --storage-region eu --follow"
     )
     result = mfp(*line.split())
     assert result.exit_code == 0, result.output
     (options,) = labelled
     defaults = LabelOptions(dataset="data", out="run", model="lite0")
+    assert options.follow == Follow()
     assert options.workers == Workers(2, 4, 2.0, 0.5)
     assert (options.storage.endpoint, options.storage.region) == ("http://host:9000", "eu")
     left_at_default = {name for name, value in vars(options).items() if value == getattr(defaults, name)} - {
@@ -139,6 +140,11 @@ def test_every_option_of_label_reaches_the_job(labelled: list[LabelOptions]) -> 
         "out",
     }
     assert left_at_default == set()
+
+
+def test_following_only_better_models_is_following(labelled: list[LabelOptions]) -> None:
+    mfp("label", "data", "--out", "run", "--model", "run://training", "--follow-if-better")
+    assert labelled[0].follow == Follow(if_better=True)
 
 
 def test_the_full_curve_does_not_stop_at_an_iou(labelled: list[LabelOptions]) -> None:
@@ -325,6 +331,11 @@ def test_interrupting_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None
         ("jobs --address ftp://host", "is not the URL of a Ray dashboard"),
         ("submit label data --out /run --model lite0", "DATASET 'data' is a relative path"),
         ("submit label /data --out /run --model nope", "model 'nope' is unknown"),
+        ("submit label /data --out /run --model run://training", "--model 'training' is a relative path"),
+        (
+            "submit label /data --out /run --model run:///x --address http://127.0.0.1:1",
+            "no Ray cluster answers",
+        ),
     ],
 )
 def test_common_mistakes_end_in_one_line(line: str, expected: str, tmp_path: Path) -> None:

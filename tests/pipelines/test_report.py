@@ -18,11 +18,13 @@ from rich.console import Console
 
 from infra.commit import CommitRecord
 from infra.errors import RunDirectoryError
+from infra.published_models import publish
 from infra.run_directory import RunDirectory
 from infra.sample import JsonValue
 from infra.storage import Storage, join
+from infra.taken_models import add_taken
 from mfp.errors import MetricsError
-from pipelines.report import Report, build_report, busy_seconds
+from pipelines.report import ModelFigures, Report, build_report, busy_seconds
 from pipelines.report_files import curve_svg, write_report
 from pipelines.report_view import ReportView
 from tests.infra.rows import click_row, error_row, mask_row
@@ -37,7 +39,13 @@ def begin(url: str, *, max_clicks: int = 4, target_iou: float | None = 0.95) -> 
     return run
 
 
-def commit(run: RunDirectory, shard: str, objects: Sequence[Ious], reasons: Sequence[str] = ()) -> None:
+def commit(
+    run: RunDirectory,
+    shard: str,
+    objects: Sequence[Ious],
+    reasons: Sequence[str] = (),
+    model_id: str = "0123456789abcdef",
+) -> None:
     """Commit a shard whose objects, two to a sample, have these IoUs after each click."""
     keys = [(f"{shard}/{idx // 2}", f"{idx % 2}") for idx in range(len(objects))]
     run.commit(
@@ -45,7 +53,7 @@ def commit(run: RunDirectory, shard: str, objects: Sequence[Ious], reasons: Sequ
         "a",
         [mask_row(*key, shard=shard, num_clicks=len(ious)) for key, ious in zip(keys, objects, strict=True)],
         [
-            click_row(*key, click, iou=iou, shard=shard)
+            click_row(*key, click, iou=iou, shard=shard, model_id=model_id)
             for key, ious in zip(keys, objects, strict=True)
             for click, iou in enumerate(ious)
         ],
@@ -83,10 +91,42 @@ def test_figures_come_from_all_committed_shards(folder_url: str) -> None:
         ),
         "auc": pytest.approx((0.605 / 2 + 0.7175 + 0.755 + 0.82 / 2) / 3),
         "errors": 3,
+        "models": [
+            {
+                "model_id": "0123456789abcdef",
+                "step": None,
+                "objects": 4,
+                "clicks": 13,
+                "mean_iou": pytest.approx(0.82),
+                "noc90": (3 + 4 + 1 + 4) / 4,
+            }
+        ],
     }
     assert report.errors_by_reason == {"empty_object": 2, "undecodable_image": 1}
     assert isinstance(speed, float)
     assert speed > 13 / 120
+
+
+def test_a_run_of_several_models_has_their_figures_side_by_side(tmp_path: Path) -> None:
+    run = begin(str(tmp_path))
+    for step, model_id in ((7, "b" * 16), (9, "a" * 16)):
+        add_taken(Storage(), run.url, publish(Storage(), str(tmp_path / "t"), step, b"m", model_id, {}))
+    commit(run, "s0.tar", [(0.5, 0.92)], model_id="a" * 16)
+    commit(run, "s1.tar", [(0.3, 0.4, 0.8, 0.7), (0.95,)], model_id="b" * 16)
+    commit(run, "s2.tar", [(None, None)], model_id="b" * 16)
+    report = build_report(run.url, Storage())
+    first, second = report.models
+    assert first == ModelFigures("b" * 16, 7, 3, 7, (0.7 + 0.95) / 2, (4 + 1) / 2)
+    assert second == ModelFigures("a" * 16, 9, 1, 2, 0.92, 2.0)
+    lines = [line.split() for line in printed(report).splitlines()]
+    assert ["b" * 16, "7", "3", "7", "0.825", "2.50"] in lines
+    assert ["a" * 16, "9", "1", "2", "0.920", "2.00"] in lines
+
+
+def test_one_model_needs_no_table_of_models(tmp_path: Path) -> None:
+    run = begin(str(tmp_path))
+    commit(run, "s0.tar", [(0.5, 0.92)])
+    assert "0123456789abcdef" not in printed(build_report(run.url, Storage()))
 
 
 def test_the_query_in_the_readme_gives_the_same_noc_from_a_plain_glob(tmp_path: Path) -> None:
