@@ -16,8 +16,13 @@ from pathlib import Path
 
 import boto3
 import pytest
+from hypothesis import settings
 
 _bucket_number = itertools.count()
+
+# A deadline per example measures what else the machine does; pytest-timeout ends what hangs.
+settings.register_profile("mfp", deadline=None)
+settings.load_profile("mfp")
 
 # Ray reads its authentication settings once, when it is imported, and some test modules import it on collection.
 if "RAY_AUTH_MODE" not in os.environ:

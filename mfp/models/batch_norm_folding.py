@@ -13,7 +13,8 @@ def fold_batch_norms(network: nn.Module) -> int:
     """Fold every BatchNorm that directly follows a convolution in its parent module; in place, for evaluation only.
 
     A module's children count as a chain in the order in which they were registered, which holds for the blocks of
-    this package and of timm's EfficientNet. An activation inside timm's BatchNormAct2d stays in its place.
+    this package and of timm's EfficientNet, ResNet and HRNet. An activation inside timm's BatchNormAct2d stays in its
+    place.
 
     Returns:
         The number of norms folded.
