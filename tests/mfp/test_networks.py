@@ -7,9 +7,12 @@ from dataclasses import replace
 import pytest
 import torch
 
+from mfp.engine import Engine, EngineSettings
 from mfp.models.registry import NetworkConfig, config_from_json, config_to_json
 from mfp.network import BASELINE_CLICKS
+from mfp.session import SessionLimits, StopReason
 from tests.mfp.network_factories import CLICKS, SMALL_CONFIGS, create_network, noise, with_switches
+from tests.mfp.session_factories import create_session
 
 SWITCHES = [(True, True), (True, False), (False, True), (False, False)]
 architectures = pytest.mark.parametrize("config", SMALL_CONFIGS.values(), ids=SMALL_CONFIGS.keys())
@@ -112,6 +115,18 @@ def test_every_region_gets_a_crop_that_the_network_takes(
             image, prob = noise(2, 3, *crop, seed=1), noise(2, 1, *crop, seed=2)
             with torch.inference_mode():
                 assert network.forward_clicks(image, prob, CLICKS).shape == (2, 1, *crop)
+
+
+@pytest.mark.parametrize("is_baseline", [False, True])
+@architectures
+def test_a_session_is_clicked_to_its_end(config: NetworkConfig, is_baseline: bool) -> None:
+    if is_baseline:
+        config = replace(config, clicks=BASELINE_CLICKS, late_fusion=False)
+    engine = Engine(create_network(config), EngineSettings(zoom_size=64))
+    (finished,) = engine.run([create_session(1, SessionLimits(max_clicks=3, target_iou=None))])
+    assert finished.stop_reason is StopReason.MAX_CLICKS
+    assert len(finished.clicks) == 3
+    assert all(record.iou is not None and 0 <= record.iou <= 1 for record in finished.clicks)
 
 
 @architectures
