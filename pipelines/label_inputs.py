@@ -20,7 +20,7 @@ from infra.shard_reader import read_shard
 from infra.storage import Storage
 from mfp.errors import ImageSizeError, WeightsError
 from pipelines.errors import OptionError
-from pipelines.model_source import ModelSource, find_model
+from pipelines.model_source import ModelSource, find_model, is_location
 from pipelines.options import (
     LOGGED_CLICKS_PREFIX,
     SIMULATED_CLICKS,
@@ -162,12 +162,17 @@ def _model(options: LabelOptions, model: ModelSource) -> dict[str, JsonValue]:
 
 
 def _given(options: LabelOptions, model: ModelSource) -> dict[str, JsonValue]:
-    """What a person gave; with a model out of a training run its step, by which a later run finds it again."""
-    given: dict[str, JsonValue] = {
-        "dataset": options.dataset,
-        "model": options.model,
-        "clicks": options.clicks,
-    }
+    """Where data, model and clicks came from; with a model out of a training run its step, by which a later run, or
+    `mfp verify`, finds it again."""
+    clicks, training_run = options.clicks, training_run_of(options.model)
+    if clicks.startswith(LOGGED_CLICKS_PREFIX):
+        clicks = LOGGED_CLICKS_PREFIX + absolute(clicks.removeprefix(LOGGED_CLICKS_PREFIX))
+    name = options.model
+    if training_run is not None:
+        name = TRAINING_RUN_PREFIX + absolute(training_run)
+    elif is_location(name):
+        name = absolute(name)
+    given: dict[str, JsonValue] = {"dataset": absolute(options.dataset), "model": name, "clicks": clicks}
     if options.follow is None and model.published is not None:
         given["model_step"] = model.published.step
     return given

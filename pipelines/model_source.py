@@ -33,6 +33,11 @@ def shipped_models() -> list[str]:
     return [*names, ANALYTIC]
 
 
+def is_location(name: str) -> bool:
+    """Whether what was given as --model is a path or URL, and not a name."""
+    return "/" in name or name.endswith(_EXTENSION)
+
+
 def find_model(name: str, storage: Storage) -> ModelSource:
     """Find a shipped model by its name, or read a safetensors file from a path or URL.
 
@@ -46,7 +51,7 @@ def find_model(name: str, storage: Storage) -> ModelSource:
         return ModelSource(ANALYTIC, ANALYTIC, None)
     if name in shipped_models():
         data = resources.files("mfp.weights").joinpath(name + _EXTENSION).read_bytes()
-    elif "/" in name or name.endswith(_EXTENSION):
+    elif is_location(name):
         data = storage.read_bytes(name)
     else:
         raise ModelError(

@@ -105,6 +105,21 @@ class LabelOptions:
 
 
 @dataclass(frozen=True)
+class VerifyOptions:
+    """One run of `mfp verify`.
+
+    `share` of the objects, in [0, 1], is labelled again; a mask may then differ in `tolerance` of its image's pixels.
+    """
+
+    run: str
+    share: float = 0.01
+    tolerance: float = 0.0
+    seed: int = 0
+    device: Literal["cpu", "cuda"] = "cpu"
+    storage: StorageOptions = field(default_factory=_standard_storage)
+
+
+@dataclass(frozen=True)
 class TrainOptions:
     """One run of `mfp train`.
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from infra.storage import Storage, join
 from pipelines.report import Report
 
+REPORT_FOLDER = "report"
+SUMMARY_FILE = "summary.json"
 _WIDTH, _HEIGHT = 560, 340
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 20, 36, 48
 _GRID = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
@@ -15,8 +17,8 @@ _GRID = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 def write_report(report: Report, storage: Storage) -> list[str]:
     """Write `report/summary.json` and, with truth, `report/mean_iou.svg` into the run; returns their URLs."""
-    folder = join(report.run_url, "report")
-    files = {"summary.json": json.dumps(report.to_json(), indent=1)}
+    folder = join(report.run_url, REPORT_FOLDER)
+    files = {SUMMARY_FILE: json.dumps(report.to_json(), indent=1)}
     if report.mean_iou is not None:
         files["mean_iou.svg"] = curve_svg(report.mean_iou, f"{report.objects_with_truth:,} objects")
     for name, text in files.items():

@@ -1,0 +1,219 @@
+"""Doing some objects of a run once more, to see whether they come out the same."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from actors.hand_out import Assignment
+from actors.label_job import LabelJob
+from actors.loaded_model import LoadedModel, ModelBytes
+from actors.object_sessions import ObjectSessions
+from actors.shard_labeller import ShardLabeller
+from infra import rle
+from infra.click_log import ClickLog, load_click_log
+from infra.commit import CommitRecord
+from infra.manifest import DatasetManifest, ShardEntry, load_manifest
+from infra.published_models import model_url
+from infra.run_directory import RunDirectory
+from infra.sample import JsonValue, Sample
+from infra.sample_document import ShardItem
+from infra.shard_reader import read_shard
+from infra.storage import Storage
+from infra.tables import CLICKS, MASKS
+from infra.taken_models import taken_models
+from mfp.engine import EngineSettings
+from mfp.session import SessionLimits
+from pipelines.errors import OptionError
+from pipelines.model_source import find_model
+from pipelines.options import LOGGED_CLICKS_PREFIX, SIMULATED_CLICKS
+from pipelines.published_source import training_run_of
+
+ObjectName: TypeAlias = tuple[str, str]  # sample key and object id
+_MANY_CLICKS = 10_000  # replayed clicks end by themselves
+
+
+@dataclass(frozen=True)
+class Redone:
+    """One object, as it was committed and as it came out now.
+
+    `iou_difference` is that of the last IoUs, None without truth; `pixel_share` the share of the image's pixels
+    whose mask differs; `same_clicks` tells whether all clicks are the same, in the same order.
+    """
+
+    shard: str
+    sample_key: str
+    object_id: str
+    iou_difference: float | None
+    pixel_share: float
+    same_clicks: bool
+
+
+@dataclass(frozen=True)
+class PastRun:
+    """A finished or interrupted run, with all it takes to do an object of it again."""
+
+    run: RunDirectory
+    manifest: DatasetManifest
+    click_log: ClickLog | None
+    job: LabelJob
+    num_threads: int
+
+    @classmethod
+    def of(cls, run: RunDirectory) -> PastRun:
+        """Read what `run.json` says.
+
+        Raises:
+            OptionError: the data set or the clicks are not those of the run any more.
+            InfraError, MfpError: one of them cannot be read.
+
+        """
+        config: dict[str, Any] = run.config()
+        given, storage = config["given"], run.storage
+        manifest = load_manifest(storage, given["dataset"])
+        if manifest.fingerprint != config["dataset"]["fingerprint"]:
+            raise OptionError(
+                f"{given['dataset']} is not the data set that {run.url} was made from: its contents have changed since"
+            )
+        clicks = str(given["clicks"])
+        click_log = None
+        if clicks != SIMULATED_CLICKS:
+            click_log = load_click_log(storage, clicks.removeprefix(LOGGED_CLICKS_PREFIX))
+        limits = SessionLimits(
+            max_clicks=config["clicks"].get("max_clicks", _MANY_CLICKS),
+            target_iou=config["clicks"].get("target_iou"),
+        )
+        execution = config["execution"]
+        engine = EngineSettings(
+            batch_size=execution["batch_size"],
+            flip=config["flip"],
+            zoom=config["zoom"],
+            zoom_size=config["zoom_size"],
+            precision=config["precision"],
+        )
+        job = LabelJob(manifest.url, run.url, storage.options, config["modulation"], limits, engine)
+        return cls(run, manifest, click_log, job, max(1, int(execution["cpus_per_worker"])))
+
+    def model(self, model_id: str) -> ModelBytes:
+        """Find a model of the run again. OptionError where it is not there any more, or is another now."""
+        config: dict[str, Any] = self.run.config()
+        name = str(config["given"]["model"])
+        training_run = training_run_of(name)
+        if training_run is not None:
+            name = model_url(training_run, self._step_of(model_id, config))
+        source = find_model(name, self.run.storage)
+        if source.model_id != model_id:
+            raise OptionError(
+                f"{name} is model {source.model_id} now; {self.run.url} was made with {model_id}"
+            )
+        return ModelBytes(source.model_id, source.data)
+
+    def _step_of(self, model_id: str, config: Mapping[str, Any]) -> int:
+        steps = {taken.model_id: taken.step for taken in taken_models(self.run.storage, self.run.url)}
+        step = steps.get(model_id, config["given"].get("model_step"))
+        if step is None:
+            raise OptionError(f"{self.run.url} does not say which step of the training made model {model_id}")
+        return int(step)
+
+
+def choose(
+    past: PastRun, records: Sequence[CommitRecord], share: float, seed: int
+) -> dict[str, list[ObjectName]]:
+    """Draw objects by shard: sqrt(share) of the shards that have objects, and as many of the objects in each.
+
+    So a hundredth of the objects costs the reading of a tenth of the data. At least one object, if there is one.
+    """
+    rng = np.random.default_rng(seed)
+    filled = sorted((record for record in records if record.objects), key=lambda record: record.shard)
+    part = math.sqrt(share)
+    chosen: dict[str, list[ObjectName]] = {}
+    for index in sorted(rng.permutation(len(filled))[: math.ceil(part * len(filled))]):
+        record = filled[index]
+        (table,) = past.run.read_parts(MASKS, [record], ["sample_key", "object_id"])
+        names = [(row["sample_key"], row["object_id"]) for row in table.to_pylist()]
+        drawn = sorted(rng.permutation(len(names))[: math.ceil(part * len(names))])
+        chosen[record.shard] = [names[position] for position in drawn]
+    return chosen
+
+
+def redo(past: PastRun, record: CommitRecord, names: Sequence[ObjectName], device: str) -> Iterator[Redone]:
+    """Click these objects of a committed shard again, in this process, and compare.
+
+    Raises:
+        OptionError: a model of the run is not to be found.
+        InfraError, MfpError: data or model cannot be read.
+
+    """
+    before = _rows(past.run, record)
+    by_model: dict[str, list[ObjectName]] = {}
+    for name in names:
+        by_model.setdefault(before[name][0]["model_id"], []).append(name)
+    entry = next(shard for shard in past.manifest.shards if shard.name == record.shard)
+    for model_id, of_model in by_model.items():
+        model = past.job.load(past.model(model_id), device)
+        after = _label_again(past, entry, model, of_model)
+        yield from (_compared(record.shard, name, before[name], after.get(name)) for name in of_model)
+
+
+def _label_again(
+    past: PastRun, entry: ShardEntry, model: LoadedModel, names: Sequence[ObjectName]
+) -> dict[ObjectName, tuple[Any, list[Any]]]:
+    """Rows of these objects, made the way a worker makes them, in a run directory that is gone afterwards."""
+    wanted = set(names)
+
+    def read(shard: ShardEntry) -> Iterator[ShardItem]:
+        for item in read_shard(past.run.storage, past.manifest.shard_url(shard), shard):
+            if isinstance(item, Sample) and any(key == item.key for key, _ in wanted):
+                yield replace(
+                    item,
+                    objects=tuple(truth for truth in item.objects if (item.key, truth.object_id) in wanted),
+                )
+
+    with tempfile.TemporaryDirectory(prefix="mfp-verify-") as folder:
+        again = RunDirectory(folder, Storage())
+        labeller = ShardLabeller(ObjectSessions(past.job.limits, past.click_log), read, again)
+        try:
+            labeller.label(Assignment(entry, "again"), model)
+        finally:
+            labeller.close()
+        (record,) = again.committed().values()
+        return _rows(again, record)
+
+
+def _rows(run: RunDirectory, record: CommitRecord) -> dict[ObjectName, tuple[Any, list[Any]]]:
+    """The mask row and the click rows, in order, of every object of a shard."""
+    (masks,) = run.read_parts(MASKS, [record])
+    (clicks,) = run.read_parts(CLICKS, [record])
+    rows: dict[ObjectName, tuple[Any, list[Any]]] = {
+        (row["sample_key"], row["object_id"]): (row, []) for row in masks.to_pylist()
+    }
+    for row in clicks.to_pylist():
+        rows[row["sample_key"], row["object_id"]][1].append(row)
+    for _, of_object in rows.values():
+        of_object.sort(key=lambda row: int(row["click_idx"]))
+    return rows
+
+
+def _compared(
+    shard: str, name: ObjectName, before: tuple[Any, list[Any]], after: tuple[Any, list[Any]] | None
+) -> Redone:
+    if after is None:  # the object is not there any more, or was quarantined this time
+        return Redone(shard, *name, None, 1.0, False)
+    old, new = before[0], after[0]
+    size = old["height"], old["width"]
+    if size != (new["height"], new["width"]):
+        return Redone(shard, *name, None, 1.0, False)
+    share = float((rle.decode(old["rle"], *size) ^ rle.decode(new["rle"], *size)).mean())
+    difference = None
+    if old["iou"] is not None and new["iou"] is not None:
+        difference = abs(float(old["iou"]) - float(new["iou"]))
+    return Redone(shard, *name, difference, share, _places(before[1]) == _places(after[1]))
+
+
+def _places(clicks: Sequence[Mapping[str, JsonValue]]) -> list[tuple[JsonValue, ...]]:
+    return [(click["y"], click["x"], click["is_foreground"]) for click in clicks]

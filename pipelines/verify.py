@@ -1,0 +1,178 @@
+"""`mfp verify`: whether what a run has committed is whole, agrees with itself, and comes out the same again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from infra.commit import CommitRecord
+from infra.errors import InfraError
+from infra.manifest import load_manifest
+from infra.run_check import CheckedShard, Finding, check_files, check_shard
+from infra.run_directory import RunDirectory
+from infra.sample import JsonValue
+from infra.storage import Storage, join
+from mfp.errors import MfpError
+from pipelines.errors import PipelineError
+from pipelines.label_inputs import absolute
+from pipelines.options import VerifyOptions
+from pipelines.progress import OnProgress, ProgressReport
+from pipelines.relabel import PastRun, Redone, choose, redo
+from pipelines.report import build_report
+from pipelines.report_files import REPORT_FOLDER, SUMMARY_FILE
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What `mfp verify` looked at, and what it found.
+
+    `num_shards` are the committed ones of `num_expected` (None where the data set is not to be found). `redone`
+    are the objects that were labelled again.
+    """
+
+    num_shards: int
+    num_expected: int | None
+    objects: int
+    clicks: int
+    redone: tuple[Redone, ...]
+    findings: tuple[Finding, ...]
+    tolerance: float
+
+    @property
+    def largest_pixel_share(self) -> float:
+        """Largest share of an image's pixels whose mask came out another way, in [0, 1]."""
+        return max((redone.pixel_share for redone in self.redone), default=0.0)
+
+    @property
+    def largest_iou_difference(self) -> float | None:
+        """Largest difference of the last IoU; None where nothing redone has truth."""
+        known = [redone.iou_difference for redone in self.redone if redone.iou_difference is not None]
+        return max(known, default=None)
+
+    @property
+    def num_same_clicks(self) -> int:
+        """Redone objects that got the same clicks."""
+        return sum(redone.same_clicks for redone in self.redone)
+
+    @property
+    def is_good(self) -> bool:
+        """Nothing was found, and nothing came out more differently than the tolerance allows."""
+        return not self.findings
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """For programs."""
+        return {
+            "good": self.is_good,
+            "shards": self.num_shards,
+            "shards_expected": self.num_expected,
+            "objects": self.objects,
+            "clicks": self.clicks,
+            "redone": len(self.redone),
+            "redone_with_same_clicks": self.num_same_clicks,
+            "largest_pixel_share": self.largest_pixel_share,
+            "largest_iou_difference": self.largest_iou_difference,
+            "findings": [str(finding) for finding in self.findings],
+        }
+
+
+def run_verify(options: VerifyOptions, on_progress: OnProgress | None = None) -> Verification:
+    """Check every committed shard, the report's figures, and a random part of the objects by labelling them again.
+
+    Raises:
+        RunDirectoryError: there is no run, or a commit record is none.
+        StorageError: the storage does not answer.
+
+    """
+    storage = Storage(options.storage)
+    run = RunDirectory(absolute(options.run), storage)
+    config = run.config()
+    records = [record for _, record in sorted(run.committed().items())]
+    shards = _check_shards(run, records, on_progress)
+    findings = [finding for shard in shards for finding in shard.findings]
+    findings += check_files(run, records)
+    if not findings:
+        findings += _check_summary(run, records)
+    redone: tuple[Redone, ...] = ()
+    if options.share > 0 and not findings:  # rows that contradict each other need no second opinion
+        redone, trouble = _redo(run, records, options)
+        findings += [*trouble, *_differing(redone, options.tolerance)]
+    return Verification(
+        num_shards=len(records),
+        num_expected=_num_expected(config, storage),
+        objects=sum(shard.objects for shard in shards),
+        clicks=sum(shard.clicks for shard in shards),
+        redone=redone,
+        findings=tuple(findings),
+        tolerance=options.tolerance,
+    )
+
+
+def _check_shards(
+    run: RunDirectory, records: Collection[CommitRecord], on_progress: OnProgress | None
+) -> list[CheckedShard]:
+    checked: list[CheckedShard] = []
+    for record in records:
+        checked.append(check_shard(run, record))
+        if on_progress is not None:
+            on_progress(ProgressReport(len(checked), len(records)))
+    return checked
+
+
+def _check_summary(run: RunDirectory, records: Collection[CommitRecord]) -> list[Finding]:
+    """Compute the figures anew from the click table and hold them against those in report/."""
+    place = join(REPORT_FOLDER, SUMMARY_FILE)
+    url = join(run.url, place)
+    if not records or not run.storage.exists(url):
+        return []
+    try:
+        written = json.loads(run.storage.read_bytes(url))
+        computed = build_report(run.url, run.storage).to_json()
+    except (ValueError, InfraError, MfpError) as error:
+        return [Finding(place, f"cannot be compared: {error}")]
+    if not isinstance(written, dict):
+        return [Finding(place, "holds no JSON object")]
+    return [
+        Finding(place, f"says {name} {written.get(name)}, the click table gives {value}")
+        for name, value in computed.items()
+        if written.get(name) != value
+    ]
+
+
+def _redo(
+    run: RunDirectory, records: Collection[CommitRecord], options: VerifyOptions
+) -> tuple[tuple[Redone, ...], list[Finding]]:
+    import torch
+
+    redone: list[Redone] = []
+    by_shard = {record.shard: record for record in records}
+    try:
+        past = PastRun.of(run)
+        torch.set_num_threads(past.num_threads)
+        for shard, names in choose(past, list(records), options.share, options.seed).items():
+            redone.extend(redo(past, by_shard[shard], names, options.device))
+    except (PipelineError, InfraError, MfpError, KeyError) as error:
+        return tuple(redone), [Finding("labelling again", f"not possible: {error}")]
+    return tuple(redone), []
+
+
+def _differing(redone: Collection[Redone], tolerance: float) -> list[Finding]:
+    return [
+        Finding(
+            f"{again.shard}, {again.sample_key}, object {again.object_id}",
+            f"comes out with {again.pixel_share:.2%} of its pixels changed"
+            + ("" if again.same_clicks else ", after other clicks"),
+        )
+        for again in redone
+        if again.pixel_share > tolerance
+    ]
+
+
+def _num_expected(config: dict[str, JsonValue], storage: Storage) -> int | None:
+    given = config.get("given")
+    if not isinstance(given, dict):
+        return None
+    try:
+        return len(load_manifest(storage, str(given.get("dataset"))).shards)
+    except InfraError:
+        return None

@@ -1,0 +1,37 @@
+"""Runs made in this process, without Ray, as `mfp label` would have made them."""
+
+from __future__ import annotations
+
+from actors.hand_out import Assignment
+from actors.label_job import LabelJob
+from actors.loaded_model import ModelBytes
+from actors.object_sessions import ObjectSessions
+from actors.shard_labeller import ShardLabeller
+from infra.run_directory import RunDirectory
+from infra.storage import Storage
+from mfp.engine import EngineSettings
+from mfp.session import SessionLimits
+from pipelines.label_inputs import VOLATILE, find_inputs, run_config
+from pipelines.options import LabelOptions
+from tests.actors.shapes import reader_of
+
+
+def label_here(options: LabelOptions, *, num_shards: int | None = None) -> RunDirectory:
+    """Label the first shards of a data set, or all of them."""
+    storage = Storage(options.storage)
+    inputs = find_inputs(options, storage)
+    run = RunDirectory(options.out, storage)
+    run.open(run_config(options, inputs), VOLATILE)
+    engine = EngineSettings(
+        batch_size=options.batch_size, flip=options.flip, zoom=options.zoom, zoom_size=options.zoom_size
+    )
+    limits = SessionLimits(max_clicks=options.max_clicks, target_iou=options.target_iou)
+    job = LabelJob(options.dataset, options.out, options.storage, options.modulation, limits, engine)
+    model = job.load(ModelBytes(inputs.model.model_id, inputs.model.data), "cpu")
+    labeller = ShardLabeller(
+        ObjectSessions(limits, inputs.click_log), reader_of(inputs.dataset, storage), run
+    )
+    for number, shard in enumerate(inputs.dataset.shards[:num_shards]):
+        labeller.label(Assignment(shard, f"1_{number}"), model)
+    labeller.close()
+    return run

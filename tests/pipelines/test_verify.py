@@ -1,0 +1,141 @@
+"""A good run is found good, and labelling again gives what was committed; what is wrong is found."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from infra.run_directory import RunDirectory
+from infra.storage import Storage
+from pipelines.cli import app
+from pipelines.options import LabelOptions, VerifyOptions
+from pipelines.report import build_report
+from pipelines.report_files import write_report
+from pipelines.verify import run_verify
+from tests.actors.shapes import write_shapes
+from tests.pipelines.past_runs import label_here
+
+STORAGE = Storage()
+NUM_SHARDS = 4
+
+
+@pytest.fixture(autouse=True)
+def threads() -> Iterator[None]:
+    """Verifying sets the number of threads that the run had."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> LabelOptions:
+    dataset = str(tmp_path / "data")
+    write_shapes(dataset, STORAGE, num_samples=2 * NUM_SHARDS, samples_per_shard=2, broken=[1])
+    return LabelOptions(dataset, str(tmp_path / "run"), "analytic", zoom_size=96, max_clicks=4, batch_size=3)
+
+
+def everything(options: LabelOptions) -> VerifyOptions:
+    return VerifyOptions(options.out, share=1.0)
+
+
+def test_a_good_run_comes_out_the_same_in_every_object(options: LabelOptions) -> None:
+    run = label_here(options)
+    found = run_verify(everything(options))
+    assert found.is_good
+    assert (found.num_shards, found.num_expected) == (NUM_SHARDS, NUM_SHARDS)
+    assert len(found.redone) == found.objects == run.read_masks(["area"]).num_rows
+    assert found.num_same_clicks == found.objects
+    assert (found.largest_pixel_share, found.largest_iou_difference) == (0.0, 0.0)
+
+
+def test_replayed_clicks_come_out_the_same(options: LabelOptions, tmp_path: Path) -> None:
+    label_here(options)
+    replay = replace(options, out=str(tmp_path / "replay"), clicks=f"logged:{options.out}")
+    label_here(replay)
+    found = run_verify(everything(replay))
+    assert found.is_good
+    assert found.num_same_clicks == found.objects > NUM_SHARDS
+
+
+def test_a_share_of_the_objects_is_drawn_by_the_seed(options: LabelOptions) -> None:
+    label_here(options)
+    drawn = [
+        {(again.shard, again.sample_key, again.object_id) for again in run_verify(chosen).redone}
+        for chosen in (VerifyOptions(options.out, share=0.2, seed=seed) for seed in (0, 0, 1, 2, 3))
+    ]
+    assert drawn[0] == drawn[1]
+    assert len({frozenset(names) for names in drawn}) > 1
+    assert all(0 < len(names) < 8 for names in drawn)
+
+
+def test_a_mask_that_the_model_did_not_make_is_found(options: LabelOptions) -> None:
+    label_here(options)
+    other = replace(options, out=options.out + "-other", zoom_size=64)
+    label_here(other)
+    config = json.loads(Path(options.out, "run.json").read_text())
+    Path(other.out, "run.json").write_text(
+        json.dumps(config)
+    )  # as if it had been made with another zoom size
+    found = run_verify(everything(other))
+    assert not found.is_good
+    assert found.largest_pixel_share > 0
+    assert any("comes out with" in str(finding) for finding in found.findings)
+    assert run_verify(replace(everything(other), tolerance=1.0)).is_good
+
+
+def test_a_run_that_is_not_finished_is_checked_as_far_as_it_is(options: LabelOptions) -> None:
+    label_here(options, num_shards=2)
+    found = run_verify(everything(options))
+    assert found.is_good
+    assert (found.num_shards, found.num_expected) == (2, NUM_SHARDS)
+
+
+def test_figures_that_the_click_table_does_not_give_are_found(options: LabelOptions) -> None:
+    label_here(options)
+    write_report(build_report(options.out, STORAGE), STORAGE)
+    assert run_verify(VerifyOptions(options.out, share=0)).is_good
+    summary = Path(options.out, "report", "summary.json")
+    figures = json.loads(summary.read_text())
+    summary.write_text(json.dumps(figures | {"auc": 0.5}))
+    (finding,) = run_verify(VerifyOptions(options.out, share=0)).findings
+    assert str(finding).startswith("report/summary.json: says auc 0.5, the click table gives 0.")
+
+
+@pytest.mark.parametrize("lost", ["data", "changed"])
+def test_what_cannot_be_labelled_again_is_said(options: LabelOptions, lost: str) -> None:
+    label_here(options)
+    if lost == "data":
+        Path(options.dataset, "dataset.json").unlink()
+        for shard in Path(options.dataset).glob("*.tar"):
+            shard.unlink()
+    else:
+        write_shapes(options.dataset, STORAGE, num_samples=2, samples_per_shard=2)
+    (finding,) = run_verify(everything(options)).findings
+    assert str(finding).startswith("labelling again: not possible: ")
+
+
+def test_the_exit_code_tells(options: LabelOptions) -> None:
+    run = label_here(options)
+    result = CliRunner().invoke(app, ["verify", options.out, "--sample", "1"])
+    assert result.exit_code == 0, result.output
+    assert result.output.endswith("good\n")
+    part = next(iter(run.committed().values())).parts["clicks"].path
+    Path(options.out, part).write_bytes(b"")
+    result = CliRunner().invoke(app, ["verify", options.out, "--json"])
+    assert result.exit_code == 1
+    document = json.loads(result.stdout)
+    assert not document["good"]
+    assert document["findings"][0].startswith(f"{part}: 0 bytes that are not the")
+
+
+def test_there_has_to_be_a_run(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["verify", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "is no run directory" in result.output
+    assert RunDirectory(str(tmp_path), STORAGE).committed() == {}
