@@ -38,6 +38,7 @@ COMMANDS = (
     "label",
     "evaluate",
     "report",
+    "verify",
     "train",
     "convert",
     "models",
