@@ -167,30 +167,30 @@ def accumulate_gradients(
         for label, rng in zip(labels, rngs, strict=True)
     ]
     device = batch.image.device
+    num_losses = rounds.num_rounds if settings.loss_rounds == "all" else 1
     network.eval()
+    # one context for all of them: leaving it forgets the weights that it has converted
     with torch.no_grad(), _autocast(device, settings.recursion_precision):
         prob = network.first_map(batch.image, clicks)
-    num_losses = rounds.num_rounds if settings.loss_rounds == "all" else 1
-    total_loss, logits = 0.0, prob
-    for round_idx in range(rounds.num_rounds):
-        is_last = round_idx == rounds.num_rounds - 1
-        if is_last or settings.loss_rounds == "all":
-            network.train()
-            with exchanging(is_last):
-                with _autocast(device, settings.precision):
-                    logits, auxiliary = gradient_pass(batch.image, prob, clicks)
-                loss = (batch.weight * _losses(logits, auxiliary, batch.label)).sum() / num_losses
-                backward(loss)
-            total_loss += float(loss.detach())
-            logits = logits.detach().float()
-        else:
-            network.eval()
-            with torch.no_grad(), _autocast(device, settings.recursion_precision):
-                logits = network.forward_map(batch.image, prob, clicks).float()
-        if not is_last:
-            prob = torch.sigmoid(logits)
+        for _ in range(rounds.num_rounds - num_losses):
+            prob = torch.sigmoid(network.forward_map(batch.image, prob, clicks).float())
             _click_again(clicks, prob, labels, rngs)
-    return StepFigures(total_loss, _sum_of_ious(logits, batch.label), len(labels))
+    network.train()
+    total_loss, iou = 0.0, 0.0
+    for round_idx in range(num_losses):
+        is_last = round_idx == num_losses - 1
+        with exchanging(is_last):
+            with _autocast(device, settings.precision):
+                logits, auxiliary = gradient_pass(batch.image, prob, clicks)
+            loss = (batch.weight * _losses(logits, auxiliary, batch.label)).sum() / num_losses
+            backward(loss)
+        total_loss += float(loss.detach())
+        if is_last:
+            iou = _sum_of_ious(logits.detach(), batch.label)
+        else:
+            prob = torch.sigmoid(logits.detach().float())
+            _click_again(clicks, prob, labels, rngs)
+    return StepFigures(total_loss, iou, len(labels))
 
 
 def _losses(logits: Tensor, auxiliary: Tensor | None, label: Tensor) -> Tensor:
