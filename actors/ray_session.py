@@ -10,8 +10,10 @@ import functools
 import logging
 import os
 import secrets
+import signal
 import socket
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -50,10 +52,34 @@ def ray_session(address: str | None) -> Iterator[Cluster]:
             yield _cluster(address)
             return
         try:
-            _connect(address)
+            with held_signals():
+                _connect(address)
             yield _cluster(address)
         finally:
-            ray.shutdown()
+            with held_signals():
+                ray.shutdown()
+
+
+@contextmanager
+def held_signals() -> Iterator[None]:
+    """Take Ctrl-C and SIGTERM at the end of the block: Ray crashes where they meet it in the middle of these steps.
+
+    It also puts its own handler for SIGTERM in place, which ends in a stack trace: the one from before comes back.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    caught: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, lambda received, _: caught.append(received))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if caught:
+        signal.raise_signal(caught[0])
 
 
 def _cluster(address: str) -> Cluster:

@@ -13,3 +13,4 @@ class ExitCode(IntEnum):
     USAGE = 2
     QUARANTINED = 3
     INTERRUPTED = 130
+    TERMINATED = 143
