@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
 from typing import Any, Literal, TypeAlias, cast
 
 from infra.errors import DatasetError
+from infra.sample import JsonValue
 from infra.storage import Storage, basename, join, relative_to
 
 MANIFEST_NAME = "dataset.json"
@@ -71,9 +72,11 @@ def written_manifest(url: str, shards: tuple[ShardEntry, ...]) -> DatasetManifes
     )
 
 
-def write_manifest(storage: Storage, manifest: DatasetManifest) -> None:
-    """Store `dataset.json`: from here on the data set is complete."""
-    document = {
+def write_manifest(
+    storage: Storage, manifest: DatasetManifest, lineage: Mapping[str, JsonValue] | None = None
+) -> None:
+    """Store `dataset.json`: from here on the data set is complete. `lineage` says what it was made of, for people."""
+    document: dict[str, Any] = {
         "format": _FORMAT,
         "version": _VERSION,
         "complete": True,
@@ -84,6 +87,8 @@ def write_manifest(storage: Storage, manifest: DatasetManifest) -> None:
         "quarantined": manifest.num_quarantined,
         "shards": [asdict(shard) for shard in manifest.shards],
     }
+    if lineage is not None:
+        document["lineage"] = dict(lineage)
     storage.write_bytes(join(manifest.url, MANIFEST_NAME), _json_bytes(document))
 
 

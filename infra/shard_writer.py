@@ -11,7 +11,7 @@ import io
 import re
 import tarfile
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -25,7 +25,7 @@ from infra.manifest import (
     write_manifest,
     written_manifest,
 )
-from infra.sample import QuarantinedSample, Sample
+from infra.sample import JsonValue, QuarantinedSample, Sample
 from infra.sample_document import ShardItem, dump_document
 from infra.storage import Storage, basename, join
 
@@ -34,7 +34,11 @@ _UNUSABLE_KEY_NAME = "unusable-key"
 
 
 def write_dataset(
-    items: Iterable[ShardItem], destination: str, storage: Storage, samples_per_shard: int = 500
+    items: Iterable[ShardItem],
+    destination: str,
+    storage: Storage,
+    samples_per_shard: int = 500,
+    lineage: Mapping[str, JsonValue] | None = None,
 ) -> DatasetManifest:
     """Write samples as tar shards, over a data set that is there already.
 
@@ -47,6 +51,7 @@ def write_dataset(
         destination: URL of a folder.
         storage: opens it.
         samples_per_shard: at least 1; what is set aside counts as a sample.
+        lineage: what the samples were made of, a field of `dataset.json`; None: nothing to say.
 
     Raises:
         DatasetError: there is nothing to write, or tars are there that are not a data set of ours.
@@ -69,7 +74,7 @@ def write_dataset(
             storage.write_file(join(destination, name), path)
             first = next(entries, None)
     manifest = written_manifest(destination, tuple(shards))
-    write_manifest(storage, manifest)
+    write_manifest(storage, manifest, lineage)
     _delete_stale_shards(storage, manifest)
     return manifest
 

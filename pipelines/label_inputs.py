@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from itertools import islice
@@ -55,7 +55,7 @@ def find_inputs(options: LabelOptions, storage: Storage) -> LabelInputs:
         InfraError, MfpError: one of them is missing or is not what it should be.
 
     """
-    dataset = load_manifest(storage, absolute(options.dataset))
+    dataset = _part_of(load_manifest(storage, absolute(options.dataset)), options.part)
     click_log = None
     if options.clicks.startswith(LOGGED_CLICKS_PREFIX):
         click_log = load_click_log(storage, absolute(options.clicks.removeprefix(LOGGED_CLICKS_PREFIX)))
@@ -66,6 +66,14 @@ def find_inputs(options: LabelOptions, storage: Storage) -> LabelInputs:
     elif not has_objects(dataset, storage):
         raise OptionError(no_masks(dataset.url))
     return LabelInputs(dataset, _find_model(options, storage), click_log)
+
+
+def _part_of(dataset: DatasetManifest, part: tuple[int, int] | None) -> DatasetManifest:
+    """Every n-th shard, from the i-th on; the fingerprint stays that of the whole."""
+    if part is None:
+        return dataset
+    index, count = part
+    return replace(dataset, shards=dataset.shards[index::count])
 
 
 def _find_model(options: LabelOptions, storage: Storage) -> ModelSource:
@@ -130,7 +138,7 @@ def run_config(options: LabelOptions, inputs: LabelInputs) -> dict[str, JsonValu
         clicks = {"source": "logged", "fingerprint": _fingerprint(log), "num_clicks": log.num_clicks}
     return {
         "job": "label",
-        "dataset": {"fingerprint": inputs.dataset.fingerprint, "num_shards": len(inputs.dataset.shards)},
+        "dataset": _dataset(options, inputs.dataset),
         **_model(options, inputs.model),
         "modulation": options.modulation,
         "clicks": clicks,
@@ -150,6 +158,11 @@ def run_config(options: LabelOptions, inputs: LabelInputs) -> dict[str, JsonValu
         "versions": {name: version(name) for name in _VERSIONED},
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def _dataset(options: LabelOptions, dataset: DatasetManifest) -> dict[str, JsonValue]:
+    part: dict[str, JsonValue] = {} if options.part is None else {"part": list(options.part)}
+    return {"fingerprint": dataset.fingerprint, "num_shards": len(dataset.shards), **part}
 
 
 def _model(options: LabelOptions, model: ModelSource) -> dict[str, JsonValue]:

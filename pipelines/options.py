@@ -77,7 +77,7 @@ class LabelOptions:
     """One run of `mfp label` or `mfp evaluate`: click every object of a data set with a model.
 
     `model` is a shipped model's name, a model file, or run:// and a training run, whose newest model is taken at the
-    start; `follow` goes on to take newer ones.
+    start; `follow` goes on to take newer ones. `part` (i, n) takes the i-th of n parts of the shards, from 0.
     `clicks` is "simulated" or "logged:URL". `target_iou` None clicks on until `max_clicks` or a perfect mask
     (`--full-curve`). `zoom_size` and `modulation` None take what the model file says. `ray_address` None
     starts a local Ray. `max_errors` is the fraction of quarantined samples or objects that fails a run.
@@ -87,6 +87,7 @@ class LabelOptions:
     out: str
     model: str
     follow: Follow | None = None
+    part: tuple[int, int] | None = None
     clicks: str = SIMULATED_CLICKS
     max_clicks: int = 20
     target_iou: float | None = 0.95
@@ -116,6 +117,54 @@ class VerifyOptions:
     tolerance: float = 0.0
     seed: int = 0
     device: Literal["cpu", "cuda"] = "cpu"
+    storage: StorageOptions = field(default_factory=_standard_storage)
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """What an object's mask must reach to be trained on: `quality` and, where there is truth and it is given, `iou`.
+
+    Both in [0, 1]; `area` in pixels: smaller objects are of no use to training.
+    """
+
+    quality: float = 0.9
+    iou: float | None = None
+    area: int = 80
+
+
+@dataclass(frozen=True)
+class FlywheelOptions:
+    """One run of `mfp flywheel`.
+
+    `unlabelled` is labelled in `rounds` parts while training goes on, on `train_on` and what was selected in the
+    rounds before; `evaluation` is only evaluated on. `train_steps` and `checkpoint_every` are those of one round.
+    None of `crop_size`, `batch_size` and `rate` takes the recipe's. `label_workers` and `train_workers` share the
+    cluster.
+    """
+
+    unlabelled: str
+    train_on: tuple[str, ...]
+    evaluation: str
+    out: str
+    model: str
+    rounds: int = 2
+    clicks: str = SIMULATED_CLICKS
+    max_clicks: int = 20
+    thresholds: Thresholds = Thresholds()
+    recipe: str | None = None
+    train_steps: int = 1000
+    checkpoint_every: int = 250
+    crop_size: tuple[int, int] | None = None
+    batch_size: int | None = None
+    rate: float | None = None
+    label_workers: Workers = Workers()
+    train_workers: Workers = Workers()
+    num_loader_workers: int = 1
+    device: Device = "auto"
+    flip: bool = True
+    zoom_size: int | None = None
+    seed: int = 0
+    ray_address: str | None = None
     storage: StorageOptions = field(default_factory=_standard_storage)
 
 
