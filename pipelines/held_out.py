@@ -45,7 +45,7 @@ def image_hashes(dataset: DatasetManifest, storage: Storage) -> frozenset[bytes]
 
 
 def image_hash(sample: Sample) -> bytes:
-    """SHA-256 of the encoded image: the same picture under another key has it too, the same one encoded anew has not."""
+    """SHA-256 of the encoded image: the same file under another key has it too; a picture encoded anew has another."""
     return hashlib.sha256(sample.image_bytes).digest()
 
 

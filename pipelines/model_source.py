@@ -9,7 +9,7 @@ from infra.published_models import PublishedModel
 from infra.storage import Storage
 from mfp.errors import ModelError, WeightsError
 from mfp.model_file import model_id_of, read_header
-from mfp.models.registry import ANALYTIC
+from mfp.models.registry import ANALYTIC, config_by_name, config_from_json, trainable_names
 from pipelines.options import TRAINING_RUN_PREFIX
 
 
@@ -63,6 +63,16 @@ def find_model(name: str, storage: Storage) -> ModelSource:
     except WeightsError as error:
         raise WeightsError(f"{name}: {error}") from None
     return ModelSource(name, model_id_of(data), data)
+
+
+def trainable_name(model: ModelSource) -> str:
+    """The name by which `mfp train` knows a model's architecture. ModelError where it cannot be trained."""
+    if model.data is not None:
+        config_type = type(config_from_json(read_header(model.data)["config"]))
+        for name in trainable_names():
+            if isinstance(config_by_name(name), config_type):
+                return name
+    raise ModelError(f"model {model.name} cannot be trained: choose from {', '.join(trainable_names())}")
 
 
 _EXTENSION = ".safetensors"

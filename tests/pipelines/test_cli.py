@@ -42,6 +42,7 @@ COMMANDS = (
     "train",
     "convert",
     "models",
+    "flywheel",
     "submit",
     "jobs",
     "status",

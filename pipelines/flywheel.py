@@ -1,0 +1,262 @@
+"""`mfp flywheel`: label, select, train on what was selected, and label on with the better model.
+
+    flywheel.json            what was asked for
+    start.safetensors        the model it begins with
+    evaluation/before        that model on the evaluation set; evaluation/after: the last one
+    round-01/training        a training run, on what was given and on what the rounds before have selected
+    round-01/labels          beside it: a part of the unlabelled shards, clicked by the models which that run publishes
+    round-01/selected        those of its masks that are good enough, as training shards
+    round-01/selection.json  their numbers
+    closing/training         the last training run: all that was selected
+
+Every training run starts from the last model of the one before. Each stage can be interrupted and goes on by the same
+command: labelling by its commits, training by its checkpoints.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, replace
+from typing import TypeAlias
+
+from actors.errors import ClusterError
+from actors.ray_session import Cluster, ray_session
+from infra.manifest import load_manifest
+from infra.published_models import newest, publish
+from infra.run_config import create_or_compare
+from infra.run_directory import RunDirectory
+from infra.storage import Storage, join
+from pipelines.errors import OptionError
+from pipelines.flywheel_config import (
+    FLYWHEEL_FILE,
+    FLYWHEEL_VOLATILE,
+    flywheel_config,
+)
+from pipelines.held_out import image_hashes, refuse_shared_shards
+from pipelines.label import run_label
+from pipelines.label_inputs import absolute
+from pipelines.model_source import find_model, trainable_name
+from pipelines.options import (
+    TRAINING_RUN_PREFIX,
+    FlywheelOptions,
+    Follow,
+    LabelOptions,
+    TrainOptions,
+)
+from pipelines.progress import OnProgress, ProgressReport, shown_progress
+from pipelines.report import ModelFigures, Report, build_report
+from pipelines.selection import Selection, SelectionCounts
+from pipelines.training_beside import TrainingBeside
+
+EVALUATION_TARGET_IOU = 0.95
+_LINEAGE_OF_EVALUATION = "held_out"
+
+Show: TypeAlias = Callable[[str, str], AbstractContextManager[OnProgress]]
+"""Opens a display of one stage, given its title and what it counts."""
+
+
+@dataclass(frozen=True)
+class Round:
+    """What a round has labelled and selected, by which models."""
+
+    number: int  # from 1
+    models: tuple[ModelFigures, ...]
+    counts: SelectionCounts
+
+
+@dataclass(frozen=True)
+class FlywheelResult:
+    """The evaluation before and after, the rounds between, and where the last model lies."""
+
+    before: Report
+    after: Report
+    rounds: tuple[Round, ...]
+    model_url: str
+
+
+def run_flywheel(options: FlywheelOptions, show: Show = shown_progress) -> FlywheelResult:
+    """Turn the wheel, going on where an earlier run into `options.out` ended.
+
+    Raises:
+        PipelineError, ActorsError, InfraError, MfpError: one line that says what a person can do.
+
+    """
+    return _Flywheel(options, show).run()
+
+
+class _Flywheel:
+    """A flywheel under way."""
+
+    def __init__(self, options: FlywheelOptions, show: Show) -> None:
+        self._options = options
+        self._show = show
+        self._storage = Storage(options.storage)
+        self._url = absolute(options.out)
+        self._unlabelled = load_manifest(self._storage, absolute(options.unlabelled))
+        self._evaluation = load_manifest(self._storage, absolute(options.evaluation))
+        self._train_on = [load_manifest(self._storage, absolute(url)) for url in options.train_on]
+        self._model = find_model(options.model, self._storage)
+        self._check()
+
+    def run(self) -> FlywheelResult:
+        """All stages, in order."""
+        with ray_session(self._options.ray_address) as cluster:
+            self._check_room(cluster)
+            start_url = self._begin()
+            before = self._evaluate("before", start_url)
+            held_out = image_hashes(self._evaluation, self._storage)
+            model_url, selected = start_url, list[str]()
+            rounds = []
+            for number in range(1, self._options.rounds + 1):
+                model_url, done = self._round(number, model_url, selected, held_out)
+                rounds.append(done)
+                if done.counts.selected:
+                    selected.append(self._round_url(number, "selected"))
+            model_url = self._closing(model_url, selected)
+            after = self._evaluate("after", model_url)
+        return FlywheelResult(before, after, tuple(rounds), model_url)
+
+    def _check(self) -> None:
+        others = {"UNLABELLED": self._unlabelled} | {
+            f"--train-on #{number}": dataset for number, dataset in enumerate(self._train_on, 1)
+        }
+        refuse_shared_shards(self._evaluation, others)
+        num_shards = len(self._unlabelled.shards)
+        if self._options.rounds > num_shards:
+            raise OptionError(
+                f"--rounds {self._options.rounds}: {self._unlabelled.url} has {num_shards} shards, and every round "
+                "labels at least one: ask for fewer rounds, or shard with a smaller --samples-per-shard"
+            )
+        trainable_name(self._model)
+
+    def _check_room(self, cluster: Cluster) -> None:
+        """Labelling and training run at the same time: a local Ray must hold both."""
+        label, train = self._options.label_workers, self._options.train_workers
+        num_cpus = label.minimum * label.num_cpus + train.minimum * train.num_cpus
+        if cluster.is_local and num_cpus > cluster.num_cpus:
+            raise ClusterError(
+                f"{label.minimum} workers that label and {train.minimum} that train need {num_cpus:g} CPU together, "
+                f"this machine has {cluster.num_cpus:g}: ask for fewer, or smaller ones (--cpus-per-worker)"
+            )
+
+    def _begin(self) -> str:
+        """Write down what was asked for, and the model to begin with; its URL."""
+        config = flywheel_config(
+            self._options, self._unlabelled, self._evaluation, self._train_on, self._model.model_id
+        )
+        create_or_compare(self._storage, self._url, config, FLYWHEEL_VOLATILE, FLYWHEEL_FILE)
+        url = join(self._url, "start.safetensors")
+        assert self._model.data is not None, "checked before"
+        if not self._storage.exists(url):
+            self._storage.write_bytes(url, self._model.data)
+        return url
+
+    def _evaluate(self, name: str, model_url: str) -> Report:
+        options = replace(
+            self._label_options(absolute(self._options.evaluation), join(self._url, "evaluation", name)),
+            model=model_url,
+            max_clicks=20,
+            target_iou=EVALUATION_TARGET_IOU,
+        )
+        with self._show(f"evaluate {name}", "objects") as on_progress:
+            run_label(options, on_progress)
+        return build_report(options.out, self._storage)
+
+    def _round(
+        self, number: int, start_url: str, selected: list[str], held_out: frozenset[bytes]
+    ) -> tuple[str, Round]:
+        """Train and label side by side, then select; the URL of the last model, and what was done."""
+        training_url = self._round_url(number, "training")
+        self._publish_start(training_url, start_url)
+        training = TrainingBeside(self._train_options(training_url, start_url, selected))
+        labels = replace(
+            self._label_options(absolute(self._options.unlabelled), self._round_url(number, "labels")),
+            model=f"{TRAINING_RUN_PREFIX}{training_url}",
+            follow=Follow(),
+            part=(number - 1, self._options.rounds),
+            clicks=self._options.clicks,
+            max_clicks=self._options.max_clicks,
+        )
+        training.start()
+        with self._show(f"round {number}: label", "objects") as on_progress:
+
+            def on_labelled(report: ProgressReport) -> None:
+                training.check()
+                on_progress(replace(report, note=training.note))
+
+            run_label(labels, on_labelled)
+        counts = self._select(number, RunDirectory(labels.out, self._storage), held_out)
+        with self._show(f"round {number}: train", "steps") as on_progress:
+            result = training.wait(on_progress)
+        return result.model_url, Round(number, build_report(labels.out, self._storage).models, counts)
+
+    def _publish_start(self, training_url: str, start_url: str) -> None:
+        """So that labelling can begin at once: it follows on to what the training run publishes."""
+        if newest(self._storage, training_url) is None:
+            model = find_model(start_url, self._storage)
+            assert model.data is not None, "a file has bytes"
+            publish(self._storage, training_url, 0, model.data, model.model_id, {})
+
+    def _select(self, number: int, run: RunDirectory, held_out: frozenset[bytes]) -> SelectionCounts:
+        url = self._round_url(number, "selection.json")
+        if self._storage.exists(url):
+            return SelectionCounts(**json.loads(self._storage.read_bytes(url)))
+        part = replace(self._unlabelled, shards=self._unlabelled.shards[number - 1 :: self._options.rounds])
+        selection = Selection(part, run, self._options.thresholds, held_out)
+        counts = selection.write(
+            self._round_url(number, "selected"),
+            self._storage,
+            {_LINEAGE_OF_EVALUATION: self._evaluation.fingerprint},
+        )
+        self._storage.write_bytes(url, json.dumps(asdict(counts), indent=1).encode())
+        return counts
+
+    def _closing(self, start_url: str, selected: list[str]) -> str:
+        """Train once more, on all that was selected; the URL of the last model."""
+        training = TrainingBeside(
+            self._train_options(join(self._url, "closing", "training"), start_url, selected)
+        )
+        training.start()
+        with self._show("closing: train", "steps") as on_progress:
+            return training.wait(on_progress).model_url
+
+    def _round_url(self, number: int, name: str) -> str:
+        return join(self._url, f"round-{number:02d}", name)
+
+    def _label_options(self, dataset: str, out: str) -> LabelOptions:
+        options = self._options
+        return LabelOptions(
+            dataset,
+            out,
+            options.model,
+            workers=options.label_workers,
+            device=options.device,
+            flip=options.flip,
+            zoom_size=options.zoom_size,
+            seed=options.seed,
+            ray_address=options.ray_address,
+            storage=options.storage,
+        )
+
+    def _train_options(self, out: str, start_url: str, selected: list[str]) -> TrainOptions:
+        options = self._options
+        return TrainOptions(
+            datasets=(*(absolute(url) for url in options.train_on), *selected),
+            out=out,
+            init=start_url,
+            model=trainable_name(self._model),
+            recipe=options.recipe,
+            steps=options.train_steps,
+            checkpoint_every=options.checkpoint_every,
+            crop_size=options.crop_size,
+            batch_size=options.batch_size,
+            rate=options.rate,
+            num_loader_workers=options.num_loader_workers,
+            workers=options.train_workers,
+            device=options.device,
+            seed=options.seed,
+            ray_address=options.ray_address,
+            storage=options.storage,
+        )

@@ -1,0 +1,57 @@
+"""A training run beside other work of the same process: begun, looked at, waited for."""
+
+from __future__ import annotations
+
+import threading
+
+from infra.training_progress import TrainingProgress
+from pipelines.options import TrainOptions
+from pipelines.progress import OnProgress, ProgressReport
+from pipelines.train import TrainingRun, progress_report, run_train
+
+_POLL_SECONDS = 1.0
+
+
+class TrainingBeside:
+    """Runs `run_train` in a thread; its workers have their own place in the cluster."""
+
+    def __init__(self, options: TrainOptions) -> None:
+        self._options = options
+        self._progress: TrainingProgress | None = None
+        self._result: TrainingRun | None = None
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="training", daemon=True)
+
+    def start(self) -> None:
+        """Begin, or go on from the newest checkpoint."""
+        self._thread.start()
+
+    @property
+    def note(self) -> str:
+        """How far it is, in a few words."""
+        if self._progress is None:
+            return "training starts" if self._thread.is_alive() else "training done"
+        return f"training step {self._progress.step:,}/{self._progress.num_steps:,}"
+
+    def check(self) -> None:
+        """Raise what ended the training, if it has failed."""
+        if self._error is not None:
+            raise self._error
+
+    def wait(self, on_progress: OnProgress) -> TrainingRun:
+        """Wait for the last step; raises what ended the training."""
+        while self._thread.is_alive():
+            self._thread.join(_POLL_SECONDS)
+            on_progress(ProgressReport(0) if self._progress is None else progress_report(self._progress))
+        self.check()
+        assert self._result is not None, "a training run that ends has a result or an error"
+        return self._result
+
+    def _run(self) -> None:
+        try:
+            self._result = run_train(self._options, self._take)
+        except BaseException as error:  # raised again by whoever waits
+            self._error = error
+
+    def _take(self, progress: TrainingProgress) -> None:
+        self._progress = progress
