@@ -112,7 +112,8 @@ class _Labelling:
         self._models = models
         self._run = run
         self._on_progress = on_progress
-        self._num_expected = num_expected(inputs)
+        # a click log does not say which of its objects lie in a part
+        self._num_expected = None if options.part and inputs.click_log else num_expected(inputs)
         self._limit = ErrorLimit(options.max_errors, self._num_expected)
         self.done = done
 

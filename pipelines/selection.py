@@ -121,7 +121,7 @@ class Selection:
 
 def passes(row: MaskRow, thresholds: Thresholds) -> bool:
     """Whether a mask is good enough; without truth its IoU is not known to be."""
-    if row.area < thresholds.area or row.quality < thresholds.quality:
+    if row.area < max(1, thresholds.area) or row.quality < thresholds.quality:
         return False
     return thresholds.iou is None or (row.iou is not None and row.iou >= thresholds.iou)
 
