@@ -1,5 +1,6 @@
 # make test   lint, types and tests          make demo   the main job on bundled images
 # make lint   lint and types only            make setup  the virtual environment alone
+# make demo-flywheel   labelling and training side by side on the bundled images, some minutes
 # All of them build .venv when it is missing or when what it should hold has changed.
 
 PYTHON ?= python3
@@ -9,7 +10,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed-$(shell cat pyproject.toml constraints.txt | cksum | tr ' ' '-')
 DEMO := demo-run
 
-.PHONY: setup lint test demo
+WHEEL := flywheel-run
+
+.PHONY: setup lint test demo demo-flywheel
 
 setup: $(STAMP)
 
@@ -38,3 +41,14 @@ demo: $(STAMP)
 	$(BIN)/mfp shard demo $(DEMO)/dataset --layout folder --mask-values instances
 	$(BIN)/mfp evaluate $(DEMO)/dataset --out $(DEMO)/evaluation --model lite0
 	@echo "The table again: $(BIN)/mfp report $(DEMO)/evaluation"
+
+# Shows that the wheel turns; two photographs are too few to make a model better.
+demo-flywheel: $(STAMP)
+	rm -rf $(WHEEL)
+	for part in seed unlabelled evaluation; do \
+	  $(BIN)/mfp shard demo $(WHEEL)/$$part --layout folder --mask-values instances --samples-per-shard 1 \
+	    --split demo/flywheel/$$part.txt || exit; \
+	done
+	$(BIN)/mfp flywheel $(WHEEL)/unlabelled --clicks logged:demo/clicks.jsonl --train-on $(WHEEL)/seed \
+	  --evaluation $(WHEEL)/evaluation --out $(WHEEL)/out --model lite0 --rounds 2 --label-workers 1 --train-workers 1 \
+	  --train-steps 40 --checkpoint-every 10 --crop-size 192 --batch-size 4 --rate 1e-5 --loader-workers 0

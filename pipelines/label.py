@@ -37,7 +37,7 @@ from pipelines.label_inputs import (
 )
 from pipelines.options import Device, LabelOptions
 from pipelines.progress import OnProgress, ProgressReport
-from pipelines.published_source import training_run_of
+from pipelines.published_source import keep_model, training_run_of
 
 _NOTHING = LabelCounts()
 
@@ -70,6 +70,8 @@ def run_label(options: LabelOptions, on_progress: OnProgress | None = None) -> R
     inputs = find_inputs(options, storage)
     run = RunDirectory(absolute(options.out), storage)
     run.open(run_config(options, inputs), VOLATILE)
+    if options.follow is None:
+        keep_model(run, inputs.model)
     models = _models(options, inputs, run)
     committed = run.committed()
     labelling = _Labelling(options, inputs, models, run, _counts_of(committed.values()), on_progress)

@@ -11,6 +11,7 @@ from actors.model_feed import METRIC, check_id, is_better
 from infra.errors import InfraError
 from infra.published_models import PublishedModel, model_url, newest, read_model
 from infra.run_config import RUN_FILE, read_config
+from infra.run_directory import RunDirectory
 from infra.storage import Storage, join
 from infra.taken_models import taken_models
 from mfp.errors import WeightsError
@@ -77,21 +78,36 @@ def _still_there(model: PublishedModel, run_url: str, training_url: str, storage
     )
 
 
+def keep_model(run: RunDirectory, model: ModelSource) -> None:
+    """Copy a published model into the run that is done by it: a training run keeps only its newest and its best."""
+    if model.published is None or model.data is None:
+        return
+    url = model_url(run.url, model.published.step)
+    if not run.storage.exists(url):
+        run.storage.write_bytes(url, model.data)
+
+
 def _pinned(name: str, run_url: str, training_url: str, storage: Storage) -> ModelSource | None:
     """The model that an earlier run into the same directory began with; None where that was none of these."""
     match read_config(storage, run_url):
         case {"model_id": str(model_id), "given": {"model_step": int(step)}}:
-            url = model_url(training_url, step)
+            urls = [model_url(url, step) for url in (run_url, training_url)]
         case _:
             return None
+    for url in urls:
+        data = _model_at(url, model_id, storage)
+        if data is not None:
+            return ModelSource(name, model_id, data)
+    raise OptionError(
+        f"{run_url} was begun with the model of step {step} ({model_id}), which is neither at {urls[0]} nor at "
+        f"{urls[1]} any more: put the file back, name it with --model, or label into another directory"
+    )
+
+
+def _model_at(url: str, model_id: str, storage: Storage) -> bytes | None:
+    """The bytes of a model file; None where there is none, or another."""
     try:
         data = storage.read_bytes(url)
-        is_same = model_id_of(data) == model_id
+        return data if model_id_of(data) == model_id else None
     except (InfraError, WeightsError):
-        is_same = False
-    if not is_same:
-        raise OptionError(
-            f"{run_url} was begun with the model of step {step} ({model_id}), which is not at {url} any more: put the "
-            "file back, name it with --model, or label into another directory"
-        )
-    return ModelSource(name, model_id, data)
+        return None

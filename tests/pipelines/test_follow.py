@@ -28,6 +28,7 @@ from pipelines.label import run_label
 from pipelines.label_inputs import VOLATILE, find_inputs, run_config
 from pipelines.options import Follow, LabelOptions, Workers
 from pipelines.progress import ProgressReport
+from pipelines.published_source import keep_model
 from tests.actors.shapes import OneModelLabeller, reader_of, rows_of, write_shapes
 from tests.model_files import small_model
 
@@ -143,7 +144,9 @@ def begin(asked: LabelOptions) -> str:
     inputs = find_inputs(asked, STORAGE)
     run = RunDirectory(asked.out, STORAGE)
     run.open(run_config(asked, inputs), VOLATILE)
-    if asked.follow is not None:
+    if asked.follow is None:
+        keep_model(run, inputs.model)
+    else:
         assert inputs.model.published is not None
         add_taken(STORAGE, run.url, inputs.model.published)
     return inputs.model.model_id
@@ -161,8 +164,11 @@ def test_without_follow_a_run_goes_on_with_the_model_that_it_began_with(
     published(training, 2)
     assert begin(asked) == first
     Path(model_url(training, 1)).unlink()
+    assert begin(asked) == first, "a training run keeps few of its models, a labelling run its own"
+    kept = Path(model_url(asked.out, 1))
+    kept.write_bytes(kept.read_bytes()[:1000])
     with pytest.raises(
-        OptionError, match=r"was begun with the model of step 1 \([0-9a-f]{16}\), which is not at "
+        OptionError, match=r"was begun with the model of step 1 \([0-9a-f]{16}\), which is neither at "
     ):
         begin(asked)
     moved = tmp_path / "kept.safetensors"
