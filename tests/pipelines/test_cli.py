@@ -14,6 +14,7 @@ from typing import Any, get_args
 import pytest
 from typer.testing import CliRunner, Result
 
+import pipelines.flywheel
 import pipelines.label
 import pipelines.report
 import pipelines.report_files
@@ -28,8 +29,17 @@ from infra.training_progress import TrainingProgress
 from mfp.errors import ModelError
 from pipelines.cli import app
 from pipelines.cli_options import LayoutName
+from pipelines.errors import OptionError
 from pipelines.label import RunSummary
-from pipelines.options import Follow, LabelOptions, ShardOptions, TrainOptions, Workers
+from pipelines.options import (
+    FlywheelOptions,
+    Follow,
+    LabelOptions,
+    ShardOptions,
+    Thresholds,
+    TrainOptions,
+    Workers,
+)
 from pipelines.progress import OnProgress, ProgressReport
 from pipelines.train import TrainingRun
 
@@ -140,6 +150,7 @@ def test_every_option_of_label_reaches_the_job(labelled: list[LabelOptions]) -> 
     left_at_default = {name for name, value in vars(options).items() if value == getattr(defaults, name)} - {
         "dataset",
         "out",
+        "part",  # a round of the flywheel has one; the command has not
     }
     assert left_at_default == set()
 
@@ -259,6 +270,9 @@ def test_train_passes_its_options_and_names_the_model(monkeypatch: pytest.Monkey
         "evaluate data --out run --model m --clicks simulated",
         "shard photos shards --layout shoebox",
         "train --out run",
+        "flywheel photos --train-on seed --out wheel --model lite0",
+        "flywheel photos --train-on seed --evaluation val --out wheel --model lite0 --rounds 0",
+        "flywheel photos --train-on seed --evaluation val --out wheel --model lite0 --train-workers 0",
         "train data --out run --workers none",
         "train data --out run --crop-size large",
         "train data --out run --schedule sawtooth",
@@ -328,6 +342,10 @@ def test_interrupting_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None
         ("label {tmp}/nothing --out {tmp}/run --model analytic", "no data set at"),
         ("shard {tmp}/nothing {tmp}/shards --layout folder", "nothing"),
         ("train {tmp}/nothing --out {tmp}/run", "no data set at"),
+        (
+            "flywheel {tmp}/x --train-on {tmp}/y --evaluation {tmp}/z --out {tmp}/w --model lite0",
+            "no data set at",
+        ),
         ("status {tmp}/nothing", "is no run directory"),
         ("jobs --address http://127.0.0.1:1", "no Ray cluster answers at http://127.0.0.1:1"),
         ("jobs --address ftp://host", "is not the URL of a Ray dashboard"),
@@ -354,3 +372,30 @@ def test_the_module_runs_as_the_command_does() -> None:
     result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=60)
     assert result.returncode == 2
     assert "Missing argument 'DATASET'" in result.stderr
+
+
+def test_every_option_of_the_flywheel_reaches_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[FlywheelOptions] = []
+
+    def run_flywheel(options: FlywheelOptions) -> None:
+        asked.append(options)
+        raise OptionError("enough")
+
+    monkeypatch.setattr(pipelines.flywheel, "run_flywheel", run_flywheel)
+    line = (
+        "flywheel photos --train-on seed --train-on more --evaluation val --out wheel --model m.safetensors --rounds 3 "
+        "--clicks logged:c.jsonl --max-clicks 7 --min-quality 0.8 --min-iou 0.7 --train-steps 9 --checkpoint-every 3 "
+        "--recipe lite0 --crop-size 64 --batch-size 4 --rate 0.1 --label-workers 2:4 --train-workers 3 "
+        "--cpus-per-worker 2 --gpus-per-worker 0.5 --loader-workers 0 --device cpu --no-flip --zoom-size 96 --seed 5 "
+        "--ray-address auto --storage-endpoint http://host:9000"
+    )
+    assert "enough" in mfp(*line.split()).stderr
+    (options,) = asked
+    assert options.train_on == ("seed", "more")
+    assert (options.label_workers, options.train_workers) == (
+        Workers(2, 4, 2.0, 0.5),
+        Workers(3, 3, 2.0, 0.5),
+    )
+    assert options.thresholds == Thresholds(quality=0.8, iou=0.7)
+    defaults = FlywheelOptions("", (), "", "", "")
+    assert [name for name, value in vars(options).items() if value == getattr(defaults, name)] == []
