@@ -73,7 +73,11 @@ def _start_driver(options: TrainOptions, log: Path) -> subprocess.Popen[bytes]:
     )
     with log.open("wb") as stream:
         driver = subprocess.Popen(
-            [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=stream, stderr=subprocess.STDOUT
+            [sys.executable, "-c", code],
+            stdin=subprocess.PIPE,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # what ends with it ends apart from the tests
         )
     assert driver.stdin is not None
     driver.stdin.write(pickle.dumps(options))
