@@ -18,7 +18,7 @@ from infra.storage import Storage
 from tests.actors.shapes import rows_of, write_shapes
 
 STORAGE = Storage()
-NUM_SHARDS = 14
+NUM_SHARDS = 40  # enough to be under way when the signal comes, on a fast machine too
 SECONDS_TO_END = 10
 SECONDS_TO_START = 120
 
