@@ -11,7 +11,7 @@ import pickle
 import zipfile
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -57,15 +57,14 @@ def read_checkpoint(data: bytes) -> object:
     raise WeightsError(f"no checkpoint, but {_kind_of_bytes(data)}; name a file that torch.save wrote")
 
 
-class _Storages:
+class _Storages(Protocol):
     """The numbers of a checkpoint by key; `load` is what a pickle's persistent ids are answered with."""
 
     def load(self, key: str, dtype: torch.dtype, num_values: int) -> Tensor:
         """A flat tensor."""
-        raise NotImplementedError
 
 
-class _ZipStorages(_Storages):
+class _ZipStorages:
     def __init__(self, archive: zipfile.ZipFile, folder: str) -> None:
         self._archive, self._folder = archive, folder
 
@@ -78,7 +77,7 @@ class _ZipStorages(_Storages):
         return _from_bytes(self._archive.read(entry), dtype, num_values)
 
 
-class _LegacyStorages(_Storages):
+class _LegacyStorages:
     """Their bytes follow after the pickle that asks for them."""
 
     def __init__(self, num_bytes: int) -> None:

@@ -40,14 +40,14 @@ def submit(
     For example: mfp submit label s3://bucket/photos --out s3://bucket/masks --model lite0
     """
     from infra.storage import Storage, StorageOptions
-    from pipelines.model_source import find_model
+    from pipelines.model_source import find_model, is_location
     from pipelines.submit import JobCommand, check_locations
     from pipelines.submit import submit as submit_command
 
     params = _parsed(ctx, command)
     check_locations(_locations(params))
     storage = StorageOptions(params["storage_endpoint"], params["storage_region"])
-    if command != "train" and not _is_location(params["model"]):
+    if command != "train" and not is_location(params["model"]):
         find_model(params["model"], Storage(storage))  # an unknown name shows here and not on the cluster
     job_command = JobCommand(command, tuple(ctx.args), params["out"], storage)
     job_id = submit_command(job_command, address)
@@ -136,6 +136,7 @@ def _parsed(ctx: typer.Context, command: str) -> dict[str, Any]:
 def _locations(params: dict[str, Any]) -> list[tuple[str, str]]:
     """What names a file among the parameters, each with the name a person calls it by."""
     from pipelines.dataset_mix import parse_mix
+    from pipelines.model_source import is_location
 
     found = [("DATASET", parse_mix(text).url) for text in params.get("datasets", [])]
     names = {"dataset": "DATASET", "out": "--out", "init": "--init", "validate": "--validate"}
@@ -143,16 +144,11 @@ def _locations(params: dict[str, Any]) -> list[tuple[str, str]]:
     clicks = params.get("clicks", SIMULATED_CLICKS)
     if clicks != SIMULATED_CLICKS:
         found.append(("--clicks", clicks.removeprefix(LOGGED_CLICKS_PREFIX)))
-    if params["model"] is not None and _is_location(params["model"]):
+    if params["model"] is not None and is_location(params["model"]):
         found.append(("--model", params["model"].removeprefix(TRAINING_RUN_PREFIX)))
     if (params.get("recipe") or "").endswith(".toml"):
         found.append(("--recipe", params["recipe"]))
     return found
-
-
-def _is_location(model: str) -> bool:
-    """Whether --model is a path or URL, and not a name."""
-    return "/" in model or model.endswith(".safetensors")
 
 
 def _print_job(state: JobState) -> None:

@@ -9,14 +9,20 @@ import typer
 
 from pipelines import cli_options as given
 from pipelines.exit_codes import ExitCode
-from pipelines.options import SIMULATED_CLICKS, Follow, LabelOptions, ShardOptions, Workers
+from pipelines.options import (
+    EVALUATION_TARGET_IOU,
+    SIMULATED_CLICKS,
+    Follow,
+    LabelOptions,
+    ShardOptions,
+    Workers,
+)
 
 if TYPE_CHECKING:
     from pipelines.label import RunSummary
     from pipelines.report import Report
 
 _PANEL = "Data and results"
-EVALUATION_TARGET_IOU = 0.95  # the highest threshold that NoC is reported for
 
 
 def add_to(app: typer.Typer) -> None:

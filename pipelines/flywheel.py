@@ -39,6 +39,7 @@ from pipelines.label import run_label
 from pipelines.label_inputs import absolute
 from pipelines.model_source import find_model, trainable_name
 from pipelines.options import (
+    EVALUATION_TARGET_IOU,
     TRAINING_RUN_PREFIX,
     FlywheelOptions,
     Follow,
@@ -50,7 +51,6 @@ from pipelines.report import ModelFigures, Report, build_report
 from pipelines.selection import Selection, SelectionCounts
 from pipelines.training_beside import TrainingBeside
 
-EVALUATION_TARGET_IOU = 0.95
 _LINEAGE_OF_EVALUATION = "held_out"
 
 Show: TypeAlias = Callable[[str, str], AbstractContextManager[OnProgress]]

@@ -17,6 +17,7 @@ Modulation = Literal["paper", "release"]
 MaskValues = Literal["binary", "instances"]
 
 SIMULATED_CLICKS = "simulated"
+EVALUATION_TARGET_IOU = 0.95  # the highest threshold that NoC is reported for
 LOGGED_CLICKS_PREFIX = "logged:"
 TRAINING_RUN_PREFIX = "run://"
 

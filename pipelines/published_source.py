@@ -91,13 +91,23 @@ def _pinned(name: str, run_url: str, training_url: str, storage: Storage) -> Mod
     """The model that an earlier run into the same directory began with; None where that was none of these."""
     match read_config(storage, run_url):
         case {"model_id": str(model_id), "given": {"model_step": int(step)}}:
-            urls = [model_url(url, step) for url in (run_url, training_url)]
+            return ModelSource(name, model_id, model_of_step(run_url, training_url, step, model_id, storage))
         case _:
             return None
+
+
+def model_of_step(run_url: str, training_url: str, step: int, model_id: str, storage: Storage) -> bytes:
+    """Find the published model that a run was done by again: the run's own copy, or the training run's file.
+
+    Raises:
+        OptionError: neither is there, or both are another model by now.
+
+    """
+    urls = [model_url(url, step) for url in (run_url, training_url)]
     for url in urls:
         data = _model_at(url, model_id, storage)
         if data is not None:
-            return ModelSource(name, model_id, data)
+            return data
     raise OptionError(
         f"{run_url} was begun with the model of step {step} ({model_id}), which is neither at {urls[0]} nor at "
         f"{urls[1]} any more: put the file back, name it with --model, or label into another directory"

@@ -19,7 +19,6 @@ from infra import rle
 from infra.click_log import ClickLog, load_click_log
 from infra.commit import CommitRecord
 from infra.manifest import DatasetManifest, ShardEntry, load_manifest
-from infra.published_models import model_url
 from infra.run_directory import RunDirectory
 from infra.sample import JsonValue, Sample
 from infra.sample_document import ShardItem
@@ -32,7 +31,7 @@ from mfp.session import SessionLimits
 from pipelines.errors import OptionError
 from pipelines.model_source import find_model
 from pipelines.options import LOGGED_CLICKS_PREFIX, SIMULATED_CLICKS
-from pipelines.published_source import training_run_of
+from pipelines.published_source import model_of_step, training_run_of
 
 ObjectName: TypeAlias = tuple[str, str]  # sample key and object id
 _MANY_CLICKS = 10_000  # replayed clicks end by themselves
@@ -59,6 +58,7 @@ class PastRun:
     """A finished or interrupted run, with all it takes to do an object of it again."""
 
     run: RunDirectory
+    config: Mapping[str, Any]
     manifest: DatasetManifest
     click_log: ClickLog | None
     job: LabelJob
@@ -97,25 +97,25 @@ class PastRun:
             precision=config["precision"],
         )
         job = LabelJob(manifest.url, run.url, storage.options, config["modulation"], limits, engine)
-        return cls(run, manifest, click_log, job, max(1, int(execution["cpus_per_worker"])))
+        return cls(run, config, manifest, click_log, job, max(1, int(execution["cpus_per_worker"])))
 
     def model(self, model_id: str) -> ModelBytes:
         """Find a model of the run again. OptionError where it is not there any more, or is another now."""
-        config: dict[str, Any] = self.run.config()
-        name = str(config["given"]["model"])
+        name, storage = str(self.config["given"]["model"]), self.run.storage
         training_run = training_run_of(name)
         if training_run is not None:
-            name = model_url(training_run, self._step_of(model_id, config))
-        source = find_model(name, self.run.storage)
+            step = self._step_of(model_id)
+            return ModelBytes(model_id, model_of_step(self.run.url, training_run, step, model_id, storage))
+        source = find_model(name, storage)
         if source.model_id != model_id:
             raise OptionError(
                 f"{name} is model {source.model_id} now; {self.run.url} was made with {model_id}"
             )
         return ModelBytes(source.model_id, source.data)
 
-    def _step_of(self, model_id: str, config: Mapping[str, Any]) -> int:
+    def _step_of(self, model_id: str) -> int:
         steps = {taken.model_id: taken.step for taken in taken_models(self.run.storage, self.run.url)}
-        step = steps.get(model_id, config["given"].get("model_step"))
+        step = steps.get(model_id, self.config["given"].get("model_step"))
         if step is None:
             raise OptionError(f"{self.run.url} does not say which step of the training made model {model_id}")
         return int(step)

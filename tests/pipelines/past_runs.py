@@ -13,6 +13,7 @@ from mfp.engine import EngineSettings
 from mfp.session import SessionLimits
 from pipelines.label_inputs import VOLATILE, find_inputs, run_config
 from pipelines.options import LabelOptions
+from pipelines.published_source import keep_model
 from tests.actors.shapes import reader_of
 
 
@@ -22,6 +23,7 @@ def label_here(options: LabelOptions, *, num_shards: int | None = None) -> RunDi
     inputs = find_inputs(options, storage)
     run = RunDirectory(options.out, storage)
     run.open(run_config(options, inputs), VOLATILE)
+    keep_model(run, inputs.model)
     engine = EngineSettings(
         batch_size=options.batch_size, flip=options.flip, zoom=options.zoom, zoom_size=options.zoom_size
     )

@@ -14,7 +14,6 @@ import torch
 from actors.hand_out import Assignment
 from actors.loaded_model import ModelBytes, load_model
 from actors.object_sessions import ObjectSessions
-from actors.ray_session import ray_session
 from infra.errors import PublishedModelError, RunDirectoryError
 from infra.manifest import DatasetManifest
 from infra.published_models import PublishedModel, model_url, publish
@@ -35,12 +34,6 @@ from tests.model_files import small_model
 STORAGE = Storage()
 NUM_SHARDS = 6
 FOLLOW = Follow(poll_seconds=0.0)
-
-
-@pytest.fixture(scope="module")
-def ray_cluster(s3_endpoint: str) -> Iterator[None]:
-    with ray_session("local"):
-        yield
 
 
 @pytest.fixture(scope="module")

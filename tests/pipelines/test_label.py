@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import signal
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +16,6 @@ import torch
 from actors.errors import ClusterError, TooManyErrorsError
 from actors.hand_out import Assignment
 from actors.label_worker import WorkerInfo
-from actors.ray_session import ray_session
 from infra.errors import DatasetError, RunDirectoryError
 from infra.manifest import DatasetManifest
 from infra.run_directory import RunDirectory
@@ -34,13 +32,6 @@ from tests.actors.shapes import LIMITS, ZOOM_SIZE, labeller, reader_of, rows_of,
 
 STORAGE = Storage()
 NUM_SHARDS = 6
-
-
-@pytest.fixture(scope="module")
-def ray_cluster(s3_endpoint: str) -> Iterator[None]:
-    """A local Ray; its workers inherit the AWS variables of the S3 fixture."""
-    with ray_session("local"):
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -49,7 +49,7 @@ def test_a_zoom_size_that_a_vit_cannot_take_is_refused_with_the_nearest_that_wor
 def test_convolutional_networks_take_any_zoom_size(tmp_path: Path, dataset_url: str, name: str) -> None:
     asked = options(dataset_url, tmp_path, SMALL_CONFIGS[name])
     for zoom_size in (32, 333):
-        find_inputs(replace(asked, zoom_size=zoom_size), STORAGE)
+        assert find_inputs(replace(asked, zoom_size=zoom_size), STORAGE).model.name == asked.model
 
 
 def test_a_variant_of_modulation_is_refused_for_a_model_that_is_shown_none(

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from actors.ray_session import ray_session
 from actors.train_directory import TrainDirectory
 from infra.errors import DatasetError, RunDirectoryError
 from infra.shard_writer import write_dataset
@@ -27,13 +25,6 @@ from tests.training_jobs import SMALL, bright_object, write_bright_objects
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> str:
     return write_bright_objects(str(tmp_path_factory.mktemp("training") / "dataset"))
-
-
-@pytest.fixture(scope="module")
-def ray_cluster() -> Iterator[None]:
-    """One local Ray for all runs of this file."""
-    with ray_session(None):
-        yield
 
 
 def _options(dataset: str, out: Path, steps: int) -> TrainOptions:

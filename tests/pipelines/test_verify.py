@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from infra.published_models import model_url, publish
 from infra.run_directory import RunDirectory
 from infra.storage import Storage
 from pipelines.cli import app
@@ -19,6 +21,7 @@ from pipelines.report import build_report
 from pipelines.report_files import write_report
 from pipelines.verify import run_verify
 from tests.actors.shapes import write_shapes
+from tests.model_files import small_model
 from tests.pipelines.past_runs import label_here
 
 STORAGE = Storage()
@@ -61,6 +64,23 @@ def test_replayed_clicks_come_out_the_same(options: LabelOptions, tmp_path: Path
     found = run_verify(everything(replay))
     assert found.is_good
     assert found.num_same_clicks == found.objects > NUM_SHARDS
+
+
+def test_a_run_outlives_the_training_run_that_its_model_came_from(
+    options: LabelOptions, tmp_path: Path
+) -> None:
+    training = tmp_path / "training"
+    data, model_id = small_model(1)
+    publish(STORAGE, str(training), 1, data, model_id, {})
+    published = replace(options, model=f"run://{training}", max_clicks=2)
+    label_here(published)
+    shutil.rmtree(training)
+    found = run_verify(replace(everything(published), share=0.1))
+    assert found.is_good, found.findings
+    assert found.num_same_clicks == len(found.redone) > 0
+    Path(model_url(options.out, 1)).unlink()
+    (finding,) = run_verify(everything(published)).findings
+    assert "was begun with the model of step 1" in str(finding)
 
 
 def test_a_share_of_the_objects_is_drawn_by_the_seed(options: LabelOptions) -> None:
