@@ -114,8 +114,9 @@ def _newest_clicks(
             if click.is_foreground != sequence[-1].is_foreground:
                 opposite[row, column, 0], opposite[row, column, 1] = click.y, click.x
     # float32 on purpose: the radii of the released implementation are float32 numbers, and a pixel exactly on a
-    # border is in or out by that rounding.
-    gap = ((opposite - torch.stack((y, x), 1)[:, None]) ** 2).sum(-1).sqrt()
+    # border is in or out by that rounding. The root is taken in float64: torch's float32 root is off by one bit on some
+    # processors, and then the newest click itself would fall out of the disc that it lies on the border of.
+    gap = ((opposite - torch.stack((y, x), 1)[:, None]) ** 2).sum(-1).double().sqrt().float()
     nearest = gap.min(dim=1).values
     if settings.variant == "release":
         radius = torch.where(

@@ -7,7 +7,7 @@ from typing import get_args
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -118,6 +118,11 @@ def test_any_map_and_any_clicks_inside_it_give_a_map_of_probabilities(
 
 @settings(max_examples=150)
 @given(batches(), all_settings())
+# the newest click and its mirror image lie exactly on the border of the opposite click's disc
+@example(
+    (torch.linspace(0.05, 0.95, 8)[None, None, :, None], [[Click(4.5, 0.875, True), Click(7.0, 0.0, False)]]),
+    ModulationSettings("release", 0, 3.0),
+)
 def test_maps_follow_the_formulas_of_the_method(
     batch: tuple[Tensor, list[list[Click]]], of: ModulationSettings
 ) -> None:
