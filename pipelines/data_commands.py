@@ -1,4 +1,4 @@
-"""The commands that make data sets, masks and figures: shard, label, evaluate, report."""
+"""The commands that make data sets, masks and figures: shard, label, evaluate, report, compare."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _PANEL = "Data and results"
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands of this file."""
-    for command in (shard, label, evaluate, report):
+    for command in (shard, label, evaluate, report, compare):
         app.command(rich_help_panel=_PANEL)(command)
 
 
@@ -195,6 +195,33 @@ def report(
         typer.echo(json.dumps(figures.to_json(), indent=1))
     else:
         print_result(ReportView(figures))
+
+
+def compare(
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN...", help="Run directories over the same data set; the first is the measure."
+        ),
+    ],
+    as_json: given.JsonOption = False,
+    storage_endpoint: given.StorageEndpointOption = None,
+    storage_region: given.StorageRegionOption = None,
+) -> None:
+    """Compare runs on the objects that all of them have, with bootstrap intervals.
+
+    For example: mfp compare runs/old runs/new
+    """
+    from infra.storage import Storage
+    from pipelines.comparison import compare_runs
+    from pipelines.comparison_view import ComparisonView
+    from pipelines.terminal import print_result
+
+    compared = compare_runs(runs, Storage(given.storage_options(storage_endpoint, storage_region)))
+    if as_json:
+        typer.echo(json.dumps(compared.to_json(), indent=1))
+    else:
+        print_result(ComparisonView(compared))
 
 
 def _label(command: str, options: LabelOptions) -> tuple[RunSummary, Report]:

@@ -15,14 +15,13 @@ import numpy as np
 import pyarrow as pa
 
 from infra.commit import CommitRecord
-from infra.errors import RunDirectoryError
-from infra.run_config import RUN_FILE
 from infra.run_directory import RunDirectory
 from infra.sample import JsonValue
 from infra.storage import Storage
 from infra.tables import CLICKS, ERRORS
 from infra.taken_models import taken_models
-from mfp.metrics import MAX_CLICKS, ClickIous, auc, mean_iou_curve, noc, nof_never_reached, nof_published
+from mfp.metrics import ClickIous, auc, mean_iou_curve, noc, nof_never_reached, nof_published
+from pipelines.click_protocol import ClickProtocol
 
 THRESHOLDS: Mapping[str, float] = {"85": 0.85, "90": 0.90, "95": 0.95}
 
@@ -113,27 +112,27 @@ def build_report(run_url: str, storage: Storage) -> Report:
 
     """
     run = RunDirectory(run_url, storage)
-    clicked = _clicked(run)
+    protocol = ClickProtocol.of(run)
     records = run.committed().values()
     tables = _clicked_objects(run, records)
     num_objects, ious = len(tables.model_ids), tables.ious()
     num_clicks = sum(record.parts[CLICKS.name].rows for record in records)
     seconds = busy_seconds(records)
-    curve = mean_iou_curve(ious, clicked.max_clicks) if ious.num_objects else None
+    curve = mean_iou_curve(ious, protocol.max_clicks) if ious.num_objects else None
     return Report(
         run_url=run_url,
         num_shards=len(records),
         objects=num_objects,
         objects_with_truth=ious.num_objects,
         clicks=num_clicks,
-        max_clicks=clicked.max_clicks,
-        target_iou=clicked.target_iou,
-        at_threshold={name: _figures(ious, threshold, clicked) for name, threshold in THRESHOLDS.items()},
+        max_clicks=protocol.max_clicks,
+        target_iou=protocol.target_iou,
+        at_threshold={name: _figures(ious, threshold, protocol) for name, threshold in THRESHOLDS.items()},
         mean_iou=None if curve is None else tuple(curve.tolist()),
         auc=None if curve is None else auc(curve),
         errors_by_reason=_errors_by_reason(run, records),
         clicks_per_second=num_clicks / seconds if seconds else None,
-        models=_by_model(run, tables, clicked),
+        models=_by_model(run, tables, protocol),
     )
 
 
@@ -149,33 +148,6 @@ def busy_seconds(records: Collection[CommitRecord]) -> float:
             busy += finished - (begun if until is None else max(begun, until))
             until = finished
     return busy.total_seconds()
-
-
-@dataclass(frozen=True)
-class _Clicked:
-    """How a run was clicked: see `Report`; `target_iou` None where nothing stopped a session early."""
-
-    is_logged: bool
-    max_clicks: int
-    target_iou: float | None
-
-
-def _clicked(run: RunDirectory) -> _Clicked:
-    clicks = run.config().get("clicks")
-    match clicks:
-        case {"source": "logged"}:
-            # a log is replayed to its end, however long it is; the protocol counts this many
-            return _Clicked(is_logged=True, max_clicks=MAX_CLICKS, target_iou=None)
-        case {
-            "source": "simulated",
-            "max_clicks": int(max_clicks),
-            "target_iou": None | int() | float() as target,
-        }:
-            return _Clicked(is_logged=False, max_clicks=max_clicks, target_iou=target)
-    raise RunDirectoryError(
-        f"{run.url} is no labelling run: `clicks` in its {RUN_FILE} is {clicks!r}; "
-        "give what `mfp label` or `mfp evaluate` had as --out"
-    )
 
 
 @dataclass(frozen=True)
@@ -215,21 +187,23 @@ def _clicked_objects(run: RunDirectory, records: Collection[CommitRecord]) -> _C
     )
 
 
-def _by_model(run: RunDirectory, objects: _ClickedObjects, clicked: _Clicked) -> tuple[ModelFigures, ...]:
+def _by_model(
+    run: RunDirectory, objects: _ClickedObjects, protocol: ClickProtocol
+) -> tuple[ModelFigures, ...]:
     steps = {model.model_id: model.step for model in taken_models(run.storage, run.url)}
     figures = [
-        _model_figures(model_id, steps.get(model_id), objects, clicked)
+        _model_figures(model_id, steps.get(model_id), objects, protocol)
         for model_id in sorted(set(objects.model_ids))
     ]
     return tuple(sorted(figures, key=lambda model: -1 if model.step is None else model.step))
 
 
 def _model_figures(
-    model_id: str, step: int | None, objects: _ClickedObjects, clicked: _Clicked
+    model_id: str, step: int | None, objects: _ClickedObjects, protocol: ClickProtocol
 ) -> ModelFigures:
     is_its = objects.model_ids == model_id
     ious = objects.ious(is_its)
-    at = _figures(ious, THRESHOLDS["90"], clicked)
+    at = _figures(ious, THRESHOLDS["90"], protocol)
     return ModelFigures(
         model_id=model_id,
         step=step,
@@ -254,25 +228,14 @@ def _object_indices(clicks: pa.Table) -> np.ndarray[Any, np.dtype[np.int64]]:
     return np.unique(codes, return_inverse=True)[1]
 
 
-def _figures(ious: ClickIous, threshold: float, clicked: _Clicked) -> ThresholdFigures | None:
-    if not _is_defined(ious, threshold, clicked):
+def _figures(ious: ClickIous, threshold: float, protocol: ClickProtocol) -> ThresholdFigures | None:
+    if not protocol.defines_noc(ious, threshold):
         return None
     return ThresholdFigures(
-        noc=float(noc(ious, threshold, clicked.max_clicks).mean()),
-        nof_published=nof_published(ious, threshold, clicked.max_clicks),
-        nof_never_reached=nof_never_reached(ious, threshold, clicked.max_clicks),
+        noc=float(noc(ious, threshold, protocol.max_clicks).mean()),
+        nof_published=nof_published(ious, threshold, protocol.max_clicks),
+        nof_never_reached=nof_never_reached(ious, threshold, protocol.max_clicks),
     )
-
-
-def _is_defined(ious: ClickIous, threshold: float, clicked: _Clicked) -> bool:
-    """Tell whether NoC is known: no session may have ended below the threshold with clicks left."""
-    if ious.num_objects == 0:
-        return False
-    if not clicked.is_logged:
-        return clicked.target_iou is None or threshold <= clicked.target_iou
-    num_clicks = np.diff(ious.first, append=len(ious.iou))
-    best = np.maximum.reduceat(ious.iou, ious.first)
-    return not ((best < threshold) & (num_clicks < clicked.max_clicks)).any()
 
 
 def _errors_by_reason(run: RunDirectory, records: Collection[CommitRecord]) -> dict[str, int]:

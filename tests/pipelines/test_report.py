@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,39 +26,10 @@ from mfp.errors import MetricsError
 from pipelines.report import ModelFigures, Report, build_report, busy_seconds
 from pipelines.report_files import curve_svg, write_report
 from pipelines.report_view import ReportView
-from tests.infra.rows import click_row, error_row, mask_row
+from tests.infra.rows import click_row
+from tests.pipelines.clicked_runs import begin, commit
 
-Ious = Sequence[float | None]
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-
-
-def begin(url: str, *, max_clicks: int = 4, target_iou: float | None = 0.95) -> RunDirectory:
-    run = RunDirectory(url, Storage())
-    run.open({"clicks": {"source": "simulated", "max_clicks": max_clicks, "target_iou": target_iou}})
-    return run
-
-
-def commit(
-    run: RunDirectory,
-    shard: str,
-    objects: Sequence[Ious],
-    reasons: Sequence[str] = (),
-    model_id: str = "0123456789abcdef",
-) -> None:
-    """Commit a shard whose objects, two to a sample, have these IoUs after each click."""
-    keys = [(f"{shard}/{idx // 2}", f"{idx % 2}") for idx in range(len(objects))]
-    run.commit(
-        shard,
-        "a",
-        [mask_row(*key, shard=shard, num_clicks=len(ious)) for key, ious in zip(keys, objects, strict=True)],
-        [
-            click_row(*key, click, iou=iou, shard=shard, model_id=model_id)
-            for key, ious in zip(keys, objects, strict=True)
-            for click, iou in enumerate(ious)
-        ],
-        [error_row(f"bad{idx}", reason, shard=shard) for idx, reason in enumerate(reasons)],
-        seconds=2.0,
-    )
 
 
 def printed(report: Report, *, terminal: bool = False, width: int = 80) -> str:

@@ -1,0 +1,178 @@
+"""Several runs over the same objects: their figures with intervals, and how each differs from the first.
+
+Only objects that every run has clicked and knows the truth of are compared, so that no run is judged by easier ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from infra.run_directory import RunDirectory
+from infra.sample import JsonValue
+from infra.storage import Storage
+from mfp.bootstrap import Interval, mean_interval
+from mfp.metrics import ClickIous, noc
+from pipelines.click_protocol import ClickProtocol
+from pipelines.errors import OptionError
+from pipelines.report import THRESHOLDS
+
+MEAN_IOU = "mean_iou"
+NOC = {f"noc{name}": threshold for name, threshold in THRESHOLDS.items()}
+FIGURES = (*NOC, MEAN_IOU)
+"""Names of what is compared: NoC at each IoU, and the mean IoU after each object's last click."""
+
+_SEPARATOR = "\0"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over the objects, and its 95 % bootstrap interval over images; None where there is one image only."""
+
+    mean: float
+    interval: Interval | None
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """For programs."""
+        return {"mean": self.mean, "interval": None if self.interval is None else list(self.interval)}
+
+
+@dataclass(frozen=True)
+class ComparedRun:
+    """One run: its figures by name, and their differences to those of the first run, object by object.
+
+    A figure is None where it is not defined for this run, a difference also where it is not for the first.
+    """
+
+    url: str
+    num_objects: int
+    figures: Mapping[str, Estimate | None]
+    differences: Mapping[str, Estimate | None]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Runs on the `num_objects` objects with truth that all of them have, of `num_images` images."""
+
+    runs: tuple[ComparedRun, ...]
+    num_objects: int
+    num_images: int
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """For programs: `mfp compare --json`."""
+        return {
+            "objects": self.num_objects,
+            "images": self.num_images,
+            "runs": [
+                {
+                    "run": run.url,
+                    "objects": run.num_objects,
+                    "figures": _json(run.figures),
+                    "differences": _json(run.differences),
+                }
+                for run in self.runs
+            ],
+        }
+
+
+def compare_runs(urls: Sequence[str], storage: Storage) -> Comparison:
+    """Read the click tables of the runs and compare what their models needed.
+
+    Raises:
+        OptionError: the runs have no object in common, or counted another number of clicks for a failure.
+        RunDirectoryError, MetricsError, StorageError: one of them cannot be read, see `build_report`.
+    """
+    clicked = [_ClickedRun.read(url, storage) for url in urls]
+    _check_same_clicks(clicked)
+    names = reduce(np.intersect1d, [run.names for run in clicked])
+    if not len(names):
+        raise OptionError(
+            f"{urls[0]} and {urls[-1]} have clicked no object with truth in common: give runs over the same data set"
+        )
+    images = np.array([name.partition(_SEPARATOR)[0] for name in names])
+    image_idx = np.unique(images, return_inverse=True)[1].astype(np.int64)
+    of_objects = [run.of_objects(names) for run in clicked]
+    return Comparison(
+        tuple(
+            ComparedRun(
+                url=run.url,
+                num_objects=len(run.names),
+                figures={name: _estimate(values[name], image_idx) for name in FIGURES},
+                differences={
+                    name: _estimate(_difference(values[name], of_objects[0][name]), image_idx)
+                    for name in FIGURES
+                },
+            )
+            for run, values in zip(clicked, of_objects, strict=True)
+        ),
+        num_objects=len(names),
+        num_images=int(image_idx.max()) + 1,
+    )
+
+
+@dataclass(frozen=True)
+class _ClickedRun:
+    """A run's objects with truth, sorted by name (sample key and object id), and their IoUs in that order."""
+
+    url: str
+    protocol: ClickProtocol
+    names: NDArray[np.str_]
+    ious: ClickIous
+
+    @classmethod
+    def read(cls, url: str, storage: Storage) -> _ClickedRun:
+        run = RunDirectory(url, storage)
+        protocol = ClickProtocol.of(run)
+        table = run.read_clicks(["sample_key", "object_id", "click_idx", "iou"])
+        name = pc.binary_join_element_wise(table["sample_key"], table["object_id"], _SEPARATOR)
+        without_truth = pc.unique(name.filter(pc.is_null(table["iou"])))
+        has_truth = pc.invert(pc.is_in(name, without_truth))
+        names, object_idx = np.unique(_texts(name.filter(has_truth)), return_inverse=True)
+        clicks = table.filter(has_truth)
+        ious = ClickIous.from_columns(object_idx, clicks["click_idx"].to_numpy(), clicks["iou"].to_numpy())
+        return cls(url, protocol, names, ious)
+
+    def of_objects(self, names: NDArray[np.str_]) -> dict[str, NDArray[np.float64] | None]:
+        """By name of the figure: (num_names,) values of these objects."""
+        at = np.searchsorted(self.names, names)
+        last = np.append(self.ious.first[1:], len(self.ious.iou)) - 1
+        return {
+            name: noc(self.ious, threshold, self.protocol.max_clicks)[at].astype(np.float64)
+            if self.protocol.defines_noc(self.ious, threshold)
+            else None
+            for name, threshold in NOC.items()
+        } | {MEAN_IOU: self.ious.iou[last][at]}
+
+
+def _texts(column: pa.ChunkedArray) -> NDArray[np.str_]:
+    return np.array(column.to_pylist(), np.str_)
+
+
+def _check_same_clicks(runs: Sequence[_ClickedRun]) -> None:
+    first = runs[0]
+    for run in runs[1:]:
+        if run.protocol.max_clicks != first.protocol.max_clicks:
+            raise OptionError(
+                f"{run.url} allowed {run.protocol.max_clicks} clicks, {first.url} {first.protocol.max_clicks}: an "
+                "object that fails counts as many, so their NoC do not compare; evaluate with the same --max-clicks"
+            )
+
+
+def _difference(
+    values: NDArray[np.float64] | None, of_first: NDArray[np.float64] | None
+) -> NDArray[np.float64] | None:
+    return None if values is None or of_first is None else values - of_first
+
+
+def _estimate(values: NDArray[np.float64] | None, image_idx: NDArray[np.int64]) -> Estimate | None:
+    return None if values is None else Estimate(float(values.mean()), mean_interval(values, image_idx))
+
+
+def _json(estimates: Mapping[str, Estimate | None]) -> dict[str, JsonValue]:
+    return {name: None if one is None else one.to_json() for name, one in estimates.items()}

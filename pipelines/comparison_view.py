@@ -1,0 +1,67 @@
+"""A comparison of runs on a terminal, or as plain text anywhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from rich import box
+from rich.console import Console, ConsoleOptions
+from rich.table import Table
+from rich.text import Text
+
+from pipelines.comparison import MEAN_IOU, NOC, ComparedRun, Comparison, Estimate
+
+_HEADINGS = {name: f"NoC@{name.removeprefix('noc')}" for name in NOC} | {MEAN_IOU: "mean IoU"}
+_DECIMALS = dict.fromkeys(NOC, 2) | {MEAN_IOU: 3}
+
+
+class ComparisonView:
+    """Draws the figures of every run with their intervals, and the differences to the first run."""
+
+    def __init__(self, comparison: Comparison) -> None:
+        self._comparison = comparison
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Table | Text]:
+        """Yield both tables and what they are about."""
+        style = box.SIMPLE_HEAD if console.is_terminal else None
+        first, *others = self._comparison.runs
+        yield _table("run", style, self._comparison.runs, lambda run: run.figures, "")
+        if others:
+            yield Text()
+            yield _table(f"less {first.url}", style, others, lambda run: run.differences, "+")
+        yield Text()
+        yield Text(
+            f"{self._comparison.num_objects:,} objects of {self._comparison.num_images:,} images that every run has; "
+            "in brackets the 95 % bootstrap interval over images"
+        )
+        for run in self._comparison.runs:
+            left_out = run.num_objects - self._comparison.num_objects
+            if left_out:
+                yield Text(f"{run.url}: {left_out:,} more objects, which another run lacks")
+
+
+def _table(
+    heading: str,
+    style: box.Box | None,
+    runs: tuple[ComparedRun, ...] | list[ComparedRun],
+    estimates: Callable[[ComparedRun], Mapping[str, Estimate | None]],
+    sign: str,
+) -> Table:
+    table = Table(box=style, padding=(0, 2, 0, 0))
+    table.add_column(heading, overflow="fold")
+    for name in _HEADINGS:
+        table.add_column(_HEADINGS[name], justify="right")
+    for run in runs:
+        cells = (_cell(estimate, _DECIMALS[name], sign) for name, estimate in estimates(run).items())
+        table.add_row(run.url, *cells)
+    return table
+
+
+def _cell(estimate: Estimate | None, decimals: int, sign: str) -> str:
+    if estimate is None:
+        return "-"
+    mean = f"{estimate.mean:{sign}.{decimals}f}"
+    if estimate.interval is None:
+        return mean
+    low, high = (f"{bound:{sign}.{decimals}f}" for bound in estimate.interval)
+    return f"{mean} [{low}, {high}]"

@@ -1,0 +1,42 @@
+"""Run directories whose objects have given IoUs after each click."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from infra.run_directory import RunDirectory
+from infra.storage import Storage
+from tests.infra.rows import click_row, error_row, mask_row
+
+Ious: TypeAlias = Sequence[float | None]
+
+
+def begin(url: str, *, max_clicks: int = 4, target_iou: float | None = 0.95) -> RunDirectory:
+    """Begin a run of simulated clicks."""
+    run = RunDirectory(url, Storage())
+    run.open({"clicks": {"source": "simulated", "max_clicks": max_clicks, "target_iou": target_iou}})
+    return run
+
+
+def commit(
+    run: RunDirectory,
+    shard: str,
+    objects: Sequence[Ious],
+    reasons: Sequence[str] = (),
+    model_id: str = "0123456789abcdef",
+) -> None:
+    """Commit a shard whose objects, two to a sample, have these IoUs after each click."""
+    keys = [(f"{shard}/{idx // 2}", f"{idx % 2}") for idx in range(len(objects))]
+    run.commit(
+        shard,
+        "a",
+        [mask_row(*key, shard=shard, num_clicks=len(ious)) for key, ious in zip(keys, objects, strict=True)],
+        [
+            click_row(*key, click, iou=iou, shard=shard, model_id=model_id)
+            for key, ious in zip(keys, objects, strict=True)
+            for click, iou in enumerate(ious)
+        ],
+        [error_row(f"bad{idx}", reason, shard=shard) for idx, reason in enumerate(reasons)],
+        seconds=2.0,
+    )

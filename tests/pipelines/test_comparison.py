@@ -1,0 +1,106 @@
+"""Runs are compared on the objects that all of them have, object by object."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from infra.errors import RunDirectoryError
+from infra.storage import Storage
+from pipelines.cli import app
+from pipelines.comparison import FIGURES, Comparison, compare_runs
+from pipelines.comparison_view import ComparisonView
+from pipelines.errors import OptionError
+from tests.pipelines.clicked_runs import Ious, begin, commit
+
+STORAGE = Storage()
+QUICK, SLOW = (0.5, 0.96), (0.5, 0.6, 0.88, 0.96)
+
+
+def run_of(folder: Path, objects: list[Ious], *more: list[Ious], max_clicks: int = 4) -> str:
+    run = begin(str(folder), max_clicks=max_clicks)
+    for idx, of_shard in enumerate((objects, *more)):
+        commit(run, f"s{idx}.tar", of_shard)
+    return run.url
+
+
+def printed(comparison: Comparison) -> str:
+    stream = io.StringIO()
+    Console(file=stream, width=300).print(ComparisonView(comparison))
+    return stream.getvalue()
+
+
+def test_figures_and_paired_differences_are_means_over_the_common_objects(tmp_path: Path) -> None:
+    first = run_of(tmp_path / "first", [SLOW, SLOW, SLOW, QUICK])
+    second = run_of(tmp_path / "second", [QUICK, SLOW, SLOW, QUICK])
+    compared = compare_runs([first, second], STORAGE)
+    assert (compared.num_objects, compared.num_images) == (4, 2)
+    figures = [{name: run.figures[name].mean for name in FIGURES} for run in compared.runs]  # type: ignore[union-attr]
+    assert figures[0] == pytest.approx({"noc85": 2.75, "noc90": 3.5, "noc95": 3.5, "mean_iou": 0.96})
+    assert figures[1] == pytest.approx({"noc85": 2.5, "noc90": 3.0, "noc95": 3.0, "mean_iou": 0.96})
+    less = compared.runs[1].differences["noc90"]
+    assert less is not None
+    assert less.mean == pytest.approx(-0.5)
+    assert less.interval == pytest.approx((-1.0, 0.0)), (
+        "drawn by image: the first one differs by 1, the second by 0"
+    )
+    assert compared.runs[0].differences["noc90"] is not None
+    assert compared.runs[0].differences["noc90"].interval == (0.0, 0.0)
+
+
+def test_an_object_that_one_run_lacks_counts_for_none(tmp_path: Path) -> None:
+    whole = run_of(tmp_path / "whole", [QUICK, QUICK], [SLOW, SLOW, (None, None)])
+    part = run_of(tmp_path / "part", [SLOW, QUICK])
+    compared = compare_runs([whole, part], STORAGE)
+    assert compared.num_objects == 2
+    assert [run.num_objects for run in compared.runs] == [4, 2], "those with truth"
+    assert compared.runs[0].figures["noc90"].mean == 2.0  # type: ignore[union-attr]
+    assert f"{whole}: 2 more objects, which another run lacks" in printed(compared)
+
+
+def test_one_image_has_no_interval(tmp_path: Path) -> None:
+    compared = compare_runs([run_of(tmp_path / "run", [QUICK, SLOW])], STORAGE)
+    assert compared.runs[0].figures["noc90"].interval is None  # type: ignore[union-attr]
+    row = printed(compared).splitlines()[1].split()
+    assert row[1:] == ["2.50", "3.00", "3.00", "0.960"]
+
+
+def test_noc_above_the_target_of_a_run_is_not_defined_for_it(tmp_path: Path) -> None:
+    run = begin(str(tmp_path / "early"), target_iou=0.9)
+    commit(run, "s0.tar", [QUICK, SLOW, QUICK])
+    compared = compare_runs([run_of(tmp_path / "late", [QUICK, SLOW, QUICK]), run.url], STORAGE)
+    assert compared.runs[1].figures["noc95"] is None
+    assert compared.runs[1].differences["noc95"] is None
+    assert compared.runs[1].figures["noc90"] is not None
+    assert json.loads(json.dumps(compared.to_json()))["runs"][1]["figures"]["noc95"] is None
+
+
+def test_runs_that_do_not_compare_are_refused_in_one_line(tmp_path: Path) -> None:
+    one = run_of(tmp_path / "one", [QUICK, SLOW])
+    other = begin(str(tmp_path / "other"))
+    commit(other, "elsewhere.tar", [QUICK])
+    with pytest.raises(OptionError, match="no object with truth in common"):
+        compare_runs([one, other.url], STORAGE)
+    with pytest.raises(OptionError, match=r"allowed 20 clicks, .*one 4"):
+        compare_runs([one, run_of(tmp_path / "long", [QUICK], max_clicks=20)], STORAGE)
+    with pytest.raises(RunDirectoryError, match="is no run directory"):
+        compare_runs([one, str(tmp_path / "nothing")], STORAGE)
+
+
+def test_the_command_prints_what_a_program_and_what_a_person_reads(tmp_path: Path) -> None:
+    urls = [run_of(tmp_path / name, [QUICK, SLOW, QUICK]) for name in ("a", "b")]
+    told = CliRunner().invoke(app, ["compare", *urls])
+    assert told.exit_code == 0, told.output
+    assert "NoC@90" in told.stdout
+    assert "3 objects of 2 images" in told.stdout
+    figures = json.loads(CliRunner().invoke(app, ["compare", *urls, "--json"]).stdout)
+    assert [run["run"] for run in figures["runs"]] == urls
+    low, high = figures["runs"][0]["figures"]["noc90"]["interval"]
+    assert low <= figures["runs"][0]["figures"]["noc90"]["mean"] <= high
+    assert np.isfinite([low, high]).all()
