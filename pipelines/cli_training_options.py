@@ -286,6 +286,15 @@ LossRoundsOption = Annotated[
         help="The loss is that of the last round, or the mean over all.",
     ),
 ]
+FrozenStatisticsOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--frozen-statistics/--learned-statistics",
+        show_default=_AS_RECIPE,
+        rich_help_panel=_RECIPE,
+        help="Batch norms keep the statistics of --init: for going on from a trained model on few images.",
+    ),
+]
 
 
 def parse_crop_size(text: str | None) -> tuple[int, int] | None:

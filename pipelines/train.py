@@ -84,6 +84,11 @@ def training_job(options: TrainOptions) -> TrainJob:
     """Find and check everything a run needs, and note in its directory what it was asked to do."""
     storage = Storage(options.storage)
     recipe = chosen_recipe(options)
+    if recipe.frozen_statistics and options.init is None:
+        raise TrainingError(
+            "frozen_statistics without --init: the batch norms of a fresh network have no statistics to keep; give the "
+            "model to go on from as --init, or --learned-statistics"
+        )
     check_shared_out(recipe.batch_size, (options.workers.minimum, options.workers.maximum))
     inputs = find_training_inputs(options, recipe, storage)
     init = None if options.init is None else absolute(options.init)

@@ -36,7 +36,7 @@ class Recipe:
         precision: of the passes with gradient.
         recursion_precision: of the passes without.
         modulated_map, late_fusion: parts of the network (see its configuration), which an ablation leaves out.
-        recursive, loss_rounds: see the step.
+        recursive, loss_rounds, frozen_statistics: see the step.
         zoom_probability, zoom_margin, smallest_frame, resize, turn_probability, smallest_object: see AugmentSettings.
     """
 
@@ -63,6 +63,7 @@ class Recipe:
     late_fusion: bool
     recursive: bool
     loss_rounds: LossRounds
+    frozen_statistics: bool
     zoom_probability: float
     zoom_margin: tuple[float, float]
     smallest_frame: int
@@ -109,7 +110,11 @@ class Recipe:
     def step_settings(self) -> StepSettings:
         """How a step is made."""
         return StepSettings(
-            self.recursive, self.loss_rounds, _DTYPES[self.precision], _DTYPES[self.recursion_precision]
+            self.recursive,
+            self.loss_rounds,
+            _DTYPES[self.precision],
+            _DTYPES[self.recursion_precision],
+            self.frozen_statistics,
         )
 
     def augmentation(self) -> AugmentSettings:

@@ -64,12 +64,15 @@ class StepSettings:
         precision: of the passes with gradient.
         recursion_precision: of the passes without; bfloat16 is several times faster where a processor has matrix
             units for it, and the weights' gradient stays float32.
+        frozen_statistics: batch norms use the running statistics they have, as in eval mode, and leave them as they
+            are: a few images would replace those of thousands. Their scale and shift are learned all the same.
     """
 
     recursive: bool = True
     loss_rounds: LossRounds = "last"
     precision: torch.dtype = torch.float32
     recursion_precision: torch.dtype = torch.float32
+    frozen_statistics: bool = False
 
 
 @dataclass(frozen=True)
@@ -149,7 +152,7 @@ def accumulate_gradients(
     """Play the rounds on every sample and go back through those that count. The caller steps the optimizer.
 
     The rounds without gradient run in eval mode; a sample whose prediction has no error gets no further click.
-    The network is left in train mode.
+    The network is left in train mode, its batch norms too unless their statistics are frozen.
 
     Args:
         gradient_pass: a GradientPass around `network`, or DistributedDataParallel around that.
@@ -176,6 +179,8 @@ def accumulate_gradients(
             prob = torch.sigmoid(network.forward_map(batch.image, prob, clicks).float())
             _click_again(clicks, prob, labels, rngs)
     network.train()
+    if settings.frozen_statistics:
+        _freeze_statistics(network)
     total_loss, iou = 0.0, 0.0
     for round_idx in range(num_losses):
         is_last = round_idx == num_losses - 1
@@ -191,6 +196,12 @@ def accumulate_gradients(
             prob = torch.sigmoid(logits.detach().float())
             _click_again(clicks, prob, labels, rngs)
     return StepFigures(total_loss, iou, len(labels))
+
+
+def _freeze_statistics(network: nn.Module) -> None:
+    for module in network.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.eval()
 
 
 def _losses(logits: Tensor, auxiliary: Tensor | None, label: Tensor) -> Tensor:

@@ -51,6 +51,13 @@ def test_a_run_that_is_made_longer_goes_on_from_its_checkpoint(
     assert logged == ["step-00000002.parquet", "step-00000003.parquet"]
 
 
+def test_statistics_are_kept_only_of_a_model_that_has_some(dataset: str, tmp_path: Path) -> None:
+    asked = replace(_options(dataset, tmp_path / "run", 2), frozen_statistics=True)
+    with pytest.raises(TrainingError, match="frozen_statistics without --init"):
+        training_job(asked)
+    assert not (tmp_path / "run").exists()
+
+
 def test_what_a_worker_cannot_read_is_told_in_one_line(ray_cluster: None, tmp_path: Path) -> None:
     url = write_bright_objects(str(tmp_path / "dataset"), number=12)
     shard = tmp_path / "dataset" / "shard-000001.tar"  # the first one passes the driver's check

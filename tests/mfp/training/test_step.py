@@ -96,6 +96,19 @@ def test_rounds_before_the_last_leave_no_trace_in_the_network() -> None:
     assert moved == [{1}, {1}]
 
 
+def test_frozen_statistics_stay_and_all_weights_learn() -> None:
+    torch.manual_seed(0)
+    network = Lite0(Lite0Config(decoder_channels=16))
+    before = {name: value.clone() for name, value in network.named_buffers()}
+    frozen = StepSettings(frozen_statistics=True)
+    _gradients(network, _batch(), Rounds(1, 2), 3, frozen)
+    assert network.dropout.training, "the rest of the network is in train mode"
+    assert all(torch.equal(value, before[name]) for name, value in network.named_buffers())
+    assert [name for name, value in network.named_parameters() if value.grad is None] == []
+    _gradients(network, _batch(), Rounds(1, 2), 3)
+    assert not all(torch.equal(value, before[name]) for name, value in network.named_buffers())
+
+
 def test_the_same_draws_give_the_same_loss_and_gradient() -> None:
     torch.manual_seed(0)
     network = Lite0(Lite0Config(decoder_channels=16))
