@@ -30,7 +30,7 @@ def add_to(app: typer.Typer) -> None:
 def submit(
     ctx: typer.Context,
     command: Annotated[
-        Literal["label", "evaluate", "train"],
+        Literal["label", "evaluate", "train", "flywheel"],
         typer.Argument(help="What to run; its own arguments and options follow (see `mfp label --help`)."),
     ],
     address: given.AddressOption = given.DEFAULT_ADDRESS,
@@ -90,16 +90,13 @@ def status(
     The shards are counted in its run directory: they are true even when the driver is gone.
     """
     from infra.run_config import RUN_FILE
-    from infra.storage import Storage, StorageOptions, join
+    from infra.storage import StorageOptions
     from infra.training_progress import PROGRESS_FILE
-    from pipelines.submit import job_state, run_progress
+    from pipelines.flywheel_directory import FLYWHEEL_FILE
+    from pipelines.submit import job_state
 
-    storage = StorageOptions(storage_endpoint, storage_region)
-    if "/" in job or any(Path(job, name).is_file() for name in (RUN_FILE, PROGRESS_FILE)):
-        if Storage(storage).exists(join(job, PROGRESS_FILE)):
-            _print_training(job, storage)
-            return
-        typer.echo(f"{job}: {run_progress(job, storage)}")
+    if "/" in job or any(Path(job, name).is_file() for name in (RUN_FILE, PROGRESS_FILE, FLYWHEEL_FILE)):
+        typer.echo(f"{job}: {_progress(job, StorageOptions(storage_endpoint, storage_region))}")
         return
     _print_job(job_state(job, address))
 
@@ -139,7 +136,15 @@ def _locations(params: dict[str, Any]) -> list[tuple[str, str]]:
     from pipelines.model_source import is_location
 
     found = [("DATASET", parse_mix(text).url) for text in params.get("datasets", [])]
-    names = {"dataset": "DATASET", "out": "--out", "init": "--init", "validate": "--validate"}
+    found += [("--train-on", text) for text in params.get("train_on", [])]
+    names = {
+        "dataset": "DATASET",
+        "unlabelled": "UNLABELLED",
+        "evaluation": "--evaluation",
+        "out": "--out",
+        "init": "--init",
+        "validate": "--validate",
+    }
     found += [(name, params[key]) for key, name in names.items() if params.get(key) is not None]
     clicks = params.get("clicks", SIMULATED_CLICKS)
     if clicks != SIMULATED_CLICKS:
@@ -158,27 +163,29 @@ def _print_job(state: JobState) -> None:
     typer.echo(f"job {state.job_id}, {state.command}: {state.status}{time}")
     if state.message and state.status not in {"PENDING", "RUNNING", "SUCCEEDED"}:
         typer.echo(f"{state.message}; its output: mfp logs {state.job_id}")
-    if state.command == "train":
-        _print_training(state.run_url, state.storage)
-    else:
-        _print_progress(state.run_url, state.storage)
+    typer.echo(f"{state.run_url}: {_progress_so_far(state.run_url, state.storage)}")
 
 
-def _print_progress(run_url: str, storage: StorageOptions) -> None:
+def _progress_so_far(run_url: str, options: StorageOptions) -> str:
     from infra.errors import RunDirectoryError
-    from pipelines.submit import run_progress
 
     try:
-        progress = run_progress(run_url, storage)
-    except RunDirectoryError:
-        typer.echo(f"{run_url}: nothing committed yet")
-    else:
-        typer.echo(f"{run_url}: {progress}")
+        return _progress(run_url, options)
+    except RunDirectoryError:  # a job that is only starting
+        return "nothing written yet"
 
 
-def _print_training(run_url: str, options: StorageOptions) -> None:
-    from infra.storage import Storage
-    from infra.training_progress import read_progress
+def _progress(run_url: str, options: StorageOptions) -> str:
+    """What the files in a run's directory say, whichever command it is of."""
+    from infra.storage import Storage, join
+    from infra.training_progress import PROGRESS_FILE, read_progress
+    from pipelines.flywheel_directory import FLYWHEEL_FILE
+    from pipelines.flywheel_progress import flywheel_progress
+    from pipelines.submit import run_progress
 
-    progress = read_progress(run_url, Storage(options))
-    typer.echo(f"{run_url}: {'nothing trained yet' if progress is None else progress}")
+    storage = Storage(options)
+    if storage.exists(join(run_url, FLYWHEEL_FILE)):
+        return flywheel_progress(run_url, options)
+    if storage.exists(join(run_url, PROGRESS_FILE)):
+        return str(read_progress(run_url, storage))
+    return str(run_progress(run_url, options))

@@ -1,14 +1,5 @@
 """`mfp flywheel`: label, select, train on what was selected, and label on with the better model.
 
-    flywheel.json            what was asked for
-    start.safetensors        the model it begins with
-    evaluation/before        that model on the evaluation set; evaluation/after: the last one
-    round-01/training        a training run, on what was given and on what the rounds before have selected
-    round-01/labels          beside it: a part of the unlabelled shards, clicked by the models which that run publishes
-    round-01/selected        those of its masks that are good enough, as training shards
-    round-01/selection.json  their numbers
-    closing/training         the last training run: all that was selected
-
 Every training run starts from the last model of the one before. Each stage can be interrupted and goes on by the same
 command: labelling by its commits, training by its checkpoints.
 """
@@ -19,7 +10,7 @@ import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from actors.errors import ClusterError
 from actors.ray_session import Cluster, ray_session
@@ -27,13 +18,10 @@ from infra.manifest import load_manifest
 from infra.published_models import newest, publish
 from infra.run_config import create_or_compare
 from infra.run_directory import RunDirectory
-from infra.storage import Storage, join
+from infra.storage import Storage
 from pipelines.errors import OptionError
-from pipelines.flywheel_config import (
-    FLYWHEEL_FILE,
-    FLYWHEEL_VOLATILE,
-    flywheel_config,
-)
+from pipelines.flywheel_config import FLYWHEEL_VOLATILE, flywheel_config
+from pipelines.flywheel_directory import FLYWHEEL_FILE, FlywheelDirectory
 from pipelines.held_out import image_hashes, refuse_shared_shards
 from pipelines.label import run_label
 from pipelines.label_inputs import absolute
@@ -93,7 +81,7 @@ class _Flywheel:
         self._options = options
         self._show = show
         self._storage = Storage(options.storage)
-        self._url = absolute(options.out)
+        self._directory = FlywheelDirectory(absolute(options.out))
         self._unlabelled = load_manifest(self._storage, absolute(options.unlabelled))
         self._evaluation = load_manifest(self._storage, absolute(options.evaluation))
         self._train_on = [load_manifest(self._storage, absolute(url)) for url in options.train_on]
@@ -113,7 +101,7 @@ class _Flywheel:
                 model_url, done = self._round(number, model_url, selected, held_out)
                 rounds.append(done)
                 if done.counts.selected:
-                    selected.append(self._round_url(number, "selected"))
+                    selected.append(self._directory.selected(number))
             model_url = self._closing(model_url, selected)
             after = self._evaluate("after", model_url)
         return FlywheelResult(before, after, tuple(rounds), model_url)
@@ -146,21 +134,21 @@ class _Flywheel:
         config = flywheel_config(
             self._options, self._unlabelled, self._evaluation, self._train_on, self._model.model_id
         )
-        create_or_compare(self._storage, self._url, config, FLYWHEEL_VOLATILE, FLYWHEEL_FILE)
-        url = join(self._url, "start.safetensors")
+        create_or_compare(self._storage, self._directory.url, config, FLYWHEEL_VOLATILE, FLYWHEEL_FILE)
+        url = self._directory.start_model
         assert self._model.data is not None, "checked before"
         if not self._storage.exists(url):
             self._storage.write_bytes(url, self._model.data)
         return url
 
-    def _evaluate(self, name: str, model_url: str) -> Report:
+    def _evaluate(self, when: Literal["before", "after"], model_url: str) -> Report:
         options = replace(
-            self._label_options(absolute(self._options.evaluation), join(self._url, "evaluation", name)),
+            self._label_options(absolute(self._options.evaluation), self._directory.evaluation(when)),
             model=model_url,
             max_clicks=20,
             target_iou=EVALUATION_TARGET_IOU,
         )
-        with self._show(f"evaluate {name}", "objects") as on_progress:
+        with self._show(f"evaluate {when}", "objects") as on_progress:
             run_label(options, on_progress)
         return build_report(options.out, self._storage)
 
@@ -168,11 +156,11 @@ class _Flywheel:
         self, number: int, start_url: str, selected: list[str], held_out: frozenset[bytes]
     ) -> tuple[str, Round]:
         """Train and label side by side, then select; the URL of the last model, and what was done."""
-        training_url = self._round_url(number, "training")
+        training_url = self._directory.training(number)
         self._publish_start(training_url, start_url)
         training = TrainingBeside(self._train_options(training_url, start_url, selected))
         labels = replace(
-            self._label_options(absolute(self._options.unlabelled), self._round_url(number, "labels")),
+            self._label_options(absolute(self._options.unlabelled), self._directory.labels(number)),
             model=f"{TRAINING_RUN_PREFIX}{training_url}",
             follow=Follow(),
             part=(number - 1, self._options.rounds),
@@ -200,13 +188,13 @@ class _Flywheel:
             publish(self._storage, training_url, 0, model.data, model.model_id, {})
 
     def _select(self, number: int, run: RunDirectory, held_out: frozenset[bytes]) -> SelectionCounts:
-        url = self._round_url(number, "selection.json")
+        url = self._directory.selection(number)
         if self._storage.exists(url):
             return SelectionCounts(**json.loads(self._storage.read_bytes(url)))
         part = replace(self._unlabelled, shards=self._unlabelled.shards[number - 1 :: self._options.rounds])
         selection = Selection(part, run, self._options.thresholds, held_out)
         counts = selection.write(
-            self._round_url(number, "selected"),
+            self._directory.selected(number),
             self._storage,
             {_LINEAGE_OF_EVALUATION: self._evaluation.fingerprint},
         )
@@ -215,15 +203,10 @@ class _Flywheel:
 
     def _closing(self, start_url: str, selected: list[str]) -> str:
         """Train once more, on all that was selected; the URL of the last model."""
-        training = TrainingBeside(
-            self._train_options(join(self._url, "closing", "training"), start_url, selected)
-        )
+        training = TrainingBeside(self._train_options(self._directory.closing, start_url, selected))
         training.start()
         with self._show("closing: train", "steps") as on_progress:
             return training.wait(on_progress).model_url
-
-    def _round_url(self, number: int, name: str) -> str:
-        return join(self._url, f"round-{number:02d}", name)
 
     def _label_options(self, dataset: str, out: str) -> LabelOptions:
         options = self._options
@@ -253,6 +236,7 @@ class _Flywheel:
             crop_size=options.crop_size,
             batch_size=options.batch_size,
             rate=options.rate,
+            frozen_statistics=options.frozen_statistics,
             num_loader_workers=options.num_loader_workers,
             workers=options.train_workers,
             device=options.device,

@@ -87,6 +87,14 @@ def flywheel(
     crop_size: given_training.CropSizeOption = None,
     batch_size: given_training.TrainBatchSizeOption = None,
     rate: given_training.RateOption = None,
+    frozen_statistics: Annotated[
+        bool,
+        typer.Option(
+            "--frozen-statistics/--learned-statistics",
+            rich_help_panel="Recipe",
+            help="Batch norms keep the statistics of --model, which a few selected images would replace by their own.",
+        ),
+    ] = True,
     label_workers: Annotated[
         str,
         typer.Option(
@@ -143,6 +151,7 @@ def flywheel(
         crop_size=given_training.parse_crop_size(crop_size),
         batch_size=batch_size,
         rate=rate,
+        frozen_statistics=frozen_statistics,
         label_workers=Workers(*given.parse_workers(label_workers), cpus_per_worker, gpus_per_worker),
         train_workers=Workers(*given.parse_workers(train_workers), cpus_per_worker, gpus_per_worker),
         num_loader_workers=loader_workers,

@@ -10,7 +10,6 @@ from infra.run_config import VOLATILE_FIELDS
 from infra.sample import JsonValue
 from pipelines.options import FlywheelOptions, Workers
 
-FLYWHEEL_FILE = "flywheel.json"
 FLYWHEEL_VOLATILE = VOLATILE_FIELDS | {"given", "execution"}
 """What may change when a flywheel goes on."""
 
@@ -38,6 +37,7 @@ def flywheel_config(
             "crop_size": None if options.crop_size is None else list(options.crop_size),
             "batch_size": options.batch_size,
             "rate": options.rate,
+            "frozen_statistics": options.frozen_statistics,
         },
         "flip": options.flip,
         "zoom_size": options.zoom_size,

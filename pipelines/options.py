@@ -139,8 +139,8 @@ class FlywheelOptions:
 
     `unlabelled` is labelled in `rounds` parts while training goes on, on `train_on` and what was selected in the
     rounds before; `evaluation` is only evaluated on. `train_steps` and `checkpoint_every` are those of one round.
-    None of `crop_size`, `batch_size` and `rate` takes the recipe's. `label_workers` and `train_workers` share the
-    cluster.
+    None of `crop_size`, `batch_size` and `rate` takes the recipe's. With `frozen_statistics` batch norms keep what they
+    have learned before. `label_workers` and `train_workers` share the cluster.
     """
 
     unlabelled: str
@@ -158,6 +158,7 @@ class FlywheelOptions:
     crop_size: tuple[int, int] | None = None
     batch_size: int | None = None
     rate: float | None = None
+    frozen_statistics: bool = True
     label_workers: Workers = Workers()
     train_workers: Workers = Workers()
     num_loader_workers: int = 1
@@ -175,7 +176,7 @@ class TrainOptions:
 
     `datasets` are URLs, or URL:SHARE to mix them by share. `model` None takes the recipe's, `recipe` (a name or
     the path of a TOML file) None the model's. `init` is a safetensors file to start from; None takes the
-    model's own start. Everything from `steps` to `loss_rounds` is a value of the recipe, see
+    model's own start. Everything from `steps` to `frozen_statistics` is a value of the recipe, see
     mfp.training.recipe; None leaves it. `validate` is a data set that the model is evaluated on every
     `validate_every` steps, on its first `validate_samples` samples. `workers.num_cpus` 0 shares out the cores
     of this machine, or takes one core a worker on a cluster.
@@ -204,6 +205,7 @@ class TrainOptions:
     late_fusion: bool | None = None
     recursive: bool | None = None
     loss_rounds: Literal["last", "all"] | None = None
+    frozen_statistics: bool | None = None
     validate: str | None = None
     validate_every: int = 1000
     validate_samples: int = 100

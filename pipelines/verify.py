@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from infra.commit import CommitRecord
 from infra.errors import InfraError
-from infra.manifest import load_manifest
 from infra.run_check import CheckedShard, Finding, check_files, check_shard
 from infra.run_directory import RunDirectory
 from infra.sample import JsonValue
@@ -27,8 +26,8 @@ from pipelines.report_files import REPORT_FOLDER, SUMMARY_FILE
 class Verification:
     """What `mfp verify` looked at, and what it found.
 
-    `num_shards` are the committed ones of `num_expected` (None where the data set is not to be found). `redone`
-    are the objects that were labelled again.
+    `num_shards` are the committed ones of `num_expected` (None where run.json does not say). `redone` are the
+    objects that were labelled again.
     """
 
     num_shards: int
@@ -99,7 +98,7 @@ def run_verify(options: VerifyOptions, on_progress: OnProgress | None = None) ->
         findings += [*trouble, *_differing(redone, options.tolerance)]
     return Verification(
         num_shards=len(records),
-        num_expected=_num_expected(config, storage),
+        num_expected=_num_expected(config),
         objects=sum(shard.objects for shard in shards),
         clicks=sum(shard.clicks for shard in shards),
         redone=redone,
@@ -168,11 +167,8 @@ def _differing(redone: Collection[Redone], tolerance: float) -> list[Finding]:
     ]
 
 
-def _num_expected(config: dict[str, JsonValue], storage: Storage) -> int | None:
-    given = config.get("given")
-    if not isinstance(given, dict):
-        return None
-    try:
-        return len(load_manifest(storage, str(given.get("dataset"))).shards)
-    except InfraError:
-        return None
+def _num_expected(config: dict[str, JsonValue]) -> int | None:
+    """Shards that the run was to do, a part of the data set's where it was given a part."""
+    dataset = config.get("dataset")
+    number = dataset.get("num_shards") if isinstance(dataset, dict) else None
+    return number if isinstance(number, int) else None

@@ -208,7 +208,7 @@ def test_train_passes_its_options_and_names_the_model(monkeypatch: pytest.Monkey
     line = """train one two:3 --out run --recipe lite0 --model lite0 --steps 9 --init w.safetensors --crop-size 64x96
         --batch-size 2 --accumulate 2 --rate 1e-4 --backbone-rate 0.1 --clip 2 --average 0.5 --schedule stable
         --warm-up 7 --decay-steps 3 --precision bf16 --recursion-precision fp16 --no-recursive --no-modulated-map
-        --no-late-fusion --loss-rounds all
+        --no-late-fusion --loss-rounds all --frozen-statistics
         --checkpoint-every 3 --keep 4 --validate held --validate-every 5 --validate-samples 6 --workers 1:2
         --cpus-per-worker 2 --loader-workers 0 --device cpu --seed 4 --ray-address auto --storage-endpoint http://localhost:1"""
     result = mfp(*line.split())
@@ -239,6 +239,7 @@ def test_train_passes_its_options_and_names_the_model(monkeypatch: pytest.Monkey
             late_fusion=False,
             recursive=False,
             loss_rounds="all",
+            frozen_statistics=True,
             validate="held",
             validate_every=5,
             validate_samples=6,
@@ -350,6 +351,18 @@ def test_interrupting_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None
         ("jobs --address http://127.0.0.1:1", "no Ray cluster answers at http://127.0.0.1:1"),
         ("jobs --address ftp://host", "is not the URL of a Ray dashboard"),
         ("submit label data --out /run --model lite0", "DATASET 'data' is a relative path"),
+        (
+            "submit flywheel /photos --train-on seed --evaluation /val --out /wheel --model lite0",
+            "--train-on 'seed' is a relative path",
+        ),
+        (
+            "submit flywheel /photos --train-on /seed --evaluation val --out /wheel --model lite0",
+            "--evaluation 'val' is a relative path",
+        ),
+        (
+            "submit flywheel photos --train-on /seed --evaluation /val --out /wheel --model lite0",
+            "UNLABELLED 'photos' is a relative path",
+        ),
         ("submit label /data --out /run --model nope", "model 'nope' is unknown"),
         ("submit label /data --out /run --model run://training", "--model 'training' is a relative path"),
         (
@@ -385,9 +398,9 @@ def test_every_option_of_the_flywheel_reaches_the_job(monkeypatch: pytest.Monkey
     line = (
         "flywheel photos --train-on seed --train-on more --evaluation val --out wheel --model m.safetensors --rounds 3 "
         "--clicks logged:c.jsonl --max-clicks 7 --min-quality 0.8 --min-iou 0.7 --train-steps 9 --checkpoint-every 3 "
-        "--recipe lite0 --crop-size 64 --batch-size 4 --rate 0.1 --label-workers 2:4 --train-workers 3 "
-        "--cpus-per-worker 2 --gpus-per-worker 0.5 --loader-workers 0 --device cpu --no-flip --zoom-size 96 --seed 5 "
-        "--ray-address auto --storage-endpoint http://host:9000"
+        "--recipe lite0 --crop-size 64 --batch-size 4 --rate 0.1 --learned-statistics --label-workers 2:4 "
+        "--train-workers 3 --cpus-per-worker 2 --gpus-per-worker 0.5 --loader-workers 0 --device cpu "
+        "--no-flip --zoom-size 96 --seed 5 --ray-address auto --storage-endpoint http://host:9000"
     )
     assert "enough" in mfp(*line.split()).stderr
     (options,) = asked

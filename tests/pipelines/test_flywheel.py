@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -23,6 +24,7 @@ from infra.storage import Storage
 from mfp.errors import ModelError
 from pipelines.errors import OptionError
 from pipelines.flywheel import run_flywheel
+from pipelines.flywheel_progress import flywheel_progress
 from pipelines.flywheel_view import FlywheelView
 from pipelines.model_source import find_model
 from pipelines.options import FlywheelOptions, Thresholds, Workers
@@ -112,6 +114,22 @@ def test_a_turn_of_the_wheel_labels_selects_trains_and_measures(options: Flywhee
     assert [line[0] for line in lines if line][2:5] == ["evaluation", "before", "after"]
     with pytest.raises(RunDirectoryError, match=r"training\.steps is 2 there and 3 here"):
         run_flywheel(replace(options, train_steps=3), Shown())
+    say_how_far_it_is(out)
+
+
+def say_how_far_it_is(out: Path) -> None:
+    """Stage by stage backwards: what is later is taken away."""
+    told = []
+    for stage in ("evaluation/after", "closing", "round-01/labels", "round-01/training", "evaluation/before"):
+        told.append(flywheel_progress(str(out), STORAGE.options))
+        shutil.rmtree(out / stage)
+    assert told[0].startswith("evaluation after: 2 of 2 shards committed")
+    assert told[1].startswith("closing: training: 2 of 2 steps, loss")
+    assert told[2].startswith("round 1 of 1: 4 of 4 shards committed")
+    assert "; training: 2 of 2 steps" in told[2]
+    assert told[3].startswith("round 1 of 1: training: 2 of 2 steps")
+    assert told[4].startswith("evaluation before: 2 of 2 shards committed")
+    assert flywheel_progress(str(out), STORAGE.options) == "nothing begun yet"
 
 
 def printed(view: FlywheelView) -> str:

@@ -180,7 +180,7 @@ def test_a_job_that_a_person_got_wrong_says_so_in_its_log(
     assert "Traceback" not in log
     shown = head.wait_for(job, lambda shown: "FAILED" in shown)
     assert "exit code 1; its output: mfp logs" in shown
-    assert "nothing committed yet" in shown
+    assert "nothing written yet" in shown
 
 
 def test_the_cluster_is_closed_to_who_has_no_token_and_unknown_jobs_are_named(head: Head) -> None:

@@ -57,6 +57,13 @@ def test_a_good_run_comes_out_the_same_in_every_object(options: LabelOptions) ->
     assert (found.largest_pixel_share, found.largest_iou_difference) == (0.0, 0.0)
 
 
+def test_a_run_over_a_part_of_the_shards_is_whole_with_those(options: LabelOptions) -> None:
+    label_here(replace(options, part=(1, 2)))
+    found = run_verify(everything(options))
+    assert found.is_good
+    assert (found.num_shards, found.num_expected) == (NUM_SHARDS // 2, NUM_SHARDS // 2)
+
+
 def test_replayed_clicks_come_out_the_same(options: LabelOptions, tmp_path: Path) -> None:
     label_here(options)
     replay = replace(options, out=str(tmp_path / "replay"), clicks=f"logged:{options.out}")
