@@ -201,7 +201,7 @@ def compare(
     runs: Annotated[
         list[str],
         typer.Argument(
-            metavar="RUN...", help="Run directories over the same data set; the first is the measure."
+            metavar="RUN", help="Run directories over the same data set; the first is the measure."
         ),
     ],
     as_json: given.JsonOption = False,
