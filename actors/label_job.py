@@ -24,7 +24,7 @@ class LabelJob:
     """One run's settings: small, without credentials, the same for every worker and every model.
 
     `modulation` None keeps what the model file says. `limits` hold for simulated clicks. The device in `engine`
-    is replaced by the worker's own.
+    is replaced by the worker's own. For `driver_commits` see `infra.commit_guard`.
     """
 
     dataset_url: str
@@ -33,6 +33,7 @@ class LabelJob:
     modulation: Variant | None
     limits: SessionLimits
     engine: EngineSettings
+    driver_commits: bool = False
 
     def load(self, model: ModelBytes, device: str) -> LoadedModel:
         """Build a model for a worker. WeightsError where the bytes are no model."""
@@ -50,4 +51,5 @@ def build_labeller(job: LabelJob, click_log: ClickLog | None) -> ShardLabeller:
         objects=ObjectSessions(job.limits, click_log),
         read_shard=read,
         run=RunDirectory(job.run_url, storage),
+        driver_commits=job.driver_commits,
     )

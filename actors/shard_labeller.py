@@ -3,7 +3,8 @@
 Three kinds of threads share the work. The reader takes the shards in the order they were asked for and decodes
 their samples into a queue that is bounded by pixels. The engine thread turns samples into sessions and sessions into
 rows; when a shard has none left, the next one's are already in the batch. Whoever called `label` waits, and commits
-the shard's rows when they are complete, while both other threads go on.
+the shard's rows when they are complete, while both other threads go on. Where the storage needs it, the last step of
+the commit is the driver's (`infra.commit_guard`).
 
 A shard is clicked by one model from its first session to its last. Where the next shard is to have another model, it
 waits at the border: its sessions begin when the last one of the shards before has ended.
@@ -25,7 +26,7 @@ from actors.hand_out import Assignment
 from actors.loaded_model import LoadedModel
 from actors.object_sessions import DecodedSample, ObjectKey, ObjectSessions, decode_sample
 from actors.pixel_queue import PixelQueue
-from infra.commit import CommitOutcome, ShardRows
+from infra.commit import CommitOutcome, CommitRecord, ShardRows
 from infra.errors import SampleError
 from infra.manifest import ShardEntry
 from infra.run_directory import RunDirectory
@@ -40,7 +41,7 @@ ReadShard: TypeAlias = Callable[[ShardEntry], Iterator[ShardItem]]
 
 @dataclass(frozen=True)
 class ShardSummary:
-    """What a finished attempt did. `is_committed` False: another attempt was first, with the same rows.
+    """What a finished attempt did. `outcome` LOST: another attempt was first. None: `record` is the driver's to put.
 
     `seconds` is wall time from the start of reading to the last session's end; shards overlap, so the sum over
     shards is more than the time that passed.
@@ -48,7 +49,8 @@ class ShardSummary:
 
     shard: str
     attempt: str
-    is_committed: bool
+    record: CommitRecord
+    outcome: CommitOutcome | None
     counts: LabelCounts
     seconds: float
 
@@ -94,7 +96,10 @@ class ShardLabeller:
         read_shard: ReadShard,
         run: RunDirectory,
         max_pixels_ahead: int = MAX_PIXELS_AHEAD,
+        *,
+        driver_commits: bool = False,
     ) -> None:
+        self._driver_commits = driver_commits
         self._objects = objects
         self._read_shard = read_shard
         self._run = run
@@ -111,7 +116,7 @@ class ShardLabeller:
             thread.start()
 
     def label(self, assignment: Assignment, model: LoadedModel) -> ShardSummary:
-        """Click every object of a shard and commit its rows; returns when they are durable.
+        """Click every object of a shard and commit its rows, or leave that to the driver; they are durable on return.
 
         Raises what kept the shard from being read, labelled or written; the shards beside it go on if they can.
         """
@@ -123,7 +128,7 @@ class ShardLabeller:
             self._to_read.put(task)
             rows = task.completed.result()
             seconds = task.gathered.seconds
-            outcome = self._run.commit(
+            record = self._run.write_parts(
                 assignment.shard.name,
                 assignment.attempt,
                 rows.masks,
@@ -132,13 +137,15 @@ class ShardLabeller:
                 seconds=seconds,
                 model_id=task.model.model_id,
             )
+            outcome = None if self._driver_commits else self._run.put(record)
         finally:
             with self._lock:
                 del self._tasks[assignment.attempt]
         return ShardSummary(
             assignment.shard.name,
             assignment.attempt,
-            outcome is CommitOutcome.COMMITTED,
+            record,
+            outcome,
             task.gathered.counts,
             seconds,
         )

@@ -70,8 +70,8 @@ class PoolSize:
 class PoolEvent:
     """Something happened, or a second passed.
 
-    `finished` is a shard that was just committed, `under_way` counts what is done of those that are not,
-    `num_ready` the workers that have loaded the model.
+    `finished` is a shard that was just committed, or whose parts are there for the driver to commit, `under_way` counts
+    what is done of the others, `num_ready` the workers that have loaded the model.
     """
 
     finished: ShardSummary | None
@@ -113,6 +113,7 @@ class WorkerPool:
         self._is_ready: list[bool] = []
         self._calls: dict[ray.ObjectRef[Any], _Call] = {}
         self._counts: dict[str, LabelCounts] = {}  # by attempt
+        self._attempts: set[str] = set()
         self._short_since = time.monotonic()
         self._reached_minimum = False
 
@@ -124,6 +125,10 @@ class WorkerPool:
     ) -> None:
         for worker in self._workers:
             ray.kill(worker)
+
+    def has_handed_out(self, attempt: str) -> bool:
+        """Whether an attempt is one of this pool's, not of another run's."""
+        return attempt in self._attempts
 
     def run(self, shards: list[ShardEntry]) -> Iterator[PoolEvent]:
         """Label the shards and yield what happens; ends when all of them are committed.
@@ -186,6 +191,7 @@ class WorkerPool:
         for worker_idx, assignment in hand_out.assign(ready):
             ref = self._workers[worker_idx].label.remote(assignment, self._newest_model())
             self._calls[ref] = _Call("label", worker_idx, assignment.attempt)
+            self._attempts.add(assignment.attempt)
             logger.info(
                 "shard %s goes to worker %d as attempt %s",
                 assignment.shard.name,

@@ -114,7 +114,7 @@ def is_part_of(path: str, stems: Collection[str]) -> bool:
     return stem in stems or (stem.startswith(".") and stem[1:] in stems)
 
 
-def commit_shard(
+def write_parts(
     storage: Storage,
     run_url: str,
     shard: str,
@@ -123,16 +123,13 @@ def commit_shard(
     *,
     seconds: float,
     model_id: str | None = None,
-) -> CommitOutcome:
-    """Make `rows` the rows of `shard`, unless an attempt has done so before.
+) -> CommitRecord:
+    """Make the parts of an attempt durable and return the record that would make them count.
 
-    `seconds` is the wall time since the shard was begun, `model_id` the model that clicked it. After LOST the
-    record names the attempt that won; it may be this very `attempt`, in an earlier call. After an exception the
-    outcome is open: the record may exist, so the parts stay.
+    `seconds` is the wall time since the shard was begun, `model_id` the model that clicked it.
 
     Raises:
         StorageError: something could not be written or read.
-        RunDirectoryError: the record belongs to another shard of the same stem, or is no record.
         ValueError: a row holds what its table cannot.
 
     """
@@ -145,21 +142,35 @@ def commit_shard(
         ERRORS.name: _write_part(storage, run_url, ERRORS, rows.errors, name),
     }
     seconds += time.monotonic() - begun
-    record = CommitRecord(shard, attempt, token, parts, len(rows.masks), seconds, datetime.now(UTC), model_id)
-    url = commit_url(run_url, shard)
+    return CommitRecord(shard, attempt, token, parts, len(rows.masks), seconds, datetime.now(UTC), model_id)
+
+
+def put_record(storage: Storage, run_url: str, record: CommitRecord) -> CommitOutcome:
+    """Make the parts that a record names count, unless an attempt at its shard was first: then they are deleted.
+
+    After LOST the record that is there names the attempt that won; it may be this very one, in an earlier call. After
+    an exception the outcome is open: the record may exist, so the parts stay. For a storage that does not honour
+    create-only puts see `commit_guard`.
+
+    Raises:
+        StorageError: something could not be written or read.
+        RunDirectoryError: the record that is there belongs to another shard of the same stem, or is no record.
+
+    """
+    url = commit_url(run_url, record.shard)
     existing = create_or_read(storage, url, record.to_json())
     if existing is None:
         return CommitOutcome.COMMITTED
     winner = _parse(url, existing)
-    if winner.token == token:
+    if winner.token == record.token:
         return CommitOutcome.COMMITTED
-    for part in parts.values():
+    for part in record.parts.values():
         # what stays behind here is what `delete_orphans` is for
         with contextlib.suppress(StorageError):
             storage.delete(join(run_url, part.path))
-    if winner.shard != shard:
+    if winner.shard != record.shard:
         raise RunDirectoryError(
-            f"{url} commits shard {winner.shard!r}, so {shard!r} cannot be committed: "
+            f"{url} commits shard {winner.shard!r}, so {record.shard!r} cannot be committed: "
             "names of shards must differ before their extension; rename one of the two"
         )
     return CommitOutcome.LOST

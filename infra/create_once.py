@@ -17,8 +17,13 @@ def create_or_read(storage: Storage, url: str, data: bytes) -> bytes | None:
     The content that comes back may be `data` itself: a put that is sent again meets its own first success, so
     whoever needs to know who won puts something of their own into `data`.
 
+    On a storage that does not honour the condition of the put, two at the same moment may both create, and the last
+    one's file is there; one that was there before is never written over, since it is looked for first.
+
     Raises StorageError where the file can neither be created nor read.
     """
+    if storage.exists(url):
+        return storage.read_bytes(url)
     for _ in range(_ATTEMPTS):
         if storage.create_bytes(url, data):
             return None

@@ -29,6 +29,10 @@ class RunDirectoryError(InfraError):
     """A run directory that is not a run, or belongs to another configuration."""
 
 
+class LeaseError(InfraError):
+    """A run directory whose lease another run holds, or that this run has lost."""
+
+
 class PublishedModelError(InfraError):
     """A model that a training run has published, and that is not what its pointer says."""
 

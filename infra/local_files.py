@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _COPY_BLOCK = 8 * 2**20
+_NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}  # as link(2) and drivers say it
 
 
 def replace_with_bytes(path: Path, data: bytes) -> None:
@@ -28,13 +30,20 @@ def replace_with_copy(path: Path, source: Path) -> None:
 
 
 def create_exclusively(path: Path, data: bytes) -> bool:
-    """Store `data` at `path` only if nothing is there; a hard link decides among writers."""
+    """Store `data` at `path` only if nothing is there; a hard link decides among writers.
+
+    Where the file system has none (FAT, exFAT, some network mounts), it is stored over whatever is there.
+    """
     with _temporary_beside(path) as temporary:
         _write_durably(temporary, data)
         try:
             os.link(temporary, path)
         except FileExistsError:
             return False
+        except OSError as error:
+            if error.errno not in _NO_HARD_LINKS:
+                raise
+            temporary.replace(path)
     _sync_folder(path.parent)
     return True
 

@@ -26,13 +26,11 @@ def create_or_compare(
 
     Top-level fields in `volatile` are recorded by whoever comes first and never compared.
 
-    Raises RunDirectoryError with every differing field and both values; also where the storage overwrites
-    what it was told to create, since two workers could then both believe that they committed a shard.
+    Raises RunDirectoryError with every differing field and both values.
     """
     url = join(run_url, file)
     data = json.dumps(dict(config), indent=1, allow_nan=False).encode()
-    if not storage.exists(url) and create_or_read(storage, url, data) is None:
-        _check_conditional_put(storage, url, data)
+    create_or_read(storage, url, data)
     stored = read_config(storage, run_url, file)
     wanted = json.loads(data)
     differing = [
@@ -44,14 +42,6 @@ def create_or_compare(
         raise RunDirectoryError(
             f"{run_url} holds a run of another configuration: {'; '.join(differing)}: "
             "give the same options to go on with it, or another directory to start anew"
-        )
-
-
-def _check_conditional_put(storage: Storage, url: str, data: bytes) -> None:
-    if storage.create_bytes(url, data):
-        raise RunDirectoryError(
-            f"{url} was created twice: this storage ignores If-None-Match, so shards cannot "
-            "be committed exactly once; write to a storage that honours it"
         )
 
 

@@ -15,11 +15,12 @@ from infra.commit import (
     CommitOutcome,
     CommitRecord,
     ShardRows,
-    commit_shard,
     commit_url,
     is_part_of,
+    put_record,
     read_commit,
     shard_stem,
+    write_parts,
 )
 from infra.errors import RunDirectoryError
 from infra.sample import JsonValue
@@ -53,7 +54,7 @@ class RunDirectory:
             records = pool.map(lambda url: read_commit(self.storage, url), urls)
             return {record.shard: record for record in records}
 
-    def commit(
+    def write_parts(
         self,
         shard: str,
         attempt: str,
@@ -63,10 +64,18 @@ class RunDirectory:
         *,
         seconds: float,
         model_id: str | None = None,
-    ) -> CommitOutcome:
-        """Make these the rows of `shard` unless another attempt was first: see `commit.commit_shard`."""
+    ) -> CommitRecord:
+        """Make the parts of an attempt durable: see `commit.write_parts`."""
         rows = ShardRows(masks, clicks, errors)
-        return commit_shard(self.storage, self.url, shard, attempt, rows, seconds=seconds, model_id=model_id)
+        return write_parts(self.storage, self.url, shard, attempt, rows, seconds=seconds, model_id=model_id)
+
+    def put(self, record: CommitRecord) -> CommitOutcome:
+        """Make those parts the shard's rows unless another attempt was first: see `commit.put_record`."""
+        return put_record(self.storage, self.url, record)
+
+    def record_of(self, shard: str) -> CommitRecord:
+        """Return the record of a committed shard."""
+        return read_commit(self.storage, commit_url(self.url, shard))
 
     def delete_orphans(self) -> int:
         """Delete the parts, finished or not, that lost attempts left behind, and return their number.

@@ -16,6 +16,7 @@ _BOTO_CONFIG: dict[str, Any] = {
     "read_timeout": 30,
 }
 _CONDITION_FAILED = {409, 412}  # 409: another conditional put to this key is under way, and may yet fail
+_NOT_IMPLEMENTED = 501
 
 
 def open_filesystem(endpoint: str | None, region: str | None) -> Any:
@@ -44,16 +45,22 @@ def open_client(endpoint: str | None, region: str | None) -> Any:
 
 
 def create(client: Any, url: str, data: bytes) -> bool:
-    """Put an object only if there is none; False if there is one."""
+    """Put an object only if there is none; False if there is one.
+
+    A server that does not know the condition gets the object without it, as one that ignores it would take it.
+    """
     from botocore.exceptions import ClientError
 
     bucket, _, key = url.removeprefix("s3://").partition("/")
     try:
         client.put_object(Bucket=bucket, Key=key, Body=data, IfNoneMatch="*")
     except ClientError as error:
-        if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") in _CONDITION_FAILED:
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        if status in _CONDITION_FAILED:
             return False
-        raise
+        if status != _NOT_IMPLEMENTED:
+            raise
+        client.put_object(Bucket=bucket, Key=key, Body=data)
     return True
 
 

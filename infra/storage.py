@@ -118,7 +118,8 @@ class Storage:
         """Store a file only if there is none, atomically among all writers; returns False if there is one.
 
         On S3 a put that is sent again after a lost answer meets its own first success and returns False: read
-        what is there and compare.
+        what is there and compare. Some storages do not honour the condition (S3 look-alikes, other protocols,
+        disks without hard links): there the file is written over what it was, and `create_probe` tells.
         """
         with _translated("write", url):
             if _is_local(url):

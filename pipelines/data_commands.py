@@ -236,7 +236,10 @@ def _label(command: str, options: LabelOptions) -> tuple[RunSummary, Report]:
     storage = Storage(options.storage)
     figures = build_report(options.out, storage)
     write_report(figures, storage)
-    before = f" ({summary.skipped_shards:,} of them done before)" if summary.skipped_shards else ""
+    others = [f"{summary.skipped_shards:,} of them done before"] if summary.skipped_shards else []
+    if summary.lost_shards:
+        others.append(f"{summary.lost_shards:,} by another run meanwhile")
+    before = f" ({', '.join(others)})" if others else ""
     typer.echo(
         f"{summary.objects:,} objects, {summary.clicks:,} clicks, {summary.errors:,} quarantined in "
         f"{summary.shards:,} shards{before}, {duration(summary.seconds)}: {options.out}"

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from actors.error_limit import ErrorLimit
 from actors.errors import TooManyErrorsError
@@ -17,7 +18,9 @@ from actors.label_job import LabelJob
 from actors.loaded_model import ModelBytes
 from actors.model_feed import FixedModel, FollowedModels, ModelFeed
 from actors.ray_session import Cluster, ray_session
-from infra.commit import CommitRecord
+from actors.shard_labeller import ShardSummary
+from infra.commit import CommitOutcome, CommitRecord
+from infra.commit_guard import CommitGuard, guarded
 from infra.manifest import ShardEntry
 from infra.published_models import PublishedModel
 from infra.run_directory import RunDirectory
@@ -39,14 +42,18 @@ from pipelines.options import Device, LabelOptions
 from pipelines.progress import OnProgress, ProgressReport
 from pipelines.published_source import keep_model, training_run_of
 
+if TYPE_CHECKING:
+    from actors.worker_pool import WorkerPool
+
 _NOTHING = LabelCounts()
 
 
 @dataclass(frozen=True)
 class RunSummary:
     """A finished run: `objects`, `clicks` and `errors` count all rows of the run, also those of earlier runs into
-    the same directory, which did `skipped_shards` of the `shards`. `seconds` is the wall time of this run.
-    `unknown_samples` are the keys in the click log that no sample of the data set has."""
+    the same directory, which did `skipped_shards` of the `shards`. `lost_shards` were committed by another run while
+    this one was at them. `seconds` is the wall time of this run. `unknown_samples` are the keys in the click log that
+    no sample of the data set has."""
 
     objects: int
     clicks: int
@@ -54,6 +61,7 @@ class RunSummary:
     seconds: float
     shards: int
     skipped_shards: int
+    lost_shards: int = 0
     unknown_samples: tuple[str, ...] = ()
 
 
@@ -68,19 +76,31 @@ def run_label(options: LabelOptions, on_progress: OnProgress | None = None) -> R
     started = time.monotonic()
     storage = Storage(options.storage)
     inputs = find_inputs(options, storage)
-    run = RunDirectory(absolute(options.out), storage)
+    with guarded(RunDirectory(absolute(options.out), storage)) as guard:
+        return _run_guarded(options, inputs, guard, on_progress, started)
+
+
+def _run_guarded(
+    options: LabelOptions,
+    inputs: LabelInputs,
+    guard: CommitGuard,
+    on_progress: OnProgress | None,
+    started: float,
+) -> RunSummary:
+    run = guard.run
     run.open(run_config(options, inputs), VOLATILE)
     if options.follow is None:
         keep_model(run, inputs.model)
     models = _models(options, inputs, run)
     committed = run.committed()
-    labelling = _Labelling(options, inputs, models, run, _counts_of(committed.values()), on_progress)
-    labelling.report()
+    labelling = _Labelling(options, inputs, models, guard, _counts_of(committed.values()), on_progress)
+    labelling.report(notice=str(guard))
     labelling.check()
     missing = [shard for shard in inputs.dataset.shards if shard.name not in committed]
     if missing:
         labelling.run_shards(missing)
     labelling.check(is_complete=True)
+    guard.check()
     run.delete_orphans()
     # of a part nobody can say which samples the click log knows without reason
     unknown = () if options.part is not None else _unknown_samples(inputs, run)
@@ -93,6 +113,7 @@ def run_label(options: LabelOptions, on_progress: OnProgress | None = None) -> R
         seconds=time.monotonic() - started,
         shards=len(inputs.dataset.shards),
         skipped_shards=len(inputs.dataset.shards) - len(missing),
+        lost_shards=labelling.num_lost,
         unknown_samples=unknown,
     )
 
@@ -105,19 +126,21 @@ class _Labelling:
         options: LabelOptions,
         inputs: LabelInputs,
         models: ModelFeed,
-        run: RunDirectory,
+        guard: CommitGuard,
         done: LabelCounts,
         on_progress: OnProgress | None,
     ) -> None:
         self._options = options
         self._inputs = inputs
         self._models = models
-        self._run = run
+        self._guard = guard
+        self._run = guard.run
         self._on_progress = on_progress
         # a click log does not say which of its objects lie in a part
         self._num_expected = None if options.part and inputs.click_log else num_expected(inputs)
         self._limit = ErrorLimit(options.max_errors, self._num_expected)
         self.done = done
+        self.num_lost = 0
 
     def run_shards(self, shards: list[ShardEntry]) -> None:
         """Have workers do the shards that are not committed yet."""
@@ -135,10 +158,28 @@ class _Labelling:
             )
             with pool:
                 for event in pool.run(shards):
+                    self._guard.check()
                     if event.finished is not None:
-                        self.done += event.finished.counts
+                        self._take(event.finished, pool)
                         self.check()
                     self.report(event.under_way, "" if event.num_ready else "workers start")
+
+    def _take(self, finished: ShardSummary, pool: WorkerPool) -> None:
+        """Commit a shard where that is the driver's part, and count what is in the run of it, whoever committed it."""
+        outcome = self._guard.commit(finished.record) if finished.outcome is None else finished.outcome
+        if outcome is CommitOutcome.COMMITTED:
+            self.done += finished.counts
+            return
+        record = self._run.record_of(finished.shard)
+        self.done += _counts_of([record])
+        if pool.has_handed_out(record.attempt):
+            return  # by an earlier attempt, whose worker was given up too early
+        self.num_lost += 1
+        if self.num_lost == 1:
+            self.report(
+                notice=f"another run into this directory is at work: shard {finished.shard} was committed by it; one "
+                "of both is enough, and no row is there twice"
+            )
 
     def check(self, *, is_complete: bool = False) -> None:
         """Raise where it makes no sense to go on."""
@@ -147,7 +188,14 @@ class _Labelling:
         if is_complete and self._inputs.click_log is None and self.done == _NOTHING:
             raise OptionError(no_masks(self._inputs.dataset.url))
 
-    def report(self, under_way: LabelCounts = _NOTHING, note: str = "", *, is_complete: bool = False) -> None:
+    def report(
+        self,
+        under_way: LabelCounts = _NOTHING,
+        note: str = "",
+        *,
+        notice: str = "",
+        is_complete: bool = False,
+    ) -> None:
         """Tell how far the run is."""
         if self._on_progress is None:
             return
@@ -155,7 +203,7 @@ class _Labelling:
         total = now.objects if is_complete else None
         if total is None and self._num_expected is not None:
             total = max(self._num_expected - now.quarantined, now.objects)
-        self._on_progress(ProgressReport(now.objects, total, now.clicks, now.quarantined, note))
+        self._on_progress(ProgressReport(now.objects, total, now.clicks, now.quarantined, note, notice))
 
     def _job(self) -> LabelJob:
         options = self._options
@@ -172,6 +220,7 @@ class _Labelling:
                 zoom_size=options.zoom_size,
                 precision=options.precision,
             ),
+            driver_commits=self._guard.driver_commits,
         )
 
     def _too_many_errors(self) -> str:

@@ -20,7 +20,7 @@ class ProgressReport:
 
     `done` and `total` count objects when labelling, samples when sharding, steps when training; `total` None
     is not known yet. `quarantined` counts rows of the errors table (None: the job has none). `note` is a
-    short remark such as a loss.
+    short remark such as a loss. `notice` is a sentence to say once, and to leave on the screen.
     """
 
     done: int
@@ -28,6 +28,7 @@ class ProgressReport:
     clicks: int = 0
     quarantined: int | None = None
     note: str = ""
+    notice: str = ""
 
 
 OnProgress = Callable[[ProgressReport], None]
@@ -121,6 +122,8 @@ class PlainProgress:
 
     def __call__(self, report: ProgressReport) -> None:
         """Take one report; most of them are not printed."""
+        if report.notice:
+            self._show(f"{self._title}: {report.notice}")
         line = plain_line(self._title, report, self._meter.pace(report), self._unit)
         now = self._clock()
         if self._printed_at is None or now - self._printed_at >= SECONDS_BETWEEN_LINES:
@@ -136,9 +139,12 @@ class PlainProgress:
 
     def _print(self, line: str) -> None:
         if line != self._printed:
-            # no wrapping and no markup: a log is read by programs as well
-            self._console.print(line, soft_wrap=True, markup=False, highlight=False)
+            self._show(line)
         self._printed = line
+
+    def _show(self, line: str) -> None:
+        # no wrapping and no markup: a log is read by programs as well
+        self._console.print(line, soft_wrap=True, markup=False, highlight=False)
 
 
 class BarProgress:
@@ -161,6 +167,8 @@ class BarProgress:
 
     def __call__(self, report: ProgressReport) -> None:
         """Take one report."""
+        if report.notice:
+            self._bar.console.print(report.notice, markup=False, highlight=False)
         text = figures(report, self._meter.pace(report), self._unit)
         self._bar.update(self._task, completed=report.done, total=report.total, figures=text)
 

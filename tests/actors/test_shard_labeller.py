@@ -14,6 +14,7 @@ from actors.loaded_model import LoadedModel
 from actors.object_sessions import ObjectKey, ObjectSessions
 from actors.shard_labeller import ShardLabeller, ShardSummary
 from infra.click_log import load_click_log
+from infra.commit import CommitOutcome
 from infra.errors import StorageError
 from infra.manifest import DatasetManifest, ShardEntry
 from infra.run_directory import RunDirectory
@@ -84,7 +85,7 @@ def test_rows_do_not_depend_on_batch_size_or_on_shards_side_by_side(
     shards = labeller(run, reader_of(dataset, STORAGE), batch_size=batch_size, max_pixels_ahead=1)
     summaries = label_all(shards, dataset, at_once=at_once)
     shards.close()
-    assert all(summary.is_committed for summary in summaries)
+    assert all(summary.outcome is CommitOutcome.COMMITTED for summary in summaries)
     assert sum(summary.counts.objects for summary in summaries) == dataset.num_objects
     assert rows_of(run) == rows_of(expected)
 
@@ -281,7 +282,7 @@ def test_a_shard_that_cannot_be_read_fails_alone(tmp_path: Path, dataset: Datase
         calls = [callers.submit(shards.label, Assignment(shard, shard.name)) for shard in dataset.shards[:2]]
         with pytest.raises(StorageError, match="the server is gone"):
             calls[0].result(60)
-        assert calls[1].result(60).is_committed
+        assert calls[1].result(60).outcome is CommitOutcome.COMMITTED
     assert shards.counts() == {}
     shards.close()
     assert list(run.committed()) == [dataset.shards[1].name]
@@ -316,7 +317,7 @@ def test_a_fenced_attempt_reports_that_another_one_was_first(
     shards = labeller(run, reader_of(dataset, STORAGE))
     first, second = (shards.label(Assignment(dataset.shards[0], attempt)) for attempt in ("1", "2"))
     shards.close()
-    assert (first.is_committed, second.is_committed) == (True, False)
+    assert (first.outcome, second.outcome) == (CommitOutcome.COMMITTED, CommitOutcome.LOST)
     assert first.counts == second.counts
 
 

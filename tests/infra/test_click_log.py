@@ -271,7 +271,7 @@ def test_of_a_run_only_committed_clicks_are_read(tmp_path: Path, folder: str) ->
     run = RunDirectory(str(tmp_path / "run"), Storage())
     run.open({})
     rows = [click_row("k", "1", idx, shard="s0.tar", is_foreground=idx != 1) for idx in range(3)]
-    run.commit("s0.tar", "first", [mask_row("k", "1")], rows, [], seconds=1.0)
+    run.put(run.write_parts("s0.tar", "first", [mask_row("k", "1")], rows, [], seconds=1.0))
     orphan = tmp_path / "run/clicks/s0-second_0.parquet"
     orphan.write_bytes(next((tmp_path / "run/clicks").iterdir()).read_bytes())
     log = load_click_log(Storage(), run.url + folder)

@@ -29,7 +29,7 @@ def committed(
     folder: Path, masks: list[MaskRow], clicks: list[ClickRow], errors: list[ErrorRow]
 ) -> tuple[RunDirectory, CommitRecord]:
     run = RunDirectory(str(folder), Storage())
-    run.commit("s0.tar", "1", masks, clicks, errors, seconds=1.0)
+    run.put(run.write_parts("s0.tar", "1", masks, clicks, errors, seconds=1.0))
     return run, run.committed()["s0.tar"]
 
 

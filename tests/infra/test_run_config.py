@@ -13,6 +13,7 @@ from infra.errors import RunDirectoryError
 from infra.run_config import create_or_compare, differences, read_config
 from infra.sample import JsonValue
 from infra.storage import Storage, join
+from tests.infra.overwriting import Overwriting
 
 CONFIG: dict[str, JsonValue] = {
     "max_clicks": 20,
@@ -87,14 +88,11 @@ def test_a_broken_run_json_is_refused(tmp_path: Path, content: bytes) -> None:
         create_or_compare(Storage(), str(tmp_path), CONFIG)
 
 
-def test_storage_that_overwrites_what_exists_is_refused(tmp_path: Path) -> None:
-    class Overwriting(Storage):
-        def create_bytes(self, url: str, data: bytes) -> bool:
-            self.write_bytes(url, data)
-            return True
-
-    with pytest.raises(RunDirectoryError, match="ignores If-None-Match"):
-        create_or_compare(Overwriting(), str(tmp_path), CONFIG)
+def test_what_is_there_is_compared_also_where_storage_would_write_over_it(tmp_path: Path) -> None:
+    create_or_compare(Overwriting(), str(tmp_path), CONFIG)
+    with pytest.raises(RunDirectoryError, match="max_clicks is 20 there and 10 here"):
+        create_or_compare(Overwriting(), str(tmp_path), CONFIG | {"max_clicks": 10})
+    assert read_config(STORAGE, str(tmp_path)) == CONFIG
 
 
 def test_a_put_that_meets_its_own_first_success_begins_the_run(folder_url: str) -> None:

@@ -28,7 +28,7 @@ STORAGE, RIVAL = Storage(), Storage()  # building S3 clients takes most of a sec
 
 def commit(run: RunDirectory, shard: str, attempt: str, num_objects: int = 2) -> CommitOutcome:
     """Commit rows that carry the attempt as model id, three clicks an object and one error."""
-    return run.commit(
+    record = run.write_parts(
         shard,
         attempt,
         [mask_row("k", f"{attempt}{idx}", shard=shard) for idx in range(num_objects)],
@@ -40,6 +40,7 @@ def commit(run: RunDirectory, shard: str, attempt: str, num_objects: int = 2) ->
         [error_row(f"bad-{attempt}", shard=shard)],
         seconds=1.5,
     )
+    return run.put(record)
 
 
 def part_files(run: RunDirectory) -> list[str]:

@@ -28,7 +28,7 @@ def commit(
 ) -> None:
     """Commit a shard whose objects, two to a sample, have these IoUs after each click."""
     keys = [(f"{shard}/{idx // 2}", f"{idx % 2}") for idx in range(len(objects))]
-    run.commit(
+    record = run.write_parts(
         shard,
         "a",
         [mask_row(*key, shard=shard, num_clicks=len(ious)) for key, ious in zip(keys, objects, strict=True)],
@@ -40,3 +40,4 @@ def commit(
         [error_row(f"bad{idx}", reason, shard=shard) for idx, reason in enumerate(reasons)],
         seconds=2.0,
     )
+    run.put(record)

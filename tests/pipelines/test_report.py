@@ -200,7 +200,8 @@ def test_noc_of_logged_clicks_is_defined_where_every_object_got_there_or_had_all
 
 def test_a_click_table_with_a_click_missing_is_refused(tmp_path: Path) -> None:
     run = begin(str(tmp_path))
-    run.commit("s0.tar", "a", [], [click_row("k", "1", 0), click_row("k", "1", 2)], [], seconds=1.0)
+    clicks = [click_row("k", "1", 0), click_row("k", "1", 2)]
+    run.put(run.write_parts("s0.tar", "a", [], clicks, [], seconds=1.0))
     with pytest.raises(MetricsError):
         build_report(str(tmp_path), Storage())
 
