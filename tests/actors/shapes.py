@@ -92,9 +92,11 @@ class OneModelLabeller(ShardLabeller):
         run: RunDirectory,
         model_id: str = "analytic",
         max_pixels_ahead: int = MAX_PIXELS_AHEAD,
+        *,
+        driver_commits: bool = False,
     ) -> None:
         self.model = LoadedModel(model_id, engine)
-        super().__init__(objects, read_shard, run, max_pixels_ahead)
+        super().__init__(objects, read_shard, run, max_pixels_ahead, driver_commits=driver_commits)
 
     def label(self, assignment: Assignment, model: LoadedModel | None = None) -> ShardSummary:
         return super().label(assignment, model or self.model)

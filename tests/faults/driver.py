@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from actors.hand_out import Assignment
 from actors.object_sessions import ObjectSessions
 from actors.shard_labeller import ReadShard
+from infra.commit_guard import guarded
 from infra.manifest import load_manifest
 from infra.run_directory import RunDirectory
 from infra.sample import JsonValue
@@ -35,21 +36,26 @@ def do_what_is_missing(
     through: Callable[[ReadShard], ReadShard] = lambda read: read,
 ) -> None:
     """One life of a driver, from its first step to the last; `through` wraps how workers read a shard."""
-    run = RunDirectory(run_url, storage)
-    run.open(CONFIG)
     manifest = load_manifest(storage, data_url)
-    committed = run.committed()
-    for shard in manifest.shards:
-        if shard.name in committed:
-            continue
-        engine = Engine(AnalyticClickModel(), EngineSettings(batch_size=4, zoom_size=48, flip=False))
-        read = through(reader_of(manifest, storage))
-        worker = OneModelLabeller(engine, ObjectSessions(LIMITS, None), read, run, "analytic")
-        try:
-            worker.label(Assignment(shard, f"{next(attempts)}_x"))
-        finally:
-            worker.close()
-    run.delete_orphans()
+    with guarded(RunDirectory(run_url, storage)) as guard:
+        run = guard.run
+        run.open(CONFIG)
+        committed = run.committed()
+        for shard in manifest.shards:
+            if shard.name in committed:
+                continue
+            engine = Engine(AnalyticClickModel(), EngineSettings(batch_size=4, zoom_size=48, flip=False))
+            read = through(reader_of(manifest, storage))
+            objects = ObjectSessions(LIMITS, None)
+            worker = OneModelLabeller(engine, objects, read, run, driver_commits=guard.driver_commits)
+            try:
+                summary = worker.label(Assignment(shard, f"{next(attempts)}_x"))
+            finally:
+                worker.close()
+            if summary.outcome is None:
+                guard.commit(summary.record)
+        guard.check()
+        run.delete_orphans()
 
 
 def tables_and_named_parts(run: RunDirectory) -> tuple[set[str], set[str]]:

@@ -63,6 +63,7 @@ class World:
     Attributes:
         seed: with the number of an operation it decides that operation's fault.
         rate: of the operations that meet a fault, in [0, 1]; 0 is calm.
+        honours_condition: whether a create-only put leaves what is there alone.
         files: path -> content.
         written: path -> number of the operation that wrote it.
         met: number and kind of every fault so far.
@@ -70,6 +71,7 @@ class World:
 
     seed: int
     rate: float = 0.0
+    honours_condition: bool = True
     files: dict[str, bytes] = field(default_factory=dict)
     written: dict[str, int] = field(default_factory=dict)
     met: list[tuple[int, str, str, Fault]] = field(default_factory=list)
@@ -159,7 +161,7 @@ class FaultyFileSystem(AbstractFileSystem):  # type: ignore[misc]
         world = self._world(path)
         if mode == "create":
             fault = world.next_fault("create", path)
-            if path in world.files:
+            if path in world.files and world.honours_condition:
                 raise FileExistsError(errno.EEXIST, "exists", path)
             world.put(path, value)
             world.after(fault, "create", path)

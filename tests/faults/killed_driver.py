@@ -12,13 +12,17 @@ from typing import Any
 
 import torch
 
+import infra.held_lease
 from infra.storage import Storage
 from tests.faults.driver import do_what_is_missing
+from tests.infra.overwriting import Overwriting
 
 _CHANGING = {"os.link", "os.rename", "os.remove", "os.chmod", "os.mkdir"}
 
 
-def drive(folder: str, kill_at: int | None, count_file: str | None = None) -> None:
+def drive(
+    folder: str, kill_at: int | None, count_file: str | None = None, storage: Storage | None = None
+) -> None:
     """Label `folder`/data into `folder`/run; SIGKILL just before change number `kill_at` of a file or folder there.
 
     Every file that is opened for writing, made, linked, renamed or removed below `folder`/run is one change.
@@ -37,9 +41,15 @@ def drive(folder: str, kill_at: int | None, count_file: str | None = None) -> No
             os.kill(os.getpid(), signal.SIGKILL)
 
     sys.addaudithook(hook)
-    do_what_is_missing(f"{folder}/run", f"{folder}/data", Storage(), itertools.count(1))
+    do_what_is_missing(f"{folder}/run", f"{folder}/data", storage or Storage(), itertools.count(1))
     if count_file is not None:
         Path(count_file).write_text(str(num_steps))
+
+
+def drive_under_a_lease(folder: str, kill_at: int) -> None:
+    """The same on a storage that ignores create-only puts."""
+    infra.held_lease._SETTLE_SECONDS = 0.5
+    drive(folder, kill_at, storage=Overwriting())
 
 
 def _is_change(event: str, arguments: tuple[Any, ...], folder: str) -> bool:
