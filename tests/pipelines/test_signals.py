@@ -1,4 +1,5 @@
-"""A run that is interrupted or pre-empted ends within seconds, in one line, and goes on where it stopped."""
+"""A run that is interrupted or pre-empted ends within seconds, in one line, and goes on where it stopped; after one
+that is killed nobody goes on writing."""
 
 from __future__ import annotations
 
@@ -20,6 +21,7 @@ from tests.actors.shapes import rows_of, write_shapes
 STORAGE = Storage()
 NUM_SHARDS = 20
 SECONDS_TO_END = 10
+SECONDS_OF_SILENCE = 3  # a worker at work commits a shard every second or faster
 SECONDS_TO_START = 120
 
 
@@ -102,6 +104,25 @@ def test_a_stopped_run_says_how_to_go_on_and_goes_on(
     assert len(run.committed()) == NUM_SHARDS
     names = [(row["sample_key"], row["object_id"]) for row in rows_of(run)["masks"]]
     assert len(names) == len(set(names))
+
+
+def test_of_a_killed_driver_no_worker_is_left_and_nothing_is_written_any_more(
+    tmp_path: Path, temporary_files: Path
+) -> None:
+    write_shapes(str(tmp_path / "data"), STORAGE, num_samples=2 * NUM_SHARDS, samples_per_shard=2)
+    run = RunDirectory(str(tmp_path / "run"), STORAGE)
+    process = evaluate(tmp_path / "data", tmp_path / "run")
+    wait_for(lambda: any((tmp_path / "run" / "commits").glob("*.json")), process)
+    process.kill()
+    killed = time.monotonic()
+    process.communicate()
+    while processes_of(temporary_files):
+        assert time.monotonic() - killed < SECONDS_TO_END
+        time.sleep(0.1)
+    left = STORAGE.walk_info(run.url)
+    assert 0 < len(run.committed()) < NUM_SHARDS
+    time.sleep(SECONDS_OF_SILENCE)
+    assert STORAGE.walk_info(run.url) == left
 
 
 def test_ctrl_c_while_ray_starts_is_no_crash(tmp_path: Path, temporary_files: Path) -> None:
