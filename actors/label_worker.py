@@ -1,4 +1,9 @@
-"""The Ray actor that labels shards: one process, one network, up to two shards at a time."""
+"""The Ray actor that labels shards: one process, one network, up to two shards at a time.
+
+It needs no watch over its driver. Its life hangs on the driver's: Ray ends it where the driver is gone, and with a
+local Ray or a lost node everything dies together. In the moment until then a worker can finish a commit at most, which
+is of its shard's true rows and made once, or, where the driver commits, write parts that nobody names.
+"""
 
 from __future__ import annotations
 

@@ -36,8 +36,8 @@ def ray_cluster() -> Iterator[None]:
 def started_worker(job: LabelJob, model: StoredModel) -> tuple[Any, WorkerInfo]:
     import ray
 
-    actor = ray.remote(LabelWorker).options(num_cpus=0.5, max_concurrency=4)
-    worker = actor.remote(job, WorkerResources(num_cpus=0.5))
+    actor: Any = ray.remote(LabelWorker).options(num_cpus=0.5, max_concurrency=4)
+    worker: Any = actor.remote(job, WorkerResources(num_cpus=0.5))
     info: WorkerInfo = ray.get(worker.start.remote(model, None))
     return worker, info
 

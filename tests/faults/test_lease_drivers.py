@@ -101,7 +101,9 @@ def test_a_killed_drivers_run_goes_on_when_its_lease_has_run_out_and_not_before(
         killed.join(60)
         assert killed.exitcode == -signal.SIGKILL
         if (folder / "run" / LEASE_FILE).exists():
-            with pytest.raises(LeaseError, match=rf"another run holds the lease .* \(process {killed.pid} on "):
+            with pytest.raises(
+                LeaseError, match=rf"another run holds the lease .* \(process {killed.pid} on "
+            ):
                 drive(folder)
             let_the_lease_run_out(folder)
         drive(folder)

@@ -44,9 +44,7 @@ def test_a_disk_without_hard_links_is_found_out(
 
 
 @pytest.mark.parametrize("honours", [True, False])
-def test_puts_that_are_sent_twice_change_nothing_about_the_answer(
-    folder_url: str, honours: bool
-) -> None:
+def test_puts_that_are_sent_twice_change_nothing_about_the_answer(folder_url: str, honours: bool) -> None:
     class AnswerLost(Storage if honours else Overwriting):  # type: ignore[misc]
         def create_bytes(self, url: str, data: bytes) -> bool:
             super().create_bytes(url, data)

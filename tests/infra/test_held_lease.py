@@ -94,7 +94,9 @@ def test_a_lease_is_renewed_as_long_as_it_is_held(tmp_path: Path) -> None:
         lease.check_stored()
 
 
-def test_the_lease_of_a_killed_run_is_taken_a_margin_after_its_deadline_and_not_before(tmp_path: Path) -> None:
+def test_the_lease_of_a_killed_run_is_taken_a_margin_after_its_deadline_and_not_before(
+    tmp_path: Path,
+) -> None:
     store(tmp_path, datetime.now(UTC) - MARGIN + timedelta(seconds=5))
     with pytest.raises(LeaseError, match="process 7 on far-away"), held_lease(STORAGE, str(tmp_path)):
         pass
@@ -108,7 +110,7 @@ def test_a_run_whose_lease_was_taken_over_stops_and_leaves_the_others_lease_alon
     with held_lease(STORAGE, str(tmp_path)) as lease:
         store(tmp_path, datetime.now(UTC) + timedelta(seconds=60))
         wait_until(lambda: is_lost(lease))
-        with pytest.raises(LeaseError, match="another run has taken over .* nothing more is committed"):
+        with pytest.raises(LeaseError, match=r"another run has taken over .* nothing more is committed"):
             lease.check_stored()
     assert stored(tmp_path).owner == "other"
 

@@ -53,7 +53,8 @@ def test_a_lease_comes_back_from_its_file() -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"[]", b"{}", b'{"owner": "a", "host": "h", "pid": 1, "deadline": "2026-11-25T12:00:00"}']
+    "content",
+    [b"", b"[]", b"{}", b'{"owner": "a", "host": "h", "pid": 1, "deadline": "2026-11-25T12:00:00"}'],
 )
 def test_what_is_no_lease_is_not_read_as_one(content: bytes) -> None:
     with pytest.raises((ValueError, KeyError, TypeError)):

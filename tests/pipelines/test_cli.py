@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, get_args
@@ -287,6 +288,16 @@ def test_wrong_usage_exits_with_2(line: str, labelled: list[LabelOptions]) -> No
     assert result.exit_code == 2, result.output
     assert "Usage:" in result.stderr
     assert labelled == []
+
+
+def test_shards_that_another_run_has_won_are_named_and_are_no_failure(
+    labelled: list[LabelOptions], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = replace(summary(), lost_shards=3)
+    monkeypatch.setattr(pipelines.label, "run_label", lambda options, on_progress: done)
+    result = mfp("label", "data", "--out", "run", "--model", "lite0")
+    assert result.exit_code == 0
+    assert "in 12 shards (2 of them done before, 3 by another run meanwhile)," in result.stdout
 
 
 def test_quarantined_samples_exit_with_3(

@@ -134,6 +134,20 @@ def test_output_that_is_no_terminal_gets_lines_without_control_characters() -> N
     assert text.getvalue() == "label: 3/10 objects, 1 quarantined\n"
 
 
+def test_a_notice_stands_in_a_line_of_its_own_between_the_figures() -> None:
+    notice = "another run into this directory [s0.tar] is at work"
+    text = io.StringIO()
+    with shown_progress("label", "objects", Console(file=text, width=40)) as on_progress:
+        on_progress(ProgressReport(3, 10))
+        on_progress(ProgressReport(3, 10, notice=notice))
+        on_progress(ProgressReport(3, 10))
+    assert text.getvalue() == f"label: 3/10 objects\nlabel: {notice}\n"
+    console = Console(file=io.StringIO(), force_terminal=True, width=80, record=True)
+    with shown_progress("label", "objects", console) as on_progress:
+        on_progress(ProgressReport(3, 10, notice=notice))
+    assert f"{notice}\n" in console.export_text()
+
+
 def test_a_terminal_gets_a_bar_that_fits_its_width() -> None:
     text = io.StringIO()
     console = Console(file=text, force_terminal=True, width=80, record=True)

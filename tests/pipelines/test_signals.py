@@ -17,6 +17,7 @@ import pytest
 from infra.run_directory import RunDirectory
 from infra.storage import Storage
 from tests.actors.shapes import rows_of, write_shapes
+from tests.process_tree import descendants, is_running
 
 STORAGE = Storage()
 NUM_SHARDS = 20
@@ -113,10 +114,11 @@ def test_of_a_killed_driver_no_worker_is_left_and_nothing_is_written_any_more(
     run = RunDirectory(str(tmp_path / "run"), STORAGE)
     process = evaluate(tmp_path / "data", tmp_path / "run")
     wait_for(lambda: any((tmp_path / "run" / "commits").glob("*.json")), process)
+    started = descendants(process.pid)
     process.kill()
     killed = time.monotonic()
     process.communicate()
-    while processes_of(temporary_files):
+    while any(is_running(pid) for pid in started):
         assert time.monotonic() - killed < SECONDS_TO_END
         time.sleep(0.1)
     left = STORAGE.walk_info(run.url)

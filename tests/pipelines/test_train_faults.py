@@ -22,6 +22,7 @@ from infra.storage import Storage, join
 from infra.training_progress import read_progress
 from pipelines.options import TrainOptions, Workers
 from pipelines.train import run_train
+from tests.process_tree import ancestors
 from tests.training_jobs import NUM_SAMPLES, SMALL, bright_object
 
 pytestmark = pytest.mark.slow
@@ -52,18 +53,7 @@ def _worker_of(driver: subprocess.Popen[bytes]) -> int:
     """The process of one of the Ray Train workers that a driver has started, by what Ray calls them."""
     shown = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout
     workers = [int(line.split()[0]) for line in shown.splitlines() if "ray::RayTrainWorker" in line]
-    return next(pid for pid in reversed(workers) if driver.pid in _ancestors(pid))
-
-
-def _ancestors(pid: int) -> list[int]:
-    found = []
-    while pid > 1:
-        try:
-            pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-        except OSError:
-            break
-        found.append(pid)
-    return found
+    return next(pid for pid in reversed(workers) if driver.pid in ancestors(pid))
 
 
 def _start_driver(options: TrainOptions, log: Path) -> subprocess.Popen[bytes]:

@@ -1,0 +1,37 @@
+"""Which processes have come from which: what a driver has started is told by that, since Ray renames its workers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def ancestors(pid: int) -> list[int]:
+    """The process, its parent, the parent's parent, ..."""
+    found = []
+    while pid > 1:
+        status = _status(pid)
+        if status is None:
+            break
+        found.append(pid)
+        pid = int(status[1])
+    return found
+
+
+def descendants(pid: int) -> set[int]:
+    """All processes below a process."""
+    running = {int(path.name) for path in Path("/proc").glob("[0-9]*")}
+    return {other for other in running if pid in ancestors(other)[1:]}
+
+
+def is_running(pid: int) -> bool:
+    """Whether it is there and has not ended."""
+    status = _status(pid)
+    return status is not None and status[0] not in {"Z", "X"}
+
+
+def _status(pid: int) -> list[str] | None:
+    """The fields of /proc/PID/stat from the state on; None where there is no such process."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
