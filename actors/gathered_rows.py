@@ -10,8 +10,8 @@ import numpy as np
 from actors.hand_out import Assignment
 from actors.object_sessions import ObjectKey
 from infra import rle
-from infra.commit import ShardRows
 from infra.errors import SampleError
+from infra.shard_rows import ShardRows
 from infra.tables import BoundingBox, ClickRow, ErrorRow, MaskRow, RegionBounds
 from mfp.session import FinishedSession
 
@@ -32,38 +32,44 @@ class LabelCounts:
         )
 
 
+@dataclass(frozen=True)
+class _ObjectRows:
+    mask: MaskRow
+    clicks: list[ClickRow]
+
+
 class GatheredRows:
-    """Rows so far, and whether more can come: a shard is complete when it was read and no session is open."""
+    """Rows so far, and whether more can come: a shard is complete when it was read and no session is open.
+
+    Rows leave for the disk in the order in which sessions were opened, so that parts do not depend on which
+    session ended first. Those of a session that ended before an older one wait for it: as many as pass through the
+    engine while that one makes its clicks, however large the shard.
+    """
 
     def __init__(self, assignment: Assignment, model_id: str) -> None:
+        """StorageError where the local disk does not take the rows, here as in all that adds some."""
         self.assignment = assignment
+        self.rows = ShardRows()
         self._model_id = model_id
-        self._masks: list[MaskRow] = []
-        self._clicks: list[ClickRow] = []
-        self._errors: list[ErrorRow] = []
-        self._num_open = 0
+        self._open: dict[ObjectKey, _ObjectRows | None] = {}  # in the order of the shard; None: not ended
         self._is_read = False
         self._started: float | None = None
+        self._counts = LabelCounts()
 
     @property
     def is_complete(self) -> bool:
         """Nothing of this shard is still to come."""
-        return self._is_read and self._num_open == 0
+        return self._is_read and not self._open
 
     @property
     def counts(self) -> LabelCounts:
         """What was gathered until now; may be asked from another thread."""
-        return LabelCounts(len(self._masks), len(self._clicks), len(self._errors))
+        return self._counts
 
     @property
     def seconds(self) -> float:
         """Wall time since reading began; a part of it was shared with the shards before and after."""
         return 0.0 if self._started is None else time.monotonic() - self._started
-
-    @property
-    def rows(self) -> ShardRows:
-        """All rows, once complete; the tables put them in order."""
-        return ShardRows(self._masks, self._clicks, self._errors)
 
     def begin_reading(self) -> None:
         """The first byte of the shard is about to be read."""
@@ -73,39 +79,50 @@ class GatheredRows:
         """Every sample of the shard has been seen."""
         self._is_read = True
 
-    def open_session(self) -> None:
-        """One more session will end."""
-        self._num_open += 1
+    def open_session(self, key: ObjectKey) -> None:
+        """One more session will end; sessions are opened in the order of the shard."""
+        self._open[key] = None
 
     def quarantine(self, sample_key: str, object_id: str | None, error: SampleError) -> None:
         """Set a sample or one of its objects aside."""
-        self._errors.append(
+        self.rows.errors.append(
             ErrorRow(sample_key, object_id, str(error.reason), error.detail, self.assignment.shard.name)
         )
+        self._counts += LabelCounts(quarantined=1)
 
     def end_session(self, key: ObjectKey, finished: FinishedSession) -> None:
         """Take the outcome of a session that was opened before."""
-        self._num_open -= 1
         height, width = finished.mask.shape
         counts = rle.encode(finished.mask)
-        self._masks.append(
-            MaskRow(
-                sample_key=key.sample_key,
-                object_id=key.object_id,
-                height=height,
-                width=width,
-                rle=counts,
-                bbox=BoundingBox(*rle.bbox(counts, height, width)),
-                area=int(np.count_nonzero(finished.mask)),
-                num_clicks=len(finished.clicks),
-                iou=finished.iou,
-                quality=finished.quality,
-                stop_reason=str(finished.stop_reason),
-                model_id=self._model_id,
-                shard=self.assignment.shard.name,
-            )
+        mask = MaskRow(
+            sample_key=key.sample_key,
+            object_id=key.object_id,
+            height=height,
+            width=width,
+            rle=counts,
+            bbox=BoundingBox(*rle.bbox(counts, height, width)),
+            area=int(np.count_nonzero(finished.mask)),
+            num_clicks=len(finished.clicks),
+            iou=finished.iou,
+            quality=finished.quality,
+            stop_reason=str(finished.stop_reason),
+            model_id=self._model_id,
+            shard=self.assignment.shard.name,
         )
-        self._clicks.extend(self._click_rows(key, finished))
+        self._open[key] = _ObjectRows(mask, self._click_rows(key, finished))
+        self._counts += LabelCounts(objects=1, clicks=len(finished.clicks))
+        self._write_what_is_due()
+
+    def _write_what_is_due(self) -> None:
+        while self._open:
+            oldest = next(iter(self._open))
+            ended = self._open[oldest]
+            if ended is None:
+                return
+            self.rows.masks.append(ended.mask)
+            for click in ended.clicks:
+                self.rows.clicks.append(click)
+            del self._open[oldest]
 
     def _click_rows(self, key: ObjectKey, finished: FinishedSession) -> list[ClickRow]:
         return [

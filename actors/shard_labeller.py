@@ -18,6 +18,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -26,7 +27,7 @@ from actors.hand_out import Assignment
 from actors.loaded_model import LoadedModel
 from actors.object_sessions import DecodedSample, ObjectKey, ObjectSessions, decode_sample
 from actors.pixel_queue import PixelQueue
-from infra.commit import CommitOutcome, CommitRecord, ShardRows
+from infra.commit import CommitOutcome, CommitRecord
 from infra.errors import SampleError
 from infra.manifest import ShardEntry
 from infra.run_directory import RunDirectory
@@ -62,7 +63,7 @@ class _Task:
         self.assignment = assignment
         self.model = model
         self.gathered = GatheredRows(assignment, model.model_id)
-        self.completed: Future[ShardRows] = Future()
+        self.completed: Future[None] = Future()
 
     @property
     def is_over(self) -> bool:
@@ -72,9 +73,17 @@ class _Task:
         if not self.is_over:
             self.completed.set_exception(error)
 
+    @contextmanager
+    def failing_alone(self) -> Iterator[None]:
+        """Whatever goes wrong inside is this shard's trouble: the engine and the other shards go on."""
+        try:
+            yield
+        except Exception as error:
+            self.fail(error)
+
     def complete_if_nothing_is_open(self) -> None:
         if self.gathered.is_complete and not self.is_over:
-            self.completed.set_result(self.gathered.rows)
+            self.completed.set_result(None)
 
 
 @dataclass(frozen=True)
@@ -126,14 +135,12 @@ class ShardLabeller:
             self._tasks[assignment.attempt] = task
         try:
             self._to_read.put(task)
-            rows = task.completed.result()
+            task.completed.result()
             seconds = task.gathered.seconds
             record = self._run.write_parts(
                 assignment.shard.name,
                 assignment.attempt,
-                rows.masks,
-                rows.clicks,
-                rows.errors,
+                task.gathered.rows,
                 seconds=seconds,
                 model_id=task.model.model_id,
             )
@@ -141,6 +148,7 @@ class ShardLabeller:
         finally:
             with self._lock:
                 del self._tasks[assignment.attempt]
+            task.gathered.rows.close()
         return ShardSummary(
             assignment.shard.name,
             assignment.attempt,
@@ -222,8 +230,9 @@ class ShardLabeller:
             if isinstance(content, DecodedSample):
                 yield from self._open_sessions(task, content)
             elif isinstance(content, QuarantinedSample):
-                error = SampleError(content.reason, content.detail)
-                task.gathered.quarantine(content.key, content.object_id, error)
+                with task.failing_alone():
+                    error = SampleError(content.reason, content.detail)
+                    task.gathered.quarantine(content.key, content.object_id, error)
             elif content.error is not None:
                 task.fail(content.error)
             else:
@@ -233,11 +242,13 @@ class ShardLabeller:
     def _open_sessions(self, task: _Task, decoded: DecodedSample) -> Iterator[Session]:
         for opened in self._objects.open(task.assignment.attempt, decoded):
             if isinstance(opened, Session):
-                task.gathered.open_session()
+                assert isinstance(opened.key, ObjectKey), "every session was opened here"
+                task.gathered.open_session(opened.key)
                 yield opened
             else:
                 object_id, error = opened
-                task.gathered.quarantine(decoded.sample.key, object_id, error)
+                with task.failing_alone():
+                    task.gathered.quarantine(decoded.sample.key, object_id, error)
 
     def _take(self, finished: FinishedSession) -> None:
         key = finished.key
@@ -246,7 +257,8 @@ class ShardLabeller:
             task = self._tasks.get(key.attempt)
         if task is None or task.is_over:
             return  # its shard failed meanwhile; other sessions of the batch are not affected
-        task.gathered.end_session(key, finished)
+        with task.failing_alone():
+            task.gathered.end_session(key, finished)
         task.complete_if_nothing_is_open()
 
     def _fail_all(self, error: BaseException) -> None:

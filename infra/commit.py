@@ -18,15 +18,17 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any
 
 from infra.create_once import create_or_read
 from infra.errors import RunDirectoryError, StorageError
+from infra.part_writer import PartWriter
+from infra.shard_rows import ShardRows
 from infra.storage import Storage, basename, join
-from infra.tables import CLICKS, ERRORS, MASKS, ClickRow, ErrorRow, MaskRow, RowT, TableKind
 
 COMMITS_FOLDER = "commits"
 _CHECKSUM = "sha256"
@@ -85,15 +87,6 @@ class CommitRecord:
         return cls(**fields)
 
 
-@dataclass(frozen=True)
-class ShardRows:
-    """Everything a shard yielded."""
-
-    masks: Sequence[MaskRow]
-    clicks: Sequence[ClickRow]
-    errors: Sequence[ErrorRow]
-
-
 def shard_stem(shard: str) -> str:
     """Return the name of a shard as files carry it: no extension, slashes and other odd characters as ~XX."""
     extension = next((extension for extension in _SHARD_EXTENSIONS if shard.endswith(extension)), "")
@@ -135,14 +128,13 @@ def write_parts(
     """
     begun = time.monotonic()
     token = uuid.uuid4().hex[:12]
+    rows.finish()
     name = f"{shard_stem(shard)}-{_escape(attempt, keep='A-Za-z0-9_')}_{token}.parquet"
-    parts = {
-        MASKS.name: _write_part(storage, run_url, MASKS, rows.masks, name),
-        CLICKS.name: _write_part(storage, run_url, CLICKS, rows.clicks, name),
-        ERRORS.name: _write_part(storage, run_url, ERRORS, rows.errors, name),
-    }
+    parts = {part.kind.name: _store_part(storage, run_url, part, name) for part in rows.parts}
     seconds += time.monotonic() - begun
-    return CommitRecord(shard, attempt, token, parts, len(rows.masks), seconds, datetime.now(UTC), model_id)
+    return CommitRecord(
+        shard, attempt, token, parts, rows.masks.num_rows, seconds, datetime.now(UTC), model_id
+    )
 
 
 def put_record(storage: Storage, run_url: str, record: CommitRecord) -> CommitOutcome:
@@ -190,17 +182,17 @@ def _parse(url: str, data: bytes) -> CommitRecord:
         ) from None
 
 
-def _write_part(
-    storage: Storage, run_url: str, kind: TableKind[RowT], rows: Sequence[RowT], name: str
-) -> PartRecord:
-    path = f"{kind.name}/{name}"
-    data = kind.to_parquet(rows)
+def _store_part(storage: Storage, run_url: str, part: PartWriter[Any], name: str) -> PartRecord:
+    path = f"{part.kind.name}/{name}"
+    num_bytes = part.path.stat().st_size
     url = join(run_url, path)
-    storage.write_bytes(url, data)
+    storage.write_file(url, part.path)
     stored = storage.size(url)  # raises where a store has acknowledged what it does not have
-    if stored != len(data):
-        raise StorageError(f"cannot write {url}: {stored} of {len(data)} bytes arrived; try again")
-    return PartRecord(path, len(rows), len(data), hashlib.sha256(data).hexdigest())
+    if stored != num_bytes:
+        raise StorageError(f"cannot write {url}: {stored} of {num_bytes} bytes arrived; try again")
+    with part.path.open("rb") as stream:
+        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+    return PartRecord(path, part.num_rows, num_bytes, sha256)
 
 
 def _checksum(fields: Mapping[str, object]) -> str:

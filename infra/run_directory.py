@@ -14,7 +14,6 @@ from infra.commit import (
     COMMITS_FOLDER,
     CommitOutcome,
     CommitRecord,
-    ShardRows,
     commit_url,
     is_part_of,
     put_record,
@@ -24,8 +23,9 @@ from infra.commit import (
 )
 from infra.errors import RunDirectoryError
 from infra.sample import JsonValue
+from infra.shard_rows import ShardRows
 from infra.storage import Storage, basename, join
-from infra.tables import CLICKS, ERRORS, MASKS, ClickRow, ErrorRow, MaskRow, RowT, TableKind
+from infra.tables import CLICKS, ERRORS, MASKS, RowT, TableKind
 
 _READ_THREADS = 16
 
@@ -58,15 +58,12 @@ class RunDirectory:
         self,
         shard: str,
         attempt: str,
-        masks: Sequence[MaskRow],
-        clicks: Sequence[ClickRow],
-        errors: Sequence[ErrorRow],
+        rows: ShardRows,
         *,
         seconds: float,
         model_id: str | None = None,
     ) -> CommitRecord:
         """Make the parts of an attempt durable: see `commit.write_parts`."""
-        rows = ShardRows(masks, clicks, errors)
         return write_parts(self.storage, self.url, shard, attempt, rows, seconds=seconds, model_id=model_id)
 
     def put(self, record: CommitRecord) -> CommitOutcome:

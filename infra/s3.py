@@ -15,6 +15,7 @@ _BOTO_CONFIG: dict[str, Any] = {
     "connect_timeout": _CONNECT_SECONDS,
     "read_timeout": 30,
 }
+_PARTS_AT_ONCE = 2  # of a multipart upload; each is 50 MB in memory, and s3fs would hold ten
 _CONDITION_FAILED = {409, 412}  # 409: another conditional put to this key is under way, and may yet fail
 _NOT_IMPLEMENTED = 501
 
@@ -29,6 +30,7 @@ def open_filesystem(endpoint: str | None, region: str | None) -> Any:
         endpoint_url=endpoint,
         client_kwargs={"region_name": region} if region else {},
         config_kwargs=_BOTO_CONFIG,
+        max_concurrency=_PARTS_AT_ONCE,
         use_listings_cache=False,
         skip_instance_cache=True,  # a cached one would keep credentials that have changed since
     )

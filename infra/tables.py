@@ -1,7 +1,7 @@
 """The three tables of a run: one row per mask, per click, and per quarantined sample or object.
 
-Each table is a `TableKind`: a typed row, a pyarrow schema whose metadata carries the version, and the order
-its rows are stored in. A part file holds the rows of one shard, so all rows of an object lie in one part.
+Each table is a `TableKind`: a typed row, and a pyarrow schema whose metadata carries the version. A part file
+holds the rows of one shard in the order of the shard: sample by sample, object by object, click by click.
 
 Nullable columns are `iou` (no truth) and `errors.object_id` (the whole sample is out). A NaN is refused, so
 that an average over any column means what it says.
@@ -9,7 +9,6 @@ that an average over any column means what it says.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Generic, NamedTuple, TypeVar
@@ -114,22 +113,16 @@ def _struct(row_type: type[BoundingBox] | type[RegionBounds]) -> pa.DataType:
 
 @dataclass(frozen=True)
 class TableKind(Generic[RowT]):
-    """One table: its name (also the folder of its parts), schema, row class and sort order."""
+    """One table: its name (also the folder of its parts), schema and row class."""
 
     name: str
     schema: pa.Schema
     row_type: type[RowT]
-    sort_columns: tuple[str, ...]
 
     def to_table(self, rows: Sequence[RowT]) -> pa.Table:
-        """Return the rows as a table in `schema`, sorted.
-
-        A part then does not depend on which session ended first. Raises ValueError for a NaN or a value that
-        its column cannot hold.
-        """
+        """Return the rows as a table. Raises ValueError for a NaN or a value that its column cannot hold."""
         columns = [self._column(field, [getattr(row, field.name) for row in rows]) for field in self.schema]
-        table = pa.Table.from_arrays(columns, schema=self.schema)
-        return table.sort_by([(name, "ascending") for name in self.sort_columns])
+        return pa.Table.from_arrays(columns, schema=self.schema)
 
     def _column(self, field: pa.Field, values: list[object]) -> pa.Array:
         if field.name in _STRUCTS:
@@ -142,12 +135,6 @@ class TableKind(Generic[RowT]):
                 f"{self.name}.{field.name} holds None in {column.null_count} rows; it needs a value"
             )
         return column
-
-    def to_parquet(self, rows: Sequence[RowT]) -> bytes:
-        """Return a whole Parquet file (zstd); no rows make a file too, so that a glob always matches one."""
-        sink = io.BytesIO()
-        pq.write_table(self.to_table(rows), sink, compression="zstd")
-        return sink.getvalue()
 
     def from_parquet(self, data: bytes, columns: Sequence[str] | None = None) -> pa.Table:
         """Return the table in the bytes of a part file, or only `columns` of it.
@@ -215,7 +202,6 @@ MASKS = TableKind(
         nullable=("iou",),
     ),
     MaskRow,
-    ("sample_key", "object_id"),
 )
 CLICKS = TableKind(
     "clicks",
@@ -240,7 +226,6 @@ CLICKS = TableKind(
         nullable=("iou",),
     ),
     ClickRow,
-    ("sample_key", "object_id", "click_idx"),
 )
 ERRORS = TableKind(
     "errors",
@@ -256,5 +241,4 @@ ERRORS = TableKind(
         nullable=("object_id",),
     ),
     ErrorRow,
-    ("sample_key", "object_id", "reason"),
 )

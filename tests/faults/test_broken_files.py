@@ -29,7 +29,7 @@ from mfp.model_file import model_from_bytes, model_to_bytes
 from mfp.models.lite0 import Lite0Config
 from mfp.models.registry import build_network
 from tests.faults.mutation import mutated
-from tests.infra.rows import click_row
+from tests.infra.rows import click_row, part_bytes
 from tests.infra.sample_factory import random_pixels, sample
 
 STORAGE = Storage()
@@ -141,7 +141,7 @@ def click_lines() -> bytes:
 
 
 def click_table() -> bytes:
-    return CLICKS.to_parquet([click_row("a", "1", index, iou=0.5) for index in range(6)])
+    return part_bytes(CLICKS, [click_row("a", "1", index, iou=0.5) for index in range(6)])
 
 
 def read_clicks(extension: str) -> Callable[[bytes], int]:

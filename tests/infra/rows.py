@@ -1,8 +1,46 @@
-"""Small factories of table rows for tests."""
+"""Small factories of table rows for tests, and what makes parts and commits of them."""
 
 from __future__ import annotations
 
-from infra.tables import BoundingBox, ClickRow, ErrorRow, MaskRow, RegionBounds
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from infra.commit import CommitOutcome
+from infra.part_writer import PartWriter
+from infra.run_directory import RunDirectory
+from infra.shard_rows import ShardRows
+from infra.tables import BoundingBox, ClickRow, ErrorRow, MaskRow, RegionBounds, RowT, TableKind
+
+
+def part_bytes(kind: TableKind[RowT], rows: Iterable[RowT]) -> bytes:
+    """The part file of these rows."""
+    with tempfile.TemporaryDirectory() as folder:
+        writer = PartWriter(kind, Path(folder, "part.parquet"))
+        for row in rows:
+            writer.append(row)
+        writer.close()
+        return writer.path.read_bytes()
+
+
+def commit_rows(
+    run: RunDirectory,
+    shard: str,
+    attempt: str,
+    masks: Iterable[MaskRow],
+    clicks: Iterable[ClickRow],
+    errors: Iterable[ErrorRow] = (),
+    seconds: float = 1.0,
+) -> CommitOutcome:
+    """Commit a shard that has yielded these rows."""
+    with ShardRows() as rows:
+        for mask in masks:
+            rows.masks.append(mask)
+        for click in clicks:
+            rows.clicks.append(click)
+        for error in errors:
+            rows.errors.append(error)
+        return run.put(run.write_parts(shard, attempt, rows, seconds=seconds))
 
 
 def mask_row(

@@ -19,7 +19,7 @@ from infra.click_log import LoggedClick, load_click_log
 from infra.errors import ClickLogError
 from infra.run_directory import RunDirectory
 from infra.storage import Storage
-from tests.infra.rows import click_row, mask_row
+from tests.infra.rows import click_row, commit_rows, mask_row
 
 GOOD = {"sample_key": "a/1", "object_id": "1", "click_idx": 0, "y": 2.5, "x": 3, "is_foreground": True}
 
@@ -271,7 +271,7 @@ def test_of_a_run_only_committed_clicks_are_read(tmp_path: Path, folder: str) ->
     run = RunDirectory(str(tmp_path / "run"), Storage())
     run.open({})
     rows = [click_row("k", "1", idx, shard="s0.tar", is_foreground=idx != 1) for idx in range(3)]
-    run.put(run.write_parts("s0.tar", "first", [mask_row("k", "1")], rows, [], seconds=1.0))
+    commit_rows(run, "s0.tar", "first", [mask_row("k", "1")], rows)
     orphan = tmp_path / "run/clicks/s0-second_0.parquet"
     orphan.write_bytes(next((tmp_path / "run/clicks").iterdir()).read_bytes())
     log = load_click_log(Storage(), run.url + folder)

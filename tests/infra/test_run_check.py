@@ -17,7 +17,7 @@ from infra.run_check import Finding, check_files, check_shard
 from infra.run_directory import RunDirectory
 from infra.storage import Storage
 from infra.tables import CLICKS, ERRORS, MASKS, BoundingBox, ClickRow, ErrorRow, MaskRow
-from tests.infra.rows import click_row, error_row, mask_row
+from tests.infra.rows import click_row, commit_rows, error_row, mask_row, part_bytes
 
 MASK = np.zeros((4, 6), np.bool_)
 MASK[2, 1:4] = True
@@ -29,7 +29,7 @@ def committed(
     folder: Path, masks: list[MaskRow], clicks: list[ClickRow], errors: list[ErrorRow]
 ) -> tuple[RunDirectory, CommitRecord]:
     run = RunDirectory(str(folder), Storage())
-    run.put(run.write_parts("s0.tar", "1", masks, clicks, errors, seconds=1.0))
+    commit_rows(run, "s0.tar", "1", masks, clicks, errors)
     return run, run.committed()["s0.tar"]
 
 
@@ -113,7 +113,7 @@ def test_a_record_that_says_something_else_is_found(
 
 def test_a_part_with_the_right_checksum_and_other_rows_is_found(tmp_path: Path) -> None:
     run, record = committed(tmp_path, [GOOD], CLICKED, [])
-    data = CLICKS.to_parquet(CLICKED[:1])
+    data = part_bytes(CLICKS, CLICKED[:1])
     path = record.parts["clicks"].path
     (tmp_path / path).write_bytes(data)
     part = PartRecord(path, 2, len(data), hashlib.sha256(data).hexdigest())

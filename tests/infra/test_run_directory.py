@@ -20,7 +20,7 @@ from infra.errors import RunDirectoryError, StorageError
 from infra.run_directory import RunDirectory
 from infra.storage import Storage, basename, join
 from infra.tables import CLICKS
-from tests.infra.rows import click_row, error_row, mask_row
+from tests.infra.rows import click_row, commit_rows, error_row, mask_row
 
 TABLES = ("masks", "clicks", "errors")
 STORAGE, RIVAL = Storage(), Storage()  # building S3 clients takes most of a second
@@ -28,7 +28,8 @@ STORAGE, RIVAL = Storage(), Storage()  # building S3 clients takes most of a sec
 
 def commit(run: RunDirectory, shard: str, attempt: str, num_objects: int = 2) -> CommitOutcome:
     """Commit rows that carry the attempt as model id, three clicks an object and one error."""
-    record = run.write_parts(
+    return commit_rows(
+        run,
         shard,
         attempt,
         [mask_row("k", f"{attempt}{idx}", shard=shard) for idx in range(num_objects)],
@@ -40,7 +41,6 @@ def commit(run: RunDirectory, shard: str, attempt: str, num_objects: int = 2) ->
         [error_row(f"bad-{attempt}", shard=shard)],
         seconds=1.5,
     )
-    return run.put(record)
 
 
 def part_files(run: RunDirectory) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from infra.run_directory import RunDirectory
 from infra.storage import Storage
-from tests.infra.rows import click_row, error_row, mask_row
+from tests.infra.rows import click_row, commit_rows, error_row, mask_row
 
 Ious: TypeAlias = Sequence[float | None]
 
@@ -28,7 +28,8 @@ def commit(
 ) -> None:
     """Commit a shard whose objects, two to a sample, have these IoUs after each click."""
     keys = [(f"{shard}/{idx // 2}", f"{idx % 2}") for idx in range(len(objects))]
-    record = run.write_parts(
+    commit_rows(
+        run,
         shard,
         "a",
         [mask_row(*key, shard=shard, num_clicks=len(ious)) for key, ious in zip(keys, objects, strict=True)],
@@ -40,4 +41,3 @@ def commit(
         [error_row(f"bad{idx}", reason, shard=shard) for idx, reason in enumerate(reasons)],
         seconds=2.0,
     )
-    run.put(record)

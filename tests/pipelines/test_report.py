@@ -26,7 +26,7 @@ from mfp.errors import MetricsError
 from pipelines.report import ModelFigures, Report, build_report, busy_seconds
 from pipelines.report_files import curve_svg, write_report
 from pipelines.report_view import ReportView
-from tests.infra.rows import click_row
+from tests.infra.rows import click_row, commit_rows
 from tests.pipelines.clicked_runs import begin, commit
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -200,8 +200,7 @@ def test_noc_of_logged_clicks_is_defined_where_every_object_got_there_or_had_all
 
 def test_a_click_table_with_a_click_missing_is_refused(tmp_path: Path) -> None:
     run = begin(str(tmp_path))
-    clicks = [click_row("k", "1", 0), click_row("k", "1", 2)]
-    run.put(run.write_parts("s0.tar", "a", [], clicks, [], seconds=1.0))
+    commit_rows(run, "s0.tar", "a", [], [click_row("k", "1", 0), click_row("k", "1", 2)])
     with pytest.raises(MetricsError):
         build_report(str(tmp_path), Storage())
 
