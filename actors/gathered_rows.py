@@ -5,15 +5,14 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-import numpy as np
-
 from actors.hand_out import Assignment
 from actors.object_sessions import ObjectKey
 from infra import rle
 from infra.errors import SampleError
+from infra.reduced_rle import encode_enlarged
 from infra.shard_rows import ShardRows
 from infra.tables import BoundingBox, ClickRow, ErrorRow, MaskRow, RegionBounds
-from mfp.session import FinishedSession
+from mfp.session import ClickRecord, FinishedSession
 
 
 @dataclass(frozen=True)
@@ -92,16 +91,22 @@ class GatheredRows:
 
     def end_session(self, key: ObjectKey, finished: FinishedSession) -> None:
         """Take the outcome of a session that was opened before."""
-        height, width = finished.mask.shape
-        counts = rle.encode(finished.mask)
+        size = key.size
+        if size.reduction == 1:
+            counts = rle.encode(finished.mask)
+        else:
+            counts = encode_enlarged(
+                finished.prob, finished.threshold, size.height, size.width, size.reduction
+            )
+        area = rle.area(counts, size.height, size.width)
         mask = MaskRow(
             sample_key=key.sample_key,
             object_id=key.object_id,
-            height=height,
-            width=width,
+            height=size.height,
+            width=size.width,
             rle=counts,
-            bbox=BoundingBox(*rle.bbox(counts, height, width)),
-            area=int(np.count_nonzero(finished.mask)),
+            bbox=BoundingBox(*rle.bbox(counts, size.height, size.width)),
+            area=area,
             num_clicks=len(finished.clicks),
             iou=finished.iou,
             quality=finished.quality,
@@ -109,7 +114,7 @@ class GatheredRows:
             model_id=self._model_id,
             shard=self.assignment.shard.name,
         )
-        self._open[key] = _ObjectRows(mask, self._click_rows(key, finished))
+        self._open[key] = _ObjectRows(mask, self._click_rows(key, finished, area))
         self._counts += LabelCounts(objects=1, clicks=len(finished.clicks))
         self._write_what_is_due()
 
@@ -124,25 +129,37 @@ class GatheredRows:
                 self.rows.clicks.append(click)
             del self._open[oldest]
 
-    def _click_rows(self, key: ObjectKey, finished: FinishedSession) -> list[ClickRow]:
+    def _click_rows(self, key: ObjectKey, finished: FinishedSession, final_area: int) -> list[ClickRow]:
+        """The mask after the last click is that of the masks table: `final_area` pixels."""
+        last = len(finished.clicks) - 1
         return [
-            ClickRow(
-                sample_key=key.sample_key,
-                object_id=key.object_id,
-                click_idx=click_idx,
-                y=record.click.y,
-                x=record.click.x,
-                is_foreground=record.click.is_foreground,
-                source=record.source,
-                iou=record.iou,
-                area=record.area,
-                changed_fraction=record.changed_fraction,
-                region=RegionBounds(
-                    record.region.row_min, record.region.row_max, record.region.col_min, record.region.col_max
-                ),
-                seconds=record.seconds,
-                model_id=self._model_id,
-                shard=self.assignment.shard.name,
+            self._click_row(
+                key,
+                click_idx,
+                record,
+                final_area if click_idx == last else key.size.area_in_image(record.area),
             )
             for click_idx, record in enumerate(finished.clicks)
         ]
+
+    def _click_row(self, key: ObjectKey, click_idx: int, record: ClickRecord, area: int) -> ClickRow:
+        click, region, size = key.size.to_image(record.click), record.region, key.size
+        return ClickRow(
+            sample_key=key.sample_key,
+            object_id=key.object_id,
+            click_idx=click_idx,
+            y=click.y,
+            x=click.x,
+            is_foreground=click.is_foreground,
+            source=record.source,
+            iou=record.iou,
+            area=area,
+            changed_fraction=record.changed_fraction,
+            region=RegionBounds(
+                *size.rows_in_image(region.row_min, region.row_max),
+                *size.columns_in_image(region.col_min, region.col_max),
+            ),
+            seconds=record.seconds,
+            model_id=self._model_id,
+            shard=self.assignment.shard.name,
+        )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from actors.loaded_model import LoadedModel, ModelBytes, load_model
 from actors.object_sessions import ObjectSessions
 from actors.shard_labeller import ShardLabeller
+from actors.working_size import WORKING_PIXELS
 from infra.click_log import ClickLog
 from infra.manifest import ShardEntry
 from infra.run_directory import RunDirectory
@@ -24,7 +25,8 @@ class LabelJob:
     """One run's settings: small, without credentials, the same for every worker and every model.
 
     `modulation` None keeps what the model file says. `limits` hold for simulated clicks. The device in `engine`
-    is replaced by the worker's own. For `driver_commits` see `infra.commit_guard`.
+    is replaced by the worker's own. Images of more than `working_pixels` are worked on at a reduced size. For
+    `driver_commits` see `infra.commit_guard`.
     """
 
     dataset_url: str
@@ -33,6 +35,7 @@ class LabelJob:
     modulation: Variant | None
     limits: SessionLimits
     engine: EngineSettings
+    working_pixels: int = WORKING_PIXELS
     driver_commits: bool = False
 
     def load(self, model: ModelBytes, device: str) -> LoadedModel:
@@ -48,7 +51,7 @@ def build_labeller(job: LabelJob, click_log: ClickLog | None) -> ShardLabeller:
         return read_shard(storage, join(job.dataset_url, shard.name), shard)
 
     return ShardLabeller(
-        objects=ObjectSessions(job.limits, click_log),
+        objects=ObjectSessions(job.limits, click_log, job.working_pixels),
         read_shard=read,
         run=RunDirectory(job.run_url, storage),
         driver_commits=job.driver_commits,

@@ -25,7 +25,7 @@ from typing import TypeAlias
 from actors.gathered_rows import GatheredRows, LabelCounts
 from actors.hand_out import Assignment
 from actors.loaded_model import LoadedModel
-from actors.object_sessions import DecodedSample, ObjectKey, ObjectSessions, decode_sample
+from actors.object_sessions import DecodedSample, ObjectKey, ObjectSessions
 from actors.pixel_queue import PixelQueue
 from infra.commit import CommitOutcome, CommitRecord
 from infra.errors import SampleError
@@ -192,11 +192,11 @@ class ShardLabeller:
         if not self._objects.has_any(record):
             return
         try:
-            decoded = decode_sample(record)
+            decoded = self._objects.decode(record)
         except SampleError as error:
             self._decoded.put((task, QuarantinedSample(record.key, error.reason, error.detail)), num_pixels=0)
             return
-        self._decoded.put((task, decoded), num_pixels=record.height * record.width)
+        self._decoded.put((task, decoded), num_pixels=decoded.size.num_pixels)
 
     def _run_engine(self) -> None:
         """The engine's thread. An error in the engine fails the shards it held; later ones start afresh."""

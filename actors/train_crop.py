@@ -10,8 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from infra import rle
+from actors.usable_objects import usable_objects
+from actors.working_size import WORKING_PIXELS, WorkingSize
 from infra.errors import SampleError
+from infra.reduced_rle import decode_reduced
 from infra.sample import Sample, decode_image
 from mfp.errors import TrainingError
 from mfp.training.augment import IGNORED, AugmentSettings, augmented_view
@@ -39,8 +41,9 @@ class Crop:
 def crop_of(sample: Sample | None, number: int, seed: int, settings: AugmentSettings) -> Crop:
     """The crop with a number of the stream: a random view of one object of the sample, or of two merged.
 
-    It depends on the arguments only. An image that does not decode gives a blank crop of weight 0, so that every
-    number has its crop and the batches after it are what they would have been.
+    It depends on the arguments only. An image of more than `WORKING_PIXELS` is reduced as in labelling. One that
+    does not decode gives a blank crop of weight 0, so that every number has its crop and the batches after it are what
+    they would have been.
 
     Raises:
         TrainingError: the sample's weight is no number, or below 0.
@@ -49,9 +52,10 @@ def crop_of(sample: Sample | None, number: int, seed: int, settings: AugmentSett
         return _blank(settings)
     weight = sample_weight(sample)
     rng = np.random.default_rng((seed, zlib.crc32(sample.key.encode()), number))
-    label = _label(sample, settings.smallest_object, rng)
+    size = WorkingSize.of(sample.height, sample.width, WORKING_PIXELS)
+    label = _label(sample, size, settings.smallest_object, rng)
     try:
-        image = decode_image(sample.image_bytes)
+        image = decode_image(sample.image_bytes, size.reduction)
     except SampleError:
         return _blank(settings)
     if image.shape[:2] != label.shape:
@@ -70,15 +74,15 @@ def sample_weight(sample: Sample) -> float:
     return float(weight)
 
 
-def _label(sample: Sample, smallest: int, rng: np.random.Generator) -> NDArray[np.int8]:
-    """(H, W) int8 of one object that is large enough, or of two merged."""
-    usable = [item for item in sample.objects if rle.area(item.rle, sample.height, sample.width) >= smallest]
+def _label(sample: Sample, size: WorkingSize, smallest: int, rng: np.random.Generator) -> NDArray[np.int8]:
+    """(h, w) int8 of one object that is large enough, or of two merged."""
+    usable = usable_objects(sample, smallest)
     num_merged = 2 if len(usable) > 1 and rng.random() < MERGE_PROBABILITY else 1
-    label = np.zeros((sample.height, sample.width), np.int8)
+    label = np.zeros(size.shape, np.int8)
     if sample.ignore_rle is not None:
-        label[rle.decode(sample.ignore_rle, sample.height, sample.width)] = IGNORED
+        label[decode_reduced(sample.ignore_rle, size.height, size.width, size.reduction)] = IGNORED
     for index in rng.choice(len(usable), num_merged, replace=False):
-        label[rle.decode(usable[index].rle, sample.height, sample.width)] = 1
+        label[decode_reduced(usable[index].rle, size.height, size.width, size.reduction)] = 1
     return label
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from actors.train_job import TrainingPool
-from infra import rle
+from actors.usable_objects import usable_objects
 from infra.errors import DatasetError
 from infra.manifest import DatasetManifest, ShardEntry
 from infra.sample import Sample
@@ -80,8 +80,8 @@ class SampleReader:
 
 
 def has_object(sample: Sample, smallest: int) -> bool:
-    """Whether an object of so many pixels is in the sample."""
-    return any(rle.area(item.rle, sample.height, sample.width) >= smallest for item in sample.objects)
+    """Whether an object of so many pixels is in the sample, at the size it is worked on."""
+    return bool(usable_objects(sample, smallest))
 
 
 def num_samples(storage: Storage, dataset: DatasetManifest, shard: ShardEntry) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from actors.object_sessions import ObjectSessions, decode_sample
+from actors.object_sessions import ObjectSessions
 from actors.train_group import TrainGroup
 from actors.train_job import Validation
 from infra.errors import SampleError
@@ -65,7 +65,7 @@ class Validator:
     def _sessions(self) -> Iterator[Session]:
         for index, sample in enumerate(self._samples):
             try:
-                decoded = decode_sample(sample)
+                decoded = self._objects.decode(sample)
             except SampleError:
                 continue  # the same ones every time
             for opened in self._objects.open(str(index), decoded):

@@ -6,6 +6,8 @@ pycocotools encodes and finds boxes. It trusts its input to the point of writing
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from pycocotools import mask as coco_mask
@@ -39,6 +41,13 @@ def decode(counts: bytes, height: int, width: int) -> npt.NDArray[np.bool_]:
 def area(counts: bytes, height: int, width: int) -> int:
     """Return the number of foreground pixels; ValueError as `decode`."""
     return int(run_lengths(counts, height, width)[1::2].sum())
+
+
+def num_different(counts: bytes, others: bytes, height: int, width: int) -> int:
+    """Return how many pixels belong to one of two masks of (height, width) only; ValueError as `decode`."""
+    areas = area(counts, height, width) + area(others, height, width)
+    both: Any = [{"size": [height, width], "counts": encoded} for encoded in (counts, others)]
+    return areas - 2 * int(coco_mask.area(coco_mask.merge(both, intersect=True)))
 
 
 def bbox(counts: bytes, height: int, width: int) -> tuple[int, int, int, int]:

@@ -45,7 +45,7 @@ class MaskRow:
 
     `rle`: COCO compressed counts (column-major) of the (height, width) mask. `area`: pixels. `iou`: [0, 1],
     None without truth. `quality`: [0, 1], the IoU that the probability map expects of its own mask; it needs
-    no truth.
+    no truth. Where an image was worked on at a reduced size, both are those of the mask at that size.
     """
 
     sample_key: str
@@ -70,7 +70,9 @@ class ClickRow:
     `click_idx` starts at 0. `y`, `x`: image pixels. `source`: who clicked, "simulated" or "logged". `iou`
     (float64, None without truth) and `area` (pixels) are those of the mask after this click;
     `changed_fraction`: share of the image's pixels that this click turned over. `seconds`: wall time of the
-    step (the whole loop, not the network alone) divided by the sessions in it.
+    step (the whole loop, not the network alone) divided by the sessions in it. Where an image was worked on at a
+    reduced size, `iou` and `changed_fraction` are those at that size, a click lies in the middle of the block of pixels
+    that it was made on, and `area` is exact after the last click only.
     """
 
     sample_key: str

@@ -18,6 +18,10 @@ _BATCHES_IN_FLIGHT_ON_CUDA = 4
 one or two sessions."""
 
 
+_PIXELS_PER_PLACE = 2**23
+"""Image pixels that a place in the engine stands for: a session holds some 6 bytes for each, and its image 3."""
+
+
 @dataclass(frozen=True)
 class EngineSettings:
     """How sessions are run; no setting but flip, zoom, zoom_size and precision changes a result.
@@ -40,8 +44,13 @@ class EngineSettings:
 
     @property
     def num_places(self) -> int:
-        """Sessions in flight; the engine holds the pixels of that many."""
+        """Sessions in flight, if their images are not too large for that."""
         return self.batch_size if self.device == "cpu" else self.batch_size * _BATCHES_IN_FLIGHT_ON_CUDA
+
+    @property
+    def max_pixels(self) -> int:
+        """Image pixels of all sessions in flight; a larger one runs alone."""
+        return self.num_places * _PIXELS_PER_PLACE
 
 
 @dataclass
@@ -63,17 +72,19 @@ class Engine:
         )
         self._scheduler = self._new_scheduler()
         self._running: dict[int, _Running] = {}
+        self._num_pixels = 0  # of the images of all running sessions
 
     @property
     def num_in_flight(self) -> int:
-        """Sessions taken from the iterator that have not ended."""
+        """Sessions that were begun and have not ended."""
         return self._scheduler.num_in_flight
 
     def run(self, sessions: Iterable[Session | None]) -> Iterator[FinishedSession]:
         """Run every session to its end and yield each one as soon as it has ended.
 
         Args:
-            sessions: pulled from only when a place is free; may be endless, may block. None stands for "none
+            sessions: pulled from only when a place is free; one whose image is too large to go beside those in flight
+                waits for them. May be endless, may block. None stands for "none
                 ready now": the engine goes on with those in flight and asks again after the next step. A
                 source that blocks only while `num_in_flight` is 0 never keeps a batch waiting.
 
@@ -82,16 +93,23 @@ class Engine:
         """
         self._scheduler = self._new_scheduler()
         self._running = {}
+        self._num_pixels = 0
         source = iter(sessions)
         is_open = True
-        while is_open or self._scheduler.num_in_flight:
-            while is_open and self._scheduler.num_free_places:
-                try:
-                    session = next(source)
-                except StopIteration:
-                    is_open = False
-                    break
+        too_large: Session | None = None  # waits until it fits
+        while is_open or too_large is not None or self._scheduler.num_in_flight:
+            while self._scheduler.num_free_places and (is_open or too_large is not None):
+                session, too_large = too_large, None
                 if session is None:
+                    try:
+                        session = next(source)
+                    except StopIteration:
+                        is_open = False
+                        break
+                if session is None:
+                    break
+                if not self._has_room_for(session):
+                    too_large = session
                     break
                 if (finished := self._admit(session)) is not None:
                     yield finished
@@ -104,7 +122,8 @@ class Engine:
         state = SessionState(session, self._zoom)
         maps = SessionMaps(session.image, self._predictor.device)
         if state.stop_reason is not None:
-            return state.finish(maps.probabilities())
+            return self._finish(state, maps)
+        self._num_pixels += _num_pixels(session)
         ticket = self._scheduler.admit(self._crop_size(state))
         self._running[ticket] = _Running(state, maps, time.perf_counter() - started)
         return None
@@ -132,11 +151,20 @@ class Engine:
         for member in members:
             member.state.add_seconds(seconds + member.unbilled_seconds)
             member.unbilled_seconds = 0.0
-        return [
-            self._running.pop(ticket).state.finish(member.maps.probabilities())
+        ended = [
+            self._running.pop(ticket)
             for ticket, member in zip(batch.tickets, members, strict=True)
             if member.state.stop_reason is not None
         ]
+        self._num_pixels -= sum(_num_pixels(member.state.session) for member in ended)
+        return [self._finish(member.state, member.maps) for member in ended]
+
+    def _finish(self, state: SessionState, maps: SessionMaps) -> FinishedSession:
+        return state.finish(maps.probabilities(), self._predictor.network.click_settings.threshold)
+
+    def _has_room_for(self, session: Session) -> bool:
+        room = self._settings.max_pixels - self._num_pixels
+        return not self._running or _num_pixels(session) <= room
 
     def _crop_size(self, state: SessionState) -> CropSize:
         return self._predictor.network.crop_size(
@@ -145,3 +173,7 @@ class Engine:
 
     def _new_scheduler(self) -> Scheduler:
         return Scheduler(self._settings.num_places, self._settings.batch_size)
+
+
+def _num_pixels(session: Session) -> int:
+    return int(session.image.shape[0] * session.image.shape[1])

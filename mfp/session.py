@@ -187,6 +187,8 @@ class FinishedSession:
         stop_reason: why it ended.
         iou: after the last click; None without truth, or where the union is empty.
         quality: in [0, 1], needs no truth: the IoU that the probabilities expect of their own mask.
+        prob: (H, W) float32, the final probability map.
+        threshold: `mask` is where `prob` is larger.
     """
 
     key: Hashable
@@ -195,3 +197,5 @@ class FinishedSession:
     stop_reason: StopReason
     iou: float | None
     quality: float
+    prob: npt.NDArray[np.float32]
+    threshold: float

@@ -91,8 +91,8 @@ class SessionState:
         if self._records:
             self._records[-1] = replace(self._records[-1], seconds=self._records[-1].seconds + seconds)
 
-    def finish(self, prob: npt.NDArray[np.float32]) -> FinishedSession:
-        """The outcome, once `stop_reason` is set. `prob` is the final (H, W) probability map."""
+    def finish(self, prob: npt.NDArray[np.float32], threshold: float) -> FinishedSession:
+        """The outcome, once `stop_reason` is set: of the final (H, W) probability map and the model's threshold."""
         assert self.stop_reason is not None, "finish() of a session that still runs"
         return FinishedSession(
             key=self.session.key,
@@ -101,6 +101,8 @@ class SessionState:
             stop_reason=self.stop_reason,
             iou=self._records[-1].iou if self._records else self._iou(),
             quality=expected_iou(prob, self._mask),
+            prob=prob,
+            threshold=threshold,
         )
 
     def _click(self) -> None:

@@ -190,6 +190,16 @@ ModulationOption = Annotated[
         help="How clicks modulate the previous map: as in the paper, or as in the released code.",
     ),
 ]
+WorkingPixelsOption = Annotated[
+    int,
+    typer.Option(
+        "--working-pixels",
+        min=2**16,
+        metavar="N",
+        rich_help_panel=_NETWORK,
+        help="Larger images are worked on at 1/2, 1/4 or 1/8 of their size; masks keep that of the image.",
+    ),
+]
 WorkersOption = Annotated[
     str,
     typer.Option(

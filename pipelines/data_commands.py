@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from actors.working_size import WORKING_PIXELS
 from pipelines import cli_options as given
 from pipelines.exit_codes import ExitCode
 from pipelines.options import (
@@ -87,6 +88,7 @@ def label(
     zoom: given.ZoomOption = True,
     zoom_size: given.ZoomSizeOption = None,
     modulation: given.ModulationOption = None,
+    working_pixels: given.WorkingPixelsOption = WORKING_PIXELS,
     seed: given.SeedOption = 0,
     max_errors: given.MaxErrorsOption = 0.05,
     ray_address: given.RayAddressOption = None,
@@ -113,6 +115,7 @@ def label(
         zoom=zoom,
         zoom_size=zoom_size,
         modulation=modulation,
+        working_pixels=working_pixels,
         seed=seed,
         max_errors=max_errors,
         ray_address=ray_address,
@@ -138,6 +141,7 @@ def evaluate(
     zoom: given.ZoomOption = True,
     zoom_size: given.ZoomSizeOption = None,
     modulation: given.ModulationOption = None,
+    working_pixels: given.WorkingPixelsOption = WORKING_PIXELS,
     seed: given.SeedOption = 0,
     max_errors: given.MaxErrorsOption = 0.05,
     ray_address: given.RayAddressOption = None,
@@ -165,6 +169,7 @@ def evaluate(
         zoom=zoom,
         zoom_size=zoom_size,
         modulation=modulation,
+        working_pixels=working_pixels,
         seed=seed,
         max_errors=max_errors,
         ray_address=ray_address,

@@ -220,6 +220,7 @@ class _Labelling:
                 zoom_size=options.zoom_size,
                 precision=options.precision,
             ),
+            working_pixels=options.working_pixels,
             driver_commits=self._guard.driver_commits,
         )
 

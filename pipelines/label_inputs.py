@@ -146,6 +146,7 @@ def run_config(options: LabelOptions, inputs: LabelInputs) -> dict[str, JsonValu
         "zoom": options.zoom,
         "zoom_size": options.zoom_size,
         "precision": options.precision,
+        "working_pixels": options.working_pixels,
         "given": _given(options, inputs.model),
         "execution": {
             "seed": options.seed,

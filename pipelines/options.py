@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from actors.working_size import WORKING_PIXELS
+
 if TYPE_CHECKING:
     from infra.storage import StorageOptions
 
@@ -80,7 +82,8 @@ class LabelOptions:
     `model` is a shipped model's name, a model file, or run:// and a training run, whose newest model is taken at the
     start; `follow` goes on to take newer ones. `part` (i, n) takes the i-th of n parts of the shards, from 0.
     `clicks` is "simulated" or "logged:URL". `target_iou` None clicks on until `max_clicks` or a perfect mask
-    (`--full-curve`). `zoom_size` and `modulation` None take what the model file says. `ray_address` None
+    (`--full-curve`). `zoom_size` and `modulation` None take what the model file says. Images of more than
+    `working_pixels` are worked on at a half, a quarter or an eighth of their size. `ray_address` None
     starts a local Ray. `max_errors` is the fraction of quarantined samples or objects that fails a run.
     """
 
@@ -100,6 +103,7 @@ class LabelOptions:
     zoom: bool = True
     zoom_size: int | None = None
     modulation: Modulation | None = None
+    working_pixels: int = WORKING_PIXELS
     seed: int = 0
     ray_address: str | None = None
     storage: StorageOptions = field(default_factory=_standard_storage)

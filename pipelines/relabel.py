@@ -20,7 +20,7 @@ from infra.click_log import ClickLog, load_click_log
 from infra.commit import CommitRecord
 from infra.manifest import DatasetManifest, ShardEntry, load_manifest
 from infra.run_directory import RunDirectory
-from infra.sample import JsonValue, Sample
+from infra.sample import MAX_PIXELS, JsonValue, Sample
 from infra.sample_document import ShardItem
 from infra.shard_reader import read_shard
 from infra.storage import Storage
@@ -96,7 +96,15 @@ class PastRun:
             zoom_size=config["zoom_size"],
             precision=config["precision"],
         )
-        job = LabelJob(manifest.url, run.url, storage.options, config["modulation"], limits, engine)
+        job = LabelJob(
+            manifest.url,
+            run.url,
+            storage.options,
+            config["modulation"],
+            limits,
+            engine,
+            config.get("working_pixels", MAX_PIXELS),  # runs of earlier versions reduced nothing
+        )
         return cls(run, config, manifest, click_log, job, max(1, int(execution["cpus_per_worker"])))
 
     def model(self, model_id: str) -> ModelBytes:
@@ -176,7 +184,9 @@ def _label_again(
 
     with tempfile.TemporaryDirectory(prefix="mfp-verify-") as folder:
         again = RunDirectory(folder, Storage())
-        labeller = ShardLabeller(ObjectSessions(past.job.limits, past.click_log), read, again)
+        labeller = ShardLabeller(
+            ObjectSessions(past.job.limits, past.click_log, past.job.working_pixels), read, again
+        )
         try:
             labeller.label(Assignment(entry, "again"), model)
         finally:
@@ -205,10 +215,10 @@ def _compared(
     if after is None:  # the object is not there any more, or was quarantined this time
         return Redone(shard, *name, None, 1.0, False)
     old, new = before[0], after[0]
-    size = old["height"], old["width"]
-    if size != (new["height"], new["width"]):
+    height, width = old["height"], old["width"]
+    if (height, width) != (new["height"], new["width"]):
         return Redone(shard, *name, None, 1.0, False)
-    share = float((rle.decode(old["rle"], *size) ^ rle.decode(new["rle"], *size)).mean())
+    share = rle.num_different(old["rle"], new["rle"], height, width) / (height * width)
     difference = None
     if old["iou"] is not None and new["iou"] is not None:
         difference = abs(float(old["iou"]) - float(new["iou"]))

@@ -6,6 +6,7 @@ import io
 import math
 import string
 from dataclasses import replace
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,6 +23,7 @@ from infra.tables import (
     ErrorRow,
     MaskRow,
     RegionBounds,
+    TableKind,
 )
 from tests.infra.rows import click_row, mask_row, part_bytes
 
@@ -91,10 +93,10 @@ def test_error_rows_come_back_as_they_went_in(rows: list[ErrorRow]) -> None:
 
 
 @pytest.mark.parametrize("kind", [MASKS, CLICKS, ERRORS], ids=lambda kind: kind.name)
-def test_every_file_carries_its_table_and_version(kind: object) -> None:
-    data = part_bytes(kind, [])  # type: ignore[attr-defined]
+def test_every_file_carries_its_table_and_version(kind: TableKind[Any]) -> None:
+    data = part_bytes(kind, [])
     metadata = pq.read_schema(io.BytesIO(data)).metadata
-    assert metadata[b"mfp.table"].decode() == kind.name  # type: ignore[attr-defined]
+    assert metadata[b"mfp.table"].decode() == kind.name
     assert metadata[b"mfp.schema_version"] == b"1"
 
 

@@ -36,7 +36,7 @@ def test_a_perfect_mask_ends_a_session_without_target() -> None:
     state = create_state(session)
     answer(state, mask)
     assert state.stop_reason is StopReason.PERFECT
-    assert len(state.finish(mask.astype(np.float32)).clicks) == 1
+    assert len(state.finish(mask.astype(np.float32), 0.5).clicks) == 1
 
 
 def test_a_perfect_mask_ends_a_session_before_its_minimum_of_clicks() -> None:
@@ -52,7 +52,7 @@ def test_an_iou_equal_to_the_target_ends_a_session() -> None:
     half = mask.copy()
     half.ravel()[np.flatnonzero(mask)[: mask.sum() // 2]] = False
     answer(state, half)
-    (record,) = state.finish(half.astype(np.float32)).clicks
+    (record,) = state.finish(half.astype(np.float32), 0.5).clicks
     assert record.iou is not None
     assert (record.iou >= 0.5) == (state.stop_reason is StopReason.TARGET_REACHED)
 
@@ -84,7 +84,7 @@ def test_logged_clicks_are_replayed_in_order_and_then_end_the_session() -> None:
         assert state.stop_reason is None
         answer(state, np.zeros((40, 60), np.bool_))
     assert state.stop_reason is StopReason.CLICKS_EXHAUSTED
-    finished = state.finish(np.zeros((40, 60), np.float32))
+    finished = state.finish(np.zeros((40, 60), np.float32), 0.5)
     assert tuple(record.click for record in finished.clicks) == clicks
     assert {record.source for record in finished.clicks} == {"logged"}
     assert finished.iou is None
@@ -98,14 +98,14 @@ def test_a_logged_click_on_a_pixel_that_is_already_right_goes_on() -> None:
     assert state.stop_reason is None
     answer(state, mask)
     assert state.stop_reason is StopReason.CLICKS_EXHAUSTED
-    assert state.finish(mask.astype(np.float32)).clicks[1].changed_fraction == 0
+    assert state.finish(mask.astype(np.float32), 0.5).clicks[1].changed_fraction == 0
 
 
 def test_nothing_to_click_is_an_empty_mask_without_clicks() -> None:
     without_object = Session("key", IMAGE, np.zeros((40, 60), np.int8), SimulatedClicks())
     state = create_state(without_object)
     assert state.stop_reason is StopReason.PERFECT
-    finished = state.finish(np.zeros((40, 60), np.float32))
+    finished = state.finish(np.zeros((40, 60), np.float32), 0.5)
     assert (finished.clicks, finished.iou, finished.quality) == ((), None, 0.0)
     assert not finished.mask.any()
     assert (
@@ -149,7 +149,7 @@ def test_records_agree_with_the_masks(seed: int) -> None:
         whole[region.row_min : region.row_max + 1, region.col_min : region.col_max + 1] = part
         expected.append((int(whole.sum()), (whole != before).sum() / whole.size, region))
         state.take(RegionMasks(part, part))
-    finished = state.finish(whole.astype(np.float32))
+    finished = state.finish(whole.astype(np.float32), 0.5)
     assert [(r.area, r.changed_fraction, r.region) for r in finished.clicks] == expected
     assert np.array_equal(finished.mask, whole)
 
@@ -166,7 +166,7 @@ def test_what_lies_outside_the_region_stays_unless_the_model_empties_it(keeps_ou
     assert region.col_max < 700
     part = near[region.row_min : region.row_max + 1, region.col_min : region.col_max + 1]
     state.take(RegionMasks(part, part.copy(), keeps_outside))
-    finished = state.finish(both.astype(np.float32))
+    finished = state.finish(both.astype(np.float32), 0.5)
     assert np.array_equal(finished.mask, both if keeps_outside else near)
     last = finished.clicks[-1]
     assert last.area == finished.mask.sum()
@@ -179,7 +179,7 @@ def test_seconds_add_up_on_the_newest_record() -> None:
     answer(state, mask)
     state.add_seconds(0.25)
     state.add_seconds(0.5)
-    assert state.finish(mask.astype(np.float32)).clicks[0].seconds == 0.75
+    assert state.finish(mask.astype(np.float32), 0.5).clicks[0].seconds == 0.75
 
 
 @pytest.mark.parametrize("click", [Click(40, 5, True), Click(-0.1, 5, True), Click(5, 60, False)])
