@@ -88,6 +88,11 @@ def test_rows_do_not_depend_on_batch_size_or_on_shards_side_by_side(
     assert all(summary.outcome is CommitOutcome.COMMITTED for summary in summaries)
     assert sum(summary.counts.objects for summary in summaries) == dataset.num_objects
     assert rows_of(run) == rows_of(expected)
+    checksums = [
+        {shard: record.parts["masks"].sha256 for shard, record in of.committed().items()}
+        for of in (run, expected)
+    ]
+    assert checksums[0] == checksums[1], "a part does not depend on which session ended first"
 
 
 class GatedModel(AnalyticClickModel):

@@ -31,6 +31,13 @@ def test_the_box_is_tight(mask: npt.NDArray[np.bool_]) -> None:
     assert box == (columns.min(), rows.min(), width, height)
 
 
+@given(masks, st.data())
+def test_differing_pixels_are_counted(mask: npt.NDArray[np.bool_], data: st.DataObject) -> None:
+    other = data.draw(arrays(np.bool_, mask.shape))
+    counted = rle.num_different(rle.encode(mask), rle.encode(other), *mask.shape)
+    assert counted == np.count_nonzero(mask != other)
+
+
 @given(st.lists(st.integers(0, 10**6), min_size=1, max_size=8))
 def test_runs_parse_for_long_runs_too(lengths: list[int]) -> None:
     total = max(1, sum(lengths))

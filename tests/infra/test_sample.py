@@ -42,7 +42,27 @@ def test_a_rotation_in_the_metadata_is_not_applied() -> None:
     stream = io.BytesIO()
     image.save(stream, "JPEG", exif=exif)
     assert decode_image(stream.getvalue()).shape == (8, 20, 3)
+    assert decode_image(stream.getvalue(), 2).shape == (4, 10, 3)
     assert (stored_image(stream.getvalue()).height, stored_image(stream.getvalue()).width) == (8, 20)
+
+
+@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("reduction", [2, 4, 8])
+@pytest.mark.parametrize(("height", "width"), [(64, 48), (61, 35), (3, 1)])
+def test_a_reduced_image_has_a_pixel_for_every_block_its_mean(
+    image_format: str, reduction: int, height: int, width: int
+) -> None:
+    slope = np.add.outer(2 * np.arange(height), np.arange(width))
+    pixels = np.stack([slope, 200 - slope, np.full_like(slope, 90)], axis=2).astype(np.uint8)
+    reduced = decode_image(encoded(pixels, image_format), reduction)
+    assert reduced.shape == (-(-height // reduction), -(-width // reduction), 3)
+    whole = height // reduction, width // reduction
+    blocks = pixels[: whole[0] * reduction, : whole[1] * reduction].reshape(
+        whole[0], reduction, whole[1], reduction, 3
+    )
+    means = blocks.mean(axis=(1, 3))
+    tolerance = 0.5 if image_format == "PNG" else 12  # the others lose some of the colours
+    assert np.abs(reduced[: whole[0], : whole[1]] - means).max(initial=0) <= tolerance
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "RGBA", "LA", "1", "I;16"])

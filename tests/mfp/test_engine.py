@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import torch
 
+from mfp import engine as engine_module
 from mfp.clicks import Click
 from mfp.engine import Engine, EngineSettings
 from mfp.models.analytic import AnalyticClickModel
 from mfp.models.lite0 import Lite0, Lite0Config
 from mfp.network import ClickNetwork, ClickSettings
-from mfp.session import LoggedClicks, Session, SessionLimits, SimulatedClicks, StopReason
+from mfp.session import FinishedSession, LoggedClicks, Session, SessionLimits, SimulatedClicks, StopReason
 from tests.mfp.session_factories import (
     NO_TARGET,
     RedChannelNetwork,
@@ -132,6 +133,22 @@ def test_sessions_are_pulled_only_when_a_place_is_free() -> None:
     for num_finished, _ in enumerate(engine.run(watched(create_sessions(12), pulled)), start=1):
         assert len(pulled) <= num_finished - 1 + 3
     assert len(pulled) == 12
+
+
+def test_sessions_in_flight_are_bounded_by_pixels_and_come_out_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The limit here lets two of the smallest images through, and the larger ones only alone."""
+    expected = outcomes(create_engine(TinyNetwork(), batch_size=4).run(create_sessions(10)))
+    monkeypatch.setattr(engine_module, "_PIXELS_PER_PLACE", 2 * 96 * 128 // 4)
+    pulled: list[object] = []
+    engine = create_engine(TinyNetwork(), batch_size=4)
+    finished: list[FinishedSession] = []
+    for session in engine.run(watched(create_sessions(10), pulled)):
+        finished.append(session)
+        assert len(pulled) <= len(finished) + 2  # two in flight, or one and another that waits for it
+    assert outcomes(finished) == expected
+    assert len(pulled) == 10
 
 
 def test_an_endless_iterator_is_served() -> None:
