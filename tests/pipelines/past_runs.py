@@ -28,10 +28,18 @@ def label_here(options: LabelOptions, *, num_shards: int | None = None) -> RunDi
         batch_size=options.batch_size, flip=options.flip, zoom=options.zoom, zoom_size=options.zoom_size
     )
     limits = SessionLimits(max_clicks=options.max_clicks, target_iou=options.target_iou)
-    job = LabelJob(options.dataset, options.out, options.storage, options.modulation, limits, engine)
+    job = LabelJob(
+        options.dataset,
+        options.out,
+        options.storage,
+        options.modulation,
+        limits,
+        engine,
+        options.working_pixels,
+    )
     model = job.load(ModelBytes(inputs.model.model_id, inputs.model.data), "cpu")
     labeller = ShardLabeller(
-        ObjectSessions(limits, inputs.click_log), reader_of(inputs.dataset, storage), run
+        ObjectSessions(limits, inputs.click_log, job.working_pixels), reader_of(inputs.dataset, storage), run
     )
     for number, shard in enumerate(inputs.dataset.shards[:num_shards]):
         labeller.label(Assignment(shard, f"1_{number}"), model)

@@ -64,6 +64,21 @@ def test_a_run_over_a_part_of_the_shards_is_whole_with_those(options: LabelOptio
     assert (found.num_shards, found.num_expected) == (NUM_SHARDS // 2, NUM_SHARDS // 2)
 
 
+def test_a_run_on_reduced_images_comes_out_the_same(options: LabelOptions) -> None:
+    label_here(replace(options, working_pixels=1000))  # the images have 1,600 pixels and more
+    found = run_verify(everything(options))
+    assert found.is_good
+    assert found.num_same_clicks == found.objects == len(found.redone) > 0
+
+
+def test_a_run_of_a_version_that_reduced_nothing_comes_out_the_same(options: LabelOptions) -> None:
+    run = label_here(replace(options, working_pixels=2**30))
+    config = run.config()
+    del config["working_pixels"]
+    run.storage.write_bytes(f"{run.url}/run.json", json.dumps(config).encode())
+    assert run_verify(everything(options)).num_same_clicks > 0
+
+
 def test_replayed_clicks_come_out_the_same(options: LabelOptions, tmp_path: Path) -> None:
     label_here(options)
     replay = replace(options, out=str(tmp_path / "replay"), clicks=f"logged:{options.out}")
