@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import torch
 
 from mfp.network import ClickNetwork
 from mfp.predictor import CropRequest, Precision, Predictor, SessionMaps
@@ -12,6 +15,8 @@ from mfp.region import ZoomSettings
 from mfp.scheduler import Batch, BatchOutcome, CropSize, Scheduler
 from mfp.session import FinishedSession, Session
 from mfp.session_state import SessionState
+
+logger = logging.getLogger(__name__)
 
 _BATCHES_IN_FLIGHT_ON_CUDA = 4
 """Networks that keep the aspect ratio see some ten crop sizes: one batch in flight would leave each of them
@@ -52,6 +57,17 @@ class EngineSettings:
         """Image pixels of all sessions in flight; a larger one runs alone."""
         return self.num_places * _PIXELS_PER_PLACE
 
+    @property
+    def sessions_per_pass(self) -> int:
+        """How many of them go through the network at once: a whole batch on CUDA, one on a CPU.
+
+        There the last bit of the kernels depends on the number of rows, and more rows cost time. lite0 at 224x320 on
+        one thread: 43 ms a row in pairs (a session with its mirror image), 47 with 4 rows, 56 with 8, 66 with 16, 87
+        with 32, where logits also differ by 4e-8 from 16 rows on (python -m tests.mfp.measure_cpu rows). The number of
+        threads changes that bit too: a caller who wants the same bits everywhere gives each process the same number.
+        """
+        return 1 if self.device == "cpu" else self.batch_size
+
 
 @dataclass
 class _Running:
@@ -61,7 +77,11 @@ class _Running:
 
 
 class Engine:
-    """Runs sessions over one network by continuous batching. One run at a time."""
+    """Runs sessions over one network by continuous batching. One run at a time.
+
+    A batch that does not fit the GPU's memory is halved and run again; the smaller size is kept, as results do not
+    depend on it. Main memory is not so handled: there the network takes one session at a time anyway.
+    """
 
     def __init__(self, network: ClickNetwork, settings: EngineSettings) -> None:
         """The network is moved to the device and to evaluation mode."""
@@ -73,6 +93,11 @@ class Engine:
         self._scheduler = self._new_scheduler()
         self._running: dict[int, _Running] = {}
         self._num_pixels = 0  # of the images of all running sessions
+
+    @property
+    def batch_size(self) -> int:
+        """That of the settings, or less where the GPU's memory turned out to be too small."""
+        return self._settings.batch_size
 
     @property
     def num_in_flight(self) -> int:
@@ -90,6 +115,10 @@ class Engine:
 
         Yields:
             The outcomes in the order in which the sessions end. A result depends on its session alone.
+
+        Raises:
+            torch.OutOfMemoryError: the GPU's memory does not hold even one session.
+
         """
         self._scheduler = self._new_scheduler()
         self._running = {}
@@ -132,10 +161,16 @@ class Engine:
         """One pass over a batch and all that follows from it; returns the sessions that ended."""
         started = time.perf_counter()
         members = [self._running[ticket] for ticket in batch.tickets]
-        masks = self._predictor.predict(
-            [CropRequest(member.maps, member.state.region, member.state.clicks) for member in members],
-            batch.crop_size,
-        )
+        requests = [CropRequest(member.maps, member.state.region, member.state.clicks) for member in members]
+        try:
+            masks = self._predictor.predict(requests, batch.crop_size)
+        except torch.OutOfMemoryError:
+            if len(members) == 1:
+                raise
+            self._halve(batch)
+            for member in members:
+                member.unbilled_seconds += (time.perf_counter() - started) / len(members)
+            return []
         for member, mask in zip(members, masks, strict=True):
             member.state.take(mask)
         self._scheduler.update(
@@ -166,13 +201,27 @@ class Engine:
         room = self._settings.max_pixels - self._num_pixels
         return not self._running or _num_pixels(session) <= room
 
+    def _halve(self, batch: Batch) -> None:
+        """Have the sessions of a batch that did not fit run in two, and later ones too."""
+        batch_size = len(batch.tickets) // 2
+        self._settings = replace(self._settings, batch_size=batch_size)
+        self._scheduler.put_back(
+            batch, num_places=self._settings.num_places, batch_size=self._settings.sessions_per_pass
+        )
+        logger.warning(
+            "out of GPU memory with %d sessions of %dx%d in a batch: from now on %d",
+            len(batch.tickets),
+            *batch.crop_size,
+            batch_size,
+        )
+
     def _crop_size(self, state: SessionState) -> CropSize:
         return self._predictor.network.crop_size(
             state.region.height, state.region.width, self._settings.zoom_size
         )
 
     def _new_scheduler(self) -> Scheduler:
-        return Scheduler(self._settings.num_places, self._settings.batch_size)
+        return Scheduler(self._settings.num_places, self._settings.sessions_per_pass)
 
 
 def _num_pixels(session: Session) -> int:

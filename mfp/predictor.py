@@ -58,16 +58,16 @@ class SessionMaps:
         rows, cols = _slices(region)
         return _resize(self._prob[None, None, rows, cols], size)
 
-    def paste(self, region: Region, crop: Tensor, *, keeps_outside: bool = True) -> Tensor:
-        """Put (1, 1, h, w) probabilities into the region, resized to it; return the region of the map.
-
-        Outside the region the map keeps its values, or else becomes 0.
-        """
+    def room(self, *, keeps_outside: bool = True) -> Tensor:
+        """(H, W) float32: where the next answer goes, the present map or one of zeros."""
         if self._prob is None or not keeps_outside:
-            self._prob = torch.zeros(self._image.shape[:2], device=self._device)
-        rows, cols = _slices(region)
-        self._prob[rows, cols] = _resize(crop, (region.height, region.width))[0, 0]
-        return self._prob[rows, cols]
+            return torch.zeros(self._image.shape[:2], device=self._device)
+        return self._prob
+
+    def paste(self, region: Region, answer: Tensor, room: Tensor) -> None:
+        """Put (h, w) probabilities into their region of the `room`, which is the map from now on."""
+        room[_slices(region)] = answer
+        self._prob = room
 
     def probabilities(self) -> npt.NDArray[np.float32]:
         """(H, W) float32, the whole map."""
@@ -87,14 +87,7 @@ class CropRequest:
 
 
 class Predictor:
-    """A network with what surrounds it at inference.
-
-    On a CPU the network takes one session (with its mirror image) at a time: the last bit of its kernels
-    depends on the number of rows, and more rows cost time there. lite0 at 224x320 on one thread: 43 ms a row in
-    pairs, 47 with 4 rows, 56 with 8, 66 with 16, 87 with 32, where logits also differ by 4e-8 from 16 rows on
-    (python -m tests.mfp.measure_cpu rows). The number of threads changes that bit too: a caller who wants the
-    same bits everywhere gives each process the same number. On CUDA a whole batch goes at once.
-    """
+    """A network with what surrounds it at inference."""
 
     def __init__(self, network: ClickNetwork, *, flip: bool, precision: Precision, device: str) -> None:
         """Put the network, or its form for inference, on the device (`cpu`, `cuda`, `cuda:1`).
@@ -110,16 +103,20 @@ class Predictor:
 
     @torch.inference_mode()
     def predict(self, requests: Sequence[CropRequest], size: CropSize) -> list[RegionMasks]:
-        """Run the network on every region, resized to `size`, and paste the answers into the maps."""
-        per_pass = 1 if self.device.type == "cpu" else len(requests)
+        """Run the network on every region, resized to `size`, and paste the answers into the maps.
+
+        Where it raises, for want of memory say, no map has changed: the same requests can be made again.
+        """
         keeps_outside = self.network.click_settings.keeps_outside
-        regions: list[Tensor] = []
-        for first in range(0, len(requests), per_pass):
-            group = requests[first : first + per_pass]
-            for request, prob in zip(group, self._probabilities(group, size), strict=True):
-                maps = request.maps
-                regions.append(maps.paste(request.region, prob[None], keeps_outside=keeps_outside))
-        return self._masks(regions)
+        answers = [
+            _resize(prob[None], (request.region.height, request.region.width))[0, 0]
+            for request, prob in zip(requests, self._probabilities(requests, size), strict=True)
+        ]
+        masks = self._masks(answers)
+        rooms = [request.maps.room(keeps_outside=keeps_outside) for request in requests]
+        for request, answer, room in zip(requests, answers, rooms, strict=True):
+            request.maps.paste(request.region, answer, room)
+        return masks
 
     def _probabilities(self, requests: Sequence[CropRequest], size: CropSize) -> Tensor:
         """(B, 1, h, w) float32 probabilities of the crops."""

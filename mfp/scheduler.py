@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
+_FIRST_TURN = -1
+
 CropSize = tuple[int, int]
 """(height, width) of a network's input, in pixels."""
 
@@ -67,7 +69,7 @@ class Scheduler:
     @property
     def num_free_places(self) -> int:
         """Sessions that may be admitted now."""
-        return self._num_places - self._num_in_flight
+        return max(0, self._num_places - self._num_in_flight)
 
     def admit(self, crop_size: CropSize) -> int:
         """Take in a session whose first crop has that size; return its ticket."""
@@ -96,6 +98,15 @@ class Scheduler:
                 self._num_in_flight -= 1
             else:
                 self._enqueue(ticket, crop_size)
+
+    def put_back(self, batch: Batch, *, num_places: int, batch_size: int) -> None:
+        """Take a batch back that did not run: its sessions are next, and from now on batches are of this size.
+
+        Sessions beyond the new `num_places` stay in flight; none is admitted until there are fewer.
+        """
+        self._num_places, self._batch_size = num_places, batch_size
+        queue = self._queues.setdefault(batch.crop_size, deque())
+        queue.extendleft((_FIRST_TURN, ticket) for ticket in reversed(batch.tickets))
 
     def _enqueue(self, ticket: int, crop_size: CropSize) -> None:
         self._queues.setdefault(crop_size, deque()).append((self._next_turn, ticket))

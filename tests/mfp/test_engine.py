@@ -3,11 +3,12 @@ from __future__ import annotations
 import itertools
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from mfp import engine as engine_module
 from mfp.clicks import Click
@@ -234,6 +235,56 @@ def test_zoom_and_flip_are_choices() -> None:
         for zoom, flip in itertools.product((True, False), repeat=2)
     ]
     assert all(one != other for one, other in itertools.combinations(chosen, 2))
+
+
+class WholeBatches(EngineSettings):
+    """The settings of a GPU, on a CPU."""
+
+    @property
+    def sessions_per_pass(self) -> int:
+        return self.batch_size
+
+
+class SmallMemory(AnalyticClickModel):
+    """Has room for so many sessions, each with its mirror image; notes how many it was asked for."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self.room = room
+        self.asked: list[int] = []
+
+    def forward_clicks(self, image: Tensor, prob: Tensor, clicks: Sequence[Sequence[Click]]) -> Tensor:
+        self.asked.append(len(clicks) // 2)
+        if self.asked[-1] > self.room:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return super().forward_clicks(image, prob, clicks)
+
+
+def test_a_cpu_takes_one_session_at_a_time() -> None:
+    network = SmallMemory(room=1)
+    assert len(list(create_engine(network, batch_size=4).run(create_sessions(6)))) == 6
+
+
+def test_a_batch_that_does_not_fit_is_halved_and_changes_no_result(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    sessions = create_sessions(11)
+    network = SmallMemory(room=3)
+    engine = Engine(network, WholeBatches(batch_size=8, zoom_size=64))
+    assert outcomes(engine.run(sessions)) == run(AnalyticClickModel(), sessions, 1)
+    assert max(network.asked) > 3, "the memory was too small at least once"
+    assert engine.batch_size in {1, 2, 3}
+    assert f"from now on {engine.batch_size}" in caplog.text
+    network.asked.clear()
+    assert outcomes(engine.run(sessions)) == run(AnalyticClickModel(), sessions, 1)
+    assert max(network.asked) <= engine.batch_size, "the smaller size is kept"
+
+
+def test_a_session_that_does_not_fit_alone_is_an_error() -> None:
+    engine = Engine(SmallMemory(room=0), WholeBatches(batch_size=8, zoom_size=64))
+    with pytest.raises(torch.OutOfMemoryError):
+        list(engine.run(create_sessions(11)))
+    assert engine.batch_size == 1
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")

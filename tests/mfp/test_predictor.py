@@ -126,12 +126,38 @@ class ModeProbe(AnalyticClickModel):
         return super().forward_clicks(image, prob, clicks)
 
 
-def test_the_network_runs_in_inference_mode_one_session_at_a_time_on_a_cpu() -> None:
+def test_the_network_runs_once_and_in_inference_mode() -> None:
     network = ModeProbe()
     requests = [CropRequest(SessionMaps(IMAGE, CPU), WHOLE, CLICKS) for _ in range(3)]
     create_predictor(network).predict(requests, (32, 32))
     create_predictor(network, flip=False).predict(requests, (32, 32))
-    assert network.rows == [2, 2, 2, 1, 1, 1]
+    assert network.rows == [6, 3]
+
+
+@pytest.mark.parametrize("keeps_outside", [True, False])
+def test_without_memory_for_the_answers_no_map_changes(
+    keeps_outside: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = AnalyticClickModel()
+    network.click_settings = ClickSettings(keeps_outside=keeps_outside)
+    predictor = create_predictor(network)
+    maps = [SessionMaps(IMAGE, CPU) for _ in range(3)]
+    predictor.predict([CropRequest(one, WHOLE, CLICKS) for one in maps], (64, 64))
+    before = [one.probabilities().copy() for one in maps]
+    requests = [CropRequest(one, PART, (*CLICKS, Click(20, 70, False))) for one in maps]
+    room = SessionMaps.room
+
+    def no_room(one: SessionMaps, *, keeps_outside: bool) -> Tensor:
+        if one is maps[2]:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return room(one, keeps_outside=keeps_outside)
+
+    with monkeypatch.context() as patch, pytest.raises(torch.OutOfMemoryError):
+        patch.setattr(SessionMaps, "room", no_room)
+        predictor.predict(requests, (64, 64))
+    assert all(np.array_equal(one.probabilities(), was) for one, was in zip(maps, before, strict=True))
+    predictor.predict(requests, (64, 64))
+    assert not any(np.array_equal(one.probabilities(), was) for one, was in zip(maps, before, strict=True))
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])

@@ -67,6 +67,21 @@ def test_an_ended_session_frees_its_place_and_its_ticket_is_not_given_again() ->
     assert scheduler.admit(WIDE) == 2
 
 
+def test_a_batch_that_did_not_run_is_next_again_in_smaller_ones() -> None:
+    scheduler = create_scheduler([WIDE, WIDE, WIDE, TALL, WIDE], batch_size=3, num_places=8)
+    batch = scheduled(scheduler)
+    assert batch == Batch(WIDE, (0, 1, 2))
+    scheduler.put_back(batch, num_places=4, batch_size=1)
+    assert scheduler.num_in_flight == 5
+    assert scheduler.num_free_places == 0
+    ran = [scheduled(scheduler) for _ in range(5)]
+    assert [one.tickets for one in ran] == [(0,), (1,), (2,), (3,), (4,)]
+    go_on(scheduler, ran[0], None)
+    assert scheduler.num_free_places == 0
+    go_on(scheduler, ran[1], None)
+    assert scheduler.num_free_places == 1
+
+
 def test_more_sessions_than_places_are_an_error() -> None:
     scheduler = create_scheduler([WIDE] * 4, num_places=4)
     with pytest.raises(AssertionError, match="free place"):
