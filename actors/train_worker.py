@@ -18,6 +18,7 @@ from actors.train_group import TrainGroup
 from actors.train_job import TrainJob
 from actors.train_loop import train
 from infra.errors import InfraError, StorageError
+from infra.storage_errors import is_unusable
 from mfp.errors import MfpError
 
 MAX_FRUITLESS_STARTS = 3
@@ -42,9 +43,9 @@ def train_worker(config: dict[str, Any]) -> None:
 class FailureRule(UserCallback):
     """Decides which failures end a run. Ray Train starts all workers again after any other.
 
-    Input that cannot be used and defects of the program would only fail again. A worker that died (killed, out
-    of memory, its node is gone) or a storage that did not answer may not; but a run that fails again and again
-    without getting from one checkpoint to the next is ended too.
+    Input that cannot be used, a storage that takes nothing (a full disk) and defects of the program would only fail
+    again. A worker that died (killed, out of memory, its node is gone) or a storage that did not answer may not; but a
+    run that fails again and again without getting from one checkpoint to the next is ended too.
     """
 
     def __init__(self) -> None:
@@ -60,7 +61,8 @@ class FailureRule(UserCallback):
         """Raise what ends the run: Ray Train then hands it to the driver."""
         errors = list(worker_exceptions.values())
         for error in errors:
-            if isinstance(error, InfraError | MfpError | ActorsError) and not isinstance(error, StorageError):
+            is_known = isinstance(error, InfraError | MfpError | ActorsError)
+            if is_unusable(error) or (is_known and not isinstance(error, StorageError)):
                 raise error
         if not any(is_passing(error) for error in errors):
             raise errors[0]

@@ -13,6 +13,10 @@ class StorageError(InfraError):
     """A file, bucket or endpoint that cannot be read or written."""
 
 
+class UnusableStorageError(StorageError):
+    """Storage that no file can be read from, or written to, before a person has done something about it."""
+
+
 class LayoutError(InfraError):
     """A source folder that does not have the layout it was said to have."""
 

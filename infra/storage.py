@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias, cast
 
 from infra import local_files, s3
-from infra.errors import StorageError
-from infra.storage_errors import explain, is_missing
+from infra.errors import StorageError, UnusableStorageError
+from infra.storage_errors import explain, is_missing, is_unusable
 
 Urls: TypeAlias = list[str]  # inside the class the name `list` is the method
 READ_BLOCK = (
@@ -279,7 +279,8 @@ def _translated(action: str, url: str) -> Iterator[None]:
         reason = explain(error)
         if reason is None:
             raise
-        raise StorageError(f"cannot {action} {url}: {reason}") from error
+        kind = UnusableStorageError if is_unusable(error) else StorageError
+        raise kind(f"cannot {action} {url}: {reason}") from error
 
 
 def _refuse_password(url: str) -> None:

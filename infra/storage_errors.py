@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from typing import Any
+
+from infra.errors import UnusableStorageError
 
 _OF_CODE = {
     "NoSuchBucket": "there is no such bucket; check the name, or create it",
@@ -14,6 +17,9 @@ _OF_CODE = {
     "AccessDenied": "access is denied; check the credentials and the bucket's policy",
     "403": "access is denied; check the credentials and the bucket's policy",
     "ExpiredToken": "the session token has expired; get a new one",
+    "InvalidToken": "the session token is not valid; check AWS_SESSION_TOKEN",
+    # S3 answers a HEAD without saying why
+    "400": "the server refuses the request, as S3 does where a session token has expired; check the credentials",
 }
 _OF_TYPE = {
     "NoCredentialsError": "no S3 credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
@@ -24,15 +30,31 @@ _OF_TYPE = {
     "ReadTimeoutError": "the S3 server stopped answering",
     "ParamValidationError": "the bucket or key name is not one that S3 allows",
 }
+_OF_NUMBER = {
+    errno.ENOSPC: "the disk is full; make room",
+    errno.EDQUOT: "the disk quota is used up; make room",
+    errno.EROFS: "the file system is read-only",
+}
+_UNUSABLE_CODES = {
+    "NoSuchBucket",
+    "InvalidAccessKeyId",
+    "SignatureDoesNotMatch",
+    "ExpiredToken",
+    "InvalidToken",
+    "400",
+}
+_UNUSABLE_TYPES = {"NoCredentialsError", "PartialCredentialsError", "ProfileNotFound"}
 _LIBRARIES = ("botocore", "aiobotocore", "aiohttp", "s3fs", "fsspec", "urllib3")
 
 
 def explain(error: BaseException) -> str | None:
     """Return one line for an error of the file system or of an S3 library, None for any other."""
     for link in _chain(error):
-        by_name = _OF_CODE.get(_code(link)) or _OF_TYPE.get(type(link).__name__)
-        if by_name is not None:
-            return by_name
+        known = (
+            _OF_CODE.get(_code(link)) or _OF_TYPE.get(type(link).__name__) or _OF_NUMBER.get(_number(link))
+        )
+        if known is not None:
+            return known
     if isinstance(error, FileNotFoundError):
         return "there is no such file"
     if isinstance(error, IsADirectoryError):
@@ -47,6 +69,16 @@ def explain(error: BaseException) -> str | None:
     ):
         return _first_line(error)
     return None
+
+
+def is_unusable(error: BaseException) -> bool:
+    """Whether the next file would meet the same error: a full disk, a bucket that is gone, credentials not accepted."""
+    return isinstance(error, UnusableStorageError) or any(
+        _code(link) in _UNUSABLE_CODES
+        or type(link).__name__ in _UNUSABLE_TYPES
+        or _number(link) in _OF_NUMBER
+        for link in _chain(error)
+    )
 
 
 def is_missing(error: FileNotFoundError) -> bool:
@@ -65,6 +97,10 @@ def _chain(error: BaseException | None) -> list[BaseException]:
 def _code(error: BaseException) -> str:
     response: Any = getattr(error, "response", None)
     return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
+
+
+def _number(error: BaseException) -> int:
+    return (error.errno or 0) if isinstance(error, OSError) else 0
 
 
 def _first_line(error: BaseException) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from ray.train.v2._internal.exceptions import WorkerHealthCheckFailedError
 
 from actors.errors import ClusterError
 from actors.train_worker import MAX_FRUITLESS_STARTS, FailureRule
-from infra.errors import DatasetError, StorageError
+from infra.errors import DatasetError, StorageError, UnusableStorageError
 from mfp.errors import TrainingError
 
 KILLED = WorkerHealthCheckFailedError("A worker health check failed.", ActorDiedError())
@@ -23,10 +24,19 @@ def _fail(rule: FailureRule, *errors: Exception) -> None:
     rule.after_exception(None, dict(enumerate(errors)))
 
 
-@pytest.mark.parametrize("error", [DatasetError("shard a is broken"), TrainingError("the loss is nan")])
-def test_input_that_cannot_be_used_ends_the_run_at_once_even_beside_its_echo(error: Exception) -> None:
-    with pytest.raises(type(error), match=str(error)):
+@pytest.mark.parametrize(
+    "error",
+    [
+        DatasetError("shard a is broken"),
+        TrainingError("the loss is nan"),
+        UnusableStorageError("there is no such bucket"),
+        OSError(errno.ENOSPC, "No space left on device"),
+    ],
+)
+def test_what_would_only_fail_again_ends_the_run_at_once_even_beside_its_echo(error: Exception) -> None:
+    with pytest.raises(type(error)) as caught:
         _fail(FailureRule(), ECHO, error)
+    assert caught.value is error
 
 
 def test_a_defect_ends_the_run_at_once() -> None:
