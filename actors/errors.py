@@ -11,8 +11,8 @@ class ClusterError(ActorsError):
     """A Ray cluster that cannot be reached, or has no room for the workers."""
 
 
-class ShardLostError(ActorsError):
-    """A shard whose workers died again and again."""
+class EveryShardFailsError(ActorsError):
+    """One shard after the other could not be done: it is not the shards."""
 
 
 class TooManyErrorsError(ActorsError):
@@ -20,4 +20,8 @@ class TooManyErrorsError(ActorsError):
 
 
 class GpuMemoryError(ActorsError):
-    """A batch that does not fit the memory of a worker's GPU."""
+    """A model or a single object that does not fit the memory of a worker's GPU."""
+
+
+class DeviceError(ActorsError):
+    """A GPU that has failed under a worker; nothing runs on it any more in that process."""

@@ -11,13 +11,16 @@ import logging
 import os
 import socket
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import torch
 
-from actors.errors import GpuMemoryError
+from actors.device_errors import named_device_errors
+from actors.errors import DeviceError
 from actors.gathered_rows import LabelCounts
 from actors.hand_out import Assignment
 from actors.label_job import LabelJob, build_labeller
@@ -103,10 +106,16 @@ class LabelWorker:
         self._labeller: ShardLabeller | None = None
         self._loading = threading.Lock()
         self._model: LoadedModel | None = None  # the one asked for last
+        self._is_broken = False
 
     def start(self, model: StoredModel, click_log: ClickLog | None) -> WorkerInfo:
-        """Load the model once and say where. Ray restarts a lost worker empty, so it has to be called again then."""
-        with self._starting:
+        """Load the model once and say where. Ray restarts a lost worker empty, so it has to be called again then.
+
+        Raises:
+            GpuMemoryError, DeviceError: the GPU cannot hold the model, or does not work.
+
+        """
+        with self._starting, self._device("for the model"):
             if self._labeller is None:
                 _limit_threads(self._resources.num_threads)
                 _limit_gpu_memory(self._resources.num_gpus)
@@ -117,18 +126,33 @@ class LabelWorker:
         )
 
     def label(self, assignment: Assignment, model: StoredModel) -> ShardSummary:
-        """See ShardLabeller.label. A broken GPU ends the process: whatever is called later would fail in it too."""
-        assert self._labeller is not None, "label() before start()"
-        try:
+        """See ShardLabeller.label.
+
+        Raises:
+            DeviceError: the GPU has failed. Whatever ran next in this process would fail as well: the next call ends
+                it, and Ray puts a new one in its place.
+            GpuMemoryError: an object does not fit the GPU's memory.
+
+        """
+        with self._device(f"in shard {assignment.shard.name}"):
+            assert self._labeller is not None, "label() before start()"
             return self._labeller.label(assignment, self._loaded(model))
-        except torch.OutOfMemoryError:
-            raise GpuMemoryError(
-                f"the GPU ran out of memory in shard {assignment.shard.name} with --batch-size "
-                f"{self._job.engine.batch_size}: give a smaller one, or fewer workers per GPU"
-            ) from None
-        except torch.AcceleratorError:
-            logger.exception("GPU error in shard %s; the worker leaves", assignment.shard.name)
-            os._exit(1)
+
+    def counts(self) -> dict[str, LabelCounts]:
+        """See ShardLabeller.counts."""
+        return {} if self._labeller is None else self._labeller.counts()
+
+    @contextmanager
+    def _device(self, where: str) -> Iterator[None]:
+        if self._is_broken:
+            os._exit(1)  # an orderly end would call into the GPU's driver
+        try:
+            with named_device_errors(where):
+                yield
+        except DeviceError:
+            logger.exception("nothing runs in this process any more")
+            self._is_broken = True
+            raise
 
     def _loaded(self, model: StoredModel) -> LoadedModel:
         """Load a model unless it is the present one. Shards under way hold theirs as long as they need it."""
@@ -136,10 +160,6 @@ class LabelWorker:
             if self._model is None or self._model.model_id != model.model_id:
                 self._model = self._job.load(model.fetch(), self._resources.device)
             return self._model
-
-    def counts(self) -> dict[str, LabelCounts]:
-        """See ShardLabeller.counts."""
-        return {} if self._labeller is None else self._labeller.counts()
 
 
 def _limit_threads(num_threads: int) -> None:

@@ -45,7 +45,8 @@ class ShardSummary:
     """What a finished attempt did. `outcome` LOST: another attempt was first. None: `record` is the driver's to put.
 
     `seconds` is wall time from the start of reading to the last session's end; shards overlap, so the sum over
-    shards is more than the time that passed.
+    shards is more than the time that passed. `batch_size` is that of the engine at the end: smaller than asked for
+    where the GPU's memory was too small.
     """
 
     shard: str
@@ -54,6 +55,7 @@ class ShardSummary:
     outcome: CommitOutcome | None
     counts: LabelCounts
     seconds: float
+    batch_size: int
 
 
 class _Task:
@@ -156,6 +158,7 @@ class ShardLabeller:
             outcome,
             task.gathered.counts,
             seconds,
+            task.model.engine.batch_size,
         )
 
     def counts(self) -> dict[str, LabelCounts]:

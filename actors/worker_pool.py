@@ -23,7 +23,7 @@ from typing import Any, Literal, Self
 import ray
 from ray.exceptions import ActorDiedError, RayActorError, RayTaskError
 
-from actors.errors import ClusterError
+from actors.errors import ActorsError, ClusterError, DeviceError
 from actors.gathered_rows import LabelCounts
 from actors.hand_out import MAX_SHARDS_IN_FLIGHT, HandOut
 from actors.label_job import LabelJob
@@ -32,8 +32,11 @@ from actors.model_feed import ModelFeed
 from actors.ray_session import Cluster
 from actors.shard_labeller import ShardSummary
 from infra.click_log import ClickLog
-from infra.errors import StorageError
+from infra.errors import InfraError
 from infra.manifest import ShardEntry
+from infra.set_aside import SetAsideShard
+from infra.storage_errors import is_unusable
+from mfp.errors import MfpError
 
 logger = logging.getLogger(__name__)
 
@@ -70,11 +73,13 @@ class PoolSize:
 class PoolEvent:
     """Something happened, or a second passed.
 
-    `finished` is a shard that was just committed, or whose parts are there for the driver to commit, `under_way` counts
-    what is done of the others, `num_ready` the workers that have loaded the model.
+    `finished` is a shard that was just committed, or whose parts are there for the driver to commit, `set_aside` are
+    those that were just given up, `under_way` counts what is done of those that are neither, `num_ready` the workers
+    that have loaded the model.
     """
 
     finished: ShardSummary | None
+    set_aside: tuple[SetAsideShard, ...]
     under_way: LabelCounts
     num_ready: int
 
@@ -114,6 +119,7 @@ class WorkerPool:
         self._calls: dict[ray.ObjectRef[Any], _Call] = {}
         self._counts: dict[str, LabelCounts] = {}  # by attempt
         self._attempts: set[str] = set()
+        self._set_aside: list[SetAsideShard] = []  # since the last event
         self._short_since = time.monotonic()
         self._reached_minimum = False
 
@@ -131,12 +137,13 @@ class WorkerPool:
         return attempt in self._attempts
 
     def run(self, shards: list[ShardEntry]) -> Iterator[PoolEvent]:
-        """Label the shards and yield what happens; ends when all of them are committed.
+        """Label the shards and yield what happens; ends when all of them are committed or set aside.
 
         Raises:
             ClusterError: the workers do not start within the time given.
-            ShardLostError: a shard failed with several workers.
-            InfraError, MfpError: what a worker raised about its input.
+            EveryShardFailsError: one shard after the other fails.
+            UnusableStorageError: no shard can be read or written any more.
+            ActorsError, InfraError, MfpError: why a worker cannot start.
 
         """
         self._create_workers(min(self._size.maximum, len(shards)))
@@ -150,14 +157,16 @@ class WorkerPool:
                 finished = self._take(ref, self._calls.pop(ref), hand_out)
             if not answered:
                 self._ask_for_counts(hand_out)
-            yield PoolEvent(finished, sum(self._counts.values(), LabelCounts()), sum(self._is_ready))
+            set_aside, self._set_aside = tuple(self._set_aside), []
+            under_way = sum(self._counts.values(), LabelCounts())
+            yield PoolEvent(finished, set_aside, under_way, sum(self._is_ready))
 
     def _create_workers(self, num_workers: int) -> None:
         threads = str(self._resources.num_threads)
         actor = ray.remote(LabelWorker).options(
             num_cpus=self._resources.num_cpus,
             num_gpus=self._resources.num_gpus,
-            max_restarts=-1,  # bounded all the same: a shard that kills its workers ends the run
+            max_restarts=-1,  # bounded all the same: a shard that kills its workers is set aside
             max_task_retries=0,
             max_concurrency=MAX_SHARDS_IN_FLIGHT + 2,  # besides: start, counts
             runtime_env={"env_vars": {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}},
@@ -215,8 +224,11 @@ class WorkerPool:
         """Take the answer to a call; the summary of a shard if it brings one."""
         try:
             answer = ray.get(ref)
-        except RayActorError as error:
-            self._lose(call, hand_out, error)
+        except ActorDiedError as error:
+            # Ray does not restart it: its environment cannot be set up, or its resources exist nowhere.
+            raise ClusterError(f"worker {call.worker_idx} cannot run: {_first_line(error)}") from error
+        except RayActorError:
+            self._lose(call, hand_out, "its worker died (killed, out of memory, or its node is gone)")
             return None
         except RayTaskError as error:
             self._fail(call, hand_out, error)
@@ -233,15 +245,11 @@ class WorkerPool:
             self._counts.update((attempt, answer[attempt]) for attempt in under_way if attempt in answer)
         return None
 
-    def _lose(self, call: _Call, hand_out: HandOut, error: RayActorError) -> None:
-        """A worker died: its shards go back, and it is started again where Ray finds room for it."""
-        if isinstance(error, ActorDiedError):
-            # Ray does not restart it: its environment cannot be set up, or its resources exist nowhere.
-            raise ClusterError(f"worker {call.worker_idx} cannot run: {_first_line(error)}") from error
-        lost = hand_out.attempts_of(call.worker_idx)
-        logger.warning("worker %d died; handed out again: %s", call.worker_idx, ", ".join(lost) or "nothing")
-        for attempt in reversed(lost):  # so that the oldest is the first to go out again
-            self._give_back(attempt, hand_out, "its worker died (killed, out of memory, or its node is gone)")
+    def _lose(self, call: _Call, hand_out: HandOut, reason: str) -> None:
+        """A worker is gone: its shards go back, and it is started again where Ray finds room for it."""
+        logger.warning("worker %d is lost: %s", call.worker_idx, reason)
+        for attempt in hand_out.attempts_of(call.worker_idx):
+            self._give_back(attempt, hand_out, reason)
         # Its other calls fail too; only the first one counts.
         self._calls = {
             ref: other for ref, other in self._calls.items() if other.worker_idx != call.worker_idx
@@ -249,20 +257,34 @@ class WorkerPool:
         self._start(call.worker_idx)
 
     def _fail(self, call: _Call, hand_out: HandOut, error: RayTaskError) -> None:
-        """A worker raised: storage may work the next time, anything else would only happen again."""
-        if call.kind != "label" or not isinstance(error.cause, StorageError):
+        """A worker raised: what is wrong with it, or with one shard, the others may not meet."""
+        cause = error.cause
+        if isinstance(cause, DeviceError) and (call.kind == "label" or self._reached_minimum):
+            # the process ends itself when it is called again, and `start` is such a call
+            self._lose(call, hand_out, str(cause))
+        elif call.kind != "label" or is_unusable(cause):
             raise error
-        logger.warning("attempt %s failed: %s", call.attempt, error.cause)
-        self._give_back(call.attempt, hand_out, str(error.cause))
+        elif isinstance(cause, ActorsError | InfraError | MfpError):
+            self._give_back(call.attempt, hand_out, _one_line(cause))
+        else:
+            logger.warning("%s", error)  # a defect: with the worker's traceback
+            self._give_back(call.attempt, hand_out, f"{type(cause).__name__}: {_one_line(cause)}")
 
-    def _give_back(self, attempt: str, hand_out: HandOut, cause: str) -> None:
+    def _give_back(self, attempt: str, hand_out: HandOut, reason: str) -> None:
         self._counts.pop(attempt, None)
-        hand_out.failed(attempt, cause)
+        logger.warning("attempt %s failed: %s", attempt, reason)
+        set_aside = hand_out.failed(attempt, reason)
+        if set_aside is not None:
+            self._set_aside.append(set_aside)
 
 
 def _free_resources() -> str:
     free: dict[str, float] = ray.available_resources()  # type: ignore[no-untyped-call]
     return f"the cluster has {free.get('CPU', 0.0):g} CPU and {free.get('GPU', 0.0):g} GPU left"
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())
 
 
 def _first_line(error: BaseException) -> str:

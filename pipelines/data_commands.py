@@ -122,7 +122,7 @@ def label(
         storage=given.storage_options(storage_endpoint, storage_region),
     )
     summary, _ = _label("label", options)
-    _exit(summary.errors + len(summary.unknown_samples))
+    _exit_after(summary)
 
 
 def evaluate(
@@ -177,7 +177,7 @@ def evaluate(
     )
     summary, figures = _label("evaluate", options)
     print_result(ReportView(figures))
-    _exit(summary.errors + len(summary.unknown_samples))
+    _exit_after(summary)
 
 
 def report(
@@ -245,9 +245,10 @@ def _label(command: str, options: LabelOptions) -> tuple[RunSummary, Report]:
     if summary.lost_shards:
         others.append(f"{summary.lost_shards:,} by another run meanwhile")
     before = f" ({', '.join(others)})" if others else ""
+    without = f", {len(summary.set_aside):,} of them set aside" if summary.set_aside else ""
     typer.echo(
         f"{summary.objects:,} objects, {summary.clicks:,} clicks, {summary.errors:,} quarantined in "
-        f"{summary.shards:,} shards{before}, {duration(summary.seconds)}: {options.out}"
+        f"{summary.shards:,} shards{without}{before}, {duration(summary.seconds)}: {options.out}"
     )
     if summary.unknown_samples:
         typer.echo(
@@ -255,7 +256,21 @@ def _label(command: str, options: LabelOptions) -> tuple[RunSummary, Report]:
             f"{summary.unknown_samples[0]!r}): their clicks were not used",
             err=True,
         )
+    if summary.fitting_batch_size is not None:
+        typer.echo(
+            f"mfp: the GPU's memory was too small for batches of {options.batch_size}: give --batch-size "
+            f"{summary.fitting_batch_size} the next time",
+            err=True,
+        )
+    for shard in summary.set_aside:
+        typer.echo(f"mfp: {shard}", err=True)
+    if summary.set_aside:
+        typer.echo("mfp: the same command tries them again", err=True)
     return summary, figures
+
+
+def _exit_after(summary: RunSummary) -> None:
+    _exit(summary.errors + len(summary.unknown_samples) + len(summary.set_aside))
 
 
 def _exit(num_quarantined: int | None) -> None:

@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """Usage errors (2) are Typer's own."""
+    """Usage errors (2) are Typer's own. QUARANTINED: finished, without some samples or shards that were set aside."""
 
     DONE = 0
     FAILED = 1

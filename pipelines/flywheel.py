@@ -19,7 +19,7 @@ from infra.published_models import newest, publish
 from infra.run_config import create_or_compare
 from infra.run_directory import RunDirectory
 from infra.storage import Storage
-from pipelines.errors import OptionError
+from pipelines.errors import IncompleteRunError, OptionError
 from pipelines.flywheel_config import FLYWHEEL_VOLATILE, flywheel_config
 from pipelines.flywheel_directory import FLYWHEEL_FILE, FlywheelDirectory
 from pipelines.held_out import image_hashes, refuse_shared_shards
@@ -149,7 +149,7 @@ class _Flywheel:
             target_iou=EVALUATION_TARGET_IOU,
         )
         with self._show(f"evaluate {when}", "objects") as on_progress:
-            run_label(options, on_progress)
+            _label_whole(options, on_progress)
         return build_report(options.out, self._storage)
 
     def _round(
@@ -174,7 +174,7 @@ class _Flywheel:
                 training.check()
                 on_progress(replace(report, note=training.note))
 
-            run_label(labels, on_labelled)
+            _label_whole(labels, on_labelled)
         counts = self._select(number, RunDirectory(labels.out, self._storage), held_out)
         with self._show(f"round {number}: train", "steps") as on_progress:
             result = training.wait(on_progress)
@@ -243,4 +243,14 @@ class _Flywheel:
             seed=options.seed,
             ray_address=options.ray_address,
             storage=options.storage,
+        )
+
+
+def _label_whole(options: LabelOptions, on_progress: OnProgress) -> None:
+    """Label; IncompleteRunError where shards were set aside: figures before and after would be of other objects."""
+    summary = run_label(options, on_progress)
+    if summary.set_aside:
+        raise IncompleteRunError(
+            f"{len(summary.set_aside)} of {summary.shards} shards of {options.dataset} could not be labelled "
+            f"({summary.set_aside[0]}): mend the cause and run the same command again"
         )

@@ -24,6 +24,7 @@ from infra.commit_guard import CommitGuard, guarded
 from infra.manifest import ShardEntry
 from infra.published_models import PublishedModel
 from infra.run_directory import RunDirectory
+from infra.set_aside import SetAsideShard, delete_outdated, note_set_aside, set_aside_shards
 from infra.storage import Storage
 from infra.taken_models import add_taken
 from mfp.engine import EngineSettings
@@ -43,7 +44,7 @@ from pipelines.progress import OnProgress, ProgressReport
 from pipelines.published_source import keep_model, training_run_of
 
 if TYPE_CHECKING:
-    from actors.worker_pool import WorkerPool
+    from actors.worker_pool import PoolEvent, WorkerPool
 
 _NOTHING = LabelCounts()
 
@@ -53,7 +54,8 @@ class RunSummary:
     """A finished run: `objects`, `clicks` and `errors` count all rows of the run, also those of earlier runs into
     the same directory, which did `skipped_shards` of the `shards`. `lost_shards` were committed by another run while
     this one was at them. `seconds` is the wall time of this run. `unknown_samples` are the keys in the click log that
-    no sample of the data set has."""
+    no sample of the data set has. `set_aside` are the shards that could not be done: the run is not complete without
+    them. `fitting_batch_size` is the batch size that a GPU's memory held, None where that was the one asked for."""
 
     objects: int
     clicks: int
@@ -63,6 +65,8 @@ class RunSummary:
     skipped_shards: int
     lost_shards: int = 0
     unknown_samples: tuple[str, ...] = ()
+    set_aside: tuple[SetAsideShard, ...] = ()
+    fitting_batch_size: int | None = None
 
 
 def run_label(options: LabelOptions, on_progress: OnProgress | None = None) -> RunSummary:
@@ -99,11 +103,15 @@ def _run_guarded(
     missing = [shard for shard in inputs.dataset.shards if shard.name not in committed]
     if missing:
         labelling.run_shards(missing)
-    labelling.check(is_complete=True)
+    committed_now = run.committed()
+    delete_outdated(run.storage, run.url, committed_now)
+    set_aside = set_aside_shards(run.storage, run.url, committed_now)
+    labelling.check(is_complete=True, has_all=not set_aside)
     guard.check()
     run.delete_orphans()
     # of a part nobody can say which samples the click log knows without reason
-    unknown = () if options.part is not None else _unknown_samples(inputs, run)
+    is_part = options.part is not None or set_aside
+    unknown = () if is_part else _unknown_samples(inputs, run)
     done = labelling.done
     labelling.report(is_complete=True)
     return RunSummary(
@@ -115,6 +123,8 @@ def _run_guarded(
         skipped_shards=len(inputs.dataset.shards) - len(missing),
         lost_shards=labelling.num_lost,
         unknown_samples=unknown,
+        set_aside=set_aside,
+        fitting_batch_size=labelling.fitting_batch_size,
     )
 
 
@@ -141,6 +151,7 @@ class _Labelling:
         self._limit = ErrorLimit(options.max_errors, self._num_expected)
         self.done = done
         self.num_lost = 0
+        self.fitting_batch_size: int | None = None
 
     def run_shards(self, shards: list[ShardEntry]) -> None:
         """Have workers do the shards that are not committed yet."""
@@ -159,13 +170,17 @@ class _Labelling:
             with pool:
                 for event in pool.run(shards):
                     self._guard.check()
+                    for shard in event.set_aside:
+                        note_set_aside(self._run.storage, self._run.url, shard)
                     if event.finished is not None:
                         self._take(event.finished, pool)
                         self.check()
-                    self.report(event.under_way, "" if event.num_ready else "workers start")
+                    self.report(event.under_way, self._note(event))
 
     def _take(self, finished: ShardSummary, pool: WorkerPool) -> None:
         """Commit a shard where that is the driver's part, and count what is in the run of it, whoever committed it."""
+        if finished.batch_size < (self.fitting_batch_size or self._options.batch_size):
+            self.fitting_batch_size = finished.batch_size
         outcome = self._guard.commit(finished.record) if finished.outcome is None else finished.outcome
         if outcome is CommitOutcome.COMMITTED:
             self.done += finished.counts
@@ -181,11 +196,18 @@ class _Labelling:
                 "of both is enough, and no row is there twice"
             )
 
-    def check(self, *, is_complete: bool = False) -> None:
-        """Raise where it makes no sense to go on."""
+    def _note(self, event: PoolEvent) -> str:
+        if not event.num_ready:
+            return "workers start"
+        if self.fitting_batch_size is not None:
+            return f"out of GPU memory, batches of {self.fitting_batch_size} now"
+        return ""
+
+    def check(self, *, is_complete: bool = False, has_all: bool = True) -> None:
+        """Raise where it makes no sense to go on. `has_all` False: shards were set aside."""
         if self._limit.is_exceeded(self.done, is_complete=is_complete):
             raise TooManyErrorsError(self._too_many_errors())
-        if is_complete and self._inputs.click_log is None and self.done == _NOTHING:
+        if is_complete and has_all and self._inputs.click_log is None and self.done == _NOTHING:
             raise OptionError(no_masks(self._inputs.dataset.url))
 
     def report(

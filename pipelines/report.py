@@ -17,6 +17,7 @@ import pyarrow as pa
 from infra.commit import CommitRecord
 from infra.run_directory import RunDirectory
 from infra.sample import JsonValue
+from infra.set_aside import SetAsideShard, set_aside_shards
 from infra.storage import Storage
 from infra.tables import CLICKS, ERRORS
 from infra.taken_models import taken_models
@@ -68,7 +69,8 @@ class Report:
     was being worked on: shards of several workers that overlap in time count once, pauses between two runs into
     the directory do not count, the start of the workers and lost attempts neither. None before the first commit.
 
-    `models`: every model that clicked an object, in the order of their training steps.
+    `models`: every model that clicked an object, in the order of their training steps. `set_aside`: shards that could
+    not be done; nothing of them is in the figures.
     """
 
     run_url: str
@@ -84,6 +86,7 @@ class Report:
     errors_by_reason: Mapping[str, int]
     clicks_per_second: float | None
     models: tuple[ModelFigures, ...] = ()
+    set_aside: tuple[SetAsideShard, ...] = ()
 
     def to_json(self) -> dict[str, JsonValue]:
         """Return the figures for programs, as `mfp report --json` prints them; what is not defined is None."""
@@ -99,6 +102,7 @@ class Report:
             "errors": sum(self.errors_by_reason.values()),
             "clicks_per_second": self.clicks_per_second,
             "models": [asdict(model) for model in self.models],
+            "set_aside": [asdict(shard) for shard in self.set_aside],
         }
 
 
@@ -113,7 +117,8 @@ def build_report(run_url: str, storage: Storage) -> Report:
     """
     run = RunDirectory(run_url, storage)
     protocol = ClickProtocol.of(run)
-    records = run.committed().values()
+    committed = run.committed()
+    records = committed.values()
     tables = _clicked_objects(run, records)
     num_objects, ious = len(tables.model_ids), tables.ious()
     num_clicks = sum(record.parts[CLICKS.name].rows for record in records)
@@ -133,6 +138,7 @@ def build_report(run_url: str, storage: Storage) -> Report:
         errors_by_reason=_errors_by_reason(run, records),
         clicks_per_second=num_clicks / seconds if seconds else None,
         models=_by_model(run, tables, protocol),
+        set_aside=set_aside_shards(storage, run_url, committed),
     )
 
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from urllib.parse import urlsplit
 
 from infra.run_directory import RunDirectory
+from infra.set_aside import set_aside_shards
 from infra.storage import Storage, StorageOptions
 from pipelines.errors import JobError
 from pipelines.job_package import package
@@ -60,16 +61,18 @@ class JobCommand:
 
 @dataclass(frozen=True)
 class RunProgress:
-    """What the commit records of a run directory say; it stays true without driver and cluster."""
+    """What the records of a run directory say; it stays true without driver and cluster."""
 
     num_shards: int
     committed_shards: int
+    set_aside_shards: int
     objects: int
     quarantined: int
 
     def __str__(self) -> str:
+        set_aside = f", {self.set_aside_shards:,} set aside (mfp report)" if self.set_aside_shards else ""
         return (
-            f"{self.committed_shards:,} of {self.num_shards:,} shards committed, {self.objects:,} objects, "
+            f"{self.committed_shards:,} of {self.num_shards:,} shards committed{set_aside}, {self.objects:,} objects, "
             f"{self.quarantined:,} quarantined"
         )
 
@@ -129,17 +132,19 @@ def job_state(job_id: str, address: str) -> JobState:
 
 
 def run_progress(run_url: str, storage: StorageOptions) -> RunProgress:
-    """Count the commit records of a run of `mfp label` or `mfp evaluate`.
+    """Count the commits of a run of `mfp label` or `mfp evaluate`, and the shards that could not be done.
 
     Raises:
         RunDirectoryError: there is no such run, or not yet.
     """
     directory = RunDirectory(run_url, Storage(storage))
     config: Any = directory.config()
-    records = directory.committed().values()
+    committed = directory.committed()
+    records = committed.values()
     return RunProgress(
         num_shards=config["dataset"]["num_shards"],
         committed_shards=len(records),
+        set_aside_shards=len(set_aside_shards(directory.storage, run_url, committed)),
         objects=sum(record.objects for record in records),
         quarantined=sum(record.parts["errors"].rows for record in records),
     )
@@ -194,7 +199,7 @@ def _status(details: JobDetails) -> str:
 
     # Ray calls every exit code but 0 a failure
     if details.driver_exit_code == ExitCode.QUARANTINED:
-        return "SUCCEEDED, some samples quarantined"
+        return "SUCCEEDED, but for what was quarantined or set aside"
     return str(details.status.value)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from infra.commit import CommitRecord
 from infra.errors import InfraError
 from infra.run_check import CheckedShard, Finding, check_files, check_shard
 from infra.run_directory import RunDirectory
 from infra.sample import JsonValue
+from infra.set_aside import SetAsideShard, set_aside_shards
 from infra.storage import Storage, join
 from mfp.errors import MfpError
 from pipelines.errors import PipelineError
@@ -27,13 +28,14 @@ class Verification:
     """What `mfp verify` looked at, and what it found.
 
     `num_shards` are the committed ones of `num_expected` (None where run.json does not say). `redone` are the
-    objects that were labelled again.
+    objects that were labelled again. `set_aside` are no finding: what is committed may be good without them.
     """
 
     num_shards: int
     num_expected: int | None
     objects: int
     clicks: int
+    set_aside: tuple[SetAsideShard, ...]
     redone: tuple[Redone, ...]
     findings: tuple[Finding, ...]
     tolerance: float
@@ -67,6 +69,7 @@ class Verification:
             "shards_expected": self.num_expected,
             "objects": self.objects,
             "clicks": self.clicks,
+            "set_aside": [asdict(shard) for shard in self.set_aside],
             "redone": len(self.redone),
             "redone_with_same_clicks": self.num_same_clicks,
             "largest_pixel_share": self.largest_pixel_share,
@@ -86,7 +89,8 @@ def run_verify(options: VerifyOptions, on_progress: OnProgress | None = None) ->
     storage = Storage(options.storage)
     run = RunDirectory(absolute(options.run), storage)
     config = run.config()
-    records = [record for _, record in sorted(run.committed().items())]
+    committed = run.committed()
+    records = [record for _, record in sorted(committed.items())]
     shards = _check_shards(run, records, on_progress)
     findings = [finding for shard in shards for finding in shard.findings]
     findings += check_files(run, records)
@@ -101,6 +105,7 @@ def run_verify(options: VerifyOptions, on_progress: OnProgress | None = None) ->
         num_expected=_num_expected(config),
         objects=sum(shard.objects for shard in shards),
         clicks=sum(shard.clicks for shard in shards),
+        set_aside=set_aside_shards(storage, run.url, committed),
         redone=redone,
         findings=tuple(findings),
         tolerance=options.tolerance,

@@ -44,7 +44,7 @@ def verify(
 ) -> None:
     """Check a run: its files against its commits, its rows against each other, and some objects by doing them again.
 
-    Ends with exit code 1 where something is wrong. For example: mfp verify s3://bucket/run
+    Ends with exit code 1 where something is wrong, with 3 where shards were set aside. For example: mfp verify s3://bucket/run
     """
     from pipelines.progress import shown_progress
     from pipelines.verify import run_verify
@@ -58,3 +58,5 @@ def verify(
     typer.echo(json.dumps(found.to_json(), indent=1) if as_json else "\n".join(verification_lines(found)))
     if not found.is_good:
         raise typer.Exit(ExitCode.FAILED)
+    if found.set_aside:
+        raise typer.Exit(ExitCode.QUARANTINED)

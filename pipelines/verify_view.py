@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pipelines.verify import Verification
 
-_MOST_FINDINGS = 20
+_MOST_LINES = 20
 
 
 def verification_lines(found: Verification) -> Iterator[str]:
@@ -25,7 +25,13 @@ def verification_lines(found: Verification) -> Iterator[str]:
         )
     else:
         yield "no object was labelled again"
-    yield from (f"  {finding}" for finding in found.findings[:_MOST_FINDINGS])
-    if len(found.findings) > _MOST_FINDINGS:
-        yield f"  and {len(found.findings) - _MOST_FINDINGS:,} more (--json lists all)"
-    yield "good" if found.is_good else f"NOT GOOD: {len(found.findings):,} findings"
+    yield from (f"  {finding}" for finding in found.findings[:_MOST_LINES])
+    if len(found.findings) > _MOST_LINES:
+        yield f"  and {len(found.findings) - _MOST_LINES:,} more (--json lists all)"
+    yield from (f"  {shard}" for shard in found.set_aside[:_MOST_LINES])
+    if not found.is_good:
+        yield f"NOT GOOD: {len(found.findings):,} findings"
+    elif found.set_aside:
+        yield f"good as far as it goes, NOT COMPLETE: {len(found.set_aside):,} shards were set aside"
+    else:
+        yield "good"

@@ -25,6 +25,7 @@ import pipelines.train
 from infra.errors import StorageError
 from infra.layouts import LAYOUTS
 from infra.manifest import DatasetManifest, ShardEntry
+from infra.set_aside import SetAsideShard
 from infra.storage import StorageOptions
 from infra.training_progress import TrainingProgress
 from mfp.errors import ModelError
@@ -307,6 +308,35 @@ def test_quarantined_samples_exit_with_3(
     result = mfp("label", "data", "--out", "run", "--model", "lite0")
     assert result.exit_code == 3
     assert "3 quarantined" in result.stdout
+
+
+def test_shards_that_were_set_aside_are_listed_and_exit_with_3(
+    labelled: list[LabelOptions], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = (SetAsideShard("a.tar", 3, "its worker died"), SetAsideShard("b.tar", 3, "there is no such file"))
+    monkeypatch.setattr(
+        pipelines.label, "run_label", lambda options, on_progress: replace(summary(), set_aside=lost)
+    )
+    result = mfp("label", "data", "--out", "run", "--model", "lite0")
+    assert result.exit_code == 3
+    assert "in 12 shards, 2 of them set aside (2" in result.stdout
+    assert result.stderr.splitlines() == [
+        "mfp: shard a.tar was set aside after 3 tries: its worker died",
+        "mfp: shard b.tar was set aside after 3 tries: there is no such file",
+        "mfp: the same command tries them again",
+    ]
+
+
+def test_a_batch_that_the_gpu_could_not_hold_is_told(
+    labelled: list[LabelOptions], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    halved = replace(summary(), fitting_batch_size=4)
+    monkeypatch.setattr(pipelines.label, "run_label", lambda options, on_progress: halved)
+    result = mfp("label", "data", "--out", "run", "--model", "lite0", "--batch-size", "8")
+    assert (result.exit_code, result.stderr) == (
+        0,
+        "mfp: the GPU's memory was too small for batches of 8: give --batch-size 4 the next time\n",
+    )
 
 
 class WorkerError(Exception):

@@ -16,7 +16,7 @@ import torch
 from actors.errors import ClusterError, TooManyErrorsError
 from actors.hand_out import Assignment
 from actors.label_worker import WorkerInfo
-from infra.errors import DatasetError, RunDirectoryError
+from infra.errors import RunDirectoryError
 from infra.manifest import DatasetManifest
 from infra.run_directory import RunDirectory
 from infra.storage import Storage, join
@@ -28,6 +28,8 @@ from pipelines.errors import OptionError
 from pipelines.label import RunSummary, run_label
 from pipelines.options import LabelOptions, Workers
 from pipelines.progress import ProgressReport
+from pipelines.report import build_report
+from pipelines.submit import run_progress
 from tests.actors.shapes import LIMITS, ZOOM_SIZE, labeller, reader_of, rows_of, write_shapes
 
 STORAGE = Storage()
@@ -120,7 +122,7 @@ def test_a_worker_killed_in_mid_run_leaves_the_rows_of_an_undisturbed_run(
 
     summary = run_label(options(dataset.url, tmp_path, num_workers=2), kill_the_one_that_got_the_newest_shard)
     assert killed
-    assert [record.message for record in caplog.records if "handed out again: 1_" in record.message]
+    assert [record.message for record in caplog.records if "failed: its worker died" in record.message]
     assert summary.objects == len(undisturbed["masks"])
     assert rows_of(RunDirectory(str(tmp_path), STORAGE)) == undisturbed
     assert len(part_files(tmp_path)) == 3 * NUM_SHARDS, "no part of a lost attempt stays"
@@ -177,14 +179,38 @@ def test_more_errors_than_allowed_end_the_run_with_the_reason(ray_cluster: None,
     assert set(errors.column("reason").to_pylist()) == {"undecodable_image"}
 
 
-def test_an_error_of_a_worker_reaches_the_caller_as_it_was_raised(ray_cluster: None, tmp_path: Path) -> None:
-    manifest = write_shapes(str(tmp_path / "data"), STORAGE, num_samples=4, samples_per_shard=2)
-    shard = tmp_path / "data" / manifest.shards[1].name
-    content = bytearray(shard.read_bytes())
+def test_a_broken_shard_is_set_aside_until_it_is_mended(ray_cluster: None, tmp_path: Path) -> None:
+    manifest = write_shapes(str(tmp_path / "data"), STORAGE, num_samples=6, samples_per_shard=2)
+    broken = manifest.shards[1]
+    shard = tmp_path / "data" / broken.name
+    whole = shard.read_bytes()
+    content = bytearray(whole)
     content[700] ^= 1
     shard.write_bytes(content)
-    with pytest.raises(DatasetError, match=r"does not have the checksum"):
-        run_label(options(manifest.url, tmp_path / "run"))
+    asked = options(manifest.url, tmp_path / "run")
+    summary = run_label(asked)
+    (set_aside,) = summary.set_aside
+    assert (set_aside.shard, set_aside.tries) == (broken.name, 3)
+    assert "does not have the checksum" in set_aside.reason
+    assert manifest.num_objects is not None
+    assert summary.objects == manifest.num_objects - (broken.objects or 0)
+    assert build_report(asked.out, STORAGE).set_aside == (set_aside,)
+    assert str(run_progress(asked.out, asked.storage)).startswith("2 of 3 shards committed, 1 set aside")
+    shard.write_bytes(whole)
+    summary = run_label(asked)
+    assert (summary.set_aside, summary.objects) == ((), manifest.num_objects)
+    assert list((tmp_path / "run" / "set_aside").iterdir()) == []
+
+
+def test_a_run_without_any_usable_shard_says_so_of_each(ray_cluster: None, tmp_path: Path) -> None:
+    manifest = write_shapes(str(tmp_path / "data"), STORAGE, num_samples=2, samples_per_shard=1)
+    for shard in manifest.shards:
+        (tmp_path / "data" / shard.name).write_bytes(b"")
+    summary = run_label(options(manifest.url, tmp_path / "run"))
+    assert (summary.objects, [shard.shard for shard in summary.set_aside]) == (
+        0,
+        [shard.name for shard in manifest.shards],
+    )
 
 
 def test_more_workers_than_the_machine_holds_are_refused_at_once(

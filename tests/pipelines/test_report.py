@@ -20,6 +20,7 @@ from infra.errors import RunDirectoryError
 from infra.published_models import publish
 from infra.run_directory import RunDirectory
 from infra.sample import JsonValue
+from infra.set_aside import SetAsideShard, note_set_aside
 from infra.storage import Storage, join
 from infra.taken_models import add_taken
 from mfp.errors import MetricsError
@@ -71,6 +72,7 @@ def test_figures_come_from_all_committed_shards(folder_url: str) -> None:
                 "noc90": (3 + 4 + 1 + 4) / 4,
             }
         ],
+        "set_aside": [],
     }
     assert report.errors_by_reason == {"empty_object": 2, "undecodable_image": 1}
     assert isinstance(speed, float)
@@ -295,3 +297,18 @@ def test_the_drawing_has_a_point_for_every_click_inside_its_frame(num_clicks: in
     assert min(across + down) > 0
     assert max(across) < float(svg.attrib["width"])
     assert max(down) < float(svg.attrib["height"])
+
+
+def test_shards_that_were_set_aside_are_named(folder_url: str) -> None:
+    run = begin(folder_url)
+    commit(run, "s0.tar", [(0.5, 0.86)])
+    for name in ("s0.tar", "s1.tar"):
+        note_set_aside(run.storage, run.url, SetAsideShard(name, 3, "there is no such file"))
+    report = build_report(folder_url, Storage())
+    assert report.to_json()["set_aside"] == [
+        {"shard": "s1.tar", "tries": 3, "reason": "there is no such file"}
+    ], "the other one is committed"
+    assert (
+        "shard s1.tar was set aside after 3 tries: there is no such file; nothing of it is in the figures"
+        in printed(report, width=200)
+    )

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from infra.published_models import model_url, publish
 from infra.run_directory import RunDirectory
+from infra.set_aside import SetAsideShard, note_set_aside
 from infra.storage import Storage
 from pipelines.cli import app
 from pipelines.options import LabelOptions, VerifyOptions
@@ -136,6 +137,18 @@ def test_a_run_that_is_not_finished_is_checked_as_far_as_it_is(options: LabelOpt
     found = run_verify(everything(options))
     assert found.is_good
     assert (found.num_shards, found.num_expected) == (2, NUM_SHARDS)
+
+
+def test_a_run_with_shards_that_were_set_aside_is_not_called_complete(options: LabelOptions) -> None:
+    run = label_here(options, num_shards=3)
+    lost = SetAsideShard("shard-000003.tar", 3, "its worker died")
+    note_set_aside(STORAGE, run.url, lost)
+    found = run_verify(VerifyOptions(options.out, share=0))
+    assert (found.is_good, found.set_aside) == (True, (lost,))
+    result = CliRunner().invoke(app, ["verify", options.out, "--sample", "0"])
+    assert result.exit_code == 3
+    assert str(lost) in result.stdout
+    assert result.stdout.endswith("NOT COMPLETE: 1 shards were set aside\n")
 
 
 def test_figures_that_the_click_table_does_not_give_are_found(options: LabelOptions) -> None:

@@ -1,0 +1,74 @@
+"""Labelling jobs whose workers break, in the ways that real ones do."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from actors.label_job import LabelJob
+from actors.loaded_model import LoadedModel, ModelBytes
+from mfp.clicks import Click
+from mfp.engine import Engine, EngineSettings
+from mfp.models.analytic import AnalyticClickModel
+from mfp.session import FinishedSession, Session
+
+
+@dataclass(frozen=True, kw_only=True)
+class GpuFailsOnce(LabelJob):
+    """The first process that comes to its fifth pass, and no other, has a GPU that fails; `note` gets its pid."""
+
+    note: Path
+
+    def load(self, model: ModelBytes, device: str) -> LoadedModel:
+        return LoadedModel(model.model_id, Engine(_FailingGpu(self.note), self.engine))
+
+
+class _FailingGpu(AnalyticClickModel):
+    def __init__(self, note: Path) -> None:
+        super().__init__()
+        self._note = note
+        self._num_passes = 0
+
+    def forward_clicks(self, image: Tensor, prob: Tensor, clicks: Sequence[Sequence[Click]]) -> Tensor:
+        self._num_passes += 1
+        if self._num_passes >= 5 and self._is_broken():
+            raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
+        return super().forward_clicks(image, prob, clicks)
+
+    def _is_broken(self) -> bool:
+        try:
+            with self._note.open("x") as file:
+                file.write(str(os.getpid()))
+        except FileExistsError:
+            return self._note.read_text() == str(os.getpid())
+        return True
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeadlySample(LabelJob):
+    """One sample ends the process that clicks it, as the kernel does where memory runs out."""
+
+    sample_key: str
+
+    def load(self, model: ModelBytes, device: str) -> LoadedModel:
+        return LoadedModel(model.model_id, _MortalEngine(self.engine, self.sample_key))
+
+
+class _MortalEngine(Engine):
+    def __init__(self, settings: EngineSettings, deadly: str) -> None:
+        super().__init__(AnalyticClickModel(), settings)
+        self._deadly = deadly
+
+    def run(self, sessions: Iterable[Session | None]) -> Iterator[FinishedSession]:
+        return super().run(self._watched(sessions))
+
+    def _watched(self, sessions: Iterable[Session | None]) -> Iterator[Session | None]:
+        for session in sessions:
+            if session is not None and self._deadly in str(session.key):
+                os._exit(137)
+            yield session
