@@ -45,7 +45,7 @@ class LabelJob:
 
 def build_labeller(job: LabelJob, click_log: ClickLog | None) -> ShardLabeller:
     """Put a labeller together. `click_log` None is the simulated user."""
-    storage = Storage(job.storage)
+    storage = Storage(job.storage, endpoint_is_known=True)
 
     def read(shard: ShardEntry) -> Iterator[ShardItem]:
         return read_shard(storage, join(job.dataset_url, shard.name), shard)

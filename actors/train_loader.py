@@ -121,7 +121,9 @@ class _ReadAhead:
 
     def _batches(self) -> Iterator[Sequence[Numbered]]:
         job, share, size = self._job, self._share, self._job.recipe.batch_size
-        reader = SampleReader(job.pools, Storage(job.storage), job.recipe.smallest_object)
+        reader = SampleReader(
+            job.pools, Storage(job.storage, endpoint_is_known=True), job.recipe.smallest_object
+        )
         order = SampleOrder(
             [pool.shard_sizes for pool in job.pools], [pool.share for pool in job.pools], job.seed
         )

@@ -50,7 +50,7 @@ def train(job: TrainJob, group: TrainGroup, report: Report, on_step: OnStep = la
     Raises:
         InfraError, MfpError: settings, data or weights that cannot be used, in one line.
     """
-    recipe, storage = job.recipe, Storage(job.storage)
+    recipe, storage = job.recipe, Storage(job.storage, endpoint_is_known=True)
     directory = TrainDirectory(job.run_url, storage, job.checkpoints_kept)
 
     torch.manual_seed(job.seed)  # the fresh layers' weights

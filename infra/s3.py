@@ -24,7 +24,6 @@ def open_filesystem(endpoint: str | None, region: str | None) -> Any:
     """Build an s3fs file system; None leaves endpoint and region to the AWS variables."""
     import fsspec
 
-    check_endpoint(endpoint)
     return fsspec.filesystem(
         "s3",
         endpoint_url=endpoint,
@@ -41,7 +40,6 @@ def open_client(endpoint: str | None, region: str | None) -> Any:
     import boto3
     from botocore.config import Config
 
-    check_endpoint(endpoint)
     session = boto3.session.Session()
     return session.client("s3", endpoint_url=endpoint, region_name=region, config=Config(**_BOTO_CONFIG))
 

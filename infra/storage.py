@@ -45,16 +45,21 @@ class FileInfo:
 
 
 class Storage:
-    """Reads and writes URLs. Clients are built on first use; a pickle carries the options alone."""
+    """Reads and writes URLs. Clients are built on first use; a pickle carries the options alone.
 
-    def __init__(self, options: StorageOptions = StorageOptions()) -> None:
+    `endpoint_is_known`: somebody has been answered at the endpoint before. A server that does not answer now is then
+    one that restarts, and waited for as long as the clients' retries last; else a wrong endpoint shows within seconds.
+    """
+
+    def __init__(self, options: StorageOptions = StorageOptions(), endpoint_is_known: bool = False) -> None:
         self.options = options
+        self._endpoint_is_known = endpoint_is_known
         self._lock = threading.Lock()
         self._filesystems: dict[str, Any] = {}
         self._s3_client: Any = None
 
-    def __reduce__(self) -> tuple[type[Storage], tuple[StorageOptions]]:
-        return type(self), (self.options,)
+    def __reduce__(self) -> tuple[type[Storage], tuple[StorageOptions, bool]]:
+        return type(self), (self.options, self._endpoint_is_known)
 
     def read_bytes(self, url: str) -> bytes:
         """Read a whole file."""
@@ -211,6 +216,7 @@ class Storage:
 
     def _open_filesystem(self, protocol: str) -> Any:
         if protocol == "s3":
+            self._check_endpoint()
             return s3.open_filesystem(self.options.endpoint, self.options.region)
         import fsspec
 
@@ -219,8 +225,13 @@ class Storage:
     def _create_on_s3(self, url: str, data: bytes) -> bool:
         with self._lock:
             if self._s3_client is None:
+                self._check_endpoint()
                 self._s3_client = s3.open_client(self.options.endpoint, self.options.region)
         return s3.create(self._s3_client, url, data)
+
+    def _check_endpoint(self) -> None:
+        if not self._endpoint_is_known:
+            s3.check_endpoint(self.options.endpoint)
 
 
 def join(url: str, *parts: str) -> str:

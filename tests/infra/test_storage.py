@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -132,6 +134,28 @@ def test_a_dead_endpoint_is_one_line_within_seconds(s3_endpoint: str) -> None:
         storage.create_bytes("s3://bucket/x", b"1")
     assert "\n" not in str(caught.value)
     assert time.monotonic() - started < 5
+
+
+def test_a_server_that_restarts_is_waited_for_where_it_has_answered_before(
+    tmp_path: Path, s3_endpoint: str
+) -> None:
+    port = free_port()
+    storage = Storage(StorageOptions(endpoint=f"http://127.0.0.1:{port}"), endpoint_is_known=True)
+    with ThreadPoolExecutor(2) as callers, (tmp_path / "log").open("wb") as log:
+        created = callers.submit(storage.create_bytes, "s3://bucket/x", b"1")
+        listed = callers.submit(storage.list, "s3://bucket/folder")
+        time.sleep(1)
+        assert not created.done()
+        assert not listed.done()
+        command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+        server = subprocess.Popen(command, stdout=log, stderr=log)
+        try:
+            for answer in (created, listed):
+                with pytest.raises(StorageError, match="no such bucket"):  # so the server says
+                    answer.result(timeout=90)
+        finally:
+            server.kill()
+            server.wait()
 
 
 def test_an_endpoint_that_is_no_url_is_refused() -> None:
