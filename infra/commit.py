@@ -83,6 +83,9 @@ class CommitRecord:
         if _CHECKSUM in fields and fields.pop(_CHECKSUM) != _checksum(fields):
             raise ValueError("its checksum is another")
         fields["parts"] = {name: PartRecord(**part) for name, part in fields["parts"].items()}
+        for name, part in fields["parts"].items():
+            if part.path != f"{name}/{basename(part.path)}":  # whoever reads parts stays in the run directory
+                raise ValueError(f"the part {part.path!r} does not lie in {name}/")
         fields["finished"] = datetime.fromisoformat(fields["finished"])
         return cls(**fields)
 

@@ -8,6 +8,7 @@ import pickle
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -305,3 +306,17 @@ def test_rows_of_a_run_are_the_sum_of_what_its_records_say(
     assert sorted(basename(url) for url in part_files(run)) == sorted(
         basename(part.path) for record in records.values() for part in record.parts.values()
     )
+
+
+@pytest.mark.parametrize(
+    "path", ["../secret.parquet", "/secret.parquet", "clicks/a.parquet", "masks/../a.parquet"]
+)
+def test_a_record_that_names_a_part_elsewhere_is_refused(tmp_path: Path, path: str) -> None:
+    run = RunDirectory(str(tmp_path / "run"), Storage())
+    commit(run, "s0.tar", "a")
+    url = join(run.url, "commits/s0.json")
+    record = CommitRecord.from_json(run.storage.read_bytes(url))
+    parts = {**record.parts, "masks": replace(record.parts["masks"], path=path)}
+    run.storage.write_bytes(url, replace(record, parts=parts).to_json())
+    with pytest.raises(RunDirectoryError, match="does not lie in masks/"):
+        run.read_masks()
