@@ -1,6 +1,7 @@
 # make test   lint, types and tests          make demo   the main job on bundled images
 # make lint   lint and types only            make setup  the virtual environment alone
 # make demo-flywheel   labelling and training side by side on the bundled images, some minutes
+# make chaos   kills workers, nodes, drivers and the S3 server of labelling runs for ten minutes, and compares
 # All of them build .venv when it is missing or when what it should hold has changed.
 
 PYTHON ?= python3
@@ -11,8 +12,9 @@ STAMP := $(VENV)/.installed-$(shell cat pyproject.toml constraints.txt | cksum |
 DEMO := demo-run
 
 WHEEL := flywheel-run
+CHAOS := chaos-run
 
-.PHONY: setup lint test demo demo-flywheel
+.PHONY: setup lint test demo demo-flywheel chaos
 
 setup: $(STAMP)
 
@@ -52,3 +54,8 @@ demo-flywheel: $(STAMP)
 	$(BIN)/mfp flywheel $(WHEEL)/unlabelled --clicks logged:demo/clicks.jsonl --train-on $(WHEEL)/seed \
 	  --evaluation $(WHEEL)/evaluation --out $(WHEEL)/out --model lite0 --rounds 2 --label-workers 1 --train-workers 1 \
 	  --train-steps 40 --checkpoint-every 10 --crop-size 192 --batch-size 4 --rate 1e-5 --loader-workers 0
+
+# On 127.0.0.1 only; CHAOS_OPTIONS="--minutes 2 --seed 7" for another run.
+chaos: $(STAMP)
+	rm -rf $(CHAOS)
+	$(BIN)/python -m tests.chaos --out $(CHAOS) $(CHAOS_OPTIONS)
