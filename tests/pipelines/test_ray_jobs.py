@@ -9,8 +9,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import cv2
 import numpy as np
@@ -19,6 +20,7 @@ import pytest
 from infra.storage import StorageOptions
 from pipelines.options import ShardOptions
 from pipelines.shard import run_shard
+from tests.canary import CANARY, files_with_canary
 from tests.conftest import free_port
 
 pytestmark = pytest.mark.slow
@@ -27,10 +29,11 @@ NUM_IMAGES = 8
 
 @dataclass(frozen=True)
 class Head:
-    """A cluster, and how to run `mfp` as a person who may use it."""
+    """A cluster, where its files are, and how to run `mfp` as a person who may use it."""
 
     address: str
     environment: dict[str, str]
+    folder: Path
 
     def mfp(self, *args: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "pipelines.cli", *args]
@@ -46,6 +49,14 @@ class Head:
                 return shown
             time.sleep(1)
         raise AssertionError(f"{job_id} did not get there: {shown}\n{self.mfp('logs', job_id).stdout}")
+
+    def get(self, path: str) -> str:
+        """What Ray's dashboard answers to who has the token."""
+        token = (self.folder / "token").read_text()
+        request = Request(f"{self.address}{path}", headers={"Authorization": f"Bearer {token}"})
+        with urlopen(request, timeout=60) as answer:
+            text: str = answer.read().decode()
+            return text
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +76,9 @@ def head(tmp_path_factory: pytest.TempPathFactory, s3_endpoint: str) -> Iterator
         "RAY_AUTH_TOKEN_PATH": str(token),
         "RAY_API_SERVER_ADDRESS": address,
         "OMP_NUM_THREADS": "1",
+        "AWS_ACCESS_KEY_ID": f"id-{CANARY}",
+        "AWS_SECRET_ACCESS_KEY": f"secret-{CANARY}",
+        "AWS_SESSION_TOKEN": f"token-{CANARY}",
     }
     command = [
         str(Path(sys.executable).with_name("ray")),
@@ -89,7 +103,7 @@ def head(tmp_path_factory: pytest.TempPathFactory, s3_endpoint: str) -> Iterator
     log = folder / "log.txt"
     with log.open("wb") as stream:
         process = subprocess.Popen(command, env=environment, stdout=stream, stderr=subprocess.STDOUT)
-    head = Head(address, environment)
+    head = Head(address, environment, folder)
     try:
         while (asked := head.mfp("jobs")).returncode != 0:
             assert process.poll() is None, log.read_text()
@@ -134,7 +148,7 @@ def job_of(submitted: subprocess.CompletedProcess[str]) -> str:
     return found[1]
 
 
-def test_a_submitted_evaluation_is_followed_to_its_figures(
+def test_a_submitted_evaluation_is_followed_to_its_figures_and_ray_shows_no_credential(
     head: Head, dataset: str, s3_bucket: str, s3_endpoint: str
 ) -> None:
     run = f"{s3_bucket}/run"
@@ -152,6 +166,14 @@ def test_a_submitted_evaluation_is_followed_to_its_figures(
     assert line.split()[1:3] == ["evaluate", "SUCCEEDED"]
     assert line.endswith(run)
     assert head.mfp("logs", job).stdout == log
+
+    jobs, actors = head.get("/api/jobs/"), head.get("/api/v0/actors?detail=true")
+    assert "working_dir" in jobs, "the runtime environment of a job is shown here"
+    assert "LabelWorker" in actors
+    assert "OMP_NUM_THREADS" in actors, "and that of an actor here"
+    assert CANARY not in jobs + actors + log
+    assert list(head.folder.rglob("runtime_env*.log"))
+    assert not files_with_canary(head.folder)
 
 
 def test_what_a_stopped_job_had_committed_is_still_counted_and_kept(
@@ -191,7 +213,7 @@ def test_the_cluster_is_closed_to_who_has_no_token_and_unknown_jobs_are_named(he
         == "mfp: the cluster knows no job 'raysubmit_nothing': `mfp jobs` lists those it knows\n"
     )
 
-    stranger = Head(head.address, {**head.environment, "RAY_AUTH_MODE": "disabled"})
+    stranger = replace(head, environment={**head.environment, "RAY_AUTH_MODE": "disabled"})
     refused = stranger.mfp("jobs")
     assert refused.returncode == 1
     (message,) = refused.stderr.splitlines()

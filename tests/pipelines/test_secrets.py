@@ -14,8 +14,8 @@ import pytest
 
 from infra.storage import Storage, join
 from tests.actors.shapes import write_shapes
+from tests.canary import CANARY, files_with_canary
 
-CANARY = "canary-7f3e91"
 SECONDS = 300
 
 
@@ -36,15 +36,6 @@ def mfp(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         timeout=SECONDS,
         check=False,
     )
-
-
-def files_with_canary(folder: Path) -> list[str]:
-    """The files under a folder that hold the canary; sockets and what vanishes meanwhile are passed over."""
-    found = []
-    for path in folder.rglob("*"):
-        if path.is_file() and not path.is_symlink() and CANARY.encode() in path.read_bytes():
-            found.append(str(path))
-    return found
 
 
 def test_a_run_repeats_no_credential_anywhere(
