@@ -12,6 +12,7 @@ import sys
 from typing import Any
 
 NUM_WORKER_NODES = 2
+_TRIES_TO_ADD = 4
 # a dead node is noticed after three seconds
 _HEALTH_CHECK = {
     "health_check_initial_delay_ms": 0,
@@ -34,12 +35,12 @@ def main() -> None:
 
     head = {**_NODE, "include_dashboard": False, "_system_config": _HEALTH_CHECK}
     cluster = Cluster(initialize_head=True, head_node_args=head)
-    nodes = [cluster.add_node(**_NODE) for _ in range(NUM_WORKER_NODES)]
+    nodes = [_added_node(cluster) for _ in range(NUM_WORKER_NODES)]
     _answer(address=cluster.address)
     for line in sys.stdin:
         command, *arguments = line.split()
         if command == "add":
-            nodes.append(cluster.add_node(**_NODE))
+            nodes.append(_added_node(cluster))
             _answer(num_nodes=len(nodes))
         else:
             node = nodes.pop(int(arguments[0]))
@@ -48,6 +49,17 @@ def main() -> None:
             cluster.remove_node(node, allow_graceful=False)
             _answer(pid=pid)
     cluster.shutdown()  # type: ignore[no-untyped-call]
+
+
+def _added_node(cluster: Any) -> Any:
+    """A new node; Ray gives it 30 s to come up, which a machine that does much else may need more than once."""
+    for tries_left in reversed(range(_TRIES_TO_ADD)):
+        try:
+            return cluster.add_node(wait=False, **_NODE)
+        except Exception:
+            if not tries_left:
+                raise
+    raise AssertionError("the last try returns or raises")
 
 
 def _answer(**values: object) -> None:
