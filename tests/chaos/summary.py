@@ -14,8 +14,9 @@ from tests.chaos.schedule import Target
 
 @dataclass(frozen=True)
 class HitFault:
-    """A process, and all that belongs to it, that lived until it was killed at that time (UTC)."""
+    """A process, and all that belongs to it, that lived until it was killed at that time (UTC) during a run."""
 
+    run_url: str
     target: Target
     at: datetime
     pid: int
@@ -83,7 +84,7 @@ class Summary:
         yield "|---|---|---|---|"
         for target in Target:
             hits = [fault for fault in self.faults if fault.target is target]
-            pauses = [pause for fault in hits if (pause := self._pause_after(fault.at)) is not None]
+            pauses = [pause for fault in hits if (pause := self._pause_after(fault)) is not None]
             shown = f"{median(pauses):.0f} | {max(pauses):.0f}" if pauses else "- | -"
             yield f"| {target} | {len(hits)} | {shown} |"
         yield f"| **all** | **{len(self.faults)}** | | |"
@@ -120,11 +121,11 @@ class Summary:
         yield ""
         yield f"Again (kinds and order of the faults, not their moments): `{command}`"
 
-    def _pause_after(self, at: datetime) -> float | None:
-        """Seconds until the next commit of any run; None after the last one."""
-        commits = sorted(time for run in self.runs for time in run.committed)
-        place = bisect_right(commits, at)
-        return (commits[place] - at).total_seconds() if place < len(commits) else None
+    def _pause_after(self, fault: HitFault) -> float | None:
+        """Seconds until the next commit of the run that was hit; None where there was none to come."""
+        commits = [time for run in self.runs if run.url == fault.run_url for time in run.committed]
+        place = bisect_right(commits, fault.at)
+        return (commits[place] - fault.at).total_seconds() if place < len(commits) else None
 
     def _lost_per_fault(self) -> str:
         return f"{self.seconds_lost / len(self.faults):.1f}" if self.faults else "-"

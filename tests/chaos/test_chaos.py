@@ -34,7 +34,8 @@ RUN = FinishedRun(
     num_looks=9,
     num_unanswered=1,
 )
-GOOD = Summary(1, 2, 40.0, (HitFault(Target.NODE, AT, 123),), (RUN,), ())
+LATER = replace(RUN, url="s3://chaos/run-2", committed=(AT + timedelta(seconds=1),), ended=())
+GOOD = Summary(1, 2, 40.0, (HitFault(RUN.url, Target.NODE, AT, 123),), (RUN, LATER), ())
 
 
 @pytest.fixture
@@ -116,9 +117,9 @@ def test_a_run_is_good_only_where_faults_have_hit_and_nothing_was_found() -> Non
 def test_the_page_says_what_happened_and_how_to_have_it_again() -> None:
     page = GOOD.to_markdown("python -m tests.chaos --seed 1")
     assert "**Nothing lost, nothing twice**" in page
-    assert "| node | 1 | 7 | 7 |" in page, "the first commit after the fault"
-    assert "5 times for 2: 3 redone" in page
-    assert "60 lost, 60.0 a fault" in page
+    assert "| node | 1 | 7 | 7 |" in page, "the next commit of the run that was hit"
+    assert "10 times for 4: 6 redone" in page
+    assert "120 lost, 120.0 a fault" in page
     assert "- a driver ended: exit code 1: mfp: no S3 server answers" in page
     assert "`python -m tests.chaos --seed 1`" in page
     bad = replace(GOOD, findings=("shard-000001.tar is not committed",)).to_markdown("again")
