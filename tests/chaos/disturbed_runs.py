@@ -123,7 +123,7 @@ class DisturbedRuns:
                 self._server.start()
         if pid is None:
             return False
-        self.faults.append(HitFault(run.url, planned.target, at, pid))
+        self.faults.append(HitFault(planned.target, pid))
         self._say(f"{at:%H:%M:%S} killed {planned.target}, process {pid}")
         return True
 
