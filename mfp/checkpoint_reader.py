@@ -7,7 +7,9 @@ finds there are stand-ins made for this one file, so that a hostile file cannot 
 from __future__ import annotations
 
 import io
+import math
 import pickle
+import pickletools
 import zipfile
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -20,6 +22,7 @@ from mfp.errors import WeightsError
 
 _LOSS_MODULE = "isegm.model.modeling.transformer_helper.cross_entropy_loss"
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
+_NUMBERING = ("PUT", "BINPUT", "LONG_BINPUT")
 _STORAGE_TYPES = {
     "DoubleStorage": torch.float64,
     "FloatStorage": torch.float32,
@@ -65,16 +68,19 @@ class _Storages(Protocol):
 
 
 class _ZipStorages:
-    def __init__(self, archive: zipfile.ZipFile, folder: str) -> None:
+    def __init__(self, archive: zipfile.ZipFile, folder: str, num_bytes: int) -> None:
         self._archive, self._folder = archive, folder
+        self._left = num_bytes  # entries may lie over one another
+        self._loaded: dict[tuple[str, torch.dtype], Tensor] = {}
 
     def load(self, key: str, dtype: torch.dtype, num_values: int) -> Tensor:
-        entry = self._archive.getinfo(f"{self._folder}data/{key}")
-        if (
-            entry.compress_type != zipfile.ZIP_STORED
-        ):  # torch never compresses; a small file could fill the memory
-            raise WeightsError("checkpoint whose tensors are compressed, which torch.save never does")
-        return _from_bytes(self._archive.read(entry), dtype, num_values)
+        if (key, dtype) not in self._loaded:
+            raw = _read_stored(self._archive, f"{self._folder}data/{key}")
+            self._left -= len(raw)
+            if self._left < 0:
+                raise WeightsError("checkpoint with tensors larger than the file; it is damaged, get it anew")
+            self._loaded[key, dtype] = _from_bytes(raw, dtype, num_values)
+        return self._loaded[key, dtype]
 
 
 class _LegacyStorages:
@@ -100,6 +106,13 @@ class _LegacyStorages:
             flat.copy_(_from_bytes(stream.read(num_values * flat.element_size()), flat.dtype, flat.numel()))
 
 
+def _read_stored(archive: zipfile.ZipFile, name: str) -> bytes:
+    """An entry that is not compressed: a small file could fill the memory otherwise."""
+    if archive.getinfo(name).compress_type != zipfile.ZIP_STORED:
+        raise WeightsError("checkpoint with compressed parts, which torch.save never writes")
+    return archive.read(name)
+
+
 def _from_bytes(raw: bytes, dtype: torch.dtype, num_values: int) -> Tensor:
     if num_values == 0:
         return torch.zeros(0, dtype=dtype)
@@ -110,6 +123,7 @@ class _Unpickler(pickle.Unpickler):
     """Knows the few names that checkpoints of this family need."""
 
     def __init__(self, stream: io.BytesIO, storages: _Storages) -> None:
+        _check_memo(stream)
         super().__init__(stream, encoding="utf-8")
         self._storages = storages
         self._known = _known_names()
@@ -134,10 +148,23 @@ class _Unpickler(pickle.Unpickler):
         return self._storages.load(str(key), dtype, int(num_values))
 
 
+def _check_memo(stream: io.BytesIO) -> None:
+    """Refuse a pickle that numbers its values beyond its length: Python makes room for all numbers up to that one."""
+    start = stream.tell()
+    for opcode, argument, _ in pickletools.genops(stream):
+        if opcode.name in _NUMBERING and int(argument or 0) > stream.getbuffer().nbytes:
+            raise WeightsError(
+                "checkpoint that numbers more values than it has bytes; it is damaged, get it anew"
+            )
+    stream.seek(start)
+
+
 def _known_names() -> Mapping[tuple[str, str], Any]:
     """Made anew for every file: a pickle may set attributes of what it finds."""
 
     def rebuild_tensor(storage: Tensor, offset: int, size: Any, stride: Any, *_: object) -> Tensor:
+        if math.prod(size) > storage.numel():  # strides of 0: a byte could stand for a tensor of any size
+            raise WeightsError("checkpoint with tensors larger than the file; it is damaged, get it anew")
         return torch.as_strided(storage, tuple(size), tuple(stride), offset)  # refuses what lies outside
 
     def rebuild_parameter(tensor: Tensor, *_: object) -> Tensor:
@@ -175,9 +202,9 @@ def _read_zip(data: bytes) -> object:
         if len(pickles) != 1:
             kind = "a NumPy archive" if any(name.endswith(".npy") for name in names) else "a zip archive"
             raise WeightsError(f"no checkpoint, but {kind} of {len(names)} files without a state dict")
-        stream = io.BytesIO(archive.read(pickles[0]))
+        stream = io.BytesIO(_read_stored(archive, pickles[0]))
         folder = pickles[0].removesuffix("data.pkl")
-        return _Unpickler(stream, _ZipStorages(archive, folder)).load()
+        return _Unpickler(stream, _ZipStorages(archive, folder, len(data))).load()
 
 
 def _read_legacy(data: bytes) -> object:

@@ -153,6 +153,18 @@ def test_what_one_file_does_to_a_known_name_is_gone_for_the_next() -> None:
     assert torch._utils._rebuild_tensor_v2.__defaults__ != (1,)
 
 
+def test_a_small_file_cannot_fill_the_memory() -> None:
+    numbering = b"\x80\x02Nr\xff\xff\xff\x7f."
+    for data in (zipped(numbering), numbering):
+        with pytest.raises(WeightsError, match="numbers more values than it has bytes"):
+            read_checkpoint(data)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a/data.pkl", b"\x80\x02N.")
+    with pytest.raises(WeightsError, match="compressed parts"):
+        read_checkpoint(packed.getvalue())
+
+
 def test_a_tensor_that_reaches_beyond_its_storage_is_refused() -> None:
     storage = torch.ones(4).untyped_storage()
     typed = torch.storage.TypedStorage(wrap_storage=storage, dtype=torch.float32, _internal=True)  # type: ignore[no-untyped-call]
