@@ -17,7 +17,7 @@ from mfp.errors import WeightsError
 from mfp.model_file import read_header
 from mfp.models.backbone_weights import BackboneWeights, backbone_weights
 from mfp.models.registry import NetworkConfig, build_network
-from mfp.models.released_keys import RenamedWeights, groups_of, rename_released
+from mfp.models.released_keys import BATCH_COUNTER, RenamedWeights, groups_of, rename_released
 from mfp.models.released_networks import ReleasedNetwork, released_network
 from mfp.models.vit import ViTConfig
 
@@ -63,9 +63,9 @@ def convert_weights(data: bytes) -> Conversion:
     try:
         released = released_network(state, params)
         backbone = None if released is not None else backbone_weights(state)
-    except (ValueError, IndexError, ZeroDivisionError):
+    except (ValueError, IndexError, ArithmeticError, RecursionError):
         raise WeightsError(
-            "tensors with the names of a network known here, but not with its shapes"
+            "tensors with the names of a network known here, but not with its shapes or settings"
         ) from None
     if released is not None:
         return _convert_released(state, released)
@@ -78,9 +78,14 @@ def convert_weights(data: bytes) -> Conversion:
 
 
 def _convert_released(state: Mapping[str, Tensor], released: ReleasedNetwork) -> Conversion:
+    with torch.device(
+        "meta"
+    ):  # the file says how large: no memory is taken before it is known to hold as much
+        shapes = build_network(released.config).state_dict()
+    renamed = rename_released(state, released.rules, shapes)
+    tensors = _complete(released.title, renamed)
     network = build_network(released.config)
-    renamed = rename_released(state, released.rules, network.state_dict())
-    network.load_state_dict(_complete(released.title, renamed))
+    network.load_state_dict(tensors)
     notes: list[str] = []
     facts: dict[str, Any] = {}
     if released.unsaid:
@@ -132,6 +137,17 @@ def _complete(title: str, renamed: RenamedWeights) -> dict[str, Tensor]:
     if not renamed.is_complete:
         raise WeightsError(
             f"{title}: {renamed.summary()}; the file is cut, or of a network that this release does not build"
+        )
+    broken = [
+        name
+        for name, tensor in renamed.tensors.items()
+        if not name.endswith(BATCH_COUNTER)
+        and not (tensor.is_floating_point() and tensor.float().isfinite().all())
+    ]
+    if broken:
+        raise WeightsError(
+            f"{title}: {len(broken)} tensors are not of finite floating-point numbers{groups_of(broken)}; get the file "
+            "anew, before it was quantised or spoilt"
         )
     return renamed.tensors
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 _SHOWN_GROUPS = 12
-_COUNTER = ".num_batches_tracked"  # of batch norms; nothing here reads it
+BATCH_COUNTER = ".num_batches_tracked"  # of batch norms; nothing here reads it
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def rename_released(
             misshapen.append(f"{name} {tuple(tensor.shape)}, ours {tuple(ours[name].shape)}")
             tensors.pop(name, None)
     for name, own in ours.items():
-        if name.endswith(_COUNTER) and name not in tensors:  # files from before torch 0.4.1 have none
+        if name.endswith(BATCH_COUNTER) and name not in tensors:  # files from before torch 0.4.1 have none
             tensors[name] = own.new_zeros(own.shape)
     found = tensors.keys() | {entry.split(" ", 1)[0] for entry in misshapen}
     missing = tuple(name for name in ours if name not in found)

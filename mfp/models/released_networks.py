@@ -163,9 +163,18 @@ def _clicks(coordinate_channels: int, late_fusion: bool, given: ReleasedParams) 
 
 
 def num_blocks(state: Mapping[str, Tensor], prefix: str) -> int:
-    """The number of transformer blocks in a state dict whose names begin with the prefix."""
+    """The number of transformer blocks in a state dict whose names begin with the prefix.
+
+    Raises:
+        WeightsError: there would be more than tensors.
+    """
     found = (re.match(rf"{re.escape(prefix)}(\d+)\.", key) for key in state)
-    return 1 + max((int(match[1]) for match in found if match), default=-1)
+    number = 1 + max((int(match[1]) for match in found if match), default=-1)
+    if number > len(state):
+        raise WeightsError(
+            f"checkpoint of {len(state)} tensors that numbers its blocks up to {number:,}: it is cut"
+        )
+    return number
 
 
 def heads_of_width(width: int) -> int:

@@ -154,6 +154,38 @@ def test_known_names_with_shapes_of_no_network_are_refused(
     assert "\n" not in str(caught.value)
 
 
+def vit_with(change: dict[str, Tensor], **params: object) -> bytes:
+    state = dict(golden_weights("vit_tiny")) | change
+    return saved({"state_dict": state, "config": {"params": {"num_heads": 3} | params}})
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor", "reason"),
+    [
+        ("backbone.blocks.0.attn.qkv.bias", torch.full((144,), torch.nan), r"finite.*backbone\.blocks: 1"),
+        (
+            "backbone.blocks.0.attn.qkv.bias",
+            torch.zeros(144, dtype=torch.int8),
+            r"finite.*backbone\.blocks: 1",
+        ),
+        ("backbone.blocks.999999.norm", torch.zeros(1), "numbers its blocks up to 1,000,000"),
+        ("backbone.pos_embed", torch.zeros(1).expand(1, 10**12 + 1, 48), "tensors larger than the file"),
+        ("patch_embed_coords.proj.weight", torch.zeros(4_800_000, 1, 1, 1), "of another shape"),
+    ],
+)
+def test_tensors_that_no_network_could_have_are_refused_before_memory_is_taken(
+    name: str, tensor: Tensor, reason: str
+) -> None:
+    with pytest.raises(WeightsError, match=reason):
+        convert_weights(vit_with({name: tensor}))
+
+
+@pytest.mark.parametrize("number", [float("inf"), 10**400])
+def test_settings_that_are_no_numbers_are_refused(number: float) -> None:
+    with pytest.raises(WeightsError, match="not with its shapes or settings"):
+        convert_weights(vit_with({}, N=number))
+
+
 def test_a_file_that_holds_itself_is_no_endless_search() -> None:
     content: dict[str, Any] = {"epoch": 1}
     content["model"] = content
