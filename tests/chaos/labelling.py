@@ -17,8 +17,8 @@ from tests.chaos.errors import ChaosError
 
 _FINISHED = {ExitCode.DONE, ExitCode.QUARANTINED}
 _HAND_OUT = re.compile(r"shard (\S+) goes to worker")
-_FAILED_TRY = re.compile(r"attempt \S+ failed: (.*)")
-_LOST_WORKER = re.compile(r"worker \d+ died")
+_FAILED_TRY = re.compile(r"attempt \S+ failed: ")
+_LOST_WORKER = re.compile(r"worker \d+ is lost: ")
 _LONGEST_LINE = 200
 
 

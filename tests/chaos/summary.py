@@ -93,8 +93,8 @@ class Summary:
         redone = hand_outs.num - num_shards
         yield f"| shards handed out | {hand_outs.num:,} times for {num_shards:,}: {redone:,} redone |"
         yield (
-            f"| inside a driver's life | {hand_outs.num_lost_workers} workers lost, {hand_outs.num_failed} tries "
-            "failed by storage |"
+            f"| inside a driver's life | {hand_outs.num_failed} tries failed, "
+            f"{hand_outs.num_lost_workers} times a worker was found lost |"
         )
         yield (
             f"| drivers | {sum(run.num_drivers for run in runs)} started, "

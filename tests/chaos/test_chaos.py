@@ -100,11 +100,12 @@ def test_what_drivers_have_logged_is_counted(tmp_path: Path) -> None:
     assert labelling.kill_driver() is None, "it was dead before"
     (tmp_path / "logs" / "driver-001.log").write_text(
         "t actors.worker_pool shard shard-000001.tar goes to worker 1 as attempt 1_a\n"
-        "t actors.worker_pool worker 1 died; handed out again: 1_a\n"
+        "t actors.worker_pool worker 1 is lost: its worker died\n"
         "t actors.worker_pool shard shard-000001.tar goes to worker 0 as attempt 2_b\n"
+        "t actors.worker_pool attempt 1_a failed: its worker died\n"
         "t actors.worker_pool attempt 2_b failed: no S3 server answers\n"
     )
-    assert labelling.hand_outs() == HandOuts(num=2, num_failed=1, num_lost_workers=1)
+    assert labelling.hand_outs() == HandOuts(num=2, num_failed=2, num_lost_workers=1)
 
 
 def test_a_run_is_good_only_where_faults_have_hit_and_nothing_was_found() -> None:
