@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from infra.errors import RunDirectoryError
 from infra.storage import Storage, join
 
+TRAINING_FILE = "training.json"  # what the run was asked to do; there from its beginning
 PROGRESS_FILE = "progress.json"
 
 

@@ -11,7 +11,7 @@ from scipy import stats
 LEVEL = 0.95
 NUM_RESAMPLES = 9999
 _FEWEST_IMAGES = 2
-_RESAMPLES_AT_ONCE = 500
+_DRAWS_AT_ONCE = 2_000_000  # what bounds the memory, some 50 MB, however many images there are
 
 
 class Interval(NamedTuple):
@@ -50,7 +50,7 @@ def mean_interval(
         vectorized=True,
         confidence_level=LEVEL,
         n_resamples=NUM_RESAMPLES,
-        batch=_RESAMPLES_AT_ONCE,
+        batch=max(1, _DRAWS_AT_ONCE // len(images)),
         method="percentile",
         rng=np.random.default_rng(seed),
     )

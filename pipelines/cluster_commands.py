@@ -91,11 +91,11 @@ def status(
     """
     from infra.run_config import RUN_FILE
     from infra.storage import StorageOptions
-    from infra.training_progress import PROGRESS_FILE
+    from infra.training_progress import TRAINING_FILE
     from pipelines.flywheel_directory import FLYWHEEL_FILE
     from pipelines.submit import job_state
 
-    if "/" in job or any(Path(job, name).is_file() for name in (RUN_FILE, PROGRESS_FILE, FLYWHEEL_FILE)):
+    if "/" in job or any(Path(job, name).is_file() for name in (RUN_FILE, TRAINING_FILE, FLYWHEEL_FILE)):
         typer.echo(f"{job}: {_progress(job, StorageOptions(storage_endpoint, storage_region))}")
         return
     _print_job(job_state(job, address))
@@ -167,18 +167,20 @@ def _print_job(state: JobState) -> None:
 
 
 def _progress_so_far(run_url: str, options: StorageOptions) -> str:
-    from infra.errors import RunDirectoryError
+    from infra.run_config import RUN_FILE
+    from infra.storage import Storage, join
+    from infra.training_progress import TRAINING_FILE
+    from pipelines.flywheel_directory import FLYWHEEL_FILE
 
-    try:
-        return _progress(run_url, options)
-    except RunDirectoryError:  # a job that is only starting
-        return "nothing written yet"
+    storage = Storage(options)
+    begun = any(storage.exists(join(run_url, file)) for file in (RUN_FILE, TRAINING_FILE, FLYWHEEL_FILE))
+    return _progress(run_url, options) if begun else "nothing written yet"
 
 
 def _progress(run_url: str, options: StorageOptions) -> str:
     """What the files in a run's directory say, whichever command it is of."""
     from infra.storage import Storage, join
-    from infra.training_progress import PROGRESS_FILE, read_progress
+    from infra.training_progress import TRAINING_FILE, read_progress
     from pipelines.flywheel_directory import FLYWHEEL_FILE
     from pipelines.flywheel_progress import flywheel_progress
     from pipelines.submit import run_progress
@@ -186,6 +188,6 @@ def _progress(run_url: str, options: StorageOptions) -> str:
     storage = Storage(options)
     if storage.exists(join(run_url, FLYWHEEL_FILE)):
         return flywheel_progress(run_url, options)
-    if storage.exists(join(run_url, PROGRESS_FILE)):
-        return str(read_progress(run_url, storage))
+    if storage.exists(join(run_url, TRAINING_FILE)):
+        return str(read_progress(run_url, storage) or "training starts")
     return str(run_progress(run_url, options))

@@ -47,7 +47,8 @@ class Estimate:
 class ComparedRun:
     """One run: its figures by name, and their differences to those of the first run, object by object.
 
-    A figure is None where it is not defined for this run, a difference also where it is not for the first.
+    A figure is None where it is not defined for this run. A difference is None also where the two runs were clicked by
+    another protocol: an IoU target that stops one of them earlier would look like a difference of the models.
     """
 
     url: str
@@ -58,17 +59,22 @@ class ComparedRun:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Runs on the `num_objects` objects with truth that all of them have, of `num_images` images."""
+    """Runs on the `num_objects` objects with truth that all of them have, of `num_images` images.
+
+    `is_same_data` False: the data sets differ, and objects were matched by sample key and id alone.
+    """
 
     runs: tuple[ComparedRun, ...]
     num_objects: int
     num_images: int
+    is_same_data: bool
 
     def to_json(self) -> dict[str, JsonValue]:
         """For programs: `mfp compare --json`."""
         return {
             "objects": self.num_objects,
             "images": self.num_images,
+            "same_data": self.is_same_data,
             "runs": [
                 {
                     "run": run.url,
@@ -93,11 +99,12 @@ def compare_runs(urls: Sequence[str], storage: Storage) -> Comparison:
     names = reduce(np.intersect1d, [run.names for run in clicked])
     if not len(names):
         raise OptionError(
-            f"{urls[0]} and {urls[-1]} have clicked no object with truth in common: give runs over the same data set"
+            f"no object with truth that {' and '.join(urls)} has clicked: give runs over the same data set, with masks"
         )
-    images = np.array([name.partition(_SEPARATOR)[0] for name in names])
+    images = np.array([name.partition(_SEPARATOR)[0] for name in names], object)
     image_idx = np.unique(images, return_inverse=True)[1].astype(np.int64)
     of_objects = [run.of_objects(names) for run in clicked]
+    first = clicked[0]
     return Comparison(
         tuple(
             ComparedRun(
@@ -106,6 +113,8 @@ def compare_runs(urls: Sequence[str], storage: Storage) -> Comparison:
                 figures={name: _estimate(values[name], image_idx) for name in FIGURES},
                 differences={
                     name: _estimate(_difference(values[name], of_objects[0][name]), image_idx)
+                    if _differ_by_model(name, run.protocol, first.protocol)
+                    else None
                     for name in FIGURES
                 },
             )
@@ -113,6 +122,7 @@ def compare_runs(urls: Sequence[str], storage: Storage) -> Comparison:
         ),
         num_objects=len(names),
         num_images=int(image_idx.max()) + 1,
+        is_same_data=len({run.fingerprint for run in clicked}) == 1,
     )
 
 
@@ -122,23 +132,26 @@ class _ClickedRun:
 
     url: str
     protocol: ClickProtocol
-    names: NDArray[np.str_]
+    fingerprint: JsonValue
+    names: NDArray[np.object_]
     ious: ClickIous
 
     @classmethod
     def read(cls, url: str, storage: Storage) -> _ClickedRun:
         run = RunDirectory(url, storage)
         protocol = ClickProtocol.of(run)
+        dataset = run.config().get("dataset")
         table = run.read_clicks(["sample_key", "object_id", "click_idx", "iou"])
         name = pc.binary_join_element_wise(table["sample_key"], table["object_id"], _SEPARATOR)
-        without_truth = pc.unique(name.filter(pc.is_null(table["iou"])))
+        without_truth = pc.unique(name.filter(pc.is_null(table["iou"], nan_is_null=True)))
         has_truth = pc.invert(pc.is_in(name, without_truth))
-        names, object_idx = np.unique(_texts(name.filter(has_truth)), return_inverse=True)
+        names, object_idx = _numbered(name.filter(has_truth))
         clicks = table.filter(has_truth)
         ious = ClickIous.from_columns(object_idx, clicks["click_idx"].to_numpy(), clicks["iou"].to_numpy())
-        return cls(url, protocol, names, ious)
+        fingerprint = dataset.get("fingerprint") if isinstance(dataset, dict) else None
+        return cls(url, protocol, fingerprint, names, ious)
 
-    def of_objects(self, names: NDArray[np.str_]) -> dict[str, NDArray[np.float64] | None]:
+    def of_objects(self, names: NDArray[np.object_]) -> dict[str, NDArray[np.float64] | None]:
         """By name of the figure: (num_names,) values of these objects."""
         at = np.searchsorted(self.names, names)
         last = np.append(self.ious.first[1:], len(self.ious.iou)) - 1
@@ -150,8 +163,21 @@ class _ClickedRun:
         } | {MEAN_IOU: self.ious.iou[last][at]}
 
 
-def _texts(column: pa.ChunkedArray) -> NDArray[np.str_]:
-    return np.array(column.to_pylist(), np.str_)
+def _numbered(name: pa.ChunkedArray) -> tuple[NDArray[np.object_], NDArray[np.int64]]:
+    """The different names, sorted, and which of them each row has; text is held once an object, not once a click."""
+    encoded = name.combine_chunks().dictionary_encode()
+    found = np.array([*encoded.dictionary.to_pylist()], object)
+    order = np.argsort(found)
+    rank = np.empty(len(found), np.int64)
+    rank[order] = np.arange(len(found))
+    return found[order], rank[encoded.indices.to_numpy()]
+
+
+def _differ_by_model(figure: str, one: ClickProtocol, other: ClickProtocol) -> bool:
+    """Whether nothing but the model can make a difference of that figure."""
+    if one.is_logged != other.is_logged:
+        return False
+    return figure in NOC or one.target_iou == other.target_iou
 
 
 def _check_same_clicks(runs: Sequence[_ClickedRun]) -> None:

@@ -34,6 +34,8 @@ class ComparisonView:
             f"{self._comparison.num_objects:,} objects of {self._comparison.num_images:,} images that every run has; "
             "in brackets the 95 % bootstrap interval over images"
         )
+        if not self._comparison.is_same_data:
+            yield Text("the data sets differ: objects were matched by sample key and object id")
         for run in self._comparison.runs:
             left_out = run.num_objects - self._comparison.num_objects
             if left_out:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -30,8 +31,8 @@ def parse_mix(text: str) -> MixedDataset:
     _, separator, path = url.partition("://")
     if text.startswith(("http://", "https://")) and separator and "/" not in path:
         return MixedDataset(text, None)
-    if share <= 0:
+    if not 0 < share < math.inf:
         raise OptionError(
-            f"{text!r}: the share of a data set must be above 0; leave the data set out instead"
+            f"{text[:80]!r}: the share of a data set must be above 0 and finite; leave the data set out instead"
         )
     return MixedDataset(url, share)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
+from infra.errors import RunDirectoryError
 from infra.run_config import RUN_FILE, read_config
 from infra.storage import Storage, StorageOptions, join
-from infra.training_progress import read_progress
+from infra.training_progress import TRAINING_FILE, read_progress
 from pipelines.flywheel_directory import FLYWHEEL_FILE, FlywheelDirectory
 from pipelines.submit import run_progress
-from pipelines.training_inputs import TRAINING_FILE
 
 
 @dataclass(frozen=True)
@@ -30,8 +29,12 @@ def flywheel_progress(url: str, options: StorageOptions) -> str:
         RunDirectoryError: there is no flywheel, or not yet.
     """
     storage = Storage(options)
-    config: Any = read_config(storage, url, FLYWHEEL_FILE)
-    for stage in reversed(_stages(FlywheelDirectory(url), config["rounds"])):
+    num_rounds = read_config(storage, url, FLYWHEEL_FILE).get("rounds")
+    if not isinstance(num_rounds, int):
+        raise RunDirectoryError(
+            f"{join(url, FLYWHEEL_FILE)} names no number of rounds: give the --out of mfp flywheel"
+        )
+    for stage in reversed(_stages(FlywheelDirectory(url), num_rounds)):
         if said := list(_runs(stage, storage)):
             return f"{stage.name}: {'; '.join(said)}"
     return "nothing begun yet"

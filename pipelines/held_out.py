@@ -12,8 +12,12 @@ from infra.storage import Storage
 from pipelines.errors import OptionError
 
 
-def refuse_shared_shards(evaluation: DatasetManifest, others: Mapping[str, DatasetManifest]) -> None:
-    """Refuse data that is the evaluation set, or holds a shard of it; `others` by how a person calls them.
+def refuse_shared_shards(
+    evaluation: DatasetManifest, others: Mapping[str, DatasetManifest], option: str = "--evaluation"
+) -> None:
+    """Refuse data that is the evaluation set, or holds a shard of it.
+
+    `others` by how a person calls them; `option` is how the evaluation set was given.
 
     Raises:
         OptionError: one of them does.
@@ -23,13 +27,13 @@ def refuse_shared_shards(evaluation: DatasetManifest, others: Mapping[str, Datas
     for name, dataset in others.items():
         if dataset.fingerprint == evaluation.fingerprint:
             raise OptionError(
-                f"{name} {dataset.url} is the data set of --evaluation {evaluation.url}: figures on what a model has "
+                f"{name} {dataset.url} is the data set of {option} {evaluation.url}: figures on what a model has "
                 "learned from say nothing; give one that is held out"
             )
         shared = checksums.keys() & _checksums(dataset).keys()
         if shared:
             raise OptionError(
-                f"{name} {dataset.url} holds shard {_checksums(dataset)[min(shared)]}, which is also in --evaluation "
+                f"{name} {dataset.url} holds shard {_checksums(dataset)[min(shared)]}, which is also in {option} "
                 f"{evaluation.url}: give data sets that have no shard in common"
             )
 

@@ -17,13 +17,12 @@ from actors.train_start import start_network
 from infra.published_models import model_url
 from infra.run_config import create_or_compare
 from infra.storage import Storage
-from infra.training_progress import TrainingProgress, read_progress
+from infra.training_progress import TRAINING_FILE, TrainingProgress, read_progress
 from mfp.errors import TrainingError
 from pipelines.label_inputs import absolute
 from pipelines.options import TrainOptions
 from pipelines.progress import ProgressReport
 from pipelines.training_inputs import (
-    TRAINING_FILE,
     TRAINING_VOLATILE,
     check_shared_out,
     find_training_inputs,

@@ -17,10 +17,10 @@ from mfp.errors import TrainingError
 from mfp.training.recipe import Recipe
 from pipelines.dataset_mix import parse_mix
 from pipelines.errors import OptionError
+from pipelines.held_out import refuse_shared_shards
 from pipelines.label_inputs import absolute
 from pipelines.options import TrainOptions
 
-TRAINING_FILE = "training.json"
 TRAINING_VOLATILE = VOLATILE_FIELDS | {"given", "execution"}
 _GROWING = ("steps", "decay_steps")  # of a recipe: a run may be made longer, and be brought to its end
 
@@ -116,11 +116,8 @@ def _validation(options: TrainOptions, inputs: TrainingInputs, storage: Storage)
     if options.validate is None:
         return None
     dataset = load_manifest(storage, absolute(options.validate))
-    if dataset.fingerprint in inputs.fingerprints:
-        raise OptionError(
-            f"--validate {options.validate}: the model is trained on this data set, so its figures would say nothing; "
-            "give one that is held out"
-        )
+    trained_on = [trained for pool in inputs.pools for trained in pool.datasets]
+    refuse_shared_shards(dataset, {f"DATASET #{n}": one for n, one in enumerate(trained_on, 1)}, "--validate")
     if dataset.num_objects == 0:
         raise TrainingError(f"no objects in {options.validate}: validation needs masks; shard with masks")
     return Validation(dataset, options.validate_every, options.validate_samples)

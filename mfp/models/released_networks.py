@@ -20,6 +20,7 @@ from mfp.modulation import ModulationSettings
 from mfp.network import BASELINE_CLICKS, ClickSettings
 
 _HRNET_WIDTH = 18
+_LARGEST_RADIUS = 1e5  # of anything in an image, pixels
 _CHANNELS_PER_HEAD = 64  # of ViT-B and ViT-L, where the file does not say
 
 
@@ -149,7 +150,7 @@ def _convolutional(state: Mapping[str, Tensor], given: ReleasedParams) -> tuple[
 
 
 def _clicks(coordinate_channels: int, late_fusion: bool, given: ReleasedParams) -> ClickSettings:
-    radius = given.number(("normradius", "diskradius"), BASELINE_CLICKS.disk_radius, "disk radius")
+    radius = _radius(given, ("normradius", "diskradius"), BASELINE_CLICKS.disk_radius, "disk radius")
     modulated_map = coordinate_channels == ClickSettings().num_coordinate_channels
     if not (modulated_map or late_fusion):
         return replace(BASELINE_CLICKS, disk_radius=radius)
@@ -157,9 +158,19 @@ def _clicks(coordinate_channels: int, late_fusion: bool, given: ReleasedParams) 
     modulation = ModulationSettings(
         "release",
         int(given.number(("n",), published.num_probability_clicks, "N")),
-        given.number(("rmax", "maxradius"), published.max_radius, "R_max"),
+        _radius(given, ("rmax", "maxradius"), published.max_radius, "R_max"),
     )
     return ClickSettings(modulation, radius, modulated_map=modulated_map)
+
+
+def _radius(given: ReleasedParams, names: tuple[str, ...], published: float, title: str) -> float:
+    radius = given.number(names, published, title)
+    if not 0 < radius < _LARGEST_RADIUS:
+        raise WeightsError(
+            f"checkpoint with a {title} of {radius:g} pixels: must be above 0 and below {_LARGEST_RADIUS:g}; mend "
+            "config.params"
+        )
+    return radius
 
 
 def num_blocks(state: Mapping[str, Tensor], prefix: str) -> int:

@@ -75,7 +75,7 @@ class Recipe:
         for name in ("batch_size", "accumulate", "steps", "smallest_object"):
             self._check(name, getattr(self, name) >= 1, "at least 1")
         for name in ("warm_up", "decay_steps", "weight_decay", "clip", "smallest_frame"):
-            self._check(name, getattr(self, name) >= 0, "0 or more")
+            self._check(name, 0 <= getattr(self, name) < float("inf"), "0 or more, and finite")
         for name in ("rate", "backbone_rate", "step_factor"):
             self._check(name, 0 < getattr(self, name) < float("inf"), "a number above 0")
         for name in ("final_factor", "zoom_probability", "turn_probability"):
@@ -86,7 +86,7 @@ class Recipe:
         self._check("step_at", all(step >= 0 for step in self.step_at), "steps, counted from 0")
         for name in ("zoom_margin", "resize"):
             low, high = getattr(self, name)
-            self._check(name, 0 < low <= high, "two numbers above 0, the smaller one first")
+            self._check(name, 0 < low <= high < float("inf"), "two numbers above 0, the smaller one first")
 
     def _check(self, name: str, is_met: bool, rule: str) -> None:
         if not is_met:

@@ -12,6 +12,8 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from infra.errors import RunDirectoryError
+from infra.run_directory import RunDirectory
+from infra.sample import JsonValue
 from infra.storage import Storage
 from pipelines.cli import app
 from pipelines.comparison import FIGURES, Comparison, compare_runs
@@ -81,11 +83,33 @@ def test_noc_above_the_target_of_a_run_is_not_defined_for_it(tmp_path: Path) -> 
     assert json.loads(json.dumps(compared.to_json()))["runs"][1]["figures"]["noc95"] is None
 
 
+def test_an_earlier_stop_is_not_shown_as_a_difference_of_models(tmp_path: Path) -> None:
+    early = begin(str(tmp_path / "early"), target_iou=0.95)
+    commit(early, "s0.tar", [QUICK, QUICK, QUICK])
+    full = begin(str(tmp_path / "full"), target_iou=None)
+    commit(full, "s0.tar", [(*QUICK, 0.97, 0.99)] * 3)
+    less = compare_runs([early.url, full.url], STORAGE).runs[1].differences
+    assert less["mean_iou"] is None
+    assert less["noc90"] is not None
+
+
+def test_runs_over_other_data_are_compared_and_that_is_said(tmp_path: Path) -> None:
+    urls = []
+    for name in ("one", "two"):
+        run = RunDirectory(str(tmp_path / name), STORAGE)
+        clicks: JsonValue = {"source": "simulated", "max_clicks": 4, "target_iou": 0.95}
+        run.open({"clicks": clicks, "dataset": {"fingerprint": name}})
+        commit(run, "s0.tar", [QUICK, SLOW, QUICK])
+        urls.append(run.url)
+    assert "the data sets differ" in printed(compare_runs(urls, STORAGE))
+    assert "the data sets differ" not in printed(compare_runs(urls[:1], STORAGE))
+
+
 def test_runs_that_do_not_compare_are_refused_in_one_line(tmp_path: Path) -> None:
     one = run_of(tmp_path / "one", [QUICK, SLOW])
     other = begin(str(tmp_path / "other"))
     commit(other, "elsewhere.tar", [QUICK])
-    with pytest.raises(OptionError, match="no object with truth in common"):
+    with pytest.raises(OptionError, match=r"no object with truth that .*one and .*other has clicked"):
         compare_runs([one, other.url], STORAGE)
     with pytest.raises(OptionError, match=r"allowed 20 clicks, .*one 4"):
         compare_runs([one, run_of(tmp_path / "long", [QUICK], max_clicks=20)], STORAGE)

@@ -123,5 +123,5 @@ def test_more_workers_than_crops_are_refused(dataset: str, tmp_path: Path) -> No
 
 
 def test_validation_on_training_data_is_refused(dataset: str, tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match="the model is trained on this data set"):
+    with pytest.raises(OptionError, match="is the data set of --validate"):
         training_job(replace(_options(dataset, tmp_path, 1), validate=dataset))
