@@ -96,7 +96,7 @@ def test_two_workers_on_s3_give_the_rows_of_one_process(
         shards=NUM_SHARDS,
         skipped_shards=0,
     )
-    assert reports[0] == ProgressReport(0, summary.objects, 0, 0)
+    assert reports[0] == ProgressReport(0, summary.objects, 0, 0, notice=reports[0].notice)
     assert reports[-1] == ProgressReport(summary.objects, summary.objects, num_clicks, 0)
 
 
