@@ -186,6 +186,13 @@ def test_settings_that_are_no_numbers_are_refused(number: float) -> None:
         convert_weights(vit_with({}, N=number))
 
 
+@pytest.mark.parametrize("radius", [-5.0, 0.0, float("nan"), float("inf"), 1e30])
+@pytest.mark.parametrize("name", ["R_max", "norm_radius"])
+def test_radii_that_no_image_has_are_refused(name: str, radius: float) -> None:
+    with pytest.raises(WeightsError, match=r"(R_max|disk radius) of .* pixels: must be above 0"):
+        convert_weights(vit_with({}, **{name: radius}))
+
+
 def test_a_file_that_holds_itself_is_no_endless_search() -> None:
     content: dict[str, Any] = {"epoch": 1}
     content["model"] = content

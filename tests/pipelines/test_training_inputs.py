@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -40,9 +41,22 @@ def test_a_share_is_told_from_a_port_and_from_the_colons_of_a_name(
     assert parse_mix(text) == MixedDataset(url, share)
 
 
-def test_a_share_of_nothing_is_refused() -> None:
-    with pytest.raises(OptionError, match="must be above 0"):
-        parse_mix("s3://a:0")
+@pytest.mark.parametrize("share", ["0", "9" * 400])
+def test_a_share_of_nothing_or_without_end_is_refused(share: str) -> None:
+    with pytest.raises(OptionError, match="must be above 0 and finite"):
+        parse_mix(f"s3://a:{share}")
+
+
+def test_validation_on_a_shard_that_is_trained_on_is_refused(tmp_path: Path) -> None:
+    trained_on = write_bright_objects(str(tmp_path / "trained-on"))
+    overlapping = write_bright_objects(str(tmp_path / "overlapping"), number=5)
+    held_out = write_bright_objects(str(tmp_path / "held-out"), first=50, number=5)
+    recipe = load_recipe("lite0")
+    asked = TrainOptions((trained_on,), "run", validate=overlapping)
+    with pytest.raises(OptionError, match=r"DATASET #1 .* holds shard .* also in --validate"):
+        find_training_inputs(asked, recipe, Storage())
+    inputs = find_training_inputs(replace(asked, validate=held_out), recipe, Storage())
+    assert inputs.validation is not None
 
 
 def test_data_sets_without_shares_are_one_pool_and_with_shares_one_each(tmp_path: Path) -> None:
