@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 
 from infra.commit import shard_stem
-from infra.errors import RunDirectoryError
+from infra.errors import RunDirectoryError, StorageError
 from infra.storage import Storage, basename, join
 
 SET_ASIDE_FOLDER = "set_aside"
@@ -48,7 +48,8 @@ def set_aside_shards(storage: Storage, run_url: str, committed: Collection[str])
     done = {_file_name(shard) for shard in committed}
     urls = [url for url in storage.list(join(run_url, SET_ASIDE_FOLDER)) if basename(url) not in done]
     with ThreadPoolExecutor(_READ_THREADS) as pool:
-        return tuple(pool.map(lambda url: _read(storage, url), urls))
+        records = pool.map(lambda url: _read(storage, url), urls)
+        return tuple(record for record in records if record is not None)
 
 
 def delete_outdated(storage: Storage, run_url: str, committed: Collection[str]) -> None:
@@ -59,9 +60,16 @@ def delete_outdated(storage: Storage, run_url: str, committed: Collection[str]) 
             storage.delete(url)
 
 
-def _read(storage: Storage, url: str) -> SetAsideShard:
+def _read(storage: Storage, url: str) -> SetAsideShard | None:
+    """The record; None where it is gone since it was listed: another run has done the shard and cleared it away."""
     try:
-        return SetAsideShard(**json.loads(storage.read_bytes(url)))
+        data = storage.read_bytes(url)
+    except StorageError:
+        if storage.exists(url):  # raises itself where the storage is what fails
+            raise
+        return None
+    try:
+        return SetAsideShard(**json.loads(data))
     except (ValueError, TypeError) as error:
         raise RunDirectoryError(
             f"{url} is no record of a shard that was set aside ({error}): delete it, nothing else depends on it"

@@ -120,11 +120,11 @@ def test_a_driver_that_comes_back_after_its_lease_was_taken_over_commits_nothing
             super().__init__()
             self.has_stopped, self.may_go_on = threading.Event(), threading.Event()
 
-        def write_bytes(self, url: str, data: bytes) -> None:
+        def write_file(self, url: str, source: Path) -> None:
             if "/errors/" in url:
                 self.has_stopped.set()
                 assert self.may_go_on.wait(60)
-            super().write_bytes(url, data)
+            super().write_file(url, source)
 
     folder, storage = copy_of_data(whole, tmp_path), Stopped()
     with ThreadPoolExecutor(1) as drivers:

@@ -6,7 +6,7 @@ import pytest
 
 from infra.errors import RunDirectoryError
 from infra.set_aside import SetAsideShard, delete_outdated, note_set_aside, set_aside_shards
-from infra.storage import Storage, join
+from infra.storage import Storage, Urls, join
 
 STORAGE = Storage()
 FIRST = SetAsideShard("train/a.tar", 3, "there is no such file")
@@ -28,6 +28,18 @@ def test_the_last_reason_is_kept(folder_url: str) -> None:
     again = SetAsideShard(FIRST.shard, 3, "access is denied")
     note_set_aside(STORAGE, folder_url, again)
     assert set_aside_shards(STORAGE, folder_url, []) == (again,)
+
+
+def test_a_record_that_another_run_clears_away_between_a_look_and_a_read_is_none(tmp_path: Path) -> None:
+    class ClearedAway(Storage):
+        def list(self, url: str) -> Urls:
+            listed = super().list(url)
+            STORAGE.delete(listed[0])
+            return listed
+
+    for shard in (FIRST, SECOND):
+        note_set_aside(STORAGE, str(tmp_path), shard)
+    assert set_aside_shards(ClearedAway(), str(tmp_path), []) == (SECOND,)
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"shard": "a.tar"}', b"\xff"])

@@ -22,6 +22,7 @@ from tests.process_tree import descendants, is_running
 STORAGE = Storage()
 NUM_SHARDS = 20
 SECONDS_TO_END = 10
+SECONDS_TO_NOTICE = 60  # Ray's, that the driver is gone; a promise is only that nothing comes of what goes on
 SECONDS_OF_SILENCE = 3  # a worker at work commits a shard every second or faster
 SECONDS_TO_START = 120
 
@@ -119,7 +120,7 @@ def test_of_a_killed_driver_no_worker_is_left_and_nothing_is_written_any_more(
     killed = time.monotonic()
     process.communicate()
     while any(is_running(pid) for pid in started):
-        assert time.monotonic() - killed < SECONDS_TO_END
+        assert time.monotonic() - killed < SECONDS_TO_NOTICE
         time.sleep(0.1)
     left = STORAGE.walk_info(run.url)
     assert 0 < len(run.committed()) < NUM_SHARDS
