@@ -29,6 +29,14 @@ def is_running(pid: int) -> bool:
     return status is not None and status[0] not in {"Z", "X"}
 
 
+def title(pid: int) -> str:
+    """What it calls itself, its command line to begin with; empty where there is no such process."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+    except OSError:
+        return ""
+
+
 def _status(pid: int) -> list[str] | None:
     """The fields of /proc/PID/stat from the state on; None where there is no such process."""
     try:

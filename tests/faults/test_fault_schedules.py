@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -104,6 +105,7 @@ def check_schedule(
     seed: int,
     files: dict[str, bytes],
     expected: dict[str, list[dict[str, object]]],
+    tally: Counter[str],
     *,
     honours_condition: bool = True,
 ) -> None:
@@ -121,22 +123,30 @@ def check_schedule(
         run.delete_orphans()
         there, named = tables_and_named_parts(run)
         assert there == named, story
+    under = "" if honours_condition else " under a lease"
+    tally[f"fault schedules{under}"] += 1
+    tally[f"faults met{under}"] += len(world.met)
+    tally[f"resumes{under}"] += num_resumes
 
 
 def test_any_schedule_of_faults_ends_in_the_rows_of_an_undisturbed_run(
-    fault_seed: int, dataset_files: dict[str, bytes], expected: dict[str, list[dict[str, object]]]
+    fault_seed: int,
+    dataset_files: dict[str, bytes],
+    expected: dict[str, list[dict[str, object]]],
+    tally: Counter[str],
 ) -> None:
-    check_schedule(fault_seed, dataset_files, expected)
+    check_schedule(fault_seed, dataset_files, expected, tally)
 
 
 def test_so_it_does_on_a_store_that_ignores_the_condition_under_a_lease(
     lease_seed: int,
     dataset_files: dict[str, bytes],
     expected: dict[str, list[dict[str, object]]],
+    tally: Counter[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("infra.held_lease._SETTLE_SECONDS", 0.02)
-    check_schedule(lease_seed, dataset_files, expected, honours_condition=False)
+    check_schedule(lease_seed, dataset_files, expected, tally, honours_condition=False)
 
 
 def test_the_schedules_hold_faults_of_every_kind(dataset_files: dict[str, bytes]) -> None:

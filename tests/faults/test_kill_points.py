@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import shutil
 import signal
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ def life_of(processes: Any, folder: Path, kill_at: int | None, count_file: Path 
 
 @pytest.mark.slow
 def test_a_kill_between_any_two_steps_loses_nothing_and_doubles_nothing(
-    processes: Any, tmp_path: Path
+    processes: Any, tmp_path: Path, tally: Counter[str]
 ) -> None:
     whole = tmp_path / "whole"
     write_small_dataset(str(whole / "data"), STORAGE)
@@ -61,3 +62,4 @@ def test_a_kill_between_any_two_steps_loses_nothing_and_doubles_nothing(
         there, named = tables_and_named_parts(run)
         assert there == named
         shutil.rmtree(folder)
+        tally["kill points"] += 1

@@ -160,8 +160,10 @@ def test_a_token_that_has_expired_is_told_by_every_command(
     assert "session token has expired" in line
 
 
-def test_a_bucket_that_vanishes_ends_the_run_in_one_line(ray_cluster: None, s3_bucket: str) -> None:
-    options = label_options(s3_bucket)
+def test_a_bucket_that_vanishes_ends_the_run_in_one_line(
+    ray_cluster: None, s3_bucket: str, tmp_path: Path
+) -> None:
+    options = replace(label_options(str(tmp_path)), out=f"{s3_bucket}/run")
     bucket = boto3.resource("s3").Bucket(s3_bucket.removeprefix("s3://"))
 
     def vanish() -> None:
