@@ -19,12 +19,13 @@ from infra.published_models import newest, publish
 from infra.run_config import create_or_compare
 from infra.run_directory import RunDirectory
 from infra.storage import Storage
+from pipelines.earlier_versions import BEFORE_FLYWHEEL
 from pipelines.errors import IncompleteRunError, OptionError
 from pipelines.flywheel_config import FLYWHEEL_VOLATILE, flywheel_config
 from pipelines.flywheel_directory import FLYWHEEL_FILE, FlywheelDirectory
 from pipelines.held_out import image_hashes, refuse_shared_shards
 from pipelines.label import run_label
-from pipelines.label_inputs import absolute
+from pipelines.label_inputs import absolute, find_click_log
 from pipelines.model_source import find_model, trainable_name
 from pipelines.options import (
     EVALUATION_TARGET_IOU,
@@ -87,6 +88,10 @@ class _Flywheel:
         self._train_on = [load_manifest(self._storage, absolute(url)) for url in options.train_on]
         self._model = find_model(options.model, self._storage)
         self._check()
+        click_log = find_click_log(options.clicks, self._unlabelled, self._storage)
+        self._config = flywheel_config(
+            options, self._unlabelled, self._evaluation, self._train_on, self._model.model_id, click_log
+        )
 
     def run(self) -> FlywheelResult:
         """All stages, in order."""
@@ -131,10 +136,14 @@ class _Flywheel:
 
     def _begin(self) -> str:
         """Write down what was asked for, and the model to begin with; its URL."""
-        config = flywheel_config(
-            self._options, self._unlabelled, self._evaluation, self._train_on, self._model.model_id
+        create_or_compare(
+            self._storage,
+            self._directory.url,
+            self._config,
+            FLYWHEEL_VOLATILE,
+            FLYWHEEL_FILE,
+            BEFORE_FLYWHEEL,
         )
-        create_or_compare(self._storage, self._directory.url, config, FLYWHEEL_VOLATILE, FLYWHEEL_FILE)
         url = self._directory.start_model
         assert self._model.data is not None, "checked before"
         if not self._storage.exists(url):
