@@ -13,12 +13,13 @@ from actors.errors import ClusterError
 from actors.ray_session import Cluster, ray_session
 from actors.train_directory import TrainDirectory
 from actors.train_job import TrainJob
-from actors.train_start import start_network
+from actors.train_start import check_passes, start_network
 from infra.published_models import model_url
 from infra.run_config import create_or_compare
 from infra.storage import Storage
 from infra.training_progress import TRAINING_FILE, TrainingProgress, read_progress
 from mfp.errors import TrainingError
+from pipelines.earlier_versions import BEFORE_TRAINING
 from pipelines.label_inputs import absolute
 from pipelines.options import TrainOptions
 from pipelines.progress import ProgressReport
@@ -91,10 +92,12 @@ def training_job(options: TrainOptions) -> TrainJob:
     check_shared_out(recipe.batch_size, (options.workers.minimum, options.workers.maximum))
     inputs = find_training_inputs(options, recipe, storage)
     init = None if options.init is None else absolute(options.init)
-    start_network(recipe, init, storage)  # what it raises is better raised before anything is written
+    # what these raise is better raised before anything is written
+    _, config_of_network = start_network(recipe, init, storage)
+    check_passes(config_of_network, recipe, options.workers.maximum)
     run_url = absolute(options.out)
     config = training_config(options, recipe, inputs)
-    create_or_compare(storage, run_url, config, TRAINING_VOLATILE, TRAINING_FILE)
+    create_or_compare(storage, run_url, config, TRAINING_VOLATILE, TRAINING_FILE, BEFORE_TRAINING)
     return TrainJob(
         pools=inputs.pools,
         run_url=run_url,

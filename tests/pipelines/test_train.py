@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,16 +10,19 @@ import pytest
 import torch
 
 from actors.train_directory import TrainDirectory
+from actors.train_start import check_passes
 from infra.errors import DatasetError, RunDirectoryError
 from infra.shard_writer import write_dataset
 from infra.storage import Storage
-from infra.training_progress import TrainingProgress
-from mfp.errors import ModelError, TrainingError
+from infra.training_progress import TRAINING_FILE, TrainingProgress
+from mfp.errors import ImageSizeError, ModelError, TrainingError
 from mfp.model_file import read_header
+from mfp.models.vit import ViTConfig
 from mfp.training.checkpoint import Checkpoint
 from pipelines.errors import OptionError
 from pipelines.options import TrainOptions, Workers
 from pipelines.train import run_train, training_job
+from pipelines.training_recipe import load_recipe
 from tests.training_jobs import SMALL, bright_object, write_bright_objects
 
 
@@ -96,6 +100,19 @@ def test_a_run_taken_up_with_another_configuration_is_refused_and_more_steps_are
     assert training_job(replace(options, steps=2)).recipe.steps == 2
 
 
+def test_a_run_of_an_earlier_version_goes_on_and_only_as_it_was_begun(dataset: str, tmp_path: Path) -> None:
+    options = _options(dataset, tmp_path, 1)
+    training_job(options)
+    file = tmp_path / TRAINING_FILE
+    written = json.loads(file.read_text())
+    for later in ("modulated_map", "late_fusion", "frozen_statistics"):
+        del written["recipe"][later]
+    file.write_text(json.dumps(written))
+    training_job(options)
+    with pytest.raises(RunDirectoryError, match=r"recipe\.late_fusion is true there and false here"):
+        training_job(replace(options, late_fusion=False))
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_a_gpu_that_is_not_there_is_refused_in_one_line(
     ray_cluster: None, dataset: str, tmp_path: Path
@@ -120,6 +137,26 @@ def test_a_model_that_has_no_recipe_is_refused(dataset: str, tmp_path: Path) -> 
 def test_more_workers_than_crops_are_refused(dataset: str, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="3 workers share a batch of 2 crops"):
         training_job(replace(_options(dataset, tmp_path, 1), workers=Workers(1, 3, 1.0)))
+
+
+def test_passes_that_a_network_cannot_make_are_refused_before_anything_is_written(
+    dataset: str, tmp_path: Path
+) -> None:
+    asked = replace(_options(dataset, tmp_path / "run", 1), model="resnet34", batch_size=4)
+    for wrong in (
+        replace(asked, batch_size=1),
+        replace(asked, accumulate=3),
+        replace(asked, workers=Workers(1, 4, 1.0)),
+    ):
+        with pytest.raises(
+            TrainingError, match=r"resnet34 cannot be trained on 1 crop of 64x64 pixels at a time"
+        ):
+            training_job(wrong)
+    assert not (tmp_path / "run").exists()
+    training_job(replace(asked, accumulate=2))
+    windowed = ViTConfig(width=16, depth=8, num_heads=2, pyramid_widths=(4, 4, 8, 8), head_width=8)
+    with pytest.raises(ImageSizeError, match="nearest to 100: 224"):
+        check_passes(windowed, replace(load_recipe("vit_b_sbd"), crop_size=(100, 224)), 1)
 
 
 def test_validation_on_training_data_is_refused(dataset: str, tmp_path: Path) -> None:
