@@ -35,6 +35,16 @@ def start_network(
     return network, config
 
 
+def check_start(name: str, config: NetworkConfig, recipe: Recipe, num_workers: int) -> None:
+    """Refuse what `start_network` and the first step would of a model called `name`, before it is a file.
+
+    Raises:
+        ModelError, ImageSizeError, TrainingError: see there.
+    """
+    _check_wanted(name, config, _configuration(recipe))
+    check_passes(config, recipe, num_workers)
+
+
 def check_passes(config: NetworkConfig, recipe: Recipe, num_workers: int) -> None:
     """Put the smallest pass of a step through a network without memory: sizes show before anything is started.
 
@@ -80,17 +90,21 @@ def _network_in(init: str, storage: Storage, wanted: NetworkConfig) -> tuple[Mod
         raise WeightsError(f"{init}: {error}") from None
     if not isinstance(loaded.network, ModulatedNetwork):
         raise ModelError(f"{init}: a model that cannot be trained")
+    _check_wanted(init, loaded.config, wanted)
+    return loaded.network, loaded.config
+
+
+def _check_wanted(init: str, config: NetworkConfig, wanted: NetworkConfig) -> None:
     for name, there, here in (
-        ("architecture", architecture_of(loaded.config), architecture_of(wanted)),
-        ("modulated_map", loaded.config.clicks.modulated_map, wanted.clicks.modulated_map),
-        ("late_fusion", loaded.config.late_fusion, wanted.late_fusion),
+        ("architecture", architecture_of(config), architecture_of(wanted)),
+        ("modulated_map", config.clicks.modulated_map, wanted.clicks.modulated_map),
+        ("late_fusion", config.late_fusion, wanted.late_fusion),
     ):
         if there != here:
             raise ModelError(
                 f"{init}: its {name} is {there}, the recipe asks for {here}: change --model, --recipe or the switch, "
                 "or start without --init"
             )
-    return loaded.network, loaded.config
 
 
 def _imagenet_lite0() -> dict[str, torch.Tensor]:

@@ -187,7 +187,8 @@ def _fit(trainer: TorchTrainer, job: TrainJob, on_progress: Callable[[TrainingPr
         thread.join(_POLL_SECONDS)
         progress = read_progress(job.run_url, storage)
         if progress is not None and progress != shown:
-            on_progress(progress)
+            # until its workers are there it is that of the run before, which may have been shorter
+            on_progress(replace(progress, num_steps=job.recipe.steps))
             shown = progress
     if outcome:
         raise _raised_in(outcome[0]) from None

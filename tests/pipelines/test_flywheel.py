@@ -21,7 +21,7 @@ from infra.published_models import newest
 from infra.run_directory import RunDirectory
 from infra.shard_writer import write_dataset
 from infra.storage import Storage
-from mfp.errors import ModelError
+from mfp.errors import ModelError, TrainingError
 from pipelines.errors import OptionError
 from pipelines.flywheel import run_flywheel
 from pipelines.flywheel_directory import FLYWHEEL_FILE
@@ -31,6 +31,7 @@ from pipelines.model_source import find_model
 from pipelines.options import FlywheelOptions, Thresholds, Workers
 from pipelines.progress import OnProgress
 from tests.actors.shapes import shape_sample
+from tests.training_jobs import bright_object
 
 STORAGE = Storage()
 
@@ -170,8 +171,17 @@ def test_what_cannot_turn_is_refused_in_one_line(options: FlywheelOptions, tmp_p
         run_flywheel(replace(asked, model="analytic"), Shown())
     with pytest.raises(OptionError, match="--clicks 'recorded' is neither simulated nor logged:URL"):
         run_flywheel(replace(asked, clicks="recorded"), Shown())
-    with pytest.raises(ClickLogError, match="no click log at"):
+    with pytest.raises(ClickLogError, match="nothing is no click log"):
         run_flywheel(replace(asked, clicks=f"logged:{tmp_path}/nothing"), Shown())
+    with pytest.raises(TrainingError, match=r"crop_size = .*: must be 32 pixels or more"):
+        run_flywheel(replace(asked, crop_size=(16, 16)), Shown())
+    with pytest.raises(TrainingError, match="lite0 cannot be trained on 1 crop of 32x32 pixels at a time"):
+        run_flywheel(replace(asked, crop_size=(32, 32), batch_size=1, frozen_statistics=False), Shown())
+    with pytest.raises(OptionError, match="3 workers share a batch of 2 crops"):
+        run_flywheel(replace(asked, train_workers=Workers(3, 3)), Shown())
+    write_dataset([bright_object(0, with_object=False)], str(tmp_path / "without"), STORAGE)
+    with pytest.raises(TrainingError, match="training needs masks"):
+        run_flywheel(replace(asked, train_on=(str(tmp_path / "without"),)), Shown())
     many = Workers(500, 500)
     with pytest.raises(
         ClusterError, match=r"500 workers that label and 1 that train need 500\.5 CPU together"
