@@ -1,5 +1,6 @@
 """What a training run leaves in its run directory.
 
+    start.safetensors              the model that the run began from, where it was given one
     checkpoints/step-*.pt          the newest ones, and the best by NoC
     best.json                      which checkpoint is the best, and its figures
     log/step-*.parquet             a row per step, a file per checkpoint
@@ -29,6 +30,7 @@ from mfp.errors import TrainingError
 from mfp.training.checkpoint import Checkpoint
 
 BEST_FILE = "best.json"
+START_FILE = "start.safetensors"
 EVENTS_FOLDER = "tensorboard"
 _CHECKPOINT = re.compile(r"step-(\d+)\.pt")  # other files that someone puts beside them are none
 _FIGURES_OF_STEP = re.compile(r"(?:step-|events\.out\.tfevents\.)(\d+)\.(?:parquet|mfp)")
@@ -125,11 +127,12 @@ class TrainDirectory:
         except (ValueError, KeyError, TypeError):
             raise TrainingError(f"{url} is damaged: delete it, the next validation writes it anew") from None
 
-    def note_best(self, step: int, figures: Mapping[str, float]) -> None:
-        """Write down a step if none before it had a NoC@90 as low."""
+    def note_best(self, step: int, figures: Mapping[str, float], validated_on: str) -> None:
+        """Write down a step if none before it had a NoC@90 as low on the same objects, which `validated_on` names."""
         best = self.best()
-        if best is None or best["step"] > step or figures["noc90"] < best["noc90"]:
-            document = json.dumps({"step": step, **figures}, indent=1).encode()
+        is_other = best is not None and best.get("validated_on", validated_on) != validated_on
+        if best is None or is_other or best["step"] > step or figures["noc90"] < best["noc90"]:
+            document = json.dumps({"step": step, **figures, "validated_on": validated_on}, indent=1).encode()
             self.storage.write_bytes(join(self.url, BEST_FILE), document)
 
     def _checkpoint_url(self, step: int) -> str:

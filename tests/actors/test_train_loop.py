@@ -156,6 +156,17 @@ def test_copies_of_checkpoints_that_someone_made_are_none_of_the_run(dataset: st
     assert {path.name for path in checkpoints.iterdir()} == {"step-00000003.pt", *copies}
 
 
+def test_the_best_step_is_the_best_on_what_is_validated_on_now(tmp_path: Path) -> None:
+    directory = TrainDirectory(str(tmp_path), Storage(), 2)
+    told = []
+    for step, noc90, validated_on in ((1, 5.0, "a"), (2, 6.0, "a"), (3, 9.0, "b"), (4, 8.0, "b")):
+        directory.note_best(step, {"noc90": noc90}, validated_on)
+        best = directory.best()
+        assert best is not None
+        told.append(best["step"])
+    assert told == [1, 1, 3, 4]
+
+
 @pytest.mark.parametrize("content", ["{", "[]", '{"step": 2}', '{"step": "two", "noc90": 3.0}'])
 def test_a_damaged_note_of_the_best_step_is_named(tmp_path: Path, content: str) -> None:
     (tmp_path / "best.json").write_text(content)

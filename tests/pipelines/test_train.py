@@ -16,10 +16,13 @@ from infra.shard_writer import write_dataset
 from infra.storage import Storage
 from infra.training_progress import TRAINING_FILE, TrainingProgress
 from mfp.errors import ImageSizeError, ModelError, TrainingError
-from mfp.model_file import read_header
+from mfp.model_file import model_to_bytes, read_header
+from mfp.models.lite0 import Lite0Config
+from mfp.models.registry import build_network
 from mfp.models.vit import ViTConfig
 from mfp.training.checkpoint import Checkpoint
 from pipelines.errors import OptionError
+from pipelines.model_source import find_model
 from pipelines.options import TrainOptions, Workers
 from pipelines.train import run_train, training_job
 from pipelines.training_recipe import load_recipe
@@ -138,6 +141,24 @@ def test_a_model_that_has_no_recipe_is_refused(dataset: str, tmp_path: Path) -> 
 def test_more_workers_than_crops_are_refused(dataset: str, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="3 workers share a batch of 2 crops"):
         training_job(replace(_options(dataset, tmp_path, 1), workers=Workers(1, 3, 1.0)))
+
+
+def test_a_run_goes_on_though_the_model_it_began_from_is_another_or_gone(
+    dataset: str, tmp_path: Path
+) -> None:
+    init, other = tmp_path / "init.safetensors", find_model("lite0", Storage()).data
+    config = Lite0Config(decoder_channels=16)
+    init.write_bytes(model_to_bytes(config, build_network(config).state_dict(), {}))
+    began_from = init.read_bytes()
+    asked = replace(_options(dataset, tmp_path / "run", 1), init=str(init))
+    assert other is not None
+    for change in (lambda: None, lambda: init.write_bytes(other), init.unlink):
+        change()
+        job = training_job(asked)
+        assert job.init is not None
+        assert Path(job.init).read_bytes() == began_from
+    with pytest.raises(RunDirectoryError, match=r"init is .* there and null here"):
+        training_job(replace(asked, init=None))
 
 
 def test_passes_that_a_network_cannot_make_are_refused_before_anything_is_written(
