@@ -20,6 +20,7 @@ from infra.storage import Storage, join
 from infra.training_progress import TRAINING_FILE, TrainingProgress, read_progress
 from mfp.errors import TrainingError
 from pipelines.earlier_versions import BEFORE_TRAINING
+from pipelines.errors import OptionError
 from pipelines.label_inputs import absolute
 from pipelines.options import TrainOptions
 from pipelines.progress import ProgressReport
@@ -92,6 +93,8 @@ def training_job(options: TrainOptions) -> TrainJob:
     check_shared_out(recipe.batch_size, (options.workers.minimum, options.workers.maximum))
     inputs = find_training_inputs(options, recipe, storage)
     run_url = absolute(options.out)
+    if any(run_url == dataset.url for pool in inputs.pools for dataset in pool.datasets):
+        raise OptionError(f"--out {options.out} is a data set to train on: give the run a folder of its own")
     own_start = join(run_url, START_FILE)
     init = None if options.init is None else _start_of(own_start, absolute(options.init), storage)
     # what these raise is better raised before anything is written

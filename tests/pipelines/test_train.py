@@ -181,6 +181,13 @@ def test_passes_that_a_network_cannot_make_are_refused_before_anything_is_writte
         check_passes(windowed, replace(load_recipe("vit_b_sbd"), crop_size=(100, 224)), 1)
 
 
+def test_a_run_into_its_own_data_is_refused(dataset: str, tmp_path: Path) -> None:
+    before = sorted(Path(dataset).iterdir())
+    with pytest.raises(OptionError, match="is a data set to train on"):
+        training_job(_options(dataset, Path(dataset), 1))
+    assert sorted(Path(dataset).iterdir()) == before
+
+
 def test_validation_on_training_data_is_refused(dataset: str, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="is the data set of --validate"):
         training_job(replace(_options(dataset, tmp_path, 1), validate=dataset))
