@@ -1,5 +1,6 @@
 """What a training run leaves in its run directory.
 
+    start.safetensors              the model that the run began from, where it was given one
     checkpoints/step-*.pt          the newest ones, and the best by NoC
     best.json                      which checkpoint is the best, and its figures
     log/step-*.parquet             a row per step, a file per checkpoint
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -28,6 +30,10 @@ from mfp.errors import TrainingError
 from mfp.training.checkpoint import Checkpoint
 
 BEST_FILE = "best.json"
+START_FILE = "start.safetensors"
+EVENTS_FOLDER = "tensorboard"
+_CHECKPOINT = re.compile(r"step-(\d+)\.pt")  # other files that someone puts beside them are none
+_FIGURES_OF_STEP = re.compile(r"(?:step-|events\.out\.tfevents\.)(\d+)\.(?:parquet|mfp)")
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,17 @@ class TrainDirectory:
         urls = self._checkpoint_urls()
         return _step_of(urls[-1]) if urls else 0
 
+    def forget_after(self, step: int) -> None:
+        """Drop the figures of later steps, which are about to be done again.
+
+        They would be written over only where the same steps end in a checkpoint as before.
+        """
+        for folder in ("log", "validation", EVENTS_FOLDER):
+            for url in self.storage.list(join(self.url, folder)):
+                found = _FIGURES_OF_STEP.fullmatch(basename(url))
+                if found is not None and int(found[1]) > step:
+                    self.storage.delete(url)
+
     def write_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Store a checkpoint and drop those, with their models, that are neither among the newest nor the best."""
         self.storage.write_bytes(self._checkpoint_url(checkpoint.step), checkpoint.to_bytes())
@@ -100,18 +117,22 @@ class TrainDirectory:
         self._write_table("validation", step, [{"step": step, **figures}])
 
     def best(self) -> dict[str, Any] | None:
-        """The step with the lowest NoC@90 so far and its figures."""
+        """The step with the lowest NoC@90 so far and its figures; TrainingError where the file is damaged."""
         url = join(self.url, BEST_FILE)
         if not self.storage.exists(url):
             return None
-        document: dict[str, Any] = json.loads(self.storage.read_bytes(url))
-        return document
+        try:
+            document = json.loads(self.storage.read_bytes(url))
+            return {**document, "step": int(document["step"]), "noc90": float(document["noc90"])}
+        except (ValueError, KeyError, TypeError):
+            raise TrainingError(f"{url} is damaged: delete it, the next validation writes it anew") from None
 
-    def note_best(self, step: int, figures: Mapping[str, float]) -> None:
-        """Write down a step if none before it had a NoC@90 as low."""
+    def note_best(self, step: int, figures: Mapping[str, float], validated_on: str) -> None:
+        """Write down a step if none before it had a NoC@90 as low on the same objects, which `validated_on` names."""
         best = self.best()
-        if best is None or best["step"] > step or figures["noc90"] < best["noc90"]:
-            document = json.dumps({"step": step, **figures}, indent=1).encode()
+        is_other = best is not None and best.get("validated_on", validated_on) != validated_on
+        if best is None or is_other or best["step"] > step or figures["noc90"] < best["noc90"]:
+            document = json.dumps({"step": step, **figures, "validated_on": validated_on}, indent=1).encode()
             self.storage.write_bytes(join(self.url, BEST_FILE), document)
 
     def _checkpoint_url(self, step: int) -> str:
@@ -119,7 +140,7 @@ class TrainDirectory:
 
     def _checkpoint_urls(self) -> list[str]:
         urls = self.storage.list(join(self.url, "checkpoints"))
-        return [url for url in urls if basename(url).startswith("step-") and url.endswith(".pt")]
+        return [url for url in urls if _CHECKPOINT.fullmatch(basename(url))]
 
     def _write_table(self, folder: str, step: int, rows: list[dict[str, Any]]) -> None:
         table = io.BytesIO()
@@ -128,4 +149,6 @@ class TrainDirectory:
 
 
 def _step_of(url: str) -> int:
-    return int(basename(url).removeprefix("step-").removesuffix(".pt"))
+    found = _CHECKPOINT.fullmatch(basename(url))
+    assert found is not None, "only checkpoints are listed"
+    return int(found[1])

@@ -33,6 +33,11 @@ class Validation:
     every: int
     num_samples: int
 
+    @property
+    def name(self) -> str:
+        """Names what is evaluated: figures compare only where it is the same."""
+        return f"{self.num_samples} samples of {self.dataset.fingerprint}"
+
 
 @dataclass(frozen=True)
 class TrainJob:

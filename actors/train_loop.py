@@ -63,6 +63,8 @@ def train(job: TrainJob, group: TrainGroup, report: Report, on_step: OnStep = la
         torch.amp.GradScaler(group.device.type, enabled=recipe.precision == "fp16"),
     )
     done = _resume(directory, state)
+    if group.rank == 0:
+        directory.forget_after(done)
     validator = None if job.validation is None else Validator(job.validation, group, storage)
     evaluated = copy.deepcopy(network)  # holds the averaged weights while they are evaluated
     gradient_pass = group.joined(GradientPass(network))

@@ -54,7 +54,8 @@ class TrainRecord:
         if figures:
             self._noc90 = figures["noc90"]
             self._directory.write_validation(checkpoint.step, figures)
-            self._directory.note_best(checkpoint.step, figures)
+            assert self._job.validation is not None, "figures are those of a validation"
+            self._directory.note_best(checkpoint.step, figures, self._job.validation.name)
         self._publish(checkpoint, figures)
         self._directory.write_checkpoint(checkpoint)
         self._write_progress()

@@ -8,10 +8,9 @@ from pathlib import Path
 
 from tensorboardX import SummaryWriter
 
-from actors.train_directory import TrainedStep
+from actors.train_directory import EVENTS_FOLDER, TrainedStep
 from infra.storage import Storage, join
 
-FOLDER = "tensorboard"
 _OF_STEP = ("loss", "iou", "num_rounds", "rate_factor", "gradient_norm", "seconds", "data_seconds")
 
 
@@ -35,4 +34,4 @@ def write_events(
         writer.close()
         (events,) = Path(folder).iterdir()
         data = events.read_bytes()
-    storage.write_bytes(join(run_url, FOLDER, f"events.out.tfevents.{steps[-1].step:010d}.mfp"), data)
+    storage.write_bytes(join(run_url, EVENTS_FOLDER, f"events.out.tfevents.{steps[-1].step:010d}.mfp"), data)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping
+from types import MappingProxyType
+from typing import Final, TypeAlias
 
 from infra.create_once import create_or_read
 from infra.errors import RunDirectoryError
@@ -15,16 +17,32 @@ VOLATILE_FIELDS = frozenset({"versions", "created"})
 _LONGEST_VALUE = 80
 
 
+class _Unknown:
+    def __repr__(self) -> str:
+        return "unknown"
+
+
+UNKNOWN: Final = _Unknown()
+"""Stands for what an earlier version did where nobody can say it any more: the field is not compared."""
+
+Earlier: TypeAlias = Mapping[str, JsonValue | _Unknown]
+"""Dotted names of fields that were added later, and what was done before there was such a field."""
+
+NO_FIELDS: Earlier = MappingProxyType({})
+
+
 def create_or_compare(
     storage: Storage,
     run_url: str,
     config: Mapping[str, JsonValue],
     volatile: Collection[str] = VOLATILE_FIELDS,
     file: str = RUN_FILE,
+    earlier: Earlier = NO_FIELDS,
 ) -> None:
     """Create `run.json` (or `file`) with `config`, or check that the one that is there asks for the same.
 
-    Top-level fields in `volatile` are recorded by whoever comes first and never compared.
+    Top-level fields in `volatile` are recorded by whoever comes first and never compared. A field of `earlier` that the
+    file lacks counts as what is said there.
 
     Raises RunDirectoryError with every differing field and both values.
     """
@@ -35,7 +53,7 @@ def create_or_compare(
     wanted = json.loads(data)
     differing = [
         f"{name} is {_shown(there)} there and {_shown(here)} here"
-        for name, there, here in differences(stored, wanted)
+        for name, there, here in _differences_since(earlier, stored, wanted)
         if name.partition(".")[0] not in volatile
     ]
     if differing:
@@ -79,6 +97,19 @@ def differences(
             yield from differences(there.get(key, _ABSENT), here.get(key, _ABSENT), dotted)
     elif there != here or isinstance(there, bool) != isinstance(here, bool):
         yield name, there, here
+
+
+def _differences_since(
+    earlier: Earlier, there: JsonValue, here: JsonValue
+) -> Iterator[tuple[str, JsonValue | _Absent, JsonValue | _Absent]]:
+    """`differences`, where a field that is absent there may have had a value all the same."""
+    for name, stored, wanted in differences(there, here):
+        if not isinstance(stored, _Absent) or name not in earlier:
+            yield name, stored, wanted
+            continue
+        value = earlier[name]
+        if not isinstance(value, _Unknown):
+            yield from differences(value, wanted, name)
 
 
 def _shown(value: JsonValue | _Absent) -> str:

@@ -38,10 +38,13 @@ class RunDirectory:
     storage: Storage
 
     def open(
-        self, config: Mapping[str, JsonValue], volatile: Collection[str] = run_config.VOLATILE_FIELDS
+        self,
+        config: Mapping[str, JsonValue],
+        volatile: Collection[str] = run_config.VOLATILE_FIELDS,
+        earlier: run_config.Earlier = run_config.NO_FIELDS,
     ) -> None:
         """Begin the run, or go on with it: see `run_config.create_or_compare`."""
-        run_config.create_or_compare(self.storage, self.url, config, volatile)
+        run_config.create_or_compare(self.storage, self.url, config, volatile, earlier=earlier)
 
     def config(self) -> dict[str, JsonValue]:
         """Return what `run.json` holds. Raises RunDirectoryError where there is no run."""

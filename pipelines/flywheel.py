@@ -14,17 +14,20 @@ from typing import Literal, TypeAlias
 
 from actors.errors import ClusterError
 from actors.ray_session import Cluster, ray_session
+from actors.train_start import check_start
 from infra.manifest import load_manifest
 from infra.published_models import newest, publish
 from infra.run_config import create_or_compare
 from infra.run_directory import RunDirectory
 from infra.storage import Storage
+from mfp.model_file import model_from_bytes
+from pipelines.earlier_versions import BEFORE_FLYWHEEL
 from pipelines.errors import IncompleteRunError, OptionError
 from pipelines.flywheel_config import FLYWHEEL_VOLATILE, flywheel_config
 from pipelines.flywheel_directory import FLYWHEEL_FILE, FlywheelDirectory
 from pipelines.held_out import image_hashes, refuse_shared_shards
 from pipelines.label import run_label
-from pipelines.label_inputs import absolute
+from pipelines.label_inputs import absolute, find_click_log
 from pipelines.model_source import find_model, trainable_name
 from pipelines.options import (
     EVALUATION_TARGET_IOU,
@@ -38,6 +41,8 @@ from pipelines.progress import OnProgress, ProgressReport, shown_progress
 from pipelines.report import ModelFigures, Report, build_report
 from pipelines.selection import Selection, SelectionCounts
 from pipelines.training_beside import TrainingBeside
+from pipelines.training_inputs import check_shared_out, find_training_inputs
+from pipelines.training_recipe import chosen_recipe
 
 _LINEAGE_OF_EVALUATION = "held_out"
 
@@ -87,6 +92,10 @@ class _Flywheel:
         self._train_on = [load_manifest(self._storage, absolute(url)) for url in options.train_on]
         self._model = find_model(options.model, self._storage)
         self._check()
+        click_log = find_click_log(options.clicks, self._unlabelled, self._storage)
+        self._config = flywheel_config(
+            options, self._unlabelled, self._evaluation, self._train_on, self._model.model_id, click_log
+        )
 
     def run(self) -> FlywheelResult:
         """All stages, in order."""
@@ -117,7 +126,16 @@ class _Flywheel:
                 f"--rounds {self._options.rounds}: {self._unlabelled.url} has {num_shards} shards, and every round "
                 "labels at least one: ask for fewer rounds, or shard with a smaller --samples-per-shard"
             )
-        trainable_name(self._model)
+        self._check_training()
+
+    def _check_training(self) -> None:
+        """What the first training run would refuse, said before hours of evaluation."""
+        options = self._train_options(self._directory.training(1), self._directory.start_model, [])
+        recipe, most = chosen_recipe(options), options.workers.maximum
+        check_shared_out(recipe.batch_size, (most,))
+        assert self._model.data is not None, "what can be trained has weights"
+        check_start(self._options.model, model_from_bytes(self._model.data).config, recipe, most)
+        find_training_inputs(options, recipe, self._storage)
 
     def _check_room(self, cluster: Cluster) -> None:
         """Labelling and training run at the same time: a local Ray must hold both."""
@@ -131,10 +149,14 @@ class _Flywheel:
 
     def _begin(self) -> str:
         """Write down what was asked for, and the model to begin with; its URL."""
-        config = flywheel_config(
-            self._options, self._unlabelled, self._evaluation, self._train_on, self._model.model_id
+        create_or_compare(
+            self._storage,
+            self._directory.url,
+            self._config,
+            FLYWHEEL_VOLATILE,
+            FLYWHEEL_FILE,
+            BEFORE_FLYWHEEL,
         )
-        create_or_compare(self._storage, self._directory.url, config, FLYWHEEL_VOLATILE, FLYWHEEL_FILE)
         url = self._directory.start_model
         assert self._model.data is not None, "checked before"
         if not self._storage.exists(url):

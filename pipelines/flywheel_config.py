@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import UTC, datetime
 
+from infra.click_log import ClickLog
 from infra.manifest import DatasetManifest
 from infra.run_config import VOLATILE_FIELDS
 from infra.sample import JsonValue
+from pipelines.label_inputs import click_source
 from pipelines.options import FlywheelOptions, Workers
 
 FLYWHEEL_VOLATILE = VOLATILE_FIELDS | {"given", "execution"}
@@ -20,6 +22,7 @@ def flywheel_config(
     evaluation: DatasetManifest,
     train_on: list[DatasetManifest],
     model_id: str,
+    click_log: ClickLog | None,
 ) -> dict[str, JsonValue]:
     """`flywheel.json`: what decides the result, and beside it what a person may want to look up."""
     return {
@@ -28,6 +31,7 @@ def flywheel_config(
         "train_on": [dataset.fingerprint for dataset in train_on],
         "evaluation": evaluation.fingerprint,
         "model_id": model_id,
+        "clicks": click_source(click_log),
         "rounds": options.rounds,
         "max_clicks": options.max_clicks,
         "thresholds": dict(asdict(options.thresholds)),

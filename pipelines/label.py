@@ -29,6 +29,7 @@ from infra.storage import Storage
 from infra.taken_models import add_taken
 from mfp.engine import EngineSettings
 from mfp.session import SessionLimits
+from pipelines.earlier_versions import BEFORE_LABELLING
 from pipelines.errors import OptionError
 from pipelines.label_inputs import (
     VOLATILE,
@@ -92,7 +93,7 @@ def _run_guarded(
     started: float,
 ) -> RunSummary:
     run = guard.run
-    run.open(run_config(options, inputs), VOLATILE)
+    run.open(run_config(options, inputs), VOLATILE, BEFORE_LABELLING)
     if options.follow is None:
         keep_model(run, inputs.model)
     models = _models(options, inputs, run)

@@ -56,16 +56,25 @@ def find_inputs(options: LabelOptions, storage: Storage) -> LabelInputs:
 
     """
     dataset = _part_of(load_manifest(storage, absolute(options.dataset)), options.part)
-    click_log = None
-    if options.clicks.startswith(LOGGED_CLICKS_PREFIX):
-        click_log = load_click_log(storage, absolute(options.clicks.removeprefix(LOGGED_CLICKS_PREFIX)))
-    elif options.clicks != SIMULATED_CLICKS:
-        raise OptionError(
-            f"--clicks {options.clicks!r} is neither {SIMULATED_CLICKS} nor {LOGGED_CLICKS_PREFIX}URL"
-        )
-    elif not has_objects(dataset, storage):
-        raise OptionError(no_masks(dataset.url))
+    click_log = find_click_log(options.clicks, dataset, storage)
     return LabelInputs(dataset, _find_model(options, storage), click_log)
+
+
+def find_click_log(clicks: str, dataset: DatasetManifest, storage: Storage) -> ClickLog | None:
+    """Find the clicks that `--clicks` names; None where they are simulated, which needs masks.
+
+    Raises:
+        OptionError: they are neither, or there are no masks to simulate any from.
+        InfraError: they cannot be read.
+
+    """
+    if clicks.startswith(LOGGED_CLICKS_PREFIX):
+        return load_click_log(storage, absolute(clicks.removeprefix(LOGGED_CLICKS_PREFIX)))
+    if clicks != SIMULATED_CLICKS:
+        raise OptionError(f"--clicks {clicks!r} is neither {SIMULATED_CLICKS} nor {LOGGED_CLICKS_PREFIX}URL")
+    if not has_objects(dataset, storage):
+        raise OptionError(no_masks(dataset.url))
+    return None
 
 
 def _part_of(dataset: DatasetManifest, part: tuple[int, int] | None) -> DatasetManifest:
@@ -131,11 +140,9 @@ def has_objects(dataset: DatasetManifest, storage: Storage) -> bool:
 def run_config(options: LabelOptions, inputs: LabelInputs) -> dict[str, JsonValue]:
     """`run.json`: everything that decides a row, and beside it what a person may want to look up."""
     log = inputs.click_log
-    clicks: dict[str, JsonValue] = {"source": "simulated"}
+    clicks = click_source(log)
     if log is None:
         clicks |= {"max_clicks": options.max_clicks, "target_iou": options.target_iou}
-    else:
-        clicks = {"source": "logged", "fingerprint": _fingerprint(log), "num_clicks": log.num_clicks}
     return {
         "job": "label",
         "dataset": _dataset(options, inputs.dataset),
@@ -159,6 +166,13 @@ def run_config(options: LabelOptions, inputs: LabelInputs) -> dict[str, JsonValu
         "versions": {name: version(name) for name in _VERSIONED},
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def click_source(log: ClickLog | None) -> dict[str, JsonValue]:
+    """Which clicks a run is of, by their content."""
+    if log is None:
+        return {"source": "simulated"}
+    return {"source": "logged", "fingerprint": _fingerprint(log), "num_clicks": log.num_clicks}
 
 
 def _dataset(options: LabelOptions, dataset: DatasetManifest) -> dict[str, JsonValue]:

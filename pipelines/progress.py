@@ -92,7 +92,8 @@ def figures(report: ProgressReport, pace: Pace, unit: str) -> str:
     if report.clicks and pace.clicks_per_second is not None:
         parts.append(f"{pace.clicks_per_second:.1f} clicks/s")
     elif not report.clicks and pace.done_per_second is not None:
-        parts.append(f"{pace.done_per_second:.1f} {unit}/s")
+        digits = ".1f" if pace.done_per_second >= 1 else ".2g"  # a step of a large network takes a minute
+        parts.append(f"{pace.done_per_second:{digits}} {unit}/s")
     if report.note:
         parts.append(report.note)
     if report.quarantined is not None:

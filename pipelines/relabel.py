@@ -20,7 +20,7 @@ from infra.click_log import ClickLog, load_click_log
 from infra.commit import CommitRecord
 from infra.manifest import DatasetManifest, ShardEntry, load_manifest
 from infra.run_directory import RunDirectory
-from infra.sample import MAX_PIXELS, JsonValue, Sample
+from infra.sample import JsonValue, Sample
 from infra.sample_document import ShardItem
 from infra.shard_reader import read_shard
 from infra.storage import Storage
@@ -28,6 +28,7 @@ from infra.tables import CLICKS, MASKS
 from infra.taken_models import taken_models
 from mfp.engine import EngineSettings
 from mfp.session import SessionLimits
+from pipelines.earlier_versions import EARLIER_WORKING_PIXELS
 from pipelines.errors import OptionError
 from pipelines.model_source import find_model
 from pipelines.options import LOGGED_CLICKS_PREFIX, SIMULATED_CLICKS
@@ -103,7 +104,7 @@ class PastRun:
             config["modulation"],
             limits,
             engine,
-            config.get("working_pixels", MAX_PIXELS),  # runs of earlier versions reduced nothing
+            config.get("working_pixels", EARLIER_WORKING_PIXELS),
         )
         return cls(run, config, manifest, click_log, job, max(1, int(execution["cpus_per_worker"])))
 

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING
 
 from actors.errors import ClusterError
 from actors.ray_session import Cluster, ray_session
-from actors.train_directory import TrainDirectory
+from actors.train_directory import START_FILE, TrainDirectory
 from actors.train_job import TrainJob
-from actors.train_start import start_network
+from actors.train_start import check_passes, start_network
 from infra.published_models import model_url
 from infra.run_config import create_or_compare
-from infra.storage import Storage
+from infra.storage import Storage, join
 from infra.training_progress import TRAINING_FILE, TrainingProgress, read_progress
 from mfp.errors import TrainingError
+from pipelines.earlier_versions import BEFORE_TRAINING
+from pipelines.errors import OptionError
 from pipelines.label_inputs import absolute
 from pipelines.options import TrainOptions
 from pipelines.progress import ProgressReport
@@ -90,17 +92,24 @@ def training_job(options: TrainOptions) -> TrainJob:
         )
     check_shared_out(recipe.batch_size, (options.workers.minimum, options.workers.maximum))
     inputs = find_training_inputs(options, recipe, storage)
-    init = None if options.init is None else absolute(options.init)
-    start_network(recipe, init, storage)  # what it raises is better raised before anything is written
     run_url = absolute(options.out)
+    if any(run_url == dataset.url for pool in inputs.pools for dataset in pool.datasets):
+        raise OptionError(f"--out {options.out} is a data set to train on: give the run a folder of its own")
+    own_start = join(run_url, START_FILE)
+    init = None if options.init is None else _start_of(own_start, absolute(options.init), storage)
+    # what these raise is better raised before anything is written
+    _, config_of_network = start_network(recipe, init, storage)
+    check_passes(config_of_network, recipe, options.workers.maximum)
     config = training_config(options, recipe, inputs)
-    create_or_compare(storage, run_url, config, TRAINING_VOLATILE, TRAINING_FILE)
+    create_or_compare(storage, run_url, config, TRAINING_VOLATILE, TRAINING_FILE, BEFORE_TRAINING)
+    if init is not None and init != own_start:
+        storage.write_bytes(own_start, storage.read_bytes(init))
     return TrainJob(
         pools=inputs.pools,
         run_url=run_url,
         storage=options.storage,
         recipe=recipe,
-        init=init,
+        init=None if init is None else own_start,
         seed=options.seed,
         validation=inputs.validation,
         checkpoint_every=options.checkpoint_every,
@@ -108,6 +117,14 @@ def training_job(options: TrainOptions) -> TrainJob:
         num_loaders=options.num_loader_workers,
         num_threads=1,
     )
+
+
+def _start_of(own_start: str, init: str, storage: Storage) -> str:
+    """The run's own copy of --init once it has one: the file may be gone or another when the run goes on.
+
+    A training run, for one, keeps no models but its newest and its best.
+    """
+    return own_start if storage.exists(own_start) else init
 
 
 def _trainer(job: TrainJob, options: TrainOptions, cluster: Cluster, notes: str) -> TorchTrainer:
@@ -184,7 +201,8 @@ def _fit(trainer: TorchTrainer, job: TrainJob, on_progress: Callable[[TrainingPr
         thread.join(_POLL_SECONDS)
         progress = read_progress(job.run_url, storage)
         if progress is not None and progress != shown:
-            on_progress(progress)
+            # until its workers are there it is that of the run before, which may have been shorter
+            on_progress(replace(progress, num_steps=job.recipe.steps))
             shown = progress
     if outcome:
         raise _raised_in(outcome[0]) from None

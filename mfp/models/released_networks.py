@@ -21,6 +21,7 @@ from mfp.network import BASELINE_CLICKS, ClickSettings
 
 _HRNET_WIDTH = 18
 _LARGEST_RADIUS = 1e5  # of anything in an image, pixels
+_MOST_CLICKS = 10_000  # on an object
 _CHANNELS_PER_HEAD = 64  # of ViT-B and ViT-L, where the file does not say
 
 
@@ -157,10 +158,18 @@ def _clicks(coordinate_channels: int, late_fusion: bool, given: ReleasedParams) 
     published = ModulationSettings("release")
     modulation = ModulationSettings(
         "release",
-        int(given.number(("n",), published.num_probability_clicks, "N")),
+        _click_count(given.number(("n",), published.num_probability_clicks, "N")),
         _radius(given, ("rmax", "maxradius"), published.max_radius, "R_max"),
     )
     return ClickSettings(modulation, radius, modulated_map=modulated_map)
+
+
+def _click_count(number: float) -> int:
+    if not 0 <= number < _MOST_CLICKS or number != int(number):
+        raise WeightsError(
+            f"checkpoint with N {number:g}: must be a whole number of clicks below {_MOST_CLICKS:,}; mend config.params"
+        )
+    return int(number)
 
 
 def _radius(given: ReleasedParams, names: tuple[str, ...], published: float, title: str) -> float:

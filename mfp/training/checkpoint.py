@@ -49,12 +49,21 @@ class Checkpoint:
     def from_bytes(data: bytes) -> Checkpoint:
         """Read a checkpoint; TrainingError where the bytes are none."""
         try:
-            return Checkpoint(**torch.load(io.BytesIO(data), weights_only=True, map_location="cpu"))
+            return _checked(Checkpoint(**torch.load(io.BytesIO(data), weights_only=True, map_location="cpu")))
         except Exception as error:
             raise TrainingError(
                 f"checkpoint of {len(data)} bytes cannot be read ({type(error).__name__}); "
                 "delete it to go on from the one before"
             ) from None
+
+
+def _checked(checkpoint: Checkpoint) -> Checkpoint:
+    parts = (checkpoint.weights, checkpoint.average, checkpoint.optimizer, checkpoint.scaler)
+    if not (type(checkpoint.step) is type(checkpoint.average_updates) is int):
+        raise TypeError("steps that are no whole numbers")
+    if not all(isinstance(part, dict) for part in parts):
+        raise TypeError("state that is no dictionary")
+    return checkpoint
 
 
 def take_checkpoint(step: int, state: TrainingState) -> Checkpoint:

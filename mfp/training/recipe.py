@@ -84,11 +84,17 @@ class Recipe:
         self._check("betas", all(0 <= beta < 1 for beta in self.betas), "two numbers from 0 to below 1")
         self._check("crop_size", min(self.crop_size) >= 32, "32 pixels or more")
         self._check("step_at", all(step >= 0 for step in self.step_at), "steps, counted from 0")
+        self._check(
+            "step_at", self.step_at or self.schedule != "step", "the steps at which schedule 'step' falls"
+        )
+        self._check(
+            "decay_steps", not self.decay_steps or self.schedule == "stable", "0 unless schedule is 'stable'"
+        )
         for name in ("zoom_margin", "resize"):
             low, high = getattr(self, name)
             self._check(name, 0 < low <= high < float("inf"), "two numbers above 0, the smaller one first")
 
-    def _check(self, name: str, is_met: bool, rule: str) -> None:
+    def _check(self, name: str, is_met: object, rule: str) -> None:
         if not is_met:
             value = getattr(self, name)
             raise TrainingError(

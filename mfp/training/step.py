@@ -180,7 +180,7 @@ def accumulate_gradients(
             _click_again(clicks, prob, labels, rngs)
     network.train()
     if settings.frozen_statistics:
-        _freeze_statistics(network)
+        freeze_statistics(network)
     total_loss, iou = 0.0, 0.0
     for round_idx in range(num_losses):
         is_last = round_idx == num_losses - 1
@@ -198,7 +198,8 @@ def accumulate_gradients(
     return StepFigures(total_loss, iou, len(labels))
 
 
-def _freeze_statistics(network: nn.Module) -> None:
+def freeze_statistics(network: nn.Module) -> None:
+    """Have the batch norms use their running statistics and leave them as they are, until `network.train()`."""
     for module in network.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             module.eval()

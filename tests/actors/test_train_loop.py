@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -112,6 +114,64 @@ def test_a_checkpoint_that_does_not_fit_is_named(dataset: str, tmp_path: Path) -
         checkpoint.write_bytes(data)
         with pytest.raises(TrainingError, match=r"step-00000001\.pt: checkpoint"):
             train(small_job(dataset, tmp_path), ALONE, _nothing)
+
+
+@pytest.mark.parametrize("wrong", [{"weights": None}, {"optimizer": [1]}, {"step": "1"}])
+def test_a_checkpoint_with_parts_that_are_none_is_named(
+    dataset: str, tmp_path: Path, wrong: Mapping[str, object]
+) -> None:
+    buffer = io.BytesIO()
+    torch.save(vars(Checkpoint(1, {}, {}, 1, {}, {})) | dict(wrong), buffer)
+    checkpoint = tmp_path / "checkpoints" / "step-00000001.pt"
+    checkpoint.parent.mkdir()
+    checkpoint.write_bytes(buffer.getvalue())
+    with pytest.raises(TrainingError, match=r"step-00000001\.pt: checkpoint of .* cannot be read"):
+        train(small_job(dataset, tmp_path), ALONE, _nothing)
+
+
+def test_a_run_that_goes_back_to_an_earlier_checkpoint_logs_every_step_once(
+    dataset: str, tmp_path: Path
+) -> None:
+    train(small_job(dataset, tmp_path, steps=4), ALONE, _nothing)
+    (tmp_path / "checkpoints" / "step-00000004.pt").unlink()  # as one is told to do where it is damaged
+    train(replace(small_job(dataset, tmp_path, steps=5), checkpoint_every=3), ALONE, _nothing)
+    tables = [pq.read_table(path) for path in sorted((tmp_path / "log").iterdir())]
+    assert [step for table in tables for step in table.column("step").to_pylist()] == [1, 2, 3, 4, 5]
+    assert sorted(path.name.split(".")[3] for path in (tmp_path / "tensorboard").iterdir()) == [
+        "0000000002",
+        "0000000003",
+        "0000000005",
+    ]
+
+
+def test_copies_of_checkpoints_that_someone_made_are_none_of_the_run(dataset: str, tmp_path: Path) -> None:
+    train(small_job(dataset, tmp_path, steps=2), ALONE, _nothing)
+    checkpoints = tmp_path / "checkpoints"
+    copies = ("step-best.pt", "step-00000002 (copy).pt")
+    for name in copies:
+        shutil.copy(checkpoints / "step-00000002.pt", checkpoints / name)
+    directory = TrainDirectory(str(tmp_path), Storage(), 1)
+    assert directory.newest_step() == 2
+    train(replace(small_job(dataset, tmp_path, steps=3), checkpoints_kept=1), ALONE, _nothing)
+    assert {path.name for path in checkpoints.iterdir()} == {"step-00000003.pt", *copies}
+
+
+def test_the_best_step_is_the_best_on_what_is_validated_on_now(tmp_path: Path) -> None:
+    directory = TrainDirectory(str(tmp_path), Storage(), 2)
+    told = []
+    for step, noc90, validated_on in ((1, 5.0, "a"), (2, 6.0, "a"), (3, 9.0, "b"), (4, 8.0, "b")):
+        directory.note_best(step, {"noc90": noc90}, validated_on)
+        best = directory.best()
+        assert best is not None
+        told.append(best["step"])
+    assert told == [1, 1, 3, 4]
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"step": 2}', '{"step": "two", "noc90": 3.0}'])
+def test_a_damaged_note_of_the_best_step_is_named(tmp_path: Path, content: str) -> None:
+    (tmp_path / "best.json").write_text(content)
+    with pytest.raises(TrainingError, match=r"best\.json is damaged: delete it"):
+        TrainDirectory(str(tmp_path), Storage(), 2).best()
 
 
 def test_weights_that_are_none_are_named(dataset: str, tmp_path: Path) -> None:

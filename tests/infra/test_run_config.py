@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.errors import RunDirectoryError
-from infra.run_config import create_or_compare, differences, read_config
+from infra.run_config import UNKNOWN, Earlier, create_or_compare, differences, read_config
 from infra.sample import JsonValue
 from infra.storage import Storage, join
 from tests.infra.overwriting import Overwriting
@@ -67,6 +67,20 @@ def test_volatile_fields_are_recorded_but_not_compared(folder_url: str) -> None:
     assert read_config(STORAGE, folder_url)["created"] == "2026-01-01"
     with pytest.raises(RunDirectoryError, match=r"versions\.torch"):
         create_or_compare(STORAGE, folder_url, CONFIG | {"versions": {"torch": "3.0"}}, volatile=())
+
+
+def test_a_field_that_was_added_later_counts_as_what_was_done_before_it(folder_url: str) -> None:
+    create_or_compare(STORAGE, folder_url, CONFIG)
+    here = CONFIG | {
+        "flip": True,
+        "zoom": {"size": 320, "enabled": True, "margin": 1.4},
+        "clicks": {"source": "logged"},
+    }
+    earlier: Earlier = {"flip": True, "zoom.margin": 1.4, "clicks": UNKNOWN, "max_clicks": 5}
+    create_or_compare(STORAGE, folder_url, here, earlier=earlier)
+    with pytest.raises(RunDirectoryError) as caught:
+        create_or_compare(STORAGE, folder_url, here | {"flip": False, "max_clicks": 5}, earlier=earlier)
+    assert "flip is true there and false here; max_clicks is 20 there and 5 here: give" in str(caught.value)
 
 
 def test_long_values_are_cut_in_the_message(tmp_path: Path) -> None:

@@ -180,9 +180,14 @@ def test_tensors_that_no_network_could_have_are_refused_before_memory_is_taken(
         convert_weights(vit_with({name: tensor}))
 
 
-@pytest.mark.parametrize("number", [float("inf"), 10**400])
-def test_settings_that_are_no_numbers_are_refused(number: float) -> None:
+def test_settings_that_are_no_numbers_are_refused() -> None:
     with pytest.raises(WeightsError, match="not with its shapes or settings"):
+        convert_weights(vit_with({}, N=10**400))
+
+
+@pytest.mark.parametrize("number", [-1, 7.5, float("nan"), float("inf"), 1e30])
+def test_a_number_of_clicks_that_nobody_makes_is_refused(number: float) -> None:
+    with pytest.raises(WeightsError, match=r"checkpoint with N .*: must be a whole number of clicks"):
         convert_weights(vit_with({}, N=number))
 
 

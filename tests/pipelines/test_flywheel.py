@@ -15,21 +15,23 @@ from rich.console import Console
 
 from actors.errors import ClusterError
 from actors.ray_session import ray_session
-from infra.errors import RunDirectoryError
+from infra.errors import ClickLogError, RunDirectoryError
 from infra.manifest import load_manifest
 from infra.published_models import newest
 from infra.run_directory import RunDirectory
 from infra.shard_writer import write_dataset
 from infra.storage import Storage
-from mfp.errors import ModelError
+from mfp.errors import ModelError, TrainingError
 from pipelines.errors import OptionError
 from pipelines.flywheel import run_flywheel
+from pipelines.flywheel_directory import FLYWHEEL_FILE
 from pipelines.flywheel_progress import flywheel_progress
 from pipelines.flywheel_view import FlywheelView
 from pipelines.model_source import find_model
 from pipelines.options import FlywheelOptions, Thresholds, Workers
 from pipelines.progress import OnProgress
 from tests.actors.shapes import shape_sample
+from tests.training_jobs import bright_object
 
 STORAGE = Storage()
 
@@ -91,7 +93,17 @@ def test_a_turn_of_the_wheel_labels_selects_trains_and_measures(options: Flywhee
             "evaluate after",
         ]
         again = run_flywheel(options, Shown())
-    assert again == result, "a finished wheel is only reported"
+        assert again == result, "a finished wheel is only reported"
+        other_clicks = replace(options, clicks=f"logged:{out}/round-01/labels")
+        with pytest.raises(
+            RunDirectoryError, match=r'clicks\.source is "simulated" there and "logged" here'
+        ) as refused:
+            run_flywheel(other_clicks, Shown())
+        assert str(refused.value).startswith(f"{out} holds"), "said of the wheel, before any of its stages"
+        written = json.loads((out / FLYWHEEL_FILE).read_text())
+        del written["clicks"]
+        (out / FLYWHEEL_FILE).write_text(json.dumps(written))
+        assert run_flywheel(options, Shown()) == result, "a wheel of an earlier version goes on"
     (turned,) = result.rounds
     start = find_model(options.model, STORAGE).model_id
     assert turned.models[0].model_id == start
@@ -157,6 +169,19 @@ def test_what_cannot_turn_is_refused_in_one_line(options: FlywheelOptions, tmp_p
         run_flywheel(replace(asked, rounds=5), Shown())
     with pytest.raises(ModelError, match="model analytic cannot be trained"):
         run_flywheel(replace(asked, model="analytic"), Shown())
+    with pytest.raises(OptionError, match="--clicks 'recorded' is neither simulated nor logged:URL"):
+        run_flywheel(replace(asked, clicks="recorded"), Shown())
+    with pytest.raises(ClickLogError, match="nothing is no click log"):
+        run_flywheel(replace(asked, clicks=f"logged:{tmp_path}/nothing"), Shown())
+    with pytest.raises(TrainingError, match=r"crop_size = .*: must be 32 pixels or more"):
+        run_flywheel(replace(asked, crop_size=(16, 16)), Shown())
+    with pytest.raises(TrainingError, match="lite0 cannot be trained on 1 crop of 32x32 pixels at a time"):
+        run_flywheel(replace(asked, crop_size=(32, 32), batch_size=1, frozen_statistics=False), Shown())
+    with pytest.raises(OptionError, match="3 workers share a batch of 2 crops"):
+        run_flywheel(replace(asked, train_workers=Workers(3, 3)), Shown())
+    write_dataset([bright_object(0, with_object=False)], str(tmp_path / "without"), STORAGE)
+    with pytest.raises(TrainingError, match="training needs masks"):
+        run_flywheel(replace(asked, train_on=(str(tmp_path / "without"),)), Shown())
     many = Workers(500, 500)
     with pytest.raises(
         ClusterError, match=r"500 workers that label and 1 that train need 500\.5 CPU together"

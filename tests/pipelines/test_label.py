@@ -16,9 +16,11 @@ import torch
 from actors.errors import ClusterError, TooManyErrorsError
 from actors.hand_out import Assignment
 from actors.label_worker import WorkerInfo
+from actors.working_size import WORKING_PIXELS
 from infra.errors import RunDirectoryError
 from infra.manifest import DatasetManifest
 from infra.run_directory import RunDirectory
+from infra.sample import MAX_PIXELS
 from infra.storage import Storage, join
 from mfp.errors import ModelError, WeightsError
 from mfp.model_file import model_to_bytes
@@ -31,6 +33,7 @@ from pipelines.progress import ProgressReport
 from pipelines.report import build_report
 from pipelines.submit import run_progress
 from tests.actors.shapes import LIMITS, ZOOM_SIZE, labeller, reader_of, rows_of, write_shapes
+from tests.pipelines.past_runs import label_here
 
 STORAGE = Storage()
 NUM_SHARDS = 6
@@ -231,6 +234,19 @@ def test_masks_are_needed_to_simulate_clicks(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="has no object masks"):
         run_label(options(manifest.url, tmp_path / "run"))
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_of_a_version_that_reduced_nothing_goes_on_with_that_size_alone(
+    tmp_path: Path, dataset: DatasetManifest
+) -> None:
+    asked = replace(options(dataset.url, tmp_path), working_pixels=MAX_PIXELS)
+    run = label_here(asked)
+    config = run.config()
+    del config["working_pixels"]
+    STORAGE.write_bytes(f"{run.url}/run.json", json.dumps(config).encode())
+    assert run_label(asked).skipped_shards == len(dataset.shards)
+    with pytest.raises(RunDirectoryError, match="working_pixels is 268435456 there and 16777216 here"):
+        run_label(replace(asked, working_pixels=WORKING_PIXELS))
 
 
 def test_a_model_that_nobody_knows_is_refused_before_anything_starts(

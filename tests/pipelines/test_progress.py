@@ -86,6 +86,11 @@ def test_a_job_without_clicks_shows_its_own_unit_and_note() -> None:
     assert (
         figures(report, Pace(2.0, 0.0, 30.0), "steps") == "40/100 steps, 2.0 steps/s, loss 0.310, 30 s left"
     )
+    assert figures(report, Pace(1 / 60, 0.0, 3600.0), "steps").startswith("40/100 steps, 0.017 steps/s, loss")
+    assert (
+        figures(report, Pace(0.5, 0.0, 120.0), "steps")
+        == "40/100 steps, 0.5 steps/s, loss 0.310, 2 min 00 s left"
+    )
 
 
 def plain(clock: Clock) -> tuple[PlainProgress, io.StringIO]:

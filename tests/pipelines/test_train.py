@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,16 +10,22 @@ import pytest
 import torch
 
 from actors.train_directory import TrainDirectory
+from actors.train_start import check_passes
 from infra.errors import DatasetError, RunDirectoryError
 from infra.shard_writer import write_dataset
 from infra.storage import Storage
-from infra.training_progress import TrainingProgress
-from mfp.errors import ModelError, TrainingError
-from mfp.model_file import read_header
+from infra.training_progress import TRAINING_FILE, TrainingProgress
+from mfp.errors import ImageSizeError, ModelError, TrainingError
+from mfp.model_file import model_to_bytes, read_header
+from mfp.models.lite0 import Lite0Config
+from mfp.models.registry import build_network
+from mfp.models.vit import ViTConfig
 from mfp.training.checkpoint import Checkpoint
 from pipelines.errors import OptionError
+from pipelines.model_source import find_model
 from pipelines.options import TrainOptions, Workers
 from pipelines.train import run_train, training_job
+from pipelines.training_recipe import load_recipe
 from tests.training_jobs import SMALL, bright_object, write_bright_objects
 
 
@@ -46,7 +53,8 @@ def test_a_run_that_is_made_longer_goes_on_from_its_checkpoint(
     shown: list[TrainingProgress] = []
     second = run_train(_options(dataset, tmp_path, 3), shown.append)
     assert second.model_url.endswith("00000003.safetensors")
-    assert (shown[-1].step, shown[-1].num_steps) == (3, 3)
+    assert shown[-1].step == 3
+    assert {progress.num_steps for progress in shown} == {3}
     logged = sorted(path.name for path in (tmp_path / "log").iterdir())
     assert logged == ["step-00000002.parquet", "step-00000003.parquet"]
 
@@ -96,6 +104,19 @@ def test_a_run_taken_up_with_another_configuration_is_refused_and_more_steps_are
     assert training_job(replace(options, steps=2)).recipe.steps == 2
 
 
+def test_a_run_of_an_earlier_version_goes_on_and_only_as_it_was_begun(dataset: str, tmp_path: Path) -> None:
+    options = _options(dataset, tmp_path, 1)
+    training_job(options)
+    file = tmp_path / TRAINING_FILE
+    written = json.loads(file.read_text())
+    for later in ("modulated_map", "late_fusion", "frozen_statistics"):
+        del written["recipe"][later]
+    file.write_text(json.dumps(written))
+    training_job(options)
+    with pytest.raises(RunDirectoryError, match=r"recipe\.late_fusion is true there and false here"):
+        training_job(replace(options, late_fusion=False))
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_a_gpu_that_is_not_there_is_refused_in_one_line(
     ray_cluster: None, dataset: str, tmp_path: Path
@@ -120,6 +141,51 @@ def test_a_model_that_has_no_recipe_is_refused(dataset: str, tmp_path: Path) -> 
 def test_more_workers_than_crops_are_refused(dataset: str, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="3 workers share a batch of 2 crops"):
         training_job(replace(_options(dataset, tmp_path, 1), workers=Workers(1, 3, 1.0)))
+
+
+def test_a_run_goes_on_though_the_model_it_began_from_is_another_or_gone(
+    dataset: str, tmp_path: Path
+) -> None:
+    init, other = tmp_path / "init.safetensors", find_model("lite0", Storage()).data
+    config = Lite0Config(decoder_channels=16)
+    init.write_bytes(model_to_bytes(config, build_network(config).state_dict(), {}))
+    began_from = init.read_bytes()
+    asked = replace(_options(dataset, tmp_path / "run", 1), init=str(init))
+    assert other is not None
+    for change in (lambda: None, lambda: init.write_bytes(other), init.unlink):
+        change()
+        job = training_job(asked)
+        assert job.init is not None
+        assert Path(job.init).read_bytes() == began_from
+    with pytest.raises(RunDirectoryError, match=r"init is .* there and null here"):
+        training_job(replace(asked, init=None))
+
+
+def test_passes_that_a_network_cannot_make_are_refused_before_anything_is_written(
+    dataset: str, tmp_path: Path
+) -> None:
+    asked = replace(_options(dataset, tmp_path / "run", 1), model="resnet34", batch_size=4)
+    for wrong in (
+        replace(asked, batch_size=1),
+        replace(asked, accumulate=3),
+        replace(asked, workers=Workers(1, 4, 1.0)),
+    ):
+        with pytest.raises(
+            TrainingError, match=r"resnet34 cannot be trained on 1 crop of 64x64 pixels at a time"
+        ):
+            training_job(wrong)
+    assert not (tmp_path / "run").exists()
+    training_job(replace(asked, accumulate=2))
+    windowed = ViTConfig(width=16, depth=8, num_heads=2, pyramid_widths=(4, 4, 8, 8), head_width=8)
+    with pytest.raises(ImageSizeError, match="nearest to 100: 224"):
+        check_passes(windowed, replace(load_recipe("vit_b_sbd"), crop_size=(100, 224)), 1)
+
+
+def test_a_run_into_its_own_data_is_refused(dataset: str, tmp_path: Path) -> None:
+    before = sorted(Path(dataset).iterdir())
+    with pytest.raises(OptionError, match="is a data set to train on"):
+        training_job(_options(dataset, Path(dataset), 1))
+    assert sorted(Path(dataset).iterdir()) == before
 
 
 def test_validation_on_training_data_is_refused(dataset: str, tmp_path: Path) -> None:

@@ -72,6 +72,8 @@ def test_options_change_a_recipe() -> None:
             "resize = [1.5, 0.6]",
             r"resize = \[1\.5, 0\.6\]: must be two numbers above 0",
         ),
+        ("decay_steps = 0", "decay_steps = 9", "decay_steps = 9: must be 0 unless schedule is 'stable'"),
+        ('schedule = "cosine"', 'schedule = "step"', r"step_at = \[\]: must be the steps at which"),
         ("clip = 1.0", "clip = ", "is no TOML"),
     ],
 )
