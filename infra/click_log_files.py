@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from infra.errors import ClickLogError
+from infra.json_text import parse_json
 from infra.run_config import RUN_FILE
 from infra.run_directory import RunDirectory
 from infra.storage import Storage, basename, join
@@ -178,7 +179,7 @@ def _read_json_lines(storage: Storage, url: str) -> Iterator[LogPart]:
 
 def _parse_line(place: str, line: bytes) -> Mapping[str, Any]:
     try:
-        row = json.loads(line)
+        row = parse_json(line)
     except ValueError as error:
         reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
         raise ClickLogError(

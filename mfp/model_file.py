@@ -94,7 +94,7 @@ def read_header(data: bytes) -> dict[str, Any]:
     try:
         document: dict[str, Any] = json.loads(_split(data)[0]["__metadata__"][_METADATA_KEY])
         version = document.get("version")
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise WeightsError(
             f"{len(data)} bytes that are no model file: a safetensors file with the metadata entry "
             f"{_METADATA_KEY!r} is needed; `mfp train` writes such files"
