@@ -276,3 +276,12 @@ def test_a_url_without_credentials_is_none_with_them(url: str) -> None:
 def test_what_a_kind_of_url_cannot_do_is_one_line(storage: Storage) -> None:
     with pytest.raises(StorageError, match=r"^cannot delete http://host/x: fsspec has no way to do that"):
         storage.delete("http://host/x")
+
+
+def test_a_file_in_the_place_of_a_folder_is_named_as_that(tmp_path: Path, storage: Storage) -> None:
+    (tmp_path / "file").touch()
+    for below in ("file/x", "file/folder/x"):
+        with pytest.raises(
+            StorageError, match=f"^cannot write .*{below}: a file is where a folder has to be$"
+        ):
+            storage.write_bytes(join(str(tmp_path), below), b"1")
