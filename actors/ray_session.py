@@ -64,7 +64,8 @@ def ray_session(address: str | None) -> Iterator[Cluster]:
 def held_signals() -> Iterator[None]:
     """Take Ctrl-C and SIGTERM at the end of the block: Ray crashes where they meet it in the middle of these steps.
 
-    It also puts its own handler for SIGTERM in place, which ends in a stack trace: the one from before comes back.
+    It also puts its own handlers for SIGTERM in place: one ends in a stack trace, and the one of the first moments
+    leaves with exit code 15 and without a word. The one from before comes back, and gets what they took.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -75,6 +76,10 @@ def held_signals() -> Iterator[None]:
         signal.signal(number, lambda received, _: caught.append(received))
     try:
         yield
+    except SystemExit as left:
+        if left.code != signal.SIGTERM:
+            raise
+        caught.append(signal.SIGTERM)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -33,6 +33,7 @@ from infra.manifest import ShardEntry
 from infra.run_directory import RunDirectory
 from infra.sample import QuarantinedSample
 from infra.sample_document import ShardItem
+from mfp.engine import Engine
 from mfp.session import FinishedSession, Session
 
 MAX_PIXELS_AHEAD = 2**26  # 200 MB of decoded images wait for the engine at most
@@ -117,6 +118,7 @@ class ShardLabeller:
         self._to_read: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         self._decoded: PixelQueue[_Item] = PixelQueue(max_pixels_ahead)
         self._at_border: _Item | None = None  # the first of a shard whose model is another
+        self._engine: Engine | None = None  # at work, or the last one that was
         self._tasks: dict[str, _Task] = {}  # by attempt
         self._lock = threading.Lock()
         self._threads = [
@@ -167,9 +169,11 @@ class ShardLabeller:
             return {attempt: task.gathered.counts for attempt, task in self._tasks.items()}
 
     def close(self) -> None:
-        """End both threads; calls of `label` that still wait raise."""
+        """End both threads, and drop what they are at; calls of `label` that still wait raise."""
         self._to_read.put(None)
         self._decoded.close()
+        if self._engine is not None:
+            self._engine.abandon()
         for thread in self._threads:
             thread.join()
         self._fail_all(RuntimeError("the shard labeller was closed"))
@@ -206,6 +210,7 @@ class ShardLabeller:
         while (first := self._next(wait=True)) is not None:
             self._at_border = first
             model = first[0].model
+            self._engine = model.engine
             try:
                 for finished in model.engine.run(self._sessions(model)):
                     self._take(finished)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import zlib
 from dataclasses import dataclass
 
@@ -67,7 +68,11 @@ def crop_of(sample: Sample | None, number: int, seed: int, settings: AugmentSett
 def sample_weight(sample: Sample) -> float:
     """What the sample's attribute says of its weight."""
     weight = sample.attributes.get(WEIGHT, 1.0)
-    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < float("inf"):
+    if (
+        isinstance(weight, bool)
+        or not isinstance(weight, int | float)
+        or not 0 <= weight <= sys.float_info.max
+    ):
         raise TrainingError(
             f"sample {sample.key!r}: its attribute {WEIGHT!r} is {weight!r}; it must be a number, 0 or more"
         )

@@ -116,6 +116,7 @@ class WorkerPool:
         self._start_seconds = start_seconds
         self._workers: list[Any] = []
         self._is_ready: list[bool] = []
+        self._lost: set[int] = set()  # and have not come back
         self._calls: dict[ray.ObjectRef[Any], _Call] = {}
         self._counts: dict[str, LabelCounts] = {}  # by attempt
         self._attempts: set[str] = set()
@@ -235,6 +236,7 @@ class WorkerPool:
             return None
         if isinstance(answer, WorkerInfo):
             self._is_ready[call.worker_idx] = True
+            self._lost.discard(call.worker_idx)
             logger.info("worker %d is ready: %s", call.worker_idx, answer)
         elif isinstance(answer, ShardSummary):
             hand_out.finished(call.attempt)
@@ -247,7 +249,9 @@ class WorkerPool:
 
     def _lose(self, call: _Call, hand_out: HandOut, reason: str) -> None:
         """A worker is gone: its shards go back, and it is started again where Ray finds room for it."""
-        logger.warning("worker %d is lost: %s", call.worker_idx, reason)
+        if call.worker_idx not in self._lost:  # until Ray has it running again every `start` fails
+            logger.warning("worker %d is lost: %s", call.worker_idx, reason)
+        self._lost.add(call.worker_idx)
         for attempt in hand_out.attempts_of(call.worker_idx):
             self._give_back(attempt, hand_out, reason)
         # Its other calls fail too; only the first one counts.

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from infra.errors import ClickLogError
+from infra.json_text import parse_json
 from infra.run_config import RUN_FILE
 from infra.run_directory import RunDirectory
 from infra.storage import Storage, basename, join
@@ -106,9 +107,11 @@ def _read_parquet(storage: Storage, url: str) -> LogPart:
     data = storage.read_bytes(url)
     try:
         file = pq.ParquetFile(pa.BufferReader(data))
-        missing = [name for name in _RULES if name not in file.schema_arrow.names]
-        if missing:
+        numbers = {name: file.schema_arrow.names.count(name) for name in _RULES}
+        if missing := [name for name, number in numbers.items() if number == 0]:
             raise ClickLogError(f"{url} has no column {', '.join(missing)}: {_NEEDED}")
+        if repeated := [name for name, number in numbers.items() if number > 1]:
+            raise ClickLogError(f"{url} has several columns {', '.join(repeated)}: {_NEEDED}, once each")
         table = file.read(columns=list(_RULES))
         table.validate(full=True)  # Arrow reads text that is no UTF-8 without a word
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
@@ -154,7 +157,9 @@ def _can_hold(name: str, found: pa.DataType) -> bool:
 def _is_valid(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Tell for every value of a column of a fitting type whether it keeps the rule; null does not."""
     if name == "click_idx":
-        valid = pc.and_(pc.greater_equal(column, 0), pc.less_equal(column, _MAX_INDEX))
+        wide = pa.uint64() if pa.types.is_unsigned_integer(column.type) else pa.int64()
+        least, most = pa.scalar(0, wide), pa.scalar(_MAX_INDEX, wide)
+        valid = pc.and_(pc.greater_equal(column.cast(wide), least), pc.less_equal(column.cast(wide), most))
     elif name in {"y", "x"}:
         valid = pc.is_finite(column)
     elif name == "is_foreground":
@@ -178,7 +183,7 @@ def _read_json_lines(storage: Storage, url: str) -> Iterator[LogPart]:
 
 def _parse_line(place: str, line: bytes) -> Mapping[str, Any]:
     try:
-        row = json.loads(line)
+        row = parse_json(line)
     except ValueError as error:
         reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
         raise ClickLogError(
@@ -191,6 +196,8 @@ def _parse_line(place: str, line: bytes) -> Mapping[str, Any]:
             raise ClickLogError(f"{place} has no field {name}: {_NEEDED}")
         if not _is_valid_value(name, row[name]):
             raise _broken_rule(place, name, row[name])
+        if isinstance(row[name], str) and not _is_utf8(row[name]):
+            raise ClickLogError(f"{place}: {name} is {_shown(row[name])}, which holds half a character")
     return row
 
 
@@ -206,6 +213,14 @@ def _is_valid_value(name: str, value: object) -> bool:
     if isinstance(value, int):
         return abs(value) <= _LARGEST_EXACT_INTEGER
     return isinstance(value, float) and math.isfinite(value)
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # JSON may escape one half of a pair
+        return False
+    return True
 
 
 def _broken_rule(place: str, name: str, value: object) -> ClickLogError:

@@ -20,15 +20,17 @@ import time
 import uuid
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from infra.create_once import create_or_read
 from infra.errors import RunDirectoryError, StorageError
+from infra.json_text import parse_json
 from infra.part_writer import PartWriter
 from infra.shard_rows import ShardRows
 from infra.storage import Storage, basename, join
+from infra.tables import CLICKS, ERRORS, MASKS
 
 COMMITS_FOLDER = "commits"
 _CHECKSUM = "sha256"
@@ -79,7 +81,7 @@ class CommitRecord:
     @classmethod
     def from_json(cls, data: bytes) -> CommitRecord:
         """Read a record. Raises ValueError, KeyError or TypeError where the bytes are no record, or not whole."""
-        fields = json.loads(data)
+        fields = parse_json(data)
         if _CHECKSUM in fields and fields.pop(_CHECKSUM) != _checksum(fields):
             raise ValueError("its checksum is another")
         fields["parts"] = {name: PartRecord(**part) for name, part in fields["parts"].items()}
@@ -87,7 +89,24 @@ class CommitRecord:
             if part.path != f"{name}/{basename(part.path)}":  # whoever reads parts stays in the run directory
                 raise ValueError(f"the part {part.path!r} does not lie in {name}/")
         fields["finished"] = datetime.fromisoformat(fields["finished"])
-        return cls(**fields)
+        record = cls(**fields)
+        record._check()
+        return record
+
+    def _check(self) -> None:
+        """What whoever reads a record counts on, whoever has written it."""
+        if missing := {MASKS.name, CLICKS.name, ERRORS.name} - self.parts.keys():
+            raise ValueError(f"it names no part of {', '.join(sorted(missing))}")
+        texts = [self.shard, *(part.sha256 for part in self.parts.values())]
+        counts = [self.objects, *(count for part in self.parts.values() for count in (part.rows, part.bytes))]
+        if not all(isinstance(text, str) for text in texts) or not all(isinstance(n, int) for n in counts):
+            raise TypeError("a name or a number in it is none")
+        if self.finished.tzinfo is None:
+            raise ValueError("its time has no zone")
+        try:
+            self.finished - timedelta(seconds=self.seconds)  # when the shard was begun
+        except OverflowError:
+            raise ValueError(f"it says that the shard took {self.seconds} s") from None
 
 
 def shard_stem(shard: str) -> str:
@@ -172,8 +191,14 @@ def put_record(storage: Storage, run_url: str, record: CommitRecord) -> CommitOu
 
 
 def read_commit(storage: Storage, url: str) -> CommitRecord:
-    """Read one commit record. Raises StorageError, or RunDirectoryError where the file is none."""
-    return _parse(url, storage.read_bytes(url))
+    """Read one commit record. Raises StorageError, or RunDirectoryError where the file is none, or another shard's."""
+    record = _parse(url, storage.read_bytes(url))
+    if basename(url) != f"{shard_stem(record.shard)}.json":
+        raise RunDirectoryError(
+            f"{url} is the commit record of shard {record.shard!r} under another name: delete it to have the shard "
+            "of this name done"
+        )
+    return record
 
 
 def _parse(url: str, data: bytes) -> CommitRecord:

@@ -11,6 +11,8 @@ import json
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
+from infra.json_text import parse_json
+
 TERM = timedelta(seconds=120)
 MARGIN = timedelta(seconds=30)
 
@@ -35,7 +37,7 @@ class Lease:
     @classmethod
     def from_json(cls, data: bytes) -> Lease:
         """Read a lease. Raises ValueError, KeyError or TypeError where the bytes are none."""
-        fields = json.loads(data)
+        fields = parse_json(data)
         deadline = datetime.fromisoformat(fields["deadline"])
         if deadline.tzinfo is None:
             raise ValueError("its deadline has no time zone")

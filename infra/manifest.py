@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from typing import Any, Literal, TypeAlias, cast
 
 from infra.errors import DatasetError
+from infra.json_text import parse_json
 from infra.sample import JsonValue
 from infra.storage import Storage, basename, join, relative_to
 
@@ -147,7 +148,7 @@ def _own_document(storage: Storage, url: str) -> dict[str, Any] | None:
     if not storage.exists(location):
         return None
     try:
-        document = json.loads(storage.read_bytes(location))
+        document = parse_json(storage.read_bytes(location))
     except ValueError:
         raise DatasetError(f"{location} is no JSON: restore it, or run mfp shard again") from None
     return document if isinstance(document, dict) and document.get("format") == _FORMAT else None

@@ -15,7 +15,6 @@ left alone: those samples have no truth.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
@@ -23,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from infra.errors import DatasetError, Reason
+from infra.json_text import parse_json
 from infra.sample import JsonValue, QuarantinedSample
 from infra.sample_document import RawMask, RawObject, RawSample, ShardItem, check_sample
 
@@ -51,17 +51,25 @@ def read_parquet(stream: BinaryIO, url: str, shard_stem: str) -> Iterator[ShardI
 
 
 def _columns(schema: pa.Schema, url: str) -> list[str]:
-    if "image" not in schema.names or not _is_image(schema.field("image").type):
+    # a name that two columns have is that of none
+    if schema.names.count("image") != 1 or not _is_image(schema.field("image").type):
         raise DatasetError(
             f"shard {url} has no column `image` of encoded bytes; its columns are {', '.join(schema.names)}"
         )
     accepted = {"image": _is_image, "key": _is_string, "objects": _is_objects, "ignore": _is_bytes}
     accepted["attributes"] = _is_string
-    return [name for name, fits in accepted.items() if name in schema.names and fits(schema.field(name).type)]
+    return [
+        name
+        for name, fits in accepted.items()
+        if schema.names.count(name) == 1 and fits(schema.field(name).type)
+    ]
 
 
 def _is_image(column: pa.DataType) -> bool:
-    return _is_binary(column) or (pa.types.is_struct(column) and column.get_field_index("bytes") >= 0)
+    if not pa.types.is_struct(column):
+        return _is_binary(column)
+    index = column.get_field_index("bytes")
+    return index >= 0 and _is_binary(column.field(index).type)
 
 
 def _is_objects(column: pa.DataType) -> bool:
@@ -117,8 +125,10 @@ def _raw_mask(counts: bytes | str | None) -> RawMask | None:
     return RawMask(counts.encode() if isinstance(counts, str) else counts)
 
 
-def _attributes(text: str | None) -> dict[str, JsonValue]:
-    attributes = json.loads(text) if text else {}
+def _attributes(text: Any) -> dict[str, JsonValue]:
+    if text is not None and not isinstance(text, str):
+        raise ValueError("attributes are no text")
+    attributes = parse_json(text) if text else {}
     if not isinstance(attributes, dict):
         raise ValueError("attributes are no JSON object")
     return attributes

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from infra.errors import PublishedModelError
+from infra.json_text import parse_json
 from infra.storage import Storage, join
 
 MODELS_FOLDER = "models"
@@ -44,7 +45,7 @@ class PublishedModel:
     @classmethod
     def from_json(cls, data: bytes) -> PublishedModel:
         """Read a pointer. Raises ValueError, KeyError, TypeError or AttributeError where the bytes are none."""
-        fields = json.loads(data)
+        fields = parse_json(data)
         fields["metrics"] = {str(name): float(value) for name, value in fields["metrics"].items()}
         fields["published"] = datetime.fromisoformat(fields["published"])
         model = cls(**fields)

@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 
 from infra.create_once import create_or_read
 from infra.errors import RunDirectoryError
+from infra.json_text import parse_json
 from infra.sample import JsonValue
 from infra.storage import Storage, join
 
@@ -71,7 +72,7 @@ def read_config(storage: Storage, run_url: str, file: str = RUN_FILE) -> dict[st
             f"{run_url} is no run directory: it has no {file}; give what a run had as --out"
         )
     try:
-        config = json.loads(storage.read_bytes(url))
+        config = parse_json(storage.read_bytes(url))
     except ValueError as error:
         raise RunDirectoryError(f"{url} is not JSON ({error}): delete it or give another directory") from None
     if not isinstance(config, dict):

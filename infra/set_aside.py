@@ -11,8 +11,10 @@ from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 
-from infra.commit import shard_stem
+from infra.commit import CommitRecord, shard_stem
 from infra.errors import RunDirectoryError, StorageError
+from infra.json_text import parse_json
+from infra.run_directory import RunDirectory
 from infra.storage import Storage, basename, join
 
 SET_ASIDE_FOLDER = "set_aside"
@@ -37,19 +39,26 @@ def note_set_aside(storage: Storage, run_url: str, shard: SetAsideShard) -> None
     storage.write_bytes(url, json.dumps(asdict(shard), indent=1).encode())
 
 
-def set_aside_shards(storage: Storage, run_url: str, committed: Collection[str]) -> tuple[SetAsideShard, ...]:
-    """Return the shards that are set aside, by name; those of the names in `committed` are not, any more.
+def committed_and_set_aside(run: RunDirectory) -> tuple[dict[str, CommitRecord], tuple[SetAsideShard, ...]]:
+    """Return the commit record of every committed shard by its name, and the shards that are set aside, by name.
+
+    The commits are read after the others were listed: a shard that another run commits meanwhile is committed and not
+    set aside, never neither or both.
 
     Raises:
         RunDirectoryError: a record is none of this version.
         StorageError: one cannot be read.
 
     """
+    # a writer that was killed leaves an unfinished file with another ending
+    urls = [url for url in run.storage.list(join(run.url, SET_ASIDE_FOLDER)) if url.endswith(".json")]
+    committed = run.committed()
     done = {_file_name(shard) for shard in committed}
-    urls = [url for url in storage.list(join(run_url, SET_ASIDE_FOLDER)) if basename(url) not in done]
     with ThreadPoolExecutor(_READ_THREADS) as pool:
-        records = pool.map(lambda url: _read(storage, url), urls)
-        return tuple(record for record in records if record is not None)
+        records = pool.map(
+            lambda url: _read(run.storage, url), [url for url in urls if basename(url) not in done]
+        )
+        return committed, tuple(record for record in records if record is not None)
 
 
 def delete_outdated(storage: Storage, run_url: str, committed: Collection[str]) -> None:
@@ -69,7 +78,7 @@ def _read(storage: Storage, url: str) -> SetAsideShard | None:
             raise
         return None
     try:
-        return SetAsideShard(**json.loads(data))
+        return SetAsideShard(**parse_json(data))
     except (ValueError, TypeError) as error:
         raise RunDirectoryError(
             f"{url} is no record of a shard that was set aside ({error}): delete it, nothing else depends on it"

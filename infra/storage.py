@@ -7,6 +7,7 @@ that is left by an exception publishes what it holds. Listings are never cached:
 from __future__ import annotations
 
 import io
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -22,6 +23,10 @@ Urls: TypeAlias = list[str]  # inside the class the name `list` is the method
 READ_BLOCK = (
     8 * 2**20
 )  # bytes asked of a server at a time: less is slower, see the measurements of pyarrow and s3fs
+_SIGNATURE = re.compile(
+    r"[?&](x-amz-(signature|security-token)|x-goog-signature|signature|sig|token|access_token|password)=",
+    re.I,
+)
 
 
 @dataclass(frozen=True)
@@ -207,7 +212,7 @@ class Storage:
 
     def _remote(self, url: str) -> tuple[Any, str]:
         protocol = url.split("://", 1)[0]
-        _refuse_password(url)
+        _refuse_credentials(url)
         with self._lock:
             if protocol not in self._filesystems:
                 self._filesystems[protocol] = self._open_filesystem(protocol)
@@ -294,14 +299,26 @@ def _translated(action: str, url: str) -> Iterator[None]:
         raise kind(f"cannot {action} {url}: {reason}") from error
 
 
-def _refuse_password(url: str) -> None:
-    """What a URL says ends up in run.json, logs and error messages."""
+def carries_credentials(url: str) -> bool:
+    """Whether a URL holds a password, a token in the place of a user, or the signature of a link for one use."""
     protocol, _, rest = url.partition("://")
-    user, at, place = rest.split("/", 1)[0].rpartition("@")
-    if at and ":" in user:
+    first, _, _ = rest.partition("/")
+    # secret keys of S3 have slashes in them, so that the @ may come late; digits after the colon are a port
+    _, colon, secret = first.partition(":")
+    has_password = bool(colon) and "@" in rest and not secret.isdigit()
+    has_token = protocol in {"http", "https"} and "@" in first
+    return has_password or has_token or _SIGNATURE.search(rest) is not None
+
+
+def _refuse_credentials(url: str) -> None:
+    """What a URL says ends up in run.json, logs and error messages."""
+    if carries_credentials(url):
+        protocol, _, rest = url.partition("://")
+        place = rest.rpartition("@")[2].partition("?")[0]
         raise StorageError(
-            f"{protocol}://...@{place} carries a password, and URLs are written into records and logs: "
-            "leave it out, and give it where the file system looks for it (for S3 the AWS variables and files)"
+            f"{protocol}://...{place} carries a password, a token or a signature, and URLs are written into "
+            "records and logs: leave it out, and give it where the file system looks for it (for S3 the AWS variables "
+            "and files), or fetch the file first"
         )
 
 

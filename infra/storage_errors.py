@@ -28,6 +28,9 @@ _OF_TYPE = {
     "EndpointConnectionError": "the S3 server does not answer; check the endpoint and the network",
     "ConnectTimeoutError": "the S3 server does not answer; check the endpoint and the network",
     "ReadTimeoutError": "the S3 server stopped answering",
+    "FileExistsError": "a file is where a folder has to be",
+    "NotADirectoryError": "a file is where a folder has to be",
+    "NotImplementedError": "fsspec has no way to do that at this kind of URL",
     "ParamValidationError": "the bucket or key name is not one that S3 allows",
 }
 _OF_NUMBER = {

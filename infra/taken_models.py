@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from infra.errors import RunDirectoryError
+from infra.json_text import parse_json
 from infra.published_models import PublishedModel
 from infra.storage import Storage, join
 
@@ -23,7 +24,7 @@ def taken_models(storage: Storage, run_url: str) -> list[PublishedModel]:
     if not storage.exists(url):
         return []
     try:
-        entries = json.loads(storage.read_bytes(url))
+        entries = parse_json(storage.read_bytes(url))
         return [PublishedModel.from_json(json.dumps(entry).encode()) for entry in entries]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunDirectoryError(

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 
 from infra.errors import RunDirectoryError
+from infra.json_text import parse_json
 from infra.storage import Storage, join
 
 TRAINING_FILE = "training.json"  # what the run was asked to do; there from its beginning
@@ -52,6 +53,6 @@ def read_progress(run_url: str, storage: Storage) -> TrainingProgress | None:
     if not storage.exists(url):
         return None
     try:
-        return TrainingProgress(**json.loads(storage.read_bytes(url)))
+        return TrainingProgress(**parse_json(storage.read_bytes(url)))
     except (ValueError, TypeError):
         raise RunDirectoryError(f"{url} is damaged: delete it, the run writes it anew") from None

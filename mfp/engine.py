@@ -93,6 +93,7 @@ class Engine:
         self._scheduler = self._new_scheduler()
         self._running: dict[int, _Running] = {}
         self._num_pixels = 0  # of the images of all running sessions
+        self._is_abandoned = False
 
     @property
     def batch_size(self) -> int:
@@ -123,6 +124,7 @@ class Engine:
         self._scheduler = self._new_scheduler()
         self._running = {}
         self._num_pixels = 0
+        self._is_abandoned = False
         source = iter(sessions)
         is_open = True
         too_large: Session | None = None  # waits until it fits
@@ -144,6 +146,12 @@ class Engine:
                     yield finished
             if (batch := self._scheduler.schedule()) is not None:
                 yield from self._step(batch)
+            if self._is_abandoned:
+                return
+
+    def abandon(self) -> None:
+        """Have the run under way end after its present pass, without its sessions; for another thread than its own."""
+        self._is_abandoned = True
 
     def _admit(self, session: Session) -> FinishedSession | None:
         """Start a session; its outcome where there is nothing to click from the beginning."""

@@ -94,7 +94,7 @@ def read_header(data: bytes) -> dict[str, Any]:
     try:
         document: dict[str, Any] = json.loads(_split(data)[0]["__metadata__"][_METADATA_KEY])
         version = document.get("version")
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise WeightsError(
             f"{len(data)} bytes that are no model file: a safetensors file with the metadata entry "
             f"{_METADATA_KEY!r} is needed; `mfp train` writes such files"
@@ -116,7 +116,10 @@ def with_facts(data: bytes, facts: Mapping[str, Any]) -> bytes:
 def _split(data: bytes) -> tuple[dict[str, Any], bytes]:
     """A safetensors file: 8 bytes with the length of a JSON header, the header, the tensors."""
     size = int.from_bytes(data[:8], "little")
-    header: dict[str, Any] = json.loads(data[8 : 8 + size])
+    try:
+        header: dict[str, Any] = json.loads(data[8 : 8 + size])
+    except RecursionError:
+        raise ValueError("a header that is nested too deeply") from None
     return header, data[8 + size :]
 
 
@@ -134,8 +137,7 @@ def model_from_bytes(data: bytes) -> ModelFile:
         tensors = {architecture.current_name(name): tensor for name, tensor in stored.items()}
     except (ModelError, KeyError, safetensors.SafetensorError) as error:
         raise WeightsError(f"model file cannot be read: {error}") from None
-    network = build_network(config)
-    expected = network.state_dict()
+    expected = _tensors_of(config)
     missing, unexpected = sorted(set(expected) - set(tensors)), sorted(set(tensors) - set(expected))
     misshapen = sorted(
         name for name in set(expected) & set(tensors) if expected[name].shape != tensors[name].shape
@@ -146,6 +148,21 @@ def model_from_bytes(data: bytes) -> ModelFile:
             f"{len(unexpected)} unexpected {unexpected[:3]}, {len(misshapen)} of another shape {misshapen[:3]}; "
             "the file is damaged or from another release"
         )
+    network = build_network(config)
     network.load_state_dict({name: tensor.to(expected[name].dtype) for name, tensor in tensors.items()})
     network.eval()
     return ModelFile(network, config, model_id_of(data), document["facts"])
+
+
+def _tensors_of(config: NetworkConfig) -> dict[str, torch.Tensor]:
+    """The tensors of a network without their memory: a configuration may ask for more than there is.
+
+    Raises:
+        WeightsError: there is no such network.
+    """
+    try:
+        with torch.device("meta"):
+            return build_network(config).state_dict()
+    except (RuntimeError, ValueError, TypeError, ArithmeticError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise WeightsError(f"model file with a configuration that no network has: {reason}") from None

@@ -24,7 +24,7 @@ from infra.commit_guard import CommitGuard, guarded
 from infra.manifest import ShardEntry
 from infra.published_models import PublishedModel
 from infra.run_directory import RunDirectory
-from infra.set_aside import SetAsideShard, delete_outdated, note_set_aside, set_aside_shards
+from infra.set_aside import SetAsideShard, committed_and_set_aside, delete_outdated, note_set_aside
 from infra.storage import Storage
 from infra.taken_models import add_taken
 from mfp.engine import EngineSettings
@@ -104,9 +104,9 @@ def _run_guarded(
     missing = [shard for shard in inputs.dataset.shards if shard.name not in committed]
     if missing:
         labelling.run_shards(missing)
-    committed_now = run.committed()
+    committed_now, set_aside = committed_and_set_aside(run)
     delete_outdated(run.storage, run.url, committed_now)
-    set_aside = set_aside_shards(run.storage, run.url, committed_now)
+    labelling.done = _counts_of(committed_now.values())  # another run may have done what this one set aside
     labelling.check(is_complete=True, has_all=not set_aside)
     guard.check()
     run.delete_orphans()

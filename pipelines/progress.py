@@ -66,6 +66,10 @@ class PaceMeter:
                 self._base = (now, report)
             return Pace()
         since, base = self._base
+        if report.done < base.done or report.clicks < base.clicks:
+            # a shard failed and what was done of it no longer counts
+            self._base = (now, report)
+            return Pace()
         if now <= since or (report.done, report.clicks) == (base.done, base.clicks):
             return Pace()
         done_per_second = (report.done - base.done) / (now - since)

@@ -28,6 +28,7 @@ from infra.tables import CLICKS, MASKS
 from infra.taken_models import taken_models
 from mfp.engine import EngineSettings
 from mfp.session import SessionLimits
+from pipelines.click_protocol import ClickProtocol
 from pipelines.earlier_versions import EARLIER_WORKING_PIXELS
 from pipelines.errors import OptionError
 from pipelines.model_source import find_model
@@ -70,11 +71,13 @@ class PastRun:
         """Read what `run.json` says.
 
         Raises:
-            OptionError: the data set or the clicks are not those of the run any more.
+            OptionError: the data set or the clicks are not those of the run any more, or run.json is damaged.
             InfraError, MfpError: one of them cannot be read.
 
         """
         config: dict[str, Any] = run.config()
+        _check_config(run.url, config)
+        ClickProtocol.of(run)
         given, storage = config["given"], run.storage
         manifest = load_manifest(storage, given["dataset"])
         if manifest.fingerprint != config["dataset"]["fingerprint"]:
@@ -128,6 +131,25 @@ class PastRun:
         if step is None:
             raise OptionError(f"{self.run.url} does not say which step of the training made model {model_id}")
         return int(step)
+
+
+def _check_config(run_url: str, config: Mapping[str, Any]) -> None:
+    """Raise OptionError unless every value that labelling again takes from `run.json` is one that a run has written."""
+    match config:
+        case {
+            "given": {"dataset": str(), "clicks": str(), "model": str()},
+            "dataset": {"fingerprint": str()},
+            "modulation": None | str(),
+            "flip": bool(),
+            "zoom": bool(),
+            "zoom_size": None | int() as zoom_size,
+            "precision": "fp32" | "bf16" | "fp16",
+            "execution": {"batch_size": int(batch_size), "cpus_per_worker": int() | float() as num_cpus},
+        } if batch_size > 0 and 0 < num_cpus < math.inf and (zoom_size is None or zoom_size > 0):
+            return
+    raise OptionError(
+        f"run.json in {run_url} does not say how the run was made, or says what no run does: restore it"
+    )
 
 
 def choose(

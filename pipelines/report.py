@@ -17,7 +17,7 @@ import pyarrow as pa
 from infra.commit import CommitRecord
 from infra.run_directory import RunDirectory
 from infra.sample import JsonValue
-from infra.set_aside import SetAsideShard, set_aside_shards
+from infra.set_aside import SetAsideShard, committed_and_set_aside
 from infra.storage import Storage
 from infra.tables import CLICKS, ERRORS
 from infra.taken_models import taken_models
@@ -117,7 +117,7 @@ def build_report(run_url: str, storage: Storage) -> Report:
     """
     run = RunDirectory(run_url, storage)
     protocol = ClickProtocol.of(run)
-    committed = run.committed()
+    committed, set_aside = committed_and_set_aside(run)
     records = committed.values()
     tables = _clicked_objects(run, records)
     num_objects, ious = len(tables.model_ids), tables.ious()
@@ -138,7 +138,7 @@ def build_report(run_url: str, storage: Storage) -> Report:
         errors_by_reason=_errors_by_reason(run, records),
         clicks_per_second=num_clicks / seconds if seconds else None,
         models=_by_model(run, tables, protocol),
-        set_aside=set_aside_shards(storage, run_url, committed),
+        set_aside=set_aside,
     )
 
 

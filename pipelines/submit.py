@@ -16,12 +16,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 from urllib.parse import urlsplit
 
+from infra.errors import RunDirectoryError
 from infra.run_directory import RunDirectory
-from infra.set_aside import set_aside_shards
-from infra.storage import Storage, StorageOptions
+from infra.set_aside import committed_and_set_aside
+from infra.storage import Storage, StorageOptions, carries_credentials
 from pipelines.errors import JobError
 from pipelines.job_package import package
 
@@ -101,10 +102,10 @@ def check_locations(locations: Iterable[tuple[str, str]]) -> None:
                 f"{option} {location!r} is a relative path, which no node of a cluster can find: give a URL "
                 f"(s3://bucket/folder), or {Path(location).absolute()} where every node sees these files"
             )
-        if urlsplit(location).password:
+        if carries_credentials(location):
             raise JobError(
-                f"{option} holds a password, which everyone who sees the list of jobs could read: "
-                "set the credentials in the environment of the cluster"
+                f"{option} holds a password, a token or a signature, which everyone who sees the list of jobs could "
+                "read: set the credentials in the environment of the cluster"
             )
 
 
@@ -135,16 +136,22 @@ def run_progress(run_url: str, storage: StorageOptions) -> RunProgress:
     """Count the commits of a run of `mfp label` or `mfp evaluate`, and the shards that could not be done.
 
     Raises:
-        RunDirectoryError: there is no such run, or not yet.
+        RunDirectoryError: there is no such run, or not yet, or it is damaged.
     """
     directory = RunDirectory(run_url, Storage(storage))
-    config: Any = directory.config()
-    committed = directory.committed()
+    match directory.config():
+        case {"dataset": {"num_shards": int(num_shards)}}:
+            pass
+        case _:
+            raise RunDirectoryError(
+                f"run.json in {run_url} does not say how many shards there are: restore it"
+            )
+    committed, set_aside = committed_and_set_aside(directory)
     records = committed.values()
     return RunProgress(
-        num_shards=config["dataset"]["num_shards"],
+        num_shards=num_shards,
         committed_shards=len(records),
-        set_aside_shards=len(set_aside_shards(directory.storage, run_url, committed)),
+        set_aside_shards=len(set_aside),
         objects=sum(record.objects for record in records),
         quarantined=sum(record.parts["errors"].rows for record in records),
     )

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
 
 from infra.commit import CommitRecord
 from infra.errors import InfraError
+from infra.json_text import parse_json
 from infra.run_check import CheckedShard, Finding, check_files, check_shard
 from infra.run_directory import RunDirectory
 from infra.sample import JsonValue
-from infra.set_aside import SetAsideShard, set_aside_shards
+from infra.set_aside import SetAsideShard, committed_and_set_aside
 from infra.storage import Storage, join
 from mfp.errors import MfpError
 from pipelines.errors import PipelineError
@@ -89,7 +89,7 @@ def run_verify(options: VerifyOptions, on_progress: OnProgress | None = None) ->
     storage = Storage(options.storage)
     run = RunDirectory(absolute(options.run), storage)
     config = run.config()
-    committed = run.committed()
+    committed, set_aside = committed_and_set_aside(run)
     records = [record for _, record in sorted(committed.items())]
     shards = _check_shards(run, records, on_progress)
     findings = [finding for shard in shards for finding in shard.findings]
@@ -105,7 +105,7 @@ def run_verify(options: VerifyOptions, on_progress: OnProgress | None = None) ->
         num_expected=_num_expected(config),
         objects=sum(shard.objects for shard in shards),
         clicks=sum(shard.clicks for shard in shards),
-        set_aside=set_aside_shards(storage, run.url, committed),
+        set_aside=set_aside,
         redone=redone,
         findings=tuple(findings),
         tolerance=options.tolerance,
@@ -130,7 +130,7 @@ def _check_summary(run: RunDirectory, records: Collection[CommitRecord]) -> list
     if not records or not run.storage.exists(url):
         return []
     try:
-        written = json.loads(run.storage.read_bytes(url))
+        written = parse_json(run.storage.read_bytes(url))
         computed = build_report(run.url, run.storage).to_json()
     except (ValueError, InfraError, MfpError) as error:
         return [Finding(place, f"cannot be compared: {error}")]

@@ -91,9 +91,10 @@ def _compact_rings(entry: dict[str, Any]) -> dict[str, Any]:
 def _annotations_of_images(
     content: Mapping[str, Any], broken: list[QuarantinedSample]
 ) -> dict[str, list[CocoAnnotation]]:
+    listed = content.get("categories")
     categories = {
         _identity(entry.get("id")): entry.get("name")
-        for entry in content.get("categories") or []
+        for entry in (listed if isinstance(listed, list) else [])
         if isinstance(entry, dict)
     }
     of_image: dict[str, list[CocoAnnotation]] = {}
@@ -122,7 +123,10 @@ def _image(entry: object, annotations: dict[str, list[CocoAnnotation]]) -> CocoI
         return None
     image_id = _identity(entry.get("id"))
     # LVIS 1.0 has the URL only; its path, `train2017/000000391895.jpg`, is that of COCO's folders
-    url_path = urlsplit(str(entry.get("coco_url") or "")).path.lstrip("/")
+    try:
+        url_path = urlsplit(str(entry.get("coco_url") or "")).path.lstrip("/")
+    except ValueError:  # a host in brackets that are not closed
+        return None
     file_name = str(entry.get("file_name") or "") or url_path.rpartition("/")[2]
     # a path that could leave the source, or name nothing in it, is no path
     paths = tuple(path for path in dict.fromkeys((file_name, url_path)) if _is_below(path))

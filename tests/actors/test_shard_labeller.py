@@ -23,7 +23,7 @@ from infra.storage import Storage
 from mfp.clicks import Click
 from mfp.engine import Engine, EngineSettings
 from mfp.models.analytic import AnalyticClickModel
-from mfp.session import FinishedSession, Session
+from mfp.session import FinishedSession, Session, SessionLimits
 from tests.actors.shapes import (
     LIMITS,
     ZOOM_SIZE,
@@ -399,3 +399,30 @@ def test_a_click_on_a_pixel_that_is_already_right_is_replayed_like_any_other(tmp
         tmp_path, [line("1", 0, 20, 20), line("1", 1, 20, 20), line("1", 2, 20, 20)], with_truth=False
     )
     assert [row["num_clicks"] for row in rows["masks"]] == [3]
+
+
+def test_closing_drops_what_the_engine_is_at(tmp_path: Path, dataset: DatasetManifest) -> None:
+    class ClosedInThePass(AnalyticClickModel):
+        num_passes = 0
+
+        def forward_clicks(self, image: Tensor, prob: Tensor, clicks: Sequence[Sequence[Click]]) -> Tensor:
+            self.num_passes += 1
+            if self.num_passes == 3:
+                under_way.set()
+                is_closing.wait(60)
+                threading.Event().wait(0.2)  # for the close itself
+            return super().forward_clicks(image, prob, clicks)
+
+    under_way, is_closing = threading.Event(), threading.Event()
+    model = ClosedInThePass()
+    engine = Engine(model, EngineSettings(batch_size=4, zoom_size=ZOOM_SIZE, flip=False))
+    endless = ObjectSessions(SessionLimits(max_clicks=1000, target_iou=None), None)
+    shards = OneModelLabeller(engine, endless, reader_of(dataset, STORAGE), new_run(tmp_path), "analytic")
+    with ThreadPoolExecutor(1) as caller:
+        waiting = caller.submit(shards.label, Assignment(dataset.shards[0], "1"))
+        assert under_way.wait(60)
+        is_closing.set()
+        shards.close()
+        with pytest.raises(RuntimeError, match="was closed"):
+            waiting.result(60)
+    assert model.num_passes <= 4

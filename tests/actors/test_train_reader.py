@@ -119,6 +119,6 @@ def test_an_image_that_does_not_decode_leaves_a_blank_of_no_weight_and_the_numbe
 
 def test_a_samples_weight_is_its_attribute() -> None:
     assert crop_of(bright_object(0, attributes={"weight": 0.25}), 0, 0, VIEWS).weight == 0.25
-    for wrong in ("heavy", -1, True, float("inf")):
+    for wrong in (10**400, "heavy", -1, True, float("inf")):
         with pytest.raises(TrainingError, match=r"sample 's/000': its attribute 'weight' is .*; it must be"):
             crop_of(bright_object(0, attributes={"weight": wrong}), 0, 0, VIEWS)

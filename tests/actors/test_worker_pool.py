@@ -166,7 +166,7 @@ def test_a_worker_whose_gpu_fails_leaves_its_process_and_the_rows_are_those_of_a
 
 
 def test_a_shard_that_kills_its_workers_is_set_aside_and_the_one_beside_it_is_not(
-    cluster: Cluster, tmp_path: Path
+    cluster: Cluster, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     manifest = write_shapes(str(tmp_path / "data"), STORAGE, num_samples=4, samples_per_shard=1)
     work = DeadlySample(**vars(job(manifest, tmp_path / "run")), sample_key="folder/shape-001")
@@ -174,6 +174,8 @@ def test_a_shard_that_kills_its_workers_is_set_aside_and_the_one_beside_it_is_no
         (set_aside,), rows = set_aside_and_rows(workers, manifest, work.run_url)
     assert set_aside.shard == manifest.shards[1].name
     assert set_aside.reason.startswith("its worker died")
+    losses = [record for record in caplog.records if "is lost" in record.getMessage()]
+    assert len(losses) == 3, "once a loss, however long Ray takes to have the worker back"
     expected = undisturbed(manifest, tmp_path / "undisturbed")
     assert rows == {
         table: [row for row in rows if row["sample_key"] != "folder/shape-001"]

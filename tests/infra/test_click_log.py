@@ -213,6 +213,7 @@ def test_a_missing_field_is_named(tmp_path: Path, name: str) -> None:
         ("[1, 2]", "is no JSON object"),
         ('{"sample_key": "a"', "is not JSON"),
         ("\x00\x01", "is not JSON"),
+        (json.dumps(GOOD | {"sample_key": "\ud800"}), "sample_key is '.*', which holds half a character"),
     ],
 )
 def test_a_line_that_is_no_object_is_refused(tmp_path: Path, line: str, message: str) -> None:
@@ -277,3 +278,20 @@ def test_of_a_run_only_committed_clicks_are_read(tmp_path: Path, folder: str) ->
     log = load_click_log(Storage(), run.url + folder)
     assert [click.is_foreground for click in log.objects_of("k")["1"]] == [True, False, True]
     assert log.objects_of("k")["1"][0] == LoggedClick("k", "1", 0, 2.0, 3.0, True)
+
+
+def test_an_index_beyond_every_signed_integer_is_named_with_its_row(tmp_path: Path) -> None:
+    columns = {name: [value, value] for name, value in GOOD.items()}
+    columns["click_idx"] = pa.array([0, 2**64 - 1], pa.uint64())
+    pq.write_table(pa.table(columns), tmp_path / "log.parquet")
+    with pytest.raises(
+        ClickLogError, match=r"row 1 .*click_idx is 18446744073709551615: it must be an integer"
+    ):
+        load_click_log(Storage(), str(tmp_path / "log.parquet"))
+
+
+def test_a_column_that_is_there_twice_is_named(tmp_path: Path) -> None:
+    arrays = [pa.array([value]) for value in (*GOOD.values(), GOOD["y"])]
+    pq.write_table(pa.Table.from_arrays(arrays, names=[*GOOD, "y"]), tmp_path / "log.parquet")
+    with pytest.raises(ClickLogError, match="has several columns y: a click log needs"):
+        load_click_log(Storage(), str(tmp_path / "log.parquet"))

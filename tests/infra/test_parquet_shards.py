@@ -129,10 +129,39 @@ def test_broken_rows_are_records(tmp_path: Path) -> None:
     assert [item.key for item in items if isinstance(item, Sample)] == ["size", "good"]
 
 
-@pytest.mark.parametrize("columns", [{"text": pa.array(["a"])}, {"image": pa.array(["a"])}])
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"text": pa.array(["a"])},
+        {"image": pa.array(["a"])},
+        {"image": pa.array([{"bytes": "a"}])},
+        {"image": pa.array([{"bytes": [1, 2]}])},
+    ],
+)
 def test_a_file_without_image_bytes_is_one_line(tmp_path: Path, columns: dict[str, pa.Array]) -> None:
     with pytest.raises(DatasetError, match="no column `image` of encoded bytes; its columns are"):
         read_one(tmp_path, columns)
+
+
+def test_an_image_column_that_is_there_twice_is_one_line(tmp_path: Path) -> None:
+    image = pa.array([encoded(random_pixels(4, 6))])
+    pq.write_table(pa.Table.from_arrays([image, image], names=["image", "image"]), tmp_path / "s.parquet")
+    with pytest.raises(
+        DatasetError, match="no column `image` of encoded bytes; its columns are image, image"
+    ):
+        list(read_shard(STORAGE, str(tmp_path / "s.parquet")))
+
+
+@pytest.mark.parametrize("attributes", [5, {"a": 1}])
+def test_attributes_of_an_object_that_are_no_text_cost_their_row(tmp_path: Path, attributes: object) -> None:
+    columns = columns_of([sample("a"), sample("b")])
+    objects = columns["objects"].to_pylist()
+    columns["objects"] = pa.array([[{**entry, "attributes": attributes} for entry in objects[0]], None])
+    records = read_one(tmp_path, columns)
+    assert [(item.key, getattr(item, "reason", None)) for item in records] == [
+        ("a", Reason.BAD_METADATA),
+        ("b", None),
+    ]
 
 
 def test_a_file_that_is_cut_off_or_changed_ends_with_an_error(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,13 +14,15 @@ import numpy as np
 import pytest
 
 from infra import rle
-from infra.commit import CommitRecord, PartRecord, commit_url
+from infra.commit import CommitRecord, PartRecord, commit_url, read_commit
+from infra.errors import RunDirectoryError
 from infra.run_check import Finding, check_files, check_shard
 from infra.run_directory import RunDirectory
 from infra.storage import Storage
 from infra.tables import CLICKS, ERRORS, MASKS, BoundingBox, ClickRow, ErrorRow, MaskRow
 from tests.infra.rows import click_row, commit_rows, error_row, mask_row, part_bytes
 
+STORAGE = Storage()
 MASK = np.zeros((4, 6), np.bool_)
 MASK[2, 1:4] = True
 GOOD = replace(mask_row("a", "1", num_clicks=2), rle=rle.encode(MASK))
@@ -28,7 +32,7 @@ CLICKED = [click_row("a", "1", index) for index in range(2)]
 def committed(
     folder: Path, masks: list[MaskRow], clicks: list[ClickRow], errors: list[ErrorRow]
 ) -> tuple[RunDirectory, CommitRecord]:
-    run = RunDirectory(str(folder), Storage())
+    run = RunDirectory(str(folder), STORAGE)
     commit_rows(run, "s0.tar", "1", masks, clicks, errors)
     return run, run.committed()["s0.tar"]
 
@@ -129,6 +133,40 @@ def test_a_record_with_one_digit_changed_is_no_record(tmp_path: Path) -> None:
     document["objects"] += 1
     with pytest.raises(ValueError, match="checksum"):
         CommitRecord.from_json(json.dumps(document).encode())
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("shard", 7),
+        ("objects", None),
+        ("seconds", "1"),
+        ("seconds", 1e300),
+        ("seconds", math.nan),
+        ("finished", "2026-01-01T00:00:00"),
+        ("parts", {}),
+        ("parts", []),
+        ("parts.rows", "2"),
+        ("parts.sha256", None),
+    ],
+)
+def test_a_record_of_other_values_is_no_record(tmp_path: Path, field: str, value: object) -> None:
+    committed(tmp_path, [GOOD], CLICKED, [])
+    path = Path(commit_url(str(tmp_path), "s0.tar"))
+    document = json.loads(path.read_bytes())
+    del document["sha256"]  # as who would write such a record leaves it out, or computes it anew
+    folder, _, name = field.rpartition(".")
+    (document["parts"]["clicks"] if folder else document)[name] = value
+    path.write_text(json.dumps(document))
+    with pytest.raises(RunDirectoryError, match="is no commit record of this version"):
+        read_commit(STORAGE, str(path))
+
+
+def test_a_record_under_the_name_of_another_shard_is_told(tmp_path: Path) -> None:
+    run, _ = committed(tmp_path, [GOOD], CLICKED, [])
+    shutil.copy(commit_url(run.url, "s0.tar"), commit_url(run.url, "s1.tar"))
+    with pytest.raises(RunDirectoryError, match=r"s1\.json is the commit record of shard 's0\.tar'"):
+        run.committed()
 
 
 def test_a_finding_is_one_line() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from infra.errors import StorageError
-from infra.storage import Storage, StorageOptions, basename, join, relative_to
+from infra.storage import Storage, StorageOptions, basename, carries_credentials, join, relative_to
 from tests.conftest import free_port
 
 
@@ -122,7 +122,7 @@ def test_a_missing_bucket_is_one_line_within_seconds(s3_endpoint: str, storage: 
             case _:
                 storage.exists(url)
     assert "\n" not in str(caught.value)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 15, "the clients' eight tries would take longer on average than this"
 
 
 def test_a_dead_endpoint_is_one_line_within_seconds(s3_endpoint: str) -> None:
@@ -239,7 +239,18 @@ def test_joining_keeps_single_slashes() -> None:
     assert relative_to("s3://b/a/c/d", "s3://b/a/") == "c/d"
 
 
-@pytest.mark.parametrize("url", ["s3://key:CANARY@bucket/x", "ftp://someone:CANARY@host/x", "s3://bucket/x"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "s3://key:CANARY@bucket/x",
+        "s3://key:half/CANARY@bucket/x",
+        "ftp://someone:CANARY@host/x",
+        "https://CANARY@host/x",
+        "https://host/x?a=b&X-Amz-Signature=CANARY",
+        "https://host/x?token=CANARY",
+        "s3://bucket/x",
+    ],
+)
 def test_a_password_in_a_url_or_endpoint_is_refused_and_not_repeated(url: str) -> None:
     endpoint = "http://key:CANARY@127.0.0.1:1" if url == "s3://bucket/x" else None
     storage = Storage(StorageOptions(endpoint))
@@ -247,3 +258,30 @@ def test_a_password_in_a_url_or_endpoint_is_refused_and_not_repeated(url: str) -
         with pytest.raises(StorageError, match="carries") as caught:
             action(url)
         assert "CANARY" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "s3://bucket/a:b/c@d.tar",
+        "http://host:8080/a@b.tar",
+        "sftp://someone@host/x",
+        "https://host/x?download=true",
+    ],
+)
+def test_a_url_without_credentials_is_none_with_them(url: str) -> None:
+    assert not carries_credentials(url)
+
+
+def test_what_a_kind_of_url_cannot_do_is_one_line(storage: Storage) -> None:
+    with pytest.raises(StorageError, match=r"^cannot delete http://host/x: fsspec has no way to do that"):
+        storage.delete("http://host/x")
+
+
+def test_a_file_in_the_place_of_a_folder_is_named_as_that(tmp_path: Path, storage: Storage) -> None:
+    (tmp_path / "file").touch()
+    for below in ("file/x", "file/folder/x"):
+        with pytest.raises(
+            StorageError, match=f"^cannot write .*{below}: a file is where a folder has to be$"
+        ):
+            storage.write_bytes(join(str(tmp_path), below), b"1")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 import safetensors.torch
@@ -98,7 +99,30 @@ def test_bytes_that_are_no_model_are_refused_in_one_line(data: bytes) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("channels", [-1, 10**9, 10**30])
+def test_a_width_that_no_network_has_takes_no_memory_and_is_refused_in_one_line(channels: int) -> None:
+    data = model_to_bytes(replace(CONFIG, decoder_channels=channels), build_network(CONFIG).state_dict(), {})
+    with pytest.raises(WeightsError) as caught:
+        model_from_bytes(data)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        (200_000).to_bytes(8, "little") + b"[" * 200_000,
+        safetensors.torch.save({"a": torch.zeros(1)}, {"mfp": "[" * 100_000}),
+    ],
+    ids=["header", "metadata"],
+)
+def test_a_file_that_is_nested_without_end_is_no_model(data: bytes) -> None:
+    with pytest.raises(WeightsError):
+        read_header(data)
+
+
 def test_bytes_without_a_header_have_no_id() -> None:
+    with pytest.raises(WeightsError):
+        model_id_of((200_000).to_bytes(8, "little") + b"[" * 200_000)
     with pytest.raises(WeightsError):
         model_id_of(b"no model at all")
 

@@ -58,6 +58,16 @@ def test_time_left_is_unknown_without_a_total() -> None:
     assert pace.seconds_left is None
 
 
+def test_a_shard_that_failed_takes_nothing_off_the_pace() -> None:
+    clock = Clock()
+    meter = PaceMeter(clock)
+    for done in (0, 8, 10, 2, 2, 4):
+        pace = meter.pace(ProgressReport(done=done, total=20, clicks=5 * done))
+        assert pace.done_per_second is None or pace.done_per_second > 0
+        clock.now += 1
+    assert pace == Pace(done_per_second=1.0, clicks_per_second=5.0, seconds_left=16.0)
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [

@@ -175,6 +175,36 @@ def test_what_cannot_be_labelled_again_is_said(options: LabelOptions, lost: str)
     assert str(finding).startswith("labelling again: not possible: ")
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"given": 5},
+        {"dataset": 5},
+        {"execution": {"batch_size": -3, "cpus_per_worker": 1}},
+        {"zoom_size": "x"},
+        {"precision": ["fp32"]},
+        {"clicks": {"source": "simulated", "max_clicks": "many", "target_iou": None}},
+    ],
+    ids=str,
+)
+def test_a_run_json_that_says_what_no_run_does_is_a_finding(
+    options: LabelOptions, change: dict[str, object]
+) -> None:
+    run = label_here(options)
+    Path(options.out, "run.json").write_text(json.dumps(run.config() | change))
+    (finding,) = run_verify(everything(options)).findings
+    assert str(finding).startswith("labelling again: not possible: ")
+    assert "run.json" in str(finding)
+
+
+def test_a_run_json_that_names_no_number_of_shards_is_told_by_status(options: LabelOptions) -> None:
+    run = label_here(options)
+    Path(options.out, "run.json").write_text(json.dumps(run.config() | {"dataset": 5}))
+    result = CliRunner().invoke(app, ["status", options.out])
+    assert result.exit_code == 1
+    assert result.stderr.startswith("mfp: run.json in ")
+
+
 def test_the_exit_code_tells(options: LabelOptions) -> None:
     run = label_here(options)
     result = CliRunner().invoke(app, ["verify", options.out, "--sample", "1"])

@@ -116,7 +116,7 @@ def test_entries_that_say_too_little_are_records(tmp_path: Path) -> None:
         "text",
         annotation(4, 1, category_id=7),
     ]
-    write_source(tmp_path, [image(1), {"id": 2}, None], annotations)
+    write_source(tmp_path, [image(1), {"id": 2}, None, {"id": 3, "coco_url": "http://[::1"}], annotations)
     (sample,), quarantined = read_all("coco", tmp_path)
     assert [(truth.object_id, truth.attributes) for truth in sample.objects] == [
         ("1", {"category": "cat"}),
@@ -125,11 +125,20 @@ def test_entries_that_say_too_little_are_records(tmp_path: Path) -> None:
     assert {(record.key, record.object_id) for record in quarantined} == {
         ("images[1]", None),
         ("images[2]", None),
+        ("images[3]", None),
         ("annotations[2]", None),
         ("annotations[3]", None),
         ("image_id 99", "2"),
     }
     assert {record.reason for record in quarantined} == {Reason.BAD_METADATA}
+
+
+def test_categories_that_are_no_list_name_nothing(tmp_path: Path) -> None:
+    write_source(tmp_path, [image(1)], [annotation(1, 1)])
+    (file,) = tmp_path.rglob("*.json")
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"categories": 5}))
+    (sample,), _ = read_all("coco", tmp_path)
+    assert [truth.attributes for truth in sample.objects] == [{}]
 
 
 def test_lvis_names_its_images_by_url_alone(tmp_path: Path) -> None:
