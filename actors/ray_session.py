@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from actors.errors import ClusterError
+from actors.stop_deadline import before_forced_end, start_deadline
 
 _CONNECT_SECONDS = 5.0
 
@@ -71,14 +72,20 @@ def held_signals() -> Iterator[None]:
         yield
         return
     caught: list[int] = []
+
+    def note(received: int, _: object) -> None:
+        start_deadline(received)
+        caught.append(received)
+
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     for number in before:
-        signal.signal(number, lambda received, _: caught.append(received))
+        signal.signal(number, note)
     try:
         yield
     except SystemExit as left:
         if left.code != signal.SIGTERM:
             raise
+        start_deadline(signal.SIGTERM)
         caught.append(signal.SIGTERM)
     finally:
         for number, handler in before.items():
@@ -147,7 +154,9 @@ def _token_file() -> Path:
     with os.fdopen(handle, "w") as file:
         file.write(secrets.token_hex(32))
     path = Path(name)
-    atexit.register(path.unlink, missing_ok=True)
+    delete = functools.partial(path.unlink, missing_ok=True)
+    atexit.register(delete)
+    before_forced_end(delete)
     return path
 
 

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
+from actors.stop_deadline import deadlines, start_deadline, stopped_line
 from pipelines.exit_codes import ExitCode
 
 
@@ -25,12 +26,11 @@ class CommandGroup(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for."""
         try:
-            with _raising_on_sigterm():
+            with deadlines(), _raising_on_signals():
                 return super().invoke(ctx)
         except (KeyboardInterrupt, Terminated) as stopped:
             is_interrupt = isinstance(stopped, KeyboardInterrupt)
-            how = "interrupted" if is_interrupt else "terminated"
-            print(f"mfp: {how}; the same command goes on where it stopped", file=sys.stderr)  # noqa: T201
+            print(stopped_line(signal.SIGINT if is_interrupt else signal.SIGTERM), file=sys.stderr)  # noqa: T201
             raise typer.Exit(ExitCode.INTERRUPTED if is_interrupt else ExitCode.TERMINATED) from None
         except Exception as error:
             # late: it loads the error types of every room, and most calls of a command end well
@@ -44,18 +44,27 @@ class CommandGroup(TyperGroup):
 
 
 @contextmanager
-def _raising_on_sigterm() -> Iterator[None]:
-    """Leave by an exception, so that everything that was opened is closed, as after Ctrl-C."""
+def _raising_on_signals() -> Iterator[None]:
+    """Leave by an exception, so that everything that was opened is closed, but not later than the deadline."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
-    def leave(number: int, _: object) -> NoReturn:
+    def terminate(number: int, _: object) -> NoReturn:
+        start_deadline(number)
         signal.signal(number, signal.SIG_IGN)  # once is enough: what is closed now should not be torn
         raise Terminated
 
-    before = signal.signal(signal.SIGTERM, leave)
+    def interrupt(number: int, _: object) -> NoReturn:
+        start_deadline(number)
+        raise KeyboardInterrupt
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGTERM, terminate)
+    if before[signal.SIGINT] is signal.default_int_handler:  # else Ctrl-C is ignored, as in the background
+        signal.signal(signal.SIGINT, interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
