@@ -104,6 +104,11 @@ def has_manifest(storage: Storage, url: str) -> bool:
     return _own_document(storage, url) is not None
 
 
+def is_listed(storage: Storage, url: str) -> bool:
+    """Tell whether all shards below `url` are one data set, because no `dataset.json` names them."""
+    return basename(url) != MANIFEST_NAME and _kind_of(url) is None and not has_manifest(storage, url)
+
+
 def load_manifest(storage: Storage, url: str) -> DatasetManifest:
     """Load a data set by its folder, its `dataset.json`, or the URL of a single shard.
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from actors.model_feed import METRIC
 from infra.click_log import ClickLog, load_click_log
-from infra.manifest import DatasetManifest, load_manifest
+from infra.manifest import DatasetManifest
 from infra.run_config import VOLATILE_FIELDS
 from infra.sample import JsonValue, QuarantinedSample
 from infra.shard_reader import read_shard
@@ -28,6 +28,7 @@ from pipelines.options import (
     LabelOptions,
 )
 from pipelines.published_source import find_published, training_run_of
+from pipelines.run_folder import load_beside
 
 VOLATILE = VOLATILE_FIELDS | {"given", "execution"}
 """What may change between two runs into one directory: it changes no row."""
@@ -51,11 +52,12 @@ def find_inputs(options: LabelOptions, storage: Storage) -> LabelInputs:
     """Find the data set, the model and the clicks of a run.
 
     Raises:
-        OptionError: clicks cannot be simulated because there are no masks.
+        OptionError: clicks cannot be simulated because there are no masks, or the run would lie in its data.
         InfraError, MfpError: one of them is missing or is not what it should be.
 
     """
-    dataset = _part_of(load_manifest(storage, absolute(options.dataset)), options.part)
+    dataset = load_beside(absolute(options.out), absolute(options.dataset), storage)
+    dataset = _part_of(dataset, options.part)
     click_log = find_click_log(options.clicks, dataset, storage)
     return LabelInputs(dataset, _find_model(options, storage), click_log)
 

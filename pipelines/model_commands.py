@@ -64,7 +64,7 @@ def train(
     For example: mfp train s3://bucket/voc s3://bucket/coco --out s3://bucket/run --validate s3://bucket/held-out
     """
     from pipelines.progress import shown_progress
-    from pipelines.train import progress_report, run_train
+    from pipelines.train import run_train
 
     options = TrainOptions(
         datasets=tuple(datasets),
@@ -103,7 +103,7 @@ def train(
         storage=given.storage_options(storage_endpoint, storage_region),
     )
     with shown_progress("train", "steps") as on_progress:
-        result = run_train(options, lambda progress: on_progress(progress_report(progress)))
+        result = run_train(options, on_progress)
     typer.echo(f"{result.steps:,} steps: the model is {result.model_url}")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -20,10 +19,9 @@ from infra.storage import Storage, join
 from infra.training_progress import TRAINING_FILE, TrainingProgress, read_progress
 from mfp.errors import TrainingError
 from pipelines.earlier_versions import BEFORE_TRAINING
-from pipelines.errors import OptionError
 from pipelines.label_inputs import absolute
 from pipelines.options import TrainOptions
-from pipelines.progress import ProgressReport
+from pipelines.progress import OnProgress, ProgressReport
 from pipelines.training_inputs import (
     TRAINING_VOLATILE,
     check_shared_out,
@@ -47,9 +45,7 @@ class TrainingRun:
     steps: int
 
 
-def run_train(
-    options: TrainOptions, on_progress: Callable[[TrainingProgress], None] = lambda _: None
-) -> TrainingRun:
+def run_train(options: TrainOptions, on_progress: OnProgress = lambda report: None) -> TrainingRun:
     """Train until the recipe's steps are done, going on from the newest checkpoint in `options.out`.
 
     The run directory holds what actors.train_directory says, and `training.json`; another configuration for the same
@@ -68,17 +64,13 @@ def run_train(
             "--out"
         )
     if done < job.recipe.steps:
+        on_progress(ProgressReport(done, job.recipe.steps, note="workers start"))
         with (
             tempfile.TemporaryDirectory(prefix="mfp-ray-train-", ignore_cleanup_errors=True) as notes,
             ray_session(options.ray_address) as cluster,
         ):
             _fit(_trainer(job, options, cluster, notes), job, on_progress)
     return TrainingRun(model_url(job.run_url, job.recipe.steps), job.recipe.steps)
-
-
-def progress_report(progress: TrainingProgress) -> ProgressReport:
-    """As a bar or a log shows it."""
-    return ProgressReport(progress.step, progress.num_steps, note=progress.note)
 
 
 def training_job(options: TrainOptions) -> TrainJob:
@@ -93,8 +85,6 @@ def training_job(options: TrainOptions) -> TrainJob:
     check_shared_out(recipe.batch_size, (options.workers.minimum, options.workers.maximum))
     inputs = find_training_inputs(options, recipe, storage)
     run_url = absolute(options.out)
-    if any(run_url == dataset.url for pool in inputs.pools for dataset in pool.datasets):
-        raise OptionError(f"--out {options.out} is a data set to train on: give the run a folder of its own")
     own_start = join(run_url, START_FILE)
     init = None if options.init is None else _start_of(own_start, absolute(options.init), storage)
     # what these raise is better raised before anything is written
@@ -183,7 +173,7 @@ def _uses_gpu(options: TrainOptions, cluster: Cluster) -> bool:
     return options.device == "cuda" or (options.device == "auto" and cluster.num_gpus > 0)
 
 
-def _fit(trainer: TorchTrainer, job: TrainJob, on_progress: Callable[[TrainingProgress], None]) -> None:
+def _fit(trainer: TorchTrainer, job: TrainJob, on_progress: OnProgress) -> None:
     """Run the job in a thread of its own, so that an interrupt reaches this one, and tell how far it is."""
     outcome: list[BaseException] = []
 
@@ -202,7 +192,7 @@ def _fit(trainer: TorchTrainer, job: TrainJob, on_progress: Callable[[TrainingPr
         progress = read_progress(job.run_url, storage)
         if progress is not None and progress != shown:
             # until its workers are there it is that of the run before, which may have been shorter
-            on_progress(replace(progress, num_steps=job.recipe.steps))
+            on_progress(ProgressReport(progress.step, job.recipe.steps, note=progress.note))
             shown = progress
     if outcome:
         raise _raised_in(outcome[0]) from None

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import threading
 
-from infra.training_progress import TrainingProgress
 from pipelines.options import TrainOptions
 from pipelines.progress import OnProgress, ProgressReport
-from pipelines.train import TrainingRun, progress_report, run_train
+from pipelines.train import TrainingRun, run_train
 
 _POLL_SECONDS = 1.0
 
@@ -17,7 +16,7 @@ class TrainingBeside:
 
     def __init__(self, options: TrainOptions) -> None:
         self._options = options
-        self._progress: TrainingProgress | None = None
+        self._report: ProgressReport | None = None
         self._result: TrainingRun | None = None
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="training", daemon=True)
@@ -29,9 +28,9 @@ class TrainingBeside:
     @property
     def note(self) -> str:
         """How far it is, in a few words."""
-        if self._progress is None:
+        if self._report is None:
             return "training starts" if self._thread.is_alive() else "training done"
-        return f"training step {self._progress.step:,}/{self._progress.num_steps:,}"
+        return f"training step {self._report.done:,}/{self._report.total:,}"
 
     def check(self) -> None:
         """Raise what ended the training, if it has failed."""
@@ -42,7 +41,7 @@ class TrainingBeside:
         """Wait for the last step; raises what ended the training."""
         while self._thread.is_alive():
             self._thread.join(_POLL_SECONDS)
-            on_progress(ProgressReport(0) if self._progress is None else progress_report(self._progress))
+            on_progress(ProgressReport(0) if self._report is None else self._report)
         self.check()
         assert self._result is not None, "a training run that ends has a result or an error"
         return self._result
@@ -53,5 +52,5 @@ class TrainingBeside:
         except BaseException as error:  # raised again by whoever waits
             self._error = error
 
-    def _take(self, progress: TrainingProgress) -> None:
-        self._progress = progress
+    def _take(self, report: ProgressReport) -> None:
+        self._report = report

@@ -20,6 +20,7 @@ from pipelines.errors import OptionError
 from pipelines.held_out import refuse_shared_shards
 from pipelines.label_inputs import absolute
 from pipelines.options import TrainOptions
+from pipelines.run_folder import load_beside
 
 TRAINING_VOLATILE = VOLATILE_FIELDS | {"given", "execution"}
 _GROWING = ("steps", "decay_steps")  # of a recipe: a run may be made longer, and be brought to its end
@@ -45,12 +46,14 @@ def find_training_inputs(options: TrainOptions, recipe: Recipe, storage: Storage
     its own and one without counts as 1.
 
     Raises:
-        TrainingError, OptionError: data without objects, or validation on data that is trained on.
+        TrainingError, OptionError: data without objects, validation on data that is trained on, a run that would lie in
+            its data.
         InfraError: data sets that cannot be read.
     """
+    out = absolute(options.out)
     given = [parse_mix(text) for text in options.datasets]
     datasets = [
-        _with_objects(load_manifest(storage, absolute(one.url)), storage, recipe.smallest_object)
+        _with_objects(load_beside(out, absolute(one.url), storage), storage, recipe.smallest_object)
         for one in given
     ]
     if all(one.share is None for one in given):

@@ -27,7 +27,6 @@ from infra.layouts import LAYOUTS
 from infra.manifest import DatasetManifest, ShardEntry
 from infra.set_aside import SetAsideShard
 from infra.storage import StorageOptions
-from infra.training_progress import TrainingProgress
 from mfp.errors import ModelError
 from pipelines.cli import app
 from pipelines.cli_options import LayoutName
@@ -201,9 +200,9 @@ def test_shard_tells_what_it_wrote(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_train_passes_its_options_and_names_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[TrainOptions] = []
 
-    def run_train(options: TrainOptions, on_progress: Callable[[TrainingProgress], None]) -> TrainingRun:
+    def run_train(options: TrainOptions, on_progress: OnProgress) -> TrainingRun:
         seen.append(options)
-        on_progress(TrainingProgress(9, 9, loss=0.5, iou=0.25, steps_per_second=1.0, noc90=7.5))
+        on_progress(ProgressReport(9, 9, note="loss 0.500, IoU 0.250"))
         return TrainingRun("run/models/00000009.safetensors", 9)
 
     monkeypatch.setattr(pipelines.train, "run_train", run_train)
@@ -215,7 +214,7 @@ def test_train_passes_its_options_and_names_the_model(monkeypatch: pytest.Monkey
         --cpus-per-worker 2 --loader-workers 0 --device cpu --seed 4 --ray-address auto --storage-endpoint http://localhost:1"""
     result = mfp(*line.split())
     assert result.stdout == "9 steps: the model is run/models/00000009.safetensors\n"
-    assert "9/9 steps, loss 0.500, IoU 0.250, NoC@90 7.50" in result.stderr
+    assert "train: 9/9 steps, loss 0.500, IoU 0.250" in result.stderr
     assert seen == [
         TrainOptions(
             datasets=("one", "two:3"),

@@ -58,3 +58,17 @@ def test_a_variant_of_modulation_is_refused_for_a_model_that_is_shown_none(
     asked = options(dataset_url, tmp_path, replace(SMALL_CONFIGS["vit"], clicks=BASELINE_CLICKS))
     with pytest.raises(OptionError, match=r"--modulation paper: .*takes no modulated map"):
         find_inputs(replace(asked, modulation="paper"), STORAGE)
+
+
+def test_a_run_in_its_own_data_is_refused(tmp_path: Path) -> None:
+    data = str(tmp_path / "data")
+    write_shapes(data, STORAGE, num_samples=1)
+    asked = LabelOptions(data, data, "analytic")
+    with pytest.raises(OptionError, match=r"is in the data set .*: give the run a folder outside it"):
+        find_inputs(asked, STORAGE)
+    below = replace(asked, out=f"{data}/run")
+    assert find_inputs(below, STORAGE).dataset.url == data  # dataset.json names the shards
+    (tmp_path / "data" / "dataset.json").unlink()
+    with pytest.raises(OptionError, match=f"--out {data}/run is in the data set {data}"):
+        find_inputs(below, STORAGE)
+    assert find_inputs(replace(asked, out=f"{data}-run"), STORAGE).dataset.url == data

@@ -14,7 +14,7 @@ from actors.train_start import check_passes
 from infra.errors import DatasetError, RunDirectoryError
 from infra.shard_writer import write_dataset
 from infra.storage import Storage
-from infra.training_progress import TRAINING_FILE, TrainingProgress
+from infra.training_progress import TRAINING_FILE
 from mfp.errors import ImageSizeError, ModelError, TrainingError
 from mfp.model_file import model_to_bytes, read_header
 from mfp.models.lite0 import Lite0Config
@@ -24,6 +24,7 @@ from mfp.training.checkpoint import Checkpoint
 from pipelines.errors import OptionError
 from pipelines.model_source import find_model
 from pipelines.options import TrainOptions, Workers
+from pipelines.progress import ProgressReport
 from pipelines.train import run_train, training_job
 from pipelines.training_recipe import load_recipe
 from tests.training_jobs import SMALL, bright_object, write_bright_objects
@@ -50,11 +51,12 @@ def test_a_run_that_is_made_longer_goes_on_from_its_checkpoint(
 ) -> None:
     first = run_train(_options(dataset, tmp_path, 2))
     assert read_header(Storage().read_bytes(first.model_url))["facts"]["steps"] == 2
-    shown: list[TrainingProgress] = []
+    shown: list[ProgressReport] = []
     second = run_train(_options(dataset, tmp_path, 3), shown.append)
     assert second.model_url.endswith("00000003.safetensors")
-    assert shown[-1].step == 3
-    assert {progress.num_steps for progress in shown} == {3}
+    assert (shown[0].done, shown[0].note) == (2, "workers start")
+    assert shown[-1].done == 3
+    assert {report.total for report in shown} == {3}
     logged = sorted(path.name for path in (tmp_path / "log").iterdir())
     assert logged == ["step-00000002.parquet", "step-00000003.parquet"]
 
@@ -183,7 +185,7 @@ def test_passes_that_a_network_cannot_make_are_refused_before_anything_is_writte
 
 def test_a_run_into_its_own_data_is_refused(dataset: str, tmp_path: Path) -> None:
     before = sorted(Path(dataset).iterdir())
-    with pytest.raises(OptionError, match="is a data set to train on"):
+    with pytest.raises(OptionError, match=r"is in the data set .*: give the run a folder outside it"):
         training_job(_options(dataset, Path(dataset), 1))
     assert sorted(Path(dataset).iterdir()) == before
 
