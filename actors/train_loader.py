@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import cv2
 import torch
 from torch.utils.data import DataLoader, Dataset
 
@@ -52,6 +53,7 @@ def training_batches(job: TrainJob, share: Share, device: torch.device) -> Itera
         num_workers=job.num_loaders,
         # spawn: storage clients and Ray's threads must not cross a fork
         multiprocessing_context="spawn" if job.num_loaders else None,
+        worker_init_fn=_on_one_core,
         prefetch_factor=_PREFETCHED if job.num_loaders else None,
         pin_memory=device.type == "cuda",
     )
@@ -61,6 +63,11 @@ def training_batches(job: TrainJob, share: Share, device: torch.device) -> Itera
         image, label, weight = (tensor.to(device, non_blocking=True) for tensor in item)
         image = image.to(memory_format=torch.channels_last).float() / 255.0
         yield TrainingBatch(image, label, weight)
+
+
+def _on_one_core(_: int) -> None:
+    """There is a process a core already: OpenCV's threads would compete, and may outlive what it does at its end."""
+    cv2.setNumThreads(0)
 
 
 class _Crops(Dataset[Crop | Failure]):

@@ -159,7 +159,10 @@ def commit_record() -> bytes:
         "shard": "s.tar",
         "attempt": "1",
         "token": "t",
-        "parts": {"masks": {"path": "masks/x", "rows": 1, "bytes": 2, "sha256": "00"}},
+        "parts": {
+            name: {"path": f"{name}/x", "rows": 1, "bytes": 2, "sha256": "00"}
+            for name in ("masks", "clicks", "errors")
+        },
         "objects": 1,
         "seconds": 0.5,
         "finished": "2026-01-01T12:00:00+00:00",
