@@ -78,8 +78,9 @@ def held_signals() -> Iterator[None]:
         caught.append(received)
 
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number in before:
-        signal.signal(number, note)
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:  # what runs in the background may be told to take no Ctrl-C
+            signal.signal(number, note)
     try:
         yield
     except SystemExit as left:

@@ -28,6 +28,11 @@ def seconds(number):
     time.sleep(number)
 """
 STUCK = "with stop_deadline.deadlines(), held_signals(): seconds(60)"
+IGNORED = """
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+with stop_deadline.deadlines(), held_signals(): seconds(1)
+print("went on")
+"""
 CLOSED_IN_TIME = """
 try:
     with stop_deadline.deadlines(), held_signals(): seconds(0.2)
@@ -74,3 +79,10 @@ def test_what_has_closed_in_time_goes_on(tmp_path: Path) -> None:
     output, errors = process.communicate(timeout=SECONDS_TO_START)
     assert (process.returncode, output, errors) == (0, "closed\n", "")
     assert (tmp_path / "token").exists()
+
+
+def test_a_signal_that_is_ignored_sets_no_deadline(tmp_path: Path) -> None:
+    process = start(IGNORED, tmp_path / "token")
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=SECONDS_TO_START)
+    assert (process.returncode, output, errors) == (0, "went on\n", "")
