@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from infra.click_log_files import LogPart, read_log_parts
 from infra.errors import ClickLogError
-from infra.storage import Storage
+from infra.storage.files import Storage
 
 
 @dataclass(frozen=True, slots=True)

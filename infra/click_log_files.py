@@ -17,10 +17,10 @@ import pyarrow.parquet as pq
 
 from infra.errors import ClickLogError
 from infra.json_text import parse_json
-from infra.run_config import RUN_FILE
-from infra.run_directory import RunDirectory
-from infra.storage import Storage, basename, join
-from infra.tables import CLICKS
+from infra.runs.run_config import RUN_FILE
+from infra.runs.run_directory import RunDirectory
+from infra.runs.tables import CLICKS
+from infra.storage.files import Storage, basename, join
 
 _PARQUET = (".parquet",)
 _JSON_LINES = (".jsonl", ".ndjson", ".json")

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 
 from infra.errors import PublishedModelError
 from infra.json_text import parse_json
-from infra.storage import Storage, join
+from infra.storage.files import Storage, join
 
 MODELS_FOLDER = "models"
 POINTER_FILE = "latest.json"

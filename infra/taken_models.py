@@ -7,7 +7,7 @@ import json
 from infra.errors import RunDirectoryError
 from infra.json_text import parse_json
 from infra.published_models import PublishedModel
-from infra.storage import Storage, join
+from infra.storage.files import Storage, join
 
 TAKEN_FILE = "models.json"
 

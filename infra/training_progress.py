@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 from infra.errors import RunDirectoryError
 from infra.json_text import parse_json
-from infra.storage import Storage, join
+from infra.storage.files import Storage, join
 
 TRAINING_FILE = "training.json"  # what the run was asked to do; there from its beginning
 PROGRESS_FILE = "progress.json"

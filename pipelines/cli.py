@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import typer
 
-from pipelines import cluster_commands, data_commands, flywheel_command, model_commands, verify_command
-from pipelines.command_group import CommandGroup
+from pipelines.commands import cluster, data, flywheel, models, verify
+from pipelines.commands.group import CommandGroup
 
 app = typer.Typer(
     name="mfp",
@@ -19,7 +19,7 @@ app = typer.Typer(
     help="Object masks from a few clicks, at scale: label, evaluate and train click models with Ray.",
     epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 finished, but samples were quarantined.",
 )
-for commands in (data_commands, verify_command, model_commands, flywheel_command, cluster_commands):
+for commands in (data, verify, models, flywheel, cluster):
     commands.add_to(app)
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from infra.errors import RunDirectoryError
-from infra.run_config import RUN_FILE
-from infra.run_directory import RunDirectory
+from infra.runs.run_config import RUN_FILE
+from infra.runs.run_directory import RunDirectory
 from mfp.metrics import MAX_CLICKS, ClickIous
 
 

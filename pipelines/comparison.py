@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from infra.run_directory import RunDirectory
-from infra.sample import JsonValue
-from infra.storage import Storage
+from infra.runs.run_directory import RunDirectory
+from infra.shards.sample import JsonValue
+from infra.storage.files import Storage
 from mfp.bootstrap import Interval, mean_interval
 from mfp.metrics import ClickIous, noc
 from pipelines.click_protocol import ClickProtocol

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from infra.storage import Storage, basename
+from infra.storage.files import Storage, basename
 from mfp.conversion import Conversion, convert_weights
 from mfp.errors import WeightsError
 from mfp.model_file import model_id_of, model_to_bytes

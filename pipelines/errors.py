@@ -29,7 +29,7 @@ def persons_error(error: BaseException) -> str | None:
     """
     from actors.errors import ActorsError
     from infra.errors import InfraError
-    from infra.storage_errors import explain, is_unusable
+    from infra.storage.storage_errors import explain, is_unusable
     from mfp.errors import MfpError
 
     raised = getattr(error, "cause", None) or error

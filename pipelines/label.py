@@ -11,27 +11,27 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from actors.error_limit import ErrorLimit
 from actors.errors import TooManyErrorsError
-from actors.gathered_rows import LabelCounts
-from actors.label_job import LabelJob
-from actors.loaded_model import ModelBytes
-from actors.model_feed import FixedModel, FollowedModels, ModelFeed
+from actors.labelling.error_limit import ErrorLimit
+from actors.labelling.gathered_rows import LabelCounts
+from actors.labelling.job import LabelJob
+from actors.labelling.loaded_model import ModelBytes
+from actors.labelling.model_feed import FixedModel, FollowedModels, ModelFeed
+from actors.labelling.shard_labeller import ShardSummary
 from actors.ray_session import Cluster, ray_session
-from actors.shard_labeller import ShardSummary
-from infra.commit import CommitOutcome, CommitRecord
-from infra.commit_guard import CommitGuard, guarded
-from infra.manifest import ShardEntry
 from infra.published_models import PublishedModel
-from infra.run_directory import RunDirectory
-from infra.set_aside import SetAsideShard, committed_and_set_aside, delete_outdated, note_set_aside
-from infra.storage import Storage
+from infra.runs.commit import CommitOutcome, CommitRecord
+from infra.runs.commit_guard import CommitGuard, guarded
+from infra.runs.run_directory import RunDirectory
+from infra.runs.set_aside import SetAsideShard, committed_and_set_aside, delete_outdated, note_set_aside
+from infra.shards.manifest import ShardEntry
+from infra.storage.files import Storage
 from infra.taken_models import add_taken
 from mfp.engine import EngineSettings
 from mfp.session import SessionLimits
-from pipelines.earlier_versions import BEFORE_LABELLING
 from pipelines.errors import OptionError
-from pipelines.label_inputs import (
+from pipelines.inputs.earlier_versions import BEFORE_LABELLING
+from pipelines.inputs.label_inputs import (
     VOLATILE,
     LabelInputs,
     absolute,
@@ -40,12 +40,12 @@ from pipelines.label_inputs import (
     num_expected,
     run_config,
 )
+from pipelines.inputs.published_source import keep_model, training_run_of
 from pipelines.options import Device, LabelOptions
 from pipelines.progress import OnProgress, ProgressReport
-from pipelines.published_source import keep_model, training_run_of
 
 if TYPE_CHECKING:
-    from actors.worker_pool import PoolEvent, WorkerPool
+    from actors.labelling.worker_pool import PoolEvent, WorkerPool
 
 _NOTHING = LabelCounts()
 
@@ -159,8 +159,8 @@ class _Labelling:
         workers = self._options.workers
         with ray_session(self._options.ray_address) as cluster:
             # Not before: it imports Ray, which reads its settings then.
-            from actors.label_worker import WorkerResources
-            from actors.worker_pool import PoolSize, WorkerPool
+            from actors.labelling.worker import WorkerResources
+            from actors.labelling.worker_pool import PoolSize, WorkerPool
 
             uses_gpu = _uses_gpu(self._options.device, cluster)
             resources = WorkerResources(workers.num_cpus, workers.num_gpus if uses_gpu else 0.0)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from actors.working_size import WORKING_PIXELS
 
 if TYPE_CHECKING:
-    from infra.storage import StorageOptions
+    from infra.storage.files import StorageOptions
 
 Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["fp32", "bf16", "fp16"]
@@ -25,7 +25,7 @@ TRAINING_RUN_PREFIX = "run://"
 
 
 def _standard_storage() -> StorageOptions:
-    from infra.storage import StorageOptions
+    from infra.storage.files import StorageOptions
 
     return StorageOptions()
 

@@ -10,30 +10,30 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from actors.hand_out import Assignment
-from actors.label_job import LabelJob
-from actors.loaded_model import LoadedModel, ModelBytes
-from actors.object_sessions import ObjectSessions
-from actors.shard_labeller import ShardLabeller
+from actors.labelling.hand_out import Assignment
+from actors.labelling.job import LabelJob
+from actors.labelling.loaded_model import LoadedModel, ModelBytes
+from actors.labelling.object_sessions import ObjectSessions
+from actors.labelling.shard_labeller import ShardLabeller
 from infra import rle
 from infra.click_log import ClickLog, load_click_log
-from infra.commit import CommitRecord
-from infra.manifest import DatasetManifest, ShardEntry, load_manifest
-from infra.run_directory import RunDirectory
-from infra.sample import JsonValue, Sample
-from infra.sample_document import ShardItem
-from infra.shard_reader import read_shard
-from infra.storage import Storage
-from infra.tables import CLICKS, MASKS
+from infra.runs.commit import CommitRecord
+from infra.runs.run_directory import RunDirectory
+from infra.runs.tables import CLICKS, MASKS
+from infra.shards.manifest import DatasetManifest, ShardEntry, load_manifest
+from infra.shards.sample import JsonValue, Sample
+from infra.shards.sample_document import ShardItem
+from infra.shards.shard_reader import read_shard
+from infra.storage.files import Storage
 from infra.taken_models import taken_models
 from mfp.engine import EngineSettings
 from mfp.session import SessionLimits
 from pipelines.click_protocol import ClickProtocol
-from pipelines.earlier_versions import EARLIER_WORKING_PIXELS
 from pipelines.errors import OptionError
-from pipelines.model_source import find_model
+from pipelines.inputs.earlier_versions import EARLIER_WORKING_PIXELS
+from pipelines.inputs.model_source import find_model
+from pipelines.inputs.published_source import model_of_step, training_run_of
 from pipelines.options import LOGGED_CLICKS_PREFIX, SIMULATED_CLICKS
-from pipelines.published_source import model_of_step, training_run_of
 
 ObjectName: TypeAlias = tuple[str, str]  # sample key and object id
 _MANY_CLICKS = 10_000  # replayed clicks end by themselves

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from infra.commit import CommitRecord
-from infra.run_directory import RunDirectory
-from infra.sample import JsonValue
-from infra.set_aside import SetAsideShard, committed_and_set_aside
-from infra.storage import Storage
-from infra.tables import CLICKS, ERRORS
+from infra.runs.commit import CommitRecord
+from infra.runs.run_directory import RunDirectory
+from infra.runs.set_aside import SetAsideShard, committed_and_set_aside
+from infra.runs.tables import CLICKS, ERRORS
+from infra.shards.sample import JsonValue
+from infra.storage.files import Storage
 from infra.taken_models import taken_models
 from mfp.metrics import ClickIous, auc, mean_iou_curve, noc, nof_never_reached, nof_published
 from pipelines.click_protocol import ClickProtocol

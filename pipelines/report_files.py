@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
-from infra.storage import Storage, join
+from infra.storage.files import Storage, join
 from pipelines.report import Report
 
 REPORT_FOLDER = "report"

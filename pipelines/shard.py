@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 
 from infra.errors import LayoutError
 from infra.layouts import LAYOUTS, LayoutOptions
-from infra.manifest import DatasetManifest
-from infra.sample import QuarantinedSample
-from infra.sample_document import ShardItem
-from infra.shard_writer import write_dataset
-from infra.storage import Storage
+from infra.shards.manifest import DatasetManifest
+from infra.shards.sample import QuarantinedSample
+from infra.shards.sample_document import ShardItem
+from infra.shards.shard_writer import write_dataset
+from infra.storage.files import Storage
 from pipelines.options import ShardOptions
 from pipelines.progress import OnProgress, ProgressReport
 

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, TextIO
 from urllib.parse import urlsplit
 
 from infra.errors import RunDirectoryError
-from infra.run_directory import RunDirectory
-from infra.set_aside import committed_and_set_aside
-from infra.storage import Storage, StorageOptions, carries_credentials
+from infra.runs.run_directory import RunDirectory
+from infra.runs.set_aside import committed_and_set_aside
+from infra.storage.files import Storage, StorageOptions, carries_credentials
 from pipelines.errors import JobError
 from pipelines.job_package import package
 

@@ -10,25 +10,25 @@ from typing import TYPE_CHECKING
 
 from actors.errors import ClusterError
 from actors.ray_session import Cluster, ray_session
-from actors.train_directory import START_FILE, TrainDirectory
-from actors.train_job import TrainJob
-from actors.train_start import check_passes, start_network
+from actors.training.directory import START_FILE, TrainDirectory
+from actors.training.job import TrainJob
+from actors.training.start import check_passes, start_network
 from infra.published_models import model_url
-from infra.run_config import create_or_compare
-from infra.storage import Storage, join
+from infra.runs.run_config import create_or_compare
+from infra.storage.files import Storage, join
 from infra.training_progress import TRAINING_FILE, TrainingProgress, read_progress
 from mfp.errors import TrainingError
-from pipelines.earlier_versions import BEFORE_TRAINING
-from pipelines.label_inputs import absolute
-from pipelines.options import TrainOptions
-from pipelines.progress import OnProgress, ProgressReport
-from pipelines.training_inputs import (
+from pipelines.inputs.earlier_versions import BEFORE_TRAINING
+from pipelines.inputs.label_inputs import absolute
+from pipelines.inputs.training_inputs import (
     TRAINING_VOLATILE,
     check_shared_out,
     find_training_inputs,
     training_config,
 )
-from pipelines.training_recipe import chosen_recipe
+from pipelines.inputs.training_recipe import chosen_recipe
+from pipelines.options import TrainOptions
+from pipelines.progress import OnProgress, ProgressReport
 
 if TYPE_CHECKING:
     from ray.train.torch import TorchTrainer
@@ -48,7 +48,7 @@ class TrainingRun:
 def run_train(options: TrainOptions, on_progress: OnProgress = lambda report: None) -> TrainingRun:
     """Train until the recipe's steps are done, going on from the newest checkpoint in `options.out`.
 
-    The run directory holds what actors.train_directory says, and `training.json`; another configuration for the same
+    The run directory holds what actors.training.directory says, and `training.json`; another configuration for the same
     directory is refused.
 
     Raises:
@@ -123,9 +123,9 @@ def _trainer(job: TrainJob, options: TrainOptions, cluster: Cluster, notes: str)
     from ray.train.torch import TorchTrainer
     from ray.train.v2.api.config import FailureConfig, LoggingConfig, RunConfig, ScalingConfig
 
-    from actors.label_worker import WorkerResources
-    from actors.train_worker import FailureRule, train_worker
-    from actors.worker_pool import PoolSize
+    from actors.labelling.worker import WorkerResources
+    from actors.labelling.worker_pool import PoolSize
+    from actors.training.worker import FailureRule, train_worker
 
     workers = options.workers
     uses_gpu = _uses_gpu(options, cluster)

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
 
-from infra.commit import CommitRecord
 from infra.errors import InfraError
 from infra.json_text import parse_json
-from infra.run_check import CheckedShard, Finding, check_files, check_shard
-from infra.run_directory import RunDirectory
-from infra.sample import JsonValue
-from infra.set_aside import SetAsideShard, committed_and_set_aside
-from infra.storage import Storage, join
+from infra.runs.commit import CommitRecord
+from infra.runs.run_check import CheckedShard, Finding, check_files, check_shard
+from infra.runs.run_directory import RunDirectory
+from infra.runs.set_aside import SetAsideShard, committed_and_set_aside
+from infra.shards.sample import JsonValue
+from infra.storage.files import Storage, join
 from mfp.errors import MfpError
 from pipelines.errors import PipelineError
-from pipelines.label_inputs import absolute
+from pipelines.inputs.label_inputs import absolute
 from pipelines.options import VerifyOptions
 from pipelines.progress import OnProgress, ProgressReport
 from pipelines.relabel import PastRun, Redone, choose, redo

@@ -10,13 +10,13 @@ from typing import Any
 import cv2
 import numpy as np
 
-from actors.train_job import TrainingPool, TrainJob
+from actors.training.job import TrainingPool, TrainJob
 from infra import rle
-from infra.manifest import load_manifest
-from infra.sample import JsonValue, ObjectTruth, Sample, stored_image
-from infra.shard_writer import write_dataset
-from infra.storage import Storage, StorageOptions
-from pipelines.training_recipe import load_recipe
+from infra.shards.manifest import load_manifest
+from infra.shards.sample import JsonValue, ObjectTruth, Sample, stored_image
+from infra.shards.shard_writer import write_dataset
+from infra.storage.files import Storage, StorageOptions
+from pipelines.inputs.training_recipe import load_recipe
 
 NUM_SAMPLES = 13
 SMALL: Mapping[str, Any] = {

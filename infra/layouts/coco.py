@@ -18,8 +18,8 @@ from infra.layouts.layout import LayoutOptions
 from infra.layouts.layout_errors import annotation_files, refuse_mask_options, wrong_layout
 from infra.layouts.read_ahead import read_in_order
 from infra.layouts.split import listed_stems
-from infra.sample import JsonValue, ObjectTruth, QuarantinedSample, Sample, stored_image
-from infra.storage import Storage, basename, join, relative_to
+from infra.shards.sample import JsonValue, ObjectTruth, QuarantinedSample, Sample, stored_image
+from infra.storage.files import Storage, basename, join, relative_to
 
 _logger = logging.getLogger(__name__)
 _LAYOUT = "coco (or lvis)"

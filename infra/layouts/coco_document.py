@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from infra.errors import LayoutError, Reason
-from infra.sample import QuarantinedSample
+from infra.shards.sample import QuarantinedSample
 
 
 @dataclass(frozen=True, slots=True)

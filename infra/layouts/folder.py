@@ -10,8 +10,8 @@ from infra.layouts.layout import LayoutOptions
 from infra.layouts.mask_file import decode_mask, samples_of_mask
 from infra.layouts.read_ahead import read_in_order
 from infra.layouts.split import listed_stems
-from infra.sample import QuarantinedSample, Sample, stored_image
-from infra.storage import Storage, join, relative_to
+from infra.shards.sample import QuarantinedSample, Sample, stored_image
+from infra.storage.files import Storage, join, relative_to
 
 _IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"}
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
-from infra.sample import QuarantinedSample, Sample
-from infra.storage import Storage
+from infra.shards.sample import QuarantinedSample, Sample
+from infra.storage.files import Storage
 
 MaskValues: TypeAlias = Literal["binary", "instances"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from infra.errors import LayoutError
 from infra.layouts.layout import LayoutOptions
-from infra.storage import Storage, join
+from infra.storage.files import Storage, join
 
 # the first whose folders are all there is named, so that `images/` alone comes last
 _FOLDERS_OF_LAYOUT = (

@@ -12,7 +12,7 @@ from PIL import Image
 from infra import rle
 from infra.errors import Reason, SampleError
 from infra.layouts.layout import MaskValues
-from infra.sample import MAX_PIXELS, JsonValue, ObjectTruth, QuarantinedSample, Sample, StoredImage
+from infra.shards.sample import MAX_PIXELS, JsonValue, ObjectTruth, QuarantinedSample, Sample, StoredImage
 
 _VALUE_MODES = {"1", "L", "P", "I", "I;16", "I;16B", "I;16L"}
 _BINARY_OBJECT_ID = "1"

@@ -14,8 +14,8 @@ from infra.layouts.folder import only_file
 from infra.layouts.layout import MaskValues
 from infra.layouts.mask_file import samples_of_mask
 from infra.layouts.read_ahead import read_in_order
-from infra.sample import QuarantinedSample, Sample, stored_image
-from infra.storage import Storage
+from infra.shards.sample import QuarantinedSample, Sample, stored_image
+from infra.storage.files import Storage
 
 MaskDecoder: TypeAlias = Callable[[bytes], npt.NDArray[np.int32]]
 

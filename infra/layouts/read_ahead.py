@@ -9,7 +9,7 @@ from itertools import islice
 from typing import TypeAlias
 
 from infra.errors import SampleError
-from infra.sample import QuarantinedSample, Sample
+from infra.shards.sample import QuarantinedSample, Sample
 
 SampleReader: TypeAlias = Callable[[str], Iterable[Sample | QuarantinedSample]]
 

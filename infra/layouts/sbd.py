@@ -16,8 +16,8 @@ from infra.layouts.layout import LayoutOptions
 from infra.layouts.layout_errors import refuse_mask_options, wrong_layout
 from infra.layouts.pairs import PairedFiles, read_pairs
 from infra.layouts.split import listed_stems
-from infra.sample import QuarantinedSample, Sample
-from infra.storage import Storage, join, relative_to
+from infra.shards.sample import QuarantinedSample, Sample
+from infra.storage.files import Storage, join, relative_to
 
 
 def read(source_url: str, storage: Storage, options: LayoutOptions) -> Iterator[Sample | QuarantinedSample]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from infra.errors import LayoutError
-from infra.storage import Storage, join
+from infra.storage.files import Storage, join
 
 
 def listed_stems(source_url: str, storage: Storage, split: str) -> list[str]:

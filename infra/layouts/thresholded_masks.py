@@ -20,8 +20,15 @@ from infra.layouts.folder import files_by_stem, only_file
 from infra.layouts.layout import LayoutOptions
 from infra.layouts.layout_errors import refuse_mask_options, wrong_layout
 from infra.layouts.split import listed_stems
-from infra.sample import ObjectTruth, QuarantinedSample, Sample, StoredImage, decode_image, stored_image
-from infra.storage import Storage, basename, join
+from infra.shards.sample import (
+    ObjectTruth,
+    QuarantinedSample,
+    Sample,
+    StoredImage,
+    decode_image,
+    stored_image,
+)
+from infra.storage.files import Storage, basename, join
 
 _IGNORE = 128
 _NUMBERED = re.compile(r"(?P<image>.+)[-_#](?P<number>\d+)")

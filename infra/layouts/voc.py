@@ -15,8 +15,8 @@ from infra.layouts.layout_errors import wrong_layout
 from infra.layouts.mask_file import decode_mask
 from infra.layouts.pairs import PairedFiles, read_pairs
 from infra.layouts.split import listed_stems
-from infra.sample import QuarantinedSample, Sample
-from infra.storage import Storage, join
+from infra.shards.sample import QuarantinedSample, Sample
+from infra.storage.files import Storage, join
 
 _IGNORE = 255
 _LISTS = "ImageSets/Segmentation"

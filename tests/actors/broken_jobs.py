@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from actors.label_job import LabelJob
-from actors.loaded_model import LoadedModel, ModelBytes
+from actors.labelling.job import LabelJob
+from actors.labelling.loaded_model import LoadedModel, ModelBytes
 from mfp.clicks import Click
 from mfp.engine import Engine, EngineSettings
 from mfp.models.analytic import AnalyticClickModel

@@ -20,14 +20,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from actors.hand_out import Assignment
-from actors.object_sessions import ObjectSessions
+from actors.labelling.hand_out import Assignment
+from actors.labelling.object_sessions import ObjectSessions
 from infra import rle
-from infra.manifest import ShardEntry
-from infra.run_directory import RunDirectory
-from infra.sample import Extension, ObjectTruth, Sample
-from infra.sample_document import ShardItem
-from infra.storage import Storage
+from infra.runs.run_directory import RunDirectory
+from infra.shards.manifest import ShardEntry
+from infra.shards.sample import Extension, ObjectTruth, Sample
+from infra.shards.sample_document import ShardItem
+from infra.storage.files import Storage
 from mfp.engine import Engine, EngineSettings
 from mfp.models.analytic import AnalyticClickModel
 from mfp.session import SessionLimits

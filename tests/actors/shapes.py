@@ -8,18 +8,18 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from actors.hand_out import Assignment
-from actors.loaded_model import LoadedModel
-from actors.object_sessions import ObjectSessions
-from actors.shard_labeller import MAX_PIXELS_AHEAD, ReadShard, ShardLabeller, ShardSummary
+from actors.labelling.hand_out import Assignment
+from actors.labelling.loaded_model import LoadedModel
+from actors.labelling.object_sessions import ObjectSessions
+from actors.labelling.shard_labeller import MAX_PIXELS_AHEAD, ReadShard, ShardLabeller, ShardSummary
 from infra import rle
 from infra.click_log import ClickLog
-from infra.manifest import DatasetManifest
-from infra.run_directory import RunDirectory
-from infra.sample import ObjectTruth, QuarantinedSample, Sample
-from infra.shard_reader import read_shard
-from infra.shard_writer import write_dataset
-from infra.storage import Storage
+from infra.runs.run_directory import RunDirectory
+from infra.shards.manifest import DatasetManifest
+from infra.shards.sample import ObjectTruth, QuarantinedSample, Sample
+from infra.shards.shard_reader import read_shard
+from infra.shards.shard_writer import write_dataset
+from infra.storage.files import Storage
 from mfp.engine import Engine, EngineSettings
 from mfp.models.analytic import AnalyticClickModel
 from mfp.session import SessionLimits

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from infra import rle
-from infra.run_directory import RunDirectory
-from infra.storage import Storage
+from infra.runs.run_directory import RunDirectory
+from infra.storage.files import Storage
 from tests.actors.resident_memory import LARGE_SIDE, SAMPLES_OF_SHARD, disc
 
 MEGABYTE = 2**20

@@ -10,7 +10,7 @@ import torch
 import torch.distributed as dist
 from torch.multiprocessing.spawn import spawn
 
-from actors.train_group import TrainGroup
+from actors.training.group import TrainGroup
 
 
 def run_in_two_workers(function: Callable[..., None], folder: Path, *args: Any) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
-from infra.commit import CommitRecord
-from infra.run_directory import RunDirectory
-from infra.storage import basename, join
-from infra.tables import CLICKS, ERRORS, MASKS
+from infra.runs.commit import CommitRecord
+from infra.runs.run_directory import RunDirectory
+from infra.runs.tables import CLICKS, ERRORS, MASKS
+from infra.storage.files import basename, join
 
 _TABLES: tuple[Any, ...] = (MASKS, CLICKS, ERRORS)
 _TIMING_COLUMNS = {"seconds"}

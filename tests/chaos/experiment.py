@@ -7,8 +7,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.manifest import DatasetManifest
-from infra.storage import Storage
+from infra.shards.manifest import DatasetManifest
+from infra.storage.files import Storage
 from tests.actors.shapes import write_shapes
 from tests.chaos.cluster import RayCluster
 from tests.chaos.comparison import differing, rows_of_run

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.run_directory import RunDirectory
-from infra.storage import Storage
+from infra.runs.run_directory import RunDirectory
+from infra.storage.files import Storage
 from pipelines.exit_codes import ExitCode
 from tests.chaos.errors import ChaosError
 

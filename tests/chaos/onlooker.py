@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
-from infra.commit import CommitRecord
 from infra.errors import StorageError
-from infra.run_directory import RunDirectory
+from infra.runs.commit import CommitRecord
+from infra.runs.run_directory import RunDirectory
 from tests.chaos.comparison import Rows, differing, parts, rows_of_shard
 
 _PAUSE_SECONDS = 3.0

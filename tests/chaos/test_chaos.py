@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.run_directory import RunDirectory
-from infra.storage import Storage, join
+from infra.runs.run_directory import RunDirectory
+from infra.storage.files import Storage, join
 from tests.chaos.comparison import differing, rows_of_run, unnamed_parts
 from tests.chaos.labelling import HandOuts, LabelRun
 from tests.chaos.onlooker import Onlooker
@@ -99,11 +99,11 @@ def test_what_drivers_have_logged_is_counted(tmp_path: Path) -> None:
     assert labelling.kill_driver() is not None
     assert labelling.kill_driver() is None, "it was dead before"
     (tmp_path / "logs" / "driver-001.log").write_text(
-        "t actors.worker_pool shard shard-000001.tar goes to worker 1 as attempt 1_a\n"
-        "t actors.worker_pool worker 1 is lost: its worker died\n"
-        "t actors.worker_pool shard shard-000001.tar goes to worker 0 as attempt 2_b\n"
-        "t actors.worker_pool attempt 1_a failed: its worker died\n"
-        "t actors.worker_pool attempt 2_b failed: no S3 server answers\n"
+        "t actors.labelling.worker_pool shard shard-000001.tar goes to worker 1 as attempt 1_a\n"
+        "t actors.labelling.worker_pool worker 1 is lost: its worker died\n"
+        "t actors.labelling.worker_pool shard shard-000001.tar goes to worker 0 as attempt 2_b\n"
+        "t actors.labelling.worker_pool attempt 1_a failed: its worker died\n"
+        "t actors.labelling.worker_pool attempt 2_b failed: no S3 server answers\n"
     )
     assert labelling.hand_outs() == HandOuts(num=2, num_failed=2, num_lost_workers=1)
 

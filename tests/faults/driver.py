@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from actors.hand_out import Assignment
-from actors.object_sessions import ObjectSessions
-from actors.shard_labeller import ReadShard
-from infra.commit_guard import guarded
-from infra.manifest import load_manifest
-from infra.run_directory import RunDirectory
-from infra.sample import JsonValue
-from infra.shard_writer import write_dataset
-from infra.storage import Storage
+from actors.labelling.hand_out import Assignment
+from actors.labelling.object_sessions import ObjectSessions
+from actors.labelling.shard_labeller import ReadShard
+from infra.runs.commit_guard import guarded
+from infra.runs.run_directory import RunDirectory
+from infra.shards.manifest import load_manifest
+from infra.shards.sample import JsonValue
+from infra.shards.shard_writer import write_dataset
+from infra.storage.files import Storage
 from mfp.engine import Engine, EngineSettings
 from mfp.models.analytic import AnalyticClickModel
 from mfp.session import SessionLimits

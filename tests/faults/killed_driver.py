@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 
-import infra.held_lease
-from infra.storage import Storage
+import infra.runs.held_lease
+from infra.storage.files import Storage
 from tests.faults.driver import do_what_is_missing
 from tests.infra.overwriting import Overwriting
 
@@ -48,7 +48,7 @@ def drive(
 
 def drive_under_a_lease(folder: str, kill_at: int) -> None:
     """The same on a storage that ignores create-only puts."""
-    infra.held_lease._SETTLE_SECONDS = 0.5
+    infra.runs.held_lease._SETTLE_SECONDS = 0.5
     drive(folder, kill_at, storage=Overwriting())
 
 

@@ -15,15 +15,15 @@ from PIL import Image
 
 from infra import rle
 from infra.click_log import load_click_log
-from infra.commit import CommitRecord
 from infra.errors import ClickLogError, DatasetError, Reason, SampleError
-from infra.manifest import ShardEntry, load_manifest
-from infra.sample import QuarantinedSample, Sample, decode_image, stored_image
-from infra.sample_document import dump_document, parse_document
-from infra.shard_reader import read_shard
-from infra.shard_writer import write_dataset
-from infra.storage import Storage
-from infra.tables import CLICKS
+from infra.runs.commit import CommitRecord
+from infra.runs.tables import CLICKS
+from infra.shards.manifest import ShardEntry, load_manifest
+from infra.shards.sample import QuarantinedSample, Sample, decode_image, stored_image
+from infra.shards.sample_document import dump_document, parse_document
+from infra.shards.shard_reader import read_shard
+from infra.shards.shard_writer import write_dataset
+from infra.storage.files import Storage
 from mfp.errors import WeightsError
 from mfp.model_file import model_from_bytes, model_to_bytes
 from mfp.models.lite0 import Lite0Config

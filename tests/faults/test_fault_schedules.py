@@ -11,14 +11,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from actors.shard_labeller import ReadShard
+from actors.labelling.shard_labeller import ReadShard
 from infra.errors import InfraError, LeaseError
-from infra.held_lease import LEASE_FILE
-from infra.lease import MARGIN, Lease
-from infra.manifest import ShardEntry
-from infra.run_directory import RunDirectory
-from infra.sample_document import ShardItem
-from infra.storage import Storage
+from infra.runs.held_lease import LEASE_FILE
+from infra.runs.lease import MARGIN, Lease
+from infra.runs.run_directory import RunDirectory
+from infra.shards.manifest import ShardEntry
+from infra.shards.sample_document import ShardItem
+from infra.storage.files import Storage
 from tests.actors.shapes import rows_of
 from tests.faults.driver import do_what_is_missing, tables_and_named_parts, write_small_dataset
 from tests.faults.faulty_store import PROTOCOL, Death, Fault, FaultyFileSystem, World
@@ -145,7 +145,7 @@ def test_so_it_does_on_a_store_that_ignores_the_condition_under_a_lease(
     tally: Counter[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("infra.held_lease._SETTLE_SECONDS", 0.02)
+    monkeypatch.setattr("infra.runs.held_lease._SETTLE_SECONDS", 0.02)
     check_schedule(lease_seed, dataset_files, expected, tally, honours_condition=False)
 
 

@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from infra import tar_stream
 from infra.errors import Reason, SampleError
-from infra.sample import QuarantinedSample, Sample, decode_image
-from infra.sample_document import dump_document
-from infra.shard_reader import read_shard
-from infra.storage import Storage
+from infra.shards import tar_stream
+from infra.shards.sample import QuarantinedSample, Sample, decode_image
+from infra.shards.sample_document import dump_document
+from infra.shards.shard_reader import read_shard
+from infra.storage.files import Storage
 from tests.infra.sample_factory import encoded, random_pixels, sample
 
 STORAGE = Storage()
@@ -137,7 +137,7 @@ def test_a_json_of_100_megabytes_is_not_parsed(monkeypatch: pytest.MonkeyPatch) 
         parsed.append(len(data))
         return loads(data)
 
-    monkeypatch.setattr("infra.sample_document.json.loads", counting)
+    monkeypatch.setattr("infra.shards.sample_document.json.loads", counting)
     (item,) = read(huge_document())
     assert isinstance(item, QuarantinedSample)
     assert item.reason == Reason.BAD_METADATA

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from infra.run_directory import RunDirectory
-from infra.storage import Storage
+from infra.runs.run_directory import RunDirectory
+from infra.storage.files import Storage
 from tests.actors.shapes import rows_of
 from tests.faults.driver import tables_and_named_parts, write_small_dataset
 from tests.faults.killed_driver import drive

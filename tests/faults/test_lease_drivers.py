@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from infra.errors import LeaseError
-from infra.held_lease import LEASE_FILE
-from infra.lease import MARGIN, Lease
-from infra.run_directory import RunDirectory
+from infra.runs.held_lease import LEASE_FILE
+from infra.runs.lease import MARGIN, Lease
+from infra.runs.run_directory import RunDirectory
 from tests.actors.shapes import rows_of
 from tests.faults.driver import do_what_is_missing, tables_and_named_parts, write_small_dataset
 from tests.faults.killed_driver import drive_under_a_lease
@@ -30,7 +30,7 @@ KILLS = range(5, 60, 18)
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("infra.held_lease._SETTLE_SECONDS", 0.5)
+    monkeypatch.setattr("infra.runs.held_lease._SETTLE_SECONDS", 0.5)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("whole")
     write_small_dataset(str(folder / "data"), STORAGE)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("infra.held_lease._SETTLE_SECONDS", 0.5)
+        patch.setattr("infra.runs.held_lease._SETTLE_SECONDS", 0.5)
         drive(folder)
     return folder
 

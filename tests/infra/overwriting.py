@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from infra.storage import Storage
+from infra.storage.files import Storage
 
 
 class Overwriting(Storage):

@@ -6,11 +6,11 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from infra.commit import CommitOutcome
-from infra.part_writer import PartWriter
-from infra.run_directory import RunDirectory
-from infra.shard_rows import ShardRows
-from infra.tables import BoundingBox, ClickRow, ErrorRow, MaskRow, RegionBounds, RowT, TableKind
+from infra.runs.commit import CommitOutcome
+from infra.runs.part_writer import PartWriter
+from infra.runs.run_directory import RunDirectory
+from infra.runs.shard_rows import ShardRows
+from infra.runs.tables import BoundingBox, ClickRow, ErrorRow, MaskRow, RegionBounds, RowT, TableKind
 
 
 def part_bytes(kind: TableKind[RowT], rows: Iterable[RowT]) -> bytes:

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from infra.click_log import LoggedClick, load_click_log
 from infra.errors import ClickLogError
-from infra.run_directory import RunDirectory
-from infra.storage import Storage
+from infra.runs.run_directory import RunDirectory
+from infra.storage.files import Storage
 from tests.infra.rows import click_row, commit_rows, mask_row
 
 GOOD = {"sample_key": "a/1", "object_id": "1", "click_idx": 0, "y": 2.5, "x": 3, "is_foreground": True}

@@ -11,18 +11,18 @@ import pyarrow.parquet as pq
 import pytest
 
 from infra.click_log import load_click_log
-from infra.commit import read_commit
 from infra.errors import InfraError, Reason
-from infra.held_lease import LEASE_FILE, held_lease
 from infra.json_text import parse_json
-from infra.manifest import MANIFEST_NAME, load_manifest
 from infra.published_models import newest
-from infra.run_config import RUN_FILE, read_config
-from infra.run_directory import RunDirectory
-from infra.sample import QuarantinedSample
-from infra.set_aside import committed_and_set_aside
-from infra.shard_reader import read_shard
-from infra.storage import Storage, join
+from infra.runs.commit import read_commit
+from infra.runs.held_lease import LEASE_FILE, held_lease
+from infra.runs.run_config import RUN_FILE, read_config
+from infra.runs.run_directory import RunDirectory
+from infra.runs.set_aside import committed_and_set_aside
+from infra.shards.manifest import MANIFEST_NAME, load_manifest
+from infra.shards.sample import QuarantinedSample
+from infra.shards.shard_reader import read_shard
+from infra.storage.files import Storage, join
 from infra.taken_models import TAKEN_FILE, taken_models
 from infra.training_progress import PROGRESS_FILE, read_progress
 from tests.infra.sample_factory import sample

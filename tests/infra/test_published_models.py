@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from infra.errors import PublishedModelError, StorageError
 from infra.published_models import PublishedModel, model_url, newest, publish, read_model
-from infra.storage import Storage, join
+from infra.storage.files import Storage, join
 
 STORAGE = Storage()
 

@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from infra.sample import Sample
-from infra.shard_writer import write_dataset
-from infra.storage import Storage, join
+from infra.shards.sample import Sample
+from infra.shards.shard_writer import write_dataset
+from infra.storage.files import Storage, join
 from tests.infra.sample_factory import encoded, sample
 
 NUM_SAMPLES = 40
@@ -32,9 +32,9 @@ def peak_mib():
 """
 PEAK_OF_READING = """
 import sys
-from infra.manifest import load_manifest
-from infra.shard_reader import read_shard
-from infra.storage import Storage
+from infra.shards.manifest import load_manifest
+from infra.shards.shard_reader import read_shard
+from infra.storage.files import Storage
 
 storage = Storage()
 manifest = load_manifest(storage, sys.argv[1])
@@ -80,8 +80,8 @@ def test_a_parquet_file_of_any_size_streams(tmp_path: Path, row_group_size: int)
 def test_writing_holds_one_sample(tmp_path: Path) -> None:
     program = f"""
 from tests.infra.test_streaming import large_samples
-from infra.shard_writer import write_dataset
-from infra.storage import Storage
+from infra.shards.shard_writer import write_dataset
+from infra.storage.files import Storage
 
 samples = large_samples()
 next(samples)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from infra.run_directory import RunDirectory
-from infra.storage import Storage
+from infra.runs.run_directory import RunDirectory
+from infra.storage.files import Storage
 from tests.infra.rows import click_row, commit_rows, error_row, mask_row
 
 Ious: TypeAlias = Sequence[float | None]

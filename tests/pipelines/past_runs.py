@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from actors.hand_out import Assignment
-from actors.label_job import LabelJob
-from actors.loaded_model import ModelBytes
-from actors.object_sessions import ObjectSessions
-from actors.shard_labeller import ShardLabeller
-from infra.run_directory import RunDirectory
-from infra.storage import Storage
+from actors.labelling.hand_out import Assignment
+from actors.labelling.job import LabelJob
+from actors.labelling.loaded_model import ModelBytes
+from actors.labelling.object_sessions import ObjectSessions
+from actors.labelling.shard_labeller import ShardLabeller
+from infra.runs.run_directory import RunDirectory
+from infra.storage.files import Storage
 from mfp.engine import EngineSettings
 from mfp.session import SessionLimits
-from pipelines.label_inputs import VOLATILE, find_inputs, run_config
+from pipelines.inputs.label_inputs import VOLATILE, find_inputs, run_config
+from pipelines.inputs.published_source import keep_model
 from pipelines.options import LabelOptions
-from pipelines.published_source import keep_model
 from tests.actors.shapes import reader_of
 
 

@@ -15,21 +15,21 @@ from typing import Any, get_args
 import pytest
 from typer.testing import CliRunner, Result
 
-import pipelines.flywheel
+import pipelines.flywheel.flywheel
 import pipelines.label
 import pipelines.report
 import pipelines.report_files
-import pipelines.report_view
 import pipelines.shard
 import pipelines.train
+import pipelines.views.report
 from infra.errors import StorageError
 from infra.layouts import LAYOUTS
-from infra.manifest import DatasetManifest, ShardEntry
-from infra.set_aside import SetAsideShard
-from infra.storage import StorageOptions
+from infra.runs.set_aside import SetAsideShard
+from infra.shards.manifest import DatasetManifest, ShardEntry
+from infra.storage.files import StorageOptions
 from mfp.errors import ModelError
 from pipelines.cli import app
-from pipelines.cli_options import LayoutName
+from pipelines.commands.options import LayoutName
 from pipelines.errors import OptionError
 from pipelines.label import RunSummary
 from pipelines.options import (
@@ -83,7 +83,7 @@ def labelled(monkeypatch: pytest.MonkeyPatch) -> list[LabelOptions]:
     monkeypatch.setattr(pipelines.label, "run_label", run_label)
     report = SimpleNamespace(to_json=lambda: {"objects": 1204})
     monkeypatch.setattr(pipelines.report, "build_report", lambda run, storage: report)
-    monkeypatch.setattr(pipelines.report_view, "ReportView", lambda report: "the table")
+    monkeypatch.setattr(pipelines.views.report, "ReportView", lambda report: "the table")
     monkeypatch.setattr(pipelines.report_files, "write_report", lambda report, storage: [])
     return seen
 
@@ -434,7 +434,7 @@ def test_every_option_of_the_flywheel_reaches_the_job(monkeypatch: pytest.Monkey
         asked.append(options)
         raise OptionError("enough")
 
-    monkeypatch.setattr(pipelines.flywheel, "run_flywheel", run_flywheel)
+    monkeypatch.setattr(pipelines.flywheel.flywheel, "run_flywheel", run_flywheel)
     line = (
         "flywheel photos --train-on seed --train-on more --evaluation val --out wheel --model m.safetensors --rounds 3 "
         "--clicks logged:c.jsonl --max-clicks 7 --min-quality 0.8 --min-iou 0.7 --train-steps 9 --checkpoint-every 3 "

@@ -12,13 +12,13 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from infra.errors import RunDirectoryError
-from infra.run_directory import RunDirectory
-from infra.sample import JsonValue
-from infra.storage import Storage
+from infra.runs.run_directory import RunDirectory
+from infra.shards.sample import JsonValue
+from infra.storage.files import Storage
 from pipelines.cli import app
 from pipelines.comparison import FIGURES, Comparison, compare_runs
-from pipelines.comparison_view import ComparisonView
 from pipelines.errors import OptionError
+from pipelines.views.comparison import ComparisonView
 from tests.pipelines.clicked_runs import Ious, begin, commit
 
 STORAGE = Storage()

@@ -9,12 +9,12 @@ import pytest
 import timm
 from typer.testing import CliRunner, Result
 
-from infra.storage import Storage
+from infra.storage.files import Storage
 from mfp.model_file import model_from_bytes, read_header
 from pipelines.cli import app
 from pipelines.convert import run_convert
 from pipelines.errors import OptionError
-from pipelines.model_source import find_model
+from pipelines.inputs.model_source import find_model
 from tests.released_files import PARAMS, released_content, saved, with_loss
 
 

@@ -11,23 +11,23 @@ from pathlib import Path
 import pytest
 import torch
 
-from actors.hand_out import Assignment
-from actors.loaded_model import ModelBytes, load_model
-from actors.object_sessions import ObjectSessions
+from actors.labelling.hand_out import Assignment
+from actors.labelling.loaded_model import ModelBytes, load_model
+from actors.labelling.object_sessions import ObjectSessions
 from infra.errors import PublishedModelError, RunDirectoryError
-from infra.manifest import DatasetManifest
 from infra.published_models import PublishedModel, model_url, publish
-from infra.run_directory import RunDirectory
-from infra.storage import Storage
+from infra.runs.run_directory import RunDirectory
+from infra.shards.manifest import DatasetManifest
+from infra.storage.files import Storage
 from infra.taken_models import add_taken, taken_models
 from mfp.engine import EngineSettings
 from mfp.session import SessionLimits
 from pipelines.errors import OptionError
+from pipelines.inputs.label_inputs import VOLATILE, find_inputs, run_config
+from pipelines.inputs.published_source import keep_model
 from pipelines.label import run_label
-from pipelines.label_inputs import VOLATILE, find_inputs, run_config
 from pipelines.options import Follow, LabelOptions, Workers
 from pipelines.progress import ProgressReport
-from pipelines.published_source import keep_model
 from tests.actors.shapes import OneModelLabeller, reader_of, rows_of, write_shapes
 from tests.model_files import small_model
 

@@ -14,14 +14,14 @@ import pytest
 import torch
 
 from actors.errors import ClusterError, TooManyErrorsError
-from actors.hand_out import Assignment
-from actors.label_worker import WorkerInfo
+from actors.labelling.hand_out import Assignment
+from actors.labelling.worker import WorkerInfo
 from actors.working_size import WORKING_PIXELS
 from infra.errors import RunDirectoryError
-from infra.manifest import DatasetManifest
-from infra.run_directory import RunDirectory
-from infra.sample import MAX_PIXELS
-from infra.storage import Storage, join
+from infra.runs.run_directory import RunDirectory
+from infra.shards.manifest import DatasetManifest
+from infra.shards.sample import MAX_PIXELS
+from infra.storage.files import Storage, join
 from mfp.errors import ModelError, WeightsError
 from mfp.model_file import model_to_bytes
 from mfp.models.lite0 import Lite0Config
@@ -110,7 +110,7 @@ def test_a_worker_killed_in_mid_run_leaves_the_rows_of_an_undisturbed_run(
     undisturbed: dict[str, list[dict[str, object]]],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    caplog.set_level(logging.INFO, "actors.worker_pool")
+    caplog.set_level(logging.INFO, "actors.labelling.worker_pool")
     killed: list[int] = []
 
     def kill_the_one_that_got_the_newest_shard(report: ProgressReport) -> None:

@@ -8,15 +8,15 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from infra.storage import Storage
+from infra.storage.files import Storage
 from mfp.errors import WeightsError
 from mfp.model_file import model_to_bytes
 from mfp.models.lite0 import Lite0Config
 from mfp.models.registry import build_network
 from pipelines import model_list
 from pipelines.cli import app
+from pipelines.inputs.model_source import find_model, shipped_models
 from pipelines.model_list import list_models, list_networks, render_models, render_networks
-from pipelines.model_source import find_model, shipped_models
 
 
 def test_every_shipped_model_is_listed_with_the_analytic_one() -> None:

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import pytest
 
-from infra.storage import StorageOptions
+from infra.storage.files import StorageOptions
 from pipelines.options import ShardOptions
 from pipelines.shard import run_shard
 from tests.canary import CANARY, files_with_canary

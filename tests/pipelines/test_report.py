@@ -15,18 +15,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from infra.commit import CommitRecord
 from infra.errors import RunDirectoryError
 from infra.published_models import publish
-from infra.run_directory import RunDirectory
-from infra.sample import JsonValue
-from infra.set_aside import SetAsideShard, note_set_aside
-from infra.storage import Storage, join
+from infra.runs.commit import CommitRecord
+from infra.runs.run_directory import RunDirectory
+from infra.runs.set_aside import SetAsideShard, note_set_aside
+from infra.shards.sample import JsonValue
+from infra.storage.files import Storage, join
 from infra.taken_models import add_taken
 from mfp.errors import MetricsError
 from pipelines.report import ModelFigures, Report, build_report, busy_seconds
 from pipelines.report_files import curve_svg, write_report
-from pipelines.report_view import ReportView
+from pipelines.views.report import ReportView
 from tests.infra.rows import click_row, commit_rows
 from tests.pipelines.clicked_runs import begin, commit
 

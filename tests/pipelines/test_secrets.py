@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.storage import Storage, join
+from infra.storage.files import Storage, join
 from tests.actors.shapes import write_shapes
 from tests.canary import CANARY, files_with_canary
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from infra.errors import LayoutError, Reason, StorageError
-from infra.manifest import load_manifest
-from infra.sample import QuarantinedSample, Sample
-from infra.shard_reader import read_shard
-from infra.storage import Storage, StorageOptions, join
+from infra.shards.manifest import load_manifest
+from infra.shards.sample import QuarantinedSample, Sample
+from infra.shards.shard_reader import read_shard
+from infra.storage.files import Storage, StorageOptions, join
 from pipelines.options import ShardOptions
 from pipelines.progress import ProgressReport
 from pipelines.shard import run_shard

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.run_directory import RunDirectory
-from infra.storage import Storage
+from infra.runs.run_directory import RunDirectory
+from infra.storage.files import Storage
 from tests.actors.shapes import rows_of, write_shapes
 from tests.process_tree import descendants, is_running, title
 

@@ -14,8 +14,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from infra.errors import UnusableStorageError
-from infra.run_directory import RunDirectory
-from infra.storage import Storage, StorageOptions
+from infra.runs.run_directory import RunDirectory
+from infra.storage.files import Storage, StorageOptions
 from pipelines.cli import app
 from pipelines.errors import persons_error
 from pipelines.label import run_label

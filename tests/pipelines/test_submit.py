@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from infra.storage import StorageOptions
+from infra.storage.files import StorageOptions
 from pipelines import job_package, submit
 from pipelines.errors import JobError
 from pipelines.job_package import MAX_PACKAGE_MIB, ROOMS, package, package_bytes

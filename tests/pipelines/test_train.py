@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from actors.train_directory import TrainDirectory
-from actors.train_start import check_passes
+from actors.training.directory import TrainDirectory
+from actors.training.start import check_passes
 from infra.errors import DatasetError, RunDirectoryError
-from infra.shard_writer import write_dataset
-from infra.storage import Storage
+from infra.shards.shard_writer import write_dataset
+from infra.storage.files import Storage
 from infra.training_progress import TRAINING_FILE
 from mfp.errors import ImageSizeError, ModelError, TrainingError
 from mfp.model_file import model_to_bytes, read_header
@@ -22,11 +22,11 @@ from mfp.models.registry import build_network
 from mfp.models.vit import ViTConfig
 from mfp.training.checkpoint import Checkpoint
 from pipelines.errors import OptionError
-from pipelines.model_source import find_model
+from pipelines.inputs.model_source import find_model
+from pipelines.inputs.training_recipe import load_recipe
 from pipelines.options import TrainOptions, Workers
 from pipelines.progress import ProgressReport
 from pipelines.train import run_train, training_job
-from pipelines.training_recipe import load_recipe
 from tests.training_jobs import SMALL, bright_object, write_bright_objects
 
 

@@ -17,8 +17,8 @@ import pytest
 
 from actors.ray_session import ray_session
 from infra.published_models import newest
-from infra.shard_writer import write_dataset
-from infra.storage import Storage, join
+from infra.shards.shard_writer import write_dataset
+from infra.storage.files import Storage, join
 from infra.training_progress import read_progress
 from pipelines.options import TrainOptions, Workers
 from pipelines.train import run_train

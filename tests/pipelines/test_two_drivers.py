@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from infra.errors import LeaseError
-from infra.held_lease import LEASE_FILE
-from infra.run_directory import RunDirectory
-from infra.storage import Storage, StorageOptions, join
+from infra.runs.held_lease import LEASE_FILE
+from infra.runs.run_directory import RunDirectory
+from infra.storage.files import Storage, StorageOptions, join
 from pipelines.label import RunSummary, run_label
 from pipelines.options import LabelOptions, Workers
 from pipelines.progress import ProgressReport
@@ -90,7 +90,7 @@ def test_each_shard_is_won_by_one_of_two_runs_and_who_came_second_says_so(
 def test_where_the_store_ignores_the_condition_one_of_two_runs_is_let_in(
     ray_cluster: None, s3_endpoint: str, s3_bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("infra.held_lease._SETTLE_SECONDS", 2.0)
+    monkeypatch.setattr("infra.runs.held_lease._SETTLE_SECONDS", 2.0)
     asked = options(s3_bucket)
     with unconditional_s3(s3_endpoint) as endpoint:
         outcomes = run_twice_at_once(replace(asked, storage=StorageOptions(endpoint)))

@@ -13,9 +13,9 @@ import torch
 from typer.testing import CliRunner
 
 from infra.published_models import model_url, publish
-from infra.run_directory import RunDirectory
-from infra.set_aside import SetAsideShard, note_set_aside
-from infra.storage import Storage
+from infra.runs.run_directory import RunDirectory
+from infra.runs.set_aside import SetAsideShard, note_set_aside
+from infra.storage.files import Storage
 from pipelines.cli import app
 from pipelines.options import LabelOptions, VerifyOptions
 from pipelines.report import build_report

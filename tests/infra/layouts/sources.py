@@ -13,8 +13,8 @@ from PIL import Image
 
 from infra import rle
 from infra.layouts import LAYOUTS, LayoutOptions
-from infra.sample import QuarantinedSample, Sample
-from infra.storage import Storage
+from infra.shards.sample import QuarantinedSample, Sample
+from infra.storage.files import Storage
 
 HEIGHT, WIDTH = 12, 16
 _STANDARD = LayoutOptions()

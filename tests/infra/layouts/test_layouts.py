@@ -9,8 +9,8 @@ import pytest
 from infra.errors import LayoutError, StorageError
 from infra.layouts import LAYOUTS, LayoutOptions
 from infra.layouts.read_ahead import NUM_AHEAD
-from infra.sample import Sample
-from infra.storage import Storage, StorageOptions, join
+from infra.shards.sample import Sample
+from infra.storage.files import Storage, StorageOptions, join
 from tests.infra.layouts.sources import image_file, mask_file, read_all, rectangle, sbd_file
 
 MASK = rectangle(slice(2, 8), slice(2, 8))

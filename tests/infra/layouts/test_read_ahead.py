@@ -8,7 +8,7 @@ import pytest
 
 from infra.errors import Reason, SampleError, StorageError
 from infra.layouts.read_ahead import NUM_AHEAD, NUM_THREADS, read_in_order
-from infra.sample import QuarantinedSample
+from infra.shards.sample import QuarantinedSample
 
 
 def record(key: str, object_id: str | None = None) -> QuarantinedSample:

@@ -1,0 +1,165 @@
+"""The rows of one attempt at a shard, gathered while its sessions end in any order."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from actors.labelling.hand_out import Assignment
+from actors.labelling.object_sessions import ObjectKey
+from infra import rle
+from infra.errors import SampleError
+from infra.reduced_rle import encode_enlarged
+from infra.runs.shard_rows import ShardRows
+from infra.runs.tables import BoundingBox, ClickRow, ErrorRow, MaskRow, RegionBounds
+from mfp.session import ClickRecord, FinishedSession
+
+
+@dataclass(frozen=True)
+class LabelCounts:
+    """How much was done: objects with a mask, clicks on them, rows in `errors`."""
+
+    objects: int = 0
+    clicks: int = 0
+    quarantined: int = 0
+
+    def __add__(self, other: LabelCounts) -> LabelCounts:
+        return LabelCounts(
+            self.objects + other.objects,
+            self.clicks + other.clicks,
+            self.quarantined + other.quarantined,
+        )
+
+
+@dataclass(frozen=True)
+class _ObjectRows:
+    mask: MaskRow
+    clicks: list[ClickRow]
+
+
+class GatheredRows:
+    """Rows so far, and whether more can come: a shard is complete when it was read and no session is open.
+
+    Rows leave for the disk in the order in which sessions were opened, so that parts do not depend on which
+    session ended first. Those of a session that ended before an older one wait for it: as many as pass through the
+    engine while that one makes its clicks, however large the shard.
+    """
+
+    def __init__(self, assignment: Assignment, model_id: str) -> None:
+        """StorageError where the local disk does not take the rows, here as in all that adds some."""
+        self.assignment = assignment
+        self.rows = ShardRows()
+        self._model_id = model_id
+        self._open: dict[ObjectKey, _ObjectRows | None] = {}  # in the order of the shard; None: not ended
+        self._is_read = False
+        self._started: float | None = None
+        self._counts = LabelCounts()
+
+    @property
+    def is_complete(self) -> bool:
+        """Nothing of this shard is still to come."""
+        return self._is_read and not self._open
+
+    @property
+    def counts(self) -> LabelCounts:
+        """What was gathered until now; may be asked from another thread."""
+        return self._counts
+
+    @property
+    def seconds(self) -> float:
+        """Wall time since reading began; a part of it was shared with the shards before and after."""
+        return 0.0 if self._started is None else time.monotonic() - self._started
+
+    def begin_reading(self) -> None:
+        """The first byte of the shard is about to be read."""
+        self._started = time.monotonic()
+
+    def end_reading(self) -> None:
+        """Every sample of the shard has been seen."""
+        self._is_read = True
+
+    def open_session(self, key: ObjectKey) -> None:
+        """One more session will end; sessions are opened in the order of the shard."""
+        self._open[key] = None
+
+    def quarantine(self, sample_key: str, object_id: str | None, error: SampleError) -> None:
+        """Set a sample or one of its objects aside."""
+        self.rows.errors.append(
+            ErrorRow(sample_key, object_id, str(error.reason), error.detail, self.assignment.shard.name)
+        )
+        self._counts += LabelCounts(quarantined=1)
+
+    def end_session(self, key: ObjectKey, finished: FinishedSession) -> None:
+        """Take the outcome of a session that was opened before."""
+        size = key.size
+        if size.reduction == 1:
+            counts = rle.encode(finished.mask)
+        else:
+            counts = encode_enlarged(
+                finished.prob, finished.threshold, size.height, size.width, size.reduction
+            )
+        area = rle.area(counts, size.height, size.width)
+        mask = MaskRow(
+            sample_key=key.sample_key,
+            object_id=key.object_id,
+            height=size.height,
+            width=size.width,
+            rle=counts,
+            bbox=BoundingBox(*rle.bbox(counts, size.height, size.width)),
+            area=area,
+            num_clicks=len(finished.clicks),
+            iou=finished.iou,
+            quality=finished.quality,
+            stop_reason=str(finished.stop_reason),
+            model_id=self._model_id,
+            shard=self.assignment.shard.name,
+        )
+        self._open[key] = _ObjectRows(mask, self._click_rows(key, finished, area))
+        self._counts += LabelCounts(objects=1, clicks=len(finished.clicks))
+        self._write_what_is_due()
+
+    def _write_what_is_due(self) -> None:
+        while self._open:
+            oldest = next(iter(self._open))
+            ended = self._open[oldest]
+            if ended is None:
+                return
+            self.rows.masks.append(ended.mask)
+            for click in ended.clicks:
+                self.rows.clicks.append(click)
+            del self._open[oldest]
+
+    def _click_rows(self, key: ObjectKey, finished: FinishedSession, final_area: int) -> list[ClickRow]:
+        """The mask after the last click is that of the masks table: `final_area` pixels."""
+        last = len(finished.clicks) - 1
+        return [
+            self._click_row(
+                key,
+                click_idx,
+                record,
+                final_area if click_idx == last else key.size.area_in_image(record.area),
+            )
+            for click_idx, record in enumerate(finished.clicks)
+        ]
+
+    def _click_row(self, key: ObjectKey, click_idx: int, record: ClickRecord, area: int) -> ClickRow:
+        click, region, size = key.size.to_image(record.click), record.region, key.size
+        return ClickRow(
+            sample_key=key.sample_key,
+            object_id=key.object_id,
+            click_idx=click_idx,
+            y=click.y,
+            x=click.x,
+            is_foreground=click.is_foreground,
+            source=record.source,
+            iou=record.iou,
+            area=area,
+            changed_fraction=record.changed_fraction,
+            region=RegionBounds(
+                *size.rows_in_image(region.row_min, region.row_max),
+                *size.columns_in_image(region.col_min, region.col_max),
+            ),
+            seconds=record.seconds,
+            model_id=self._model_id,
+            shard=self.assignment.shard.name,
+        )

@@ -1,0 +1,276 @@
+"""Labels shards: reads and decodes ahead, keeps one engine full across shard borders, writes behind.
+
+Three kinds of threads share the work. The reader takes the shards in the order they were asked for and decodes
+their samples into a queue that is bounded by pixels. The engine thread turns samples into sessions and sessions into
+rows; when a shard has none left, the next one's are already in the batch. Whoever called `label` waits, and commits
+the shard's rows when they are complete, while both other threads go on. Where the storage needs it, the last step of
+the commit is the driver's (`infra.runs.commit_guard`).
+
+A shard is clicked by one model from its first session to its last. Where the next shard is to have another model, it
+waits at the border: its sessions begin when the last one of the shards before has ended.
+
+No Ray here: a shard labeller works on whatever files and network it is given.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from actors.labelling.gathered_rows import GatheredRows, LabelCounts
+from actors.labelling.hand_out import Assignment
+from actors.labelling.loaded_model import LoadedModel
+from actors.labelling.object_sessions import DecodedSample, ObjectKey, ObjectSessions
+from actors.labelling.pixel_queue import PixelQueue
+from infra.errors import SampleError
+from infra.runs.commit import CommitOutcome, CommitRecord
+from infra.runs.run_directory import RunDirectory
+from infra.shards.manifest import ShardEntry
+from infra.shards.sample import QuarantinedSample
+from infra.shards.sample_document import ShardItem
+from mfp.engine import Engine
+from mfp.session import FinishedSession, Session
+
+MAX_PIXELS_AHEAD = 2**26  # 200 MB of decoded images wait for the engine at most
+
+ReadShard: TypeAlias = Callable[[ShardEntry], Iterator[ShardItem]]
+
+
+@dataclass(frozen=True)
+class ShardSummary:
+    """What a finished attempt did. `outcome` LOST: another attempt was first. None: `record` is the driver's to put.
+
+    `seconds` is wall time from the start of reading to the last session's end; shards overlap, so the sum over
+    shards is more than the time that passed. `batch_size` is that of the engine at the end: smaller than asked for
+    where the GPU's memory was too small.
+    """
+
+    shard: str
+    attempt: str
+    record: CommitRecord
+    outcome: CommitOutcome | None
+    counts: LabelCounts
+    seconds: float
+    batch_size: int
+
+
+class _Task:
+    """An attempt at a shard on its way through the threads."""
+
+    def __init__(self, assignment: Assignment, model: LoadedModel) -> None:
+        self.assignment = assignment
+        self.model = model
+        self.gathered = GatheredRows(assignment, model.model_id)
+        self.completed: Future[None] = Future()
+
+    @property
+    def is_over(self) -> bool:
+        return self.completed.done()
+
+    def fail(self, error: BaseException) -> None:
+        if not self.is_over:
+            self.completed.set_exception(error)
+
+    @contextmanager
+    def failing_alone(self) -> Iterator[None]:
+        """Whatever goes wrong inside is this shard's trouble: the engine and the other shards go on."""
+        try:
+            yield
+        except Exception as error:
+            self.fail(error)
+
+    def complete_if_nothing_is_open(self) -> None:
+        if self.gathered.is_complete and not self.is_over:
+            self.completed.set_result(None)
+
+
+@dataclass(frozen=True)
+class _EndOfShard:
+    """The reader is through with a shard; `error` says why it could not read on."""
+
+    error: BaseException | None = None
+
+
+_Item: TypeAlias = tuple[_Task, DecodedSample | QuarantinedSample | _EndOfShard]
+
+
+class ShardLabeller:
+    """One engine at a time and the shards that pass through it; `label` may be called from several threads at once."""
+
+    def __init__(
+        self,
+        objects: ObjectSessions,
+        read_shard: ReadShard,
+        run: RunDirectory,
+        max_pixels_ahead: int = MAX_PIXELS_AHEAD,
+        *,
+        driver_commits: bool = False,
+    ) -> None:
+        self._driver_commits = driver_commits
+        self._objects = objects
+        self._read_shard = read_shard
+        self._run = run
+        self._to_read: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
+        self._decoded: PixelQueue[_Item] = PixelQueue(max_pixels_ahead)
+        self._at_border: _Item | None = None  # the first of a shard whose model is another
+        self._engine: Engine | None = None  # at work, or the last one that was
+        self._tasks: dict[str, _Task] = {}  # by attempt
+        self._lock = threading.Lock()
+        self._threads = [
+            threading.Thread(target=self._read, name="decode-ahead", daemon=True),
+            threading.Thread(target=self._run_engine, name="engine", daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def label(self, assignment: Assignment, model: LoadedModel) -> ShardSummary:
+        """Click every object of a shard and commit its rows, or leave that to the driver; they are durable on return.
+
+        Raises what kept the shard from being read, labelled or written; the shards beside it go on if they can.
+        """
+        task = _Task(assignment, model)
+        with self._lock:
+            assert assignment.attempt not in self._tasks, "every hand-out has an attempt id of its own"
+            self._tasks[assignment.attempt] = task
+        try:
+            self._to_read.put(task)
+            task.completed.result()
+            seconds = task.gathered.seconds
+            record = self._run.write_parts(
+                assignment.shard.name,
+                assignment.attempt,
+                task.gathered.rows,
+                seconds=seconds,
+                model_id=task.model.model_id,
+            )
+            outcome = None if self._driver_commits else self._run.put(record)
+        finally:
+            with self._lock:
+                del self._tasks[assignment.attempt]
+            task.gathered.rows.close()
+        return ShardSummary(
+            assignment.shard.name,
+            assignment.attempt,
+            record,
+            outcome,
+            task.gathered.counts,
+            seconds,
+            task.model.engine.batch_size,
+        )
+
+    def counts(self) -> dict[str, LabelCounts]:
+        """How far the attempts under way are, by attempt id."""
+        with self._lock:
+            return {attempt: task.gathered.counts for attempt, task in self._tasks.items()}
+
+    def close(self) -> None:
+        """End both threads, and drop what they are at; calls of `label` that still wait raise."""
+        self._to_read.put(None)
+        self._decoded.close()
+        if self._engine is not None:
+            self._engine.abandon()
+        for thread in self._threads:
+            thread.join()
+        self._fail_all(RuntimeError("the shard labeller was closed"))
+
+    def _read(self) -> None:
+        """The reader's thread."""
+        while (task := self._to_read.get()) is not None:
+            try:
+                task.gathered.begin_reading()
+                for record in self._read_shard(task.assignment.shard):
+                    if task.is_over or self._decoded.is_closed:
+                        break
+                    self._put_decoded(task, record)
+                end = _EndOfShard()
+            except Exception as error:  # whatever it is, the caller of `label` has to hear of it
+                end = _EndOfShard(error)
+            self._decoded.put((task, end), num_pixels=0)
+
+    def _put_decoded(self, task: _Task, record: ShardItem) -> None:
+        if isinstance(record, QuarantinedSample):
+            self._decoded.put((task, record), num_pixels=0)
+            return
+        if not self._objects.has_any(record):
+            return
+        try:
+            decoded = self._objects.decode(record)
+        except SampleError as error:
+            self._decoded.put((task, QuarantinedSample(record.key, error.reason, error.detail)), num_pixels=0)
+            return
+        self._decoded.put((task, decoded), num_pixels=decoded.size.num_pixels)
+
+    def _run_engine(self) -> None:
+        """The engine's thread. An error in the engine fails the shards it held; later ones start afresh."""
+        while (first := self._next(wait=True)) is not None:
+            self._at_border = first
+            model = first[0].model
+            self._engine = model.engine
+            try:
+                for finished in model.engine.run(self._sessions(model)):
+                    self._take(finished)
+            except Exception as error:  # as in `_read`
+                self._fail_all(error)
+
+    def _next(self, *, wait: bool) -> _Item | None:
+        """What waits at the border or else in the queue; None where there is nothing, or the queue was closed."""
+        item, self._at_border = self._at_border, None
+        return self._decoded.get(wait=wait) if item is None else item
+
+    def _sessions(self, model: LoadedModel) -> Iterator[Session | None]:
+        """Sessions as they come; None while there is none but others are in flight. Ends at another model's shard."""
+        while not self._decoded.is_closed:
+            item = self._next(wait=model.engine.num_in_flight == 0)
+            if item is None:
+                yield None
+                continue
+            task, content = item
+            if task.is_over:
+                continue
+            if task.model.model_id != model.model_id:
+                self._at_border = item
+                return
+            if isinstance(content, DecodedSample):
+                yield from self._open_sessions(task, content)
+            elif isinstance(content, QuarantinedSample):
+                with task.failing_alone():
+                    error = SampleError(content.reason, content.detail)
+                    task.gathered.quarantine(content.key, content.object_id, error)
+            elif content.error is not None:
+                task.fail(content.error)
+            else:
+                task.gathered.end_reading()
+                task.complete_if_nothing_is_open()
+
+    def _open_sessions(self, task: _Task, decoded: DecodedSample) -> Iterator[Session]:
+        for opened in self._objects.open(task.assignment.attempt, decoded):
+            if isinstance(opened, Session):
+                assert isinstance(opened.key, ObjectKey), "every session was opened here"
+                task.gathered.open_session(opened.key)
+                yield opened
+            else:
+                object_id, error = opened
+                with task.failing_alone():
+                    task.gathered.quarantine(decoded.sample.key, object_id, error)
+
+    def _take(self, finished: FinishedSession) -> None:
+        key = finished.key
+        assert isinstance(key, ObjectKey), "every session was opened here"
+        with self._lock:
+            task = self._tasks.get(key.attempt)
+        if task is None or task.is_over:
+            return  # its shard failed meanwhile; other sessions of the batch are not affected
+        with task.failing_alone():
+            task.gathered.end_session(key, finished)
+        task.complete_if_nothing_is_open()
+
+    def _fail_all(self, error: BaseException) -> None:
+        with self._lock:
+            tasks = list(self._tasks.values())
+        for task in tasks:
+            task.fail(error)

@@ -1,0 +1,154 @@
+"""What a training run leaves in its run directory.
+
+    start.safetensors              the model that the run began from, where it was given one
+    checkpoints/step-*.pt          the newest ones, and the best by NoC
+    best.json                      which checkpoint is the best, and its figures
+    log/step-*.parquet             a row per step, a file per checkpoint
+    validation/step-*.parquet      a row per validation
+    tensorboard/*tfevents*         the same figures
+    models/<step>.safetensors      averaged weights of the checkpoints that are kept; latest.json points to the newest
+    progress.json                  how far the run is
+
+Every file is stored in one piece and named by its step: what a run does again after a crash, it overwrites.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from infra.published_models import model_url
+from infra.storage.files import Storage, basename, join
+from mfp.errors import TrainingError
+from mfp.training.checkpoint import Checkpoint
+
+BEST_FILE = "best.json"
+START_FILE = "start.safetensors"
+EVENTS_FOLDER = "tensorboard"
+_CHECKPOINT = re.compile(r"step-(\d+)\.pt")  # other files that someone puts beside them are none
+_FIGURES_OF_STEP = re.compile(r"(?:step-|events\.out\.tfevents\.)(\d+)\.(?:parquet|mfp)")
+
+
+@dataclass(frozen=True)
+class TrainedStep:
+    """Figures of one step over all workers: a row of the log.
+
+    Attributes:
+        step: steps done, from 1.
+        loss: weighted mean over the batch.
+        iou: of the last round's prediction, mean over the batch.
+        num_rounds: predictions of the step.
+        rate_factor: on the learning rates.
+        gradient_norm: before clipping.
+        num_workers: that shared the batch.
+        seconds: wall time of the step.
+        data_seconds: of it, waited for the batch.
+    """
+
+    step: int
+    loss: float
+    iou: float
+    num_rounds: int
+    rate_factor: float
+    gradient_norm: float
+    num_workers: int
+    seconds: float
+    data_seconds: float
+
+
+class TrainDirectory:
+    """Reads and writes the files of one run."""
+
+    def __init__(self, url: str, storage: Storage, checkpoints_kept: int) -> None:
+        self.url = url
+        self.storage = storage
+        self._kept = checkpoints_kept
+
+    def newest_checkpoint(self) -> tuple[str, Checkpoint] | None:
+        """The newest checkpoint and its URL; TrainingError where it cannot be read."""
+        urls = self._checkpoint_urls()
+        if not urls:
+            return None
+        try:
+            return urls[-1], Checkpoint.from_bytes(self.storage.read_bytes(urls[-1]))
+        except TrainingError as error:
+            raise TrainingError(f"{urls[-1]}: {error}") from None
+
+    def newest_step(self) -> int:
+        """The step of the newest checkpoint, 0 where there is none."""
+        urls = self._checkpoint_urls()
+        return _step_of(urls[-1]) if urls else 0
+
+    def forget_after(self, step: int) -> None:
+        """Drop the figures of later steps, which are about to be done again.
+
+        They would be written over only where the same steps end in a checkpoint as before.
+        """
+        for folder in ("log", "validation", EVENTS_FOLDER):
+            for url in self.storage.list(join(self.url, folder)):
+                found = _FIGURES_OF_STEP.fullmatch(basename(url))
+                if found is not None and int(found[1]) > step:
+                    self.storage.delete(url)
+
+    def write_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Store a checkpoint and drop those, with their models, that are neither among the newest nor the best."""
+        self.storage.write_bytes(self._checkpoint_url(checkpoint.step), checkpoint.to_bytes())
+        best = self.best()
+        for url in self._checkpoint_urls()[: -self._kept]:
+            step = _step_of(url)
+            if best is None or step != best["step"]:
+                self.storage.delete(model_url(self.url, step))
+                self.storage.delete(url)
+
+    def write_log(self, rows: Sequence[TrainedStep]) -> None:
+        """Store the rows of the steps since the checkpoint before."""
+        if rows:
+            self._write_table("log", rows[-1].step, [asdict(row) for row in rows])
+
+    def write_validation(self, step: int, figures: Mapping[str, float]) -> None:
+        """Store the figures of a validation."""
+        self._write_table("validation", step, [{"step": step, **figures}])
+
+    def best(self) -> dict[str, Any] | None:
+        """The step with the lowest NoC@90 so far and its figures; TrainingError where the file is damaged."""
+        url = join(self.url, BEST_FILE)
+        if not self.storage.exists(url):
+            return None
+        try:
+            document = json.loads(self.storage.read_bytes(url))
+            return {**document, "step": int(document["step"]), "noc90": float(document["noc90"])}
+        except (ValueError, KeyError, TypeError):
+            raise TrainingError(f"{url} is damaged: delete it, the next validation writes it anew") from None
+
+    def note_best(self, step: int, figures: Mapping[str, float], validated_on: str) -> None:
+        """Write down a step if none before it had a NoC@90 as low on the same objects, which `validated_on` names."""
+        best = self.best()
+        is_other = best is not None and best.get("validated_on", validated_on) != validated_on
+        if best is None or is_other or best["step"] > step or figures["noc90"] < best["noc90"]:
+            document = json.dumps({"step": step, **figures, "validated_on": validated_on}, indent=1).encode()
+            self.storage.write_bytes(join(self.url, BEST_FILE), document)
+
+    def _checkpoint_url(self, step: int) -> str:
+        return join(self.url, "checkpoints", f"step-{step:08d}.pt")
+
+    def _checkpoint_urls(self) -> list[str]:
+        urls = self.storage.list(join(self.url, "checkpoints"))
+        return [url for url in urls if _CHECKPOINT.fullmatch(basename(url))]
+
+    def _write_table(self, folder: str, step: int, rows: list[dict[str, Any]]) -> None:
+        table = io.BytesIO()
+        pq.write_table(pa.Table.from_pylist(rows), table)
+        self.storage.write_bytes(join(self.url, folder, f"step-{step:08d}.parquet"), table.getvalue())
+
+
+def _step_of(url: str) -> int:
+    found = _CHECKPOINT.fullmatch(basename(url))
+    assert found is not None, "only checkpoints are listed"
+    return int(found[1])

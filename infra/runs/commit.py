@@ -1,0 +1,233 @@
+"""Exactly-once commit of a shard's rows.
+
+A worker writes one part file per table, and only when all of them are durable it creates the shard's
+commit record with a create-only put. Whoever creates the record wins; the rows of every other attempt were
+never part of the run. Readers take what records name, so half a shard can be read at no moment.
+
+Hand-outs repeat: Ray calls an actor again when its node was lost, although the first call may still be
+running. Every call therefore draws a token of its own, which its part files and its record carry: no two
+calls ever write the same path, and a record that a call meets because its put was sent twice can be told
+from a rival's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import re
+import time
+import uuid
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from infra.errors import RunDirectoryError, StorageError
+from infra.json_text import parse_json
+from infra.runs.part_writer import PartWriter
+from infra.runs.shard_rows import ShardRows
+from infra.runs.tables import CLICKS, ERRORS, MASKS
+from infra.storage.create_once import create_or_read
+from infra.storage.files import Storage, basename, join
+
+COMMITS_FOLDER = "commits"
+_CHECKSUM = "sha256"
+_SHARD_EXTENSIONS = (".tar", ".parquet")
+
+
+class CommitOutcome(StrEnum):
+    """What became of an attempt: its rows are in the run, or another's are and its own parts are gone."""
+
+    COMMITTED = "committed"
+    LOST = "lost"
+
+
+@dataclass(frozen=True)
+class PartRecord:
+    """One part file: `path` relative to the run directory, and what its content must be."""
+
+    path: str
+    rows: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class CommitRecord:
+    """What makes a shard's parts count.
+
+    `attempt` is the hand-out, `token` the call that wrote the parts. `parts` is keyed by table name.
+    `objects` counts mask rows. `seconds` is the wall time from the start of the shard until its parts were
+    durable, `finished` (UTC, the worker's clock) that last moment. `model_id` is that of every row; None in records
+    of earlier versions.
+    """
+
+    shard: str
+    attempt: str
+    token: str
+    parts: Mapping[str, PartRecord]
+    objects: int
+    seconds: float
+    finished: datetime
+    model_id: str | None = None
+
+    def to_json(self) -> bytes:
+        """Return the content of the record's file."""
+        fields = asdict(self) | {"finished": self.finished.isoformat()}
+        return json.dumps(fields | {_CHECKSUM: _checksum(fields)}, indent=1).encode()
+
+    @classmethod
+    def from_json(cls, data: bytes) -> CommitRecord:
+        """Read a record. Raises ValueError, KeyError or TypeError where the bytes are no record, or not whole."""
+        fields = parse_json(data)
+        if _CHECKSUM in fields and fields.pop(_CHECKSUM) != _checksum(fields):
+            raise ValueError("its checksum is another")
+        fields["parts"] = {name: PartRecord(**part) for name, part in fields["parts"].items()}
+        for name, part in fields["parts"].items():
+            if part.path != f"{name}/{basename(part.path)}":  # whoever reads parts stays in the run directory
+                raise ValueError(f"the part {part.path!r} does not lie in {name}/")
+        fields["finished"] = datetime.fromisoformat(fields["finished"])
+        record = cls(**fields)
+        record._check()
+        return record
+
+    def _check(self) -> None:
+        """What whoever reads a record counts on, whoever has written it."""
+        if missing := {MASKS.name, CLICKS.name, ERRORS.name} - self.parts.keys():
+            raise ValueError(f"it names no part of {', '.join(sorted(missing))}")
+        texts = [self.shard, *(part.sha256 for part in self.parts.values())]
+        counts = [self.objects, *(count for part in self.parts.values() for count in (part.rows, part.bytes))]
+        if not all(isinstance(text, str) for text in texts) or not all(isinstance(n, int) for n in counts):
+            raise TypeError("a name or a number in it is none")
+        if self.finished.tzinfo is None:
+            raise ValueError("its time has no zone")
+        try:
+            self.finished - timedelta(seconds=self.seconds)  # when the shard was begun
+        except OverflowError:
+            raise ValueError(f"it says that the shard took {self.seconds} s") from None
+
+
+def shard_stem(shard: str) -> str:
+    """Return the name of a shard as files carry it: no extension, slashes and other odd characters as ~XX."""
+    extension = next((extension for extension in _SHARD_EXTENSIONS if shard.endswith(extension)), "")
+    return _escape(shard.removesuffix(extension), keep="A-Za-z0-9._-")
+
+
+def commit_url(run_url: str, shard: str) -> str:
+    """Return where the commit record of a shard lies."""
+    return join(run_url, COMMITS_FOLDER, f"{shard_stem(shard)}.json")
+
+
+def is_part_of(path: str, stems: Collection[str]) -> bool:
+    """Tell whether a file is a part of one of these shards (`shard_stem`), or was to become one when its writer died.
+
+    What follows the last dash is the attempt, which has none. The unfinished file has a dot before the name.
+    """
+    stem = basename(path).rpartition("-")[0]
+    return stem in stems or (stem.startswith(".") and stem[1:] in stems)
+
+
+def write_parts(
+    storage: Storage,
+    run_url: str,
+    shard: str,
+    attempt: str,
+    rows: ShardRows,
+    *,
+    seconds: float,
+    model_id: str | None = None,
+) -> CommitRecord:
+    """Make the parts of an attempt durable and return the record that would make them count.
+
+    `seconds` is the wall time since the shard was begun, `model_id` the model that clicked it.
+
+    Raises:
+        StorageError: something could not be written or read.
+        ValueError: a row holds what its table cannot.
+
+    """
+    begun = time.monotonic()
+    token = uuid.uuid4().hex[:12]
+    rows.finish()
+    name = f"{shard_stem(shard)}-{_escape(attempt, keep='A-Za-z0-9_')}_{token}.parquet"
+    parts = {part.kind.name: _store_part(storage, run_url, part, name) for part in rows.parts}
+    seconds += time.monotonic() - begun
+    return CommitRecord(
+        shard, attempt, token, parts, rows.masks.num_rows, seconds, datetime.now(UTC), model_id
+    )
+
+
+def put_record(storage: Storage, run_url: str, record: CommitRecord) -> CommitOutcome:
+    """Make the parts that a record names count, unless an attempt at its shard was first: then they are deleted.
+
+    After LOST the record that is there names the attempt that won; it may be this very one, in an earlier call. After
+    an exception the outcome is open: the record may exist, so the parts stay. For a storage that does not honour
+    create-only puts see `commit_guard`.
+
+    Raises:
+        StorageError: something could not be written or read.
+        RunDirectoryError: the record that is there belongs to another shard of the same stem, or is no record.
+
+    """
+    url = commit_url(run_url, record.shard)
+    existing = create_or_read(storage, url, record.to_json())
+    if existing is None:
+        return CommitOutcome.COMMITTED
+    winner = _parse(url, existing)
+    if winner.token == record.token:
+        return CommitOutcome.COMMITTED
+    for part in record.parts.values():
+        # what stays behind here is what `delete_orphans` is for
+        with contextlib.suppress(StorageError):
+            storage.delete(join(run_url, part.path))
+    if winner.shard != record.shard:
+        raise RunDirectoryError(
+            f"{url} commits shard {winner.shard!r}, so {record.shard!r} cannot be committed: "
+            "names of shards must differ before their extension; rename one of the two"
+        )
+    return CommitOutcome.LOST
+
+
+def read_commit(storage: Storage, url: str) -> CommitRecord:
+    """Read one commit record. Raises StorageError, or RunDirectoryError where the file is none, or another shard's."""
+    record = _parse(url, storage.read_bytes(url))
+    if basename(url) != f"{shard_stem(record.shard)}.json":
+        raise RunDirectoryError(
+            f"{url} is the commit record of shard {record.shard!r} under another name: delete it to have the shard "
+            "of this name done"
+        )
+    return record
+
+
+def _parse(url: str, data: bytes) -> CommitRecord:
+    try:
+        return CommitRecord.from_json(data)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RunDirectoryError(
+            f"{url} is no commit record of this version ({error}): delete it to have the shard done again"
+        ) from None
+
+
+def _store_part(storage: Storage, run_url: str, part: PartWriter[Any], name: str) -> PartRecord:
+    path = f"{part.kind.name}/{name}"
+    num_bytes = part.path.stat().st_size
+    url = join(run_url, path)
+    storage.write_file(url, part.path)
+    stored = storage.size(url)  # raises where a store has acknowledged what it does not have
+    if stored != num_bytes:
+        raise StorageError(f"cannot write {url}: {stored} of {num_bytes} bytes arrived; try again")
+    with part.path.open("rb") as stream:
+        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+    return PartRecord(path, part.num_rows, num_bytes, sha256)
+
+
+def _checksum(fields: Mapping[str, object]) -> str:
+    """Of a record's other fields. Parts that no record names are deleted: one wrong digit here must not pass."""
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+
+
+def _escape(text: str, keep: str) -> str:
+    """Replace every character outside `keep` by its UTF-8 bytes as ~XX; two texts never become one."""
+    return re.sub(f"[^{keep}]", lambda match: "".join(f"~{byte:02X}" for byte in match[0].encode()), text)

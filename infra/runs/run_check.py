@@ -1,0 +1,162 @@
+"""Whether a run directory keeps its promises: parts against commit records, and rows against each other.
+
+Nothing here trusts what it checks: whatever is wrong becomes a finding, and the check goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import pyarrow as pa
+
+from infra import rle
+from infra.runs.commit import CommitRecord, is_part_of, shard_stem
+from infra.runs.run_directory import RunDirectory
+from infra.runs.tables import CLICKS, ERRORS, MASKS, TableKind
+from infra.storage.files import basename, join
+
+Row: TypeAlias = Mapping[str, Any]
+ObjectName: TypeAlias = tuple[str, str]  # sample key and object id
+
+_TABLES: tuple[TableKind[Any], ...] = (MASKS, CLICKS, ERRORS)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that should not be: `place` is a file, or an object of a shard."""
+
+    place: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.problem}"
+
+
+@dataclass(frozen=True)
+class CheckedShard:
+    """What was looked at in one committed shard, and what was wrong with it."""
+
+    objects: int
+    clicks: int
+    findings: tuple[Finding, ...]
+
+
+def check_shard(run: RunDirectory, record: CommitRecord) -> CheckedShard:
+    """Compare the parts of a committed shard with its record, and its rows with each other.
+
+    Raises StorageError where the storage does not answer; a part that is missing is a finding.
+    """
+    findings: list[Finding] = []
+    tables = {kind.name: _read_part(run, record, kind, findings) for kind in _TABLES}
+    for name, table in tables.items():
+        shards = set(table.column("shard").unique().to_pylist()) - {record.shard}
+        if shards:
+            findings.append(Finding(record.parts[name].path, f"holds rows of shard {sorted(shards)[0]!r}"))
+    masks, clicks, errors = (tables[kind.name].to_pylist() for kind in _TABLES)
+    if len(masks) != record.objects:
+        findings.append(
+            Finding(_record_path(record), f"says {record.objects} objects, there are {len(masks)}")
+        )
+    findings.extend(
+        Finding(f"{record.shard}, {sample_key}, object {object_id}", problem)
+        for (sample_key, object_id), problem in _problems_of_rows(masks, clicks, errors)
+    )
+    return CheckedShard(len(masks), len(clicks), tuple(findings))
+
+
+def check_files(run: RunDirectory, records: Iterable[CommitRecord]) -> Iterator[Finding]:
+    """Yield the files of committed shards that no record names: a plain glob would count them."""
+    listed = list(records)
+    stems = {shard_stem(record.shard) for record in listed}
+    named = {part.path for record in listed for part in record.parts.values()}
+    for kind in _TABLES:
+        for url in run.storage.list(join(run.url, kind.name)):
+            path = f"{kind.name}/{basename(url)}"
+            if path not in named and is_part_of(path, stems):
+                yield Finding(path, "no commit names it: the same command again, or its end, clears it away")
+
+
+def _read_part(
+    run: RunDirectory, record: CommitRecord, kind: TableKind[Any], findings: list[Finding]
+) -> pa.Table:
+    """The part as a table; an empty one, and a finding, where it is not what was committed."""
+    part = record.parts.get(kind.name)
+    if part is None:
+        findings.append(Finding(_record_path(record), f"names no part of {kind.name}"))
+        return kind.empty()
+    url = join(run.url, part.path)
+    if not run.storage.exists(url):
+        findings.append(Finding(part.path, f"is missing; shard {record.shard} has committed it"))
+        return kind.empty()
+    data = run.storage.read_bytes(url)
+    if len(data) != part.bytes or hashlib.sha256(data).hexdigest() != part.sha256:
+        findings.append(Finding(part.path, f"{len(data)} bytes that are not the {part.bytes} committed"))
+        return kind.empty()
+    try:
+        table = kind.from_parquet(data)
+    except (ValueError, OSError) as error:
+        findings.append(Finding(part.path, str(error).splitlines()[0]))
+        return kind.empty()
+    if table.num_rows != part.rows:
+        findings.append(Finding(part.path, f"holds {table.num_rows} rows, the record says {part.rows}"))
+    return table
+
+
+def _record_path(record: CommitRecord) -> str:
+    return f"commits/{shard_stem(record.shard)}.json"
+
+
+def _problems_of_rows(
+    masks: list[Row], clicks: list[Row], errors: list[Row]
+) -> Iterator[tuple[ObjectName, str]]:
+    """What is wrong with single objects."""
+    clicks_of: dict[ObjectName, list[Row]] = defaultdict(list)
+    for row in clicks:
+        clicks_of[_name(row)].append(row)
+    num_masks = Counter(_name(row) for row in masks)
+    yield from ((name, f"has {count} masks") for name, count in num_masks.items() if count > 1)
+    yield from ((name, "has clicks but no mask") for name in clicks_of if name not in num_masks)
+    for row in errors:
+        name = (row["sample_key"], row["object_id"])
+        if name in num_masks:
+            yield (row["sample_key"], str(row["object_id"])), "was quarantined, and has a mask"
+    for row in masks:
+        yield from ((_name(row), problem) for problem in _problems_of_mask(row, clicks_of[_name(row)]))
+
+
+def _problems_of_mask(mask: Row, clicks: list[Row]) -> Iterator[str]:
+    clicks = sorted(clicks, key=lambda row: int(row["click_idx"]))
+    if [row["click_idx"] for row in clicks] != list(range(mask["num_clicks"])):
+        yield f"says {mask['num_clicks']} clicks, the table of clicks has {len(clicks)}, or not 0, 1, 2, ..."
+    elif clicks and (clicks[-1]["iou"], clicks[-1]["area"]) != (mask["iou"], mask["area"]):
+        yield "IoU or area of the mask are not those after the last click"
+    models = {row["model_id"] for row in clicks} | {mask["model_id"]}
+    if len(models) > 1:
+        yield f"was clicked with {len(models)} models"
+    for row in (mask, *clicks):
+        if row["iou"] is not None and not (math.isfinite(row["iou"]) and 0 <= row["iou"] <= 1):
+            yield f"has an IoU of {row['iou']}"
+    yield from _problems_of_rle(mask)
+
+
+def _problems_of_rle(mask: Row) -> Iterator[str]:
+    try:
+        area = rle.area(mask["rle"], mask["height"], mask["width"])
+        box = rle.bbox(mask["rle"], mask["height"], mask["width"])
+    except ValueError as error:
+        yield str(error)
+        return
+    if area != mask["area"]:
+        yield f"the RLE has {area} pixels, the row says {mask['area']}"
+    stated = tuple(mask["bbox"][side] for side in "xywh")
+    if box != stated:
+        yield f"the RLE has bounding box {box}, the row says {stated}"
+
+
+def _name(row: Row) -> ObjectName:
+    return row["sample_key"], row["object_id"]

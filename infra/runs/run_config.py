@@ -1,0 +1,118 @@
+"""`run.json`: what a run was asked to do. It is created once; who comes later must ask for the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from types import MappingProxyType
+from typing import Final, TypeAlias
+
+from infra.errors import RunDirectoryError
+from infra.json_text import parse_json
+from infra.shards.sample import JsonValue
+from infra.storage.create_once import create_or_read
+from infra.storage.files import Storage, join
+
+RUN_FILE = "run.json"
+VOLATILE_FIELDS = frozenset({"versions", "created"})
+_LONGEST_VALUE = 80
+
+
+class _Unknown:
+    def __repr__(self) -> str:
+        return "unknown"
+
+
+UNKNOWN: Final = _Unknown()
+"""Stands for what an earlier version did where nobody can say it any more: the field is not compared."""
+
+Earlier: TypeAlias = Mapping[str, JsonValue | _Unknown]
+"""Dotted names of fields that were added later, and what was done before there was such a field."""
+
+NO_FIELDS: Earlier = MappingProxyType({})
+
+
+def create_or_compare(
+    storage: Storage,
+    run_url: str,
+    config: Mapping[str, JsonValue],
+    volatile: Collection[str] = VOLATILE_FIELDS,
+    file: str = RUN_FILE,
+    earlier: Earlier = NO_FIELDS,
+) -> None:
+    """Create `run.json` (or `file`) with `config`, or check that the one that is there asks for the same.
+
+    Top-level fields in `volatile` are recorded by whoever comes first and never compared. A field of `earlier` that the
+    file lacks counts as what is said there.
+
+    Raises RunDirectoryError with every differing field and both values.
+    """
+    url = join(run_url, file)
+    data = json.dumps(dict(config), indent=1, allow_nan=False).encode()
+    create_or_read(storage, url, data)
+    stored = read_config(storage, run_url, file)
+    wanted = json.loads(data)
+    differing = [
+        f"{name} is {_shown(there)} there and {_shown(here)} here"
+        for name, there, here in _differences_since(earlier, stored, wanted)
+        if name.partition(".")[0] not in volatile
+    ]
+    if differing:
+        raise RunDirectoryError(
+            f"{run_url} holds a run of another configuration: {'; '.join(differing)}: "
+            "give the same options to go on with it, or another directory to start anew"
+        )
+
+
+def read_config(storage: Storage, run_url: str, file: str = RUN_FILE) -> dict[str, JsonValue]:
+    """Return the content of `run.json`, or of `file`. RunDirectoryError where it is missing or no object."""
+    url = join(run_url, file)
+    if not storage.exists(url):
+        raise RunDirectoryError(
+            f"{run_url} is no run directory: it has no {file}; give what a run had as --out"
+        )
+    try:
+        config = parse_json(storage.read_bytes(url))
+    except ValueError as error:
+        raise RunDirectoryError(f"{url} is not JSON ({error}): delete it or give another directory") from None
+    if not isinstance(config, dict):
+        raise RunDirectoryError(f"{url} holds no JSON object: delete it or give another directory")
+    return config
+
+
+class _Absent:
+    def __repr__(self) -> str:
+        return "absent"
+
+
+_ABSENT = _Absent()
+
+
+def differences(
+    there: JsonValue | _Absent, here: JsonValue | _Absent, name: str = ""
+) -> Iterator[tuple[str, JsonValue | _Absent, JsonValue | _Absent]]:
+    """Yield (dotted name, value there, value here) of what differs: objects field by field, lists whole."""
+    if isinstance(there, dict) and isinstance(here, dict):
+        for key in sorted(there.keys() | here.keys()):
+            dotted = f"{name}.{key}" if name else key
+            yield from differences(there.get(key, _ABSENT), here.get(key, _ABSENT), dotted)
+    elif there != here or isinstance(there, bool) != isinstance(here, bool):
+        yield name, there, here
+
+
+def _differences_since(
+    earlier: Earlier, there: JsonValue, here: JsonValue
+) -> Iterator[tuple[str, JsonValue | _Absent, JsonValue | _Absent]]:
+    """`differences`, where a field that is absent there may have had a value all the same."""
+    for name, stored, wanted in differences(there, here):
+        if not isinstance(stored, _Absent) or name not in earlier:
+            yield name, stored, wanted
+            continue
+        value = earlier[name]
+        if not isinstance(value, _Unknown):
+            yield from differences(value, wanted, name)
+
+
+def _shown(value: JsonValue | _Absent) -> str:
+    text = repr(value) if isinstance(value, _Absent) else json.dumps(value)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 3]}..."

@@ -1,0 +1,145 @@
+"""A run directory: its configuration, the parts of its tables, and the commits that say which count."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from infra.errors import RunDirectoryError
+from infra.runs import run_config
+from infra.runs.commit import (
+    COMMITS_FOLDER,
+    CommitOutcome,
+    CommitRecord,
+    commit_url,
+    is_part_of,
+    put_record,
+    read_commit,
+    shard_stem,
+    write_parts,
+)
+from infra.runs.shard_rows import ShardRows
+from infra.runs.tables import CLICKS, ERRORS, MASKS, RowT, TableKind
+from infra.shards.sample import JsonValue
+from infra.storage.files import Storage, basename, join
+
+_READ_THREADS = 16
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """The directory at `url`: readable while its run goes on and after any crash."""
+
+    url: str
+    storage: Storage
+
+    def open(
+        self,
+        config: Mapping[str, JsonValue],
+        volatile: Collection[str] = run_config.VOLATILE_FIELDS,
+        earlier: run_config.Earlier = run_config.NO_FIELDS,
+    ) -> None:
+        """Begin the run, or go on with it: see `run_config.create_or_compare`."""
+        run_config.create_or_compare(self.storage, self.url, config, volatile, earlier=earlier)
+
+    def config(self) -> dict[str, JsonValue]:
+        """Return what `run.json` holds. Raises RunDirectoryError where there is no run."""
+        return run_config.read_config(self.storage, self.url)
+
+    def committed(self) -> dict[str, CommitRecord]:
+        """Return the record of every committed shard by its name: one listing, one small read per shard."""
+        urls = [url for url in self.storage.list(join(self.url, COMMITS_FOLDER)) if url.endswith(".json")]
+        with ThreadPoolExecutor(_READ_THREADS) as pool:
+            records = pool.map(lambda url: read_commit(self.storage, url), urls)
+            return {record.shard: record for record in records}
+
+    def write_parts(
+        self,
+        shard: str,
+        attempt: str,
+        rows: ShardRows,
+        *,
+        seconds: float,
+        model_id: str | None = None,
+    ) -> CommitRecord:
+        """Make the parts of an attempt durable: see `commit.write_parts`."""
+        return write_parts(self.storage, self.url, shard, attempt, rows, seconds=seconds, model_id=model_id)
+
+    def put(self, record: CommitRecord) -> CommitOutcome:
+        """Make those parts the shard's rows unless another attempt was first: see `commit.put_record`."""
+        return put_record(self.storage, self.url, record)
+
+    def record_of(self, shard: str) -> CommitRecord:
+        """Return the record of a committed shard."""
+        return read_commit(self.storage, commit_url(self.url, shard))
+
+    def delete_orphans(self) -> int:
+        """Delete the parts, finished or not, that lost attempts left behind, and return their number.
+
+        Only parts of committed shards go: their record can never change, whereas the parts of any other
+        shard may be named by a record that is just being created. Once every shard is committed a plain
+        glob is exact.
+        """
+        records = self.committed()
+        stems = {shard_stem(shard) for shard in records}
+        named = {part.path for record in records.values() for part in record.parts.values()}
+        orphans = [
+            url
+            for kind in (MASKS, CLICKS, ERRORS)
+            for url in self.storage.list(join(self.url, kind.name))
+            if is_part_of(url, stems) and f"{kind.name}/{basename(url)}" not in named
+        ]
+        for url in orphans:
+            self.storage.delete(url)
+        return len(orphans)
+
+    def read_masks(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return the mask rows of every committed shard."""
+        return self._read(MASKS, columns)
+
+    def read_clicks(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return the click rows of every committed shard."""
+        return self._read(CLICKS, columns)
+
+    def read_errors(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return the error rows of every committed shard."""
+        return self._read(ERRORS, columns)
+
+    def _read(self, kind: TableKind[RowT], columns: Sequence[str] | None) -> pa.Table:
+        records = self.committed().values()
+        return pa.concat_tables([kind.empty(columns), *self.read_parts(kind, records, columns)])
+
+    def read_parts(
+        self, kind: TableKind[RowT], records: Iterable[CommitRecord], columns: Sequence[str] | None = None
+    ) -> Iterator[pa.Table]:
+        """Yield the part of one table for each record, in order, a few read ahead.
+
+        Raises RunDirectoryError where a part is not the one that was committed.
+        """
+        waiting = list(records)
+        with ThreadPoolExecutor(_READ_THREADS) as pool:
+            for first in range(0, len(waiting), _READ_THREADS):
+                batch = waiting[first : first + _READ_THREADS]
+                yield from pool.map(lambda record: self._read_part(kind, record, columns), batch)
+
+    def _read_part(
+        self, kind: TableKind[RowT], record: CommitRecord, columns: Sequence[str] | None
+    ) -> pa.Table:
+        part = record.parts[kind.name]
+        if part.rows == 0:
+            return kind.empty(columns)
+        url = join(self.url, part.path)
+        data = self.storage.read_bytes(url)
+        if hashlib.sha256(data).hexdigest() != part.sha256:
+            raise RunDirectoryError(
+                f"{url} ({len(data)} bytes) is not what shard {record.shard} committed ({part.bytes} bytes): "
+                f"delete {commit_url(self.url, record.shard)} and run again to have the shard done anew"
+            )
+        try:
+            return kind.from_parquet(data, columns)
+        except ValueError as error:
+            raise RunDirectoryError(f"{url} {error}: read it with the version that wrote it") from None

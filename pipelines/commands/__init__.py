@@ -1,0 +1,1 @@
+"""The commands of `mfp`: they read options, call the job, and print what came out."""

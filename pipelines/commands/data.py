@@ -1,0 +1,278 @@
+"""The commands that make data sets, masks and figures: shard, label, evaluate, report, compare."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from actors.working_size import WORKING_PIXELS
+from pipelines.commands import options as given
+from pipelines.exit_codes import ExitCode
+from pipelines.options import (
+    EVALUATION_TARGET_IOU,
+    SIMULATED_CLICKS,
+    Follow,
+    LabelOptions,
+    ShardOptions,
+    Workers,
+)
+
+if TYPE_CHECKING:
+    from pipelines.label import RunSummary
+    from pipelines.report import Report
+
+_PANEL = "Data and results"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands of this file."""
+    for command in (shard, label, evaluate, report, compare):
+        app.command(rich_help_panel=_PANEL)(command)
+
+
+def shard(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="Folder or URL with images and masks.")],
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="Folder or URL to write the shards to.")],
+    layout: given.LayoutOption,
+    samples_per_shard: given.SamplesPerShardOption = 500,
+    mask_values: given.MaskValuesOption = None,
+    ignore_value: given.IgnoreValueOption = None,
+    split: given.SplitOption = None,
+    storage_endpoint: given.StorageEndpointOption = None,
+    storage_region: given.StorageRegionOption = None,
+) -> None:
+    """Turn images and masks into shards.
+
+    For example: mfp shard photos s3://bucket/photos --layout folder
+    """
+    from pipelines.progress import shown_progress
+    from pipelines.shard import run_shard
+
+    options = ShardOptions(
+        source=source,
+        destination=dataset,
+        layout=layout,
+        samples_per_shard=samples_per_shard,
+        mask_values=mask_values,
+        ignore_value=ignore_value,
+        split=split,
+        storage=given.storage_options(storage_endpoint, storage_region),
+    )
+    with shown_progress("shard", "samples") as on_progress:
+        manifest = run_shard(options, on_progress)
+    typer.echo(
+        f"{manifest.num_samples:,} samples with {manifest.num_objects:,} objects in "
+        f"{len(manifest.shards):,} shards, {manifest.num_quarantined:,} quarantined: {dataset}"
+    )
+    _exit(manifest.num_quarantined)
+
+
+def label(
+    dataset: given.DatasetArgument,
+    out: given.OutOption,
+    model: given.ModelOption,
+    follow: given.FollowOption = False,
+    follow_if_better: given.FollowIfBetterOption = False,
+    clicks: given.ClicksOption = SIMULATED_CLICKS,
+    max_clicks: given.MaxClicksOption = 20,
+    target_iou: given.TargetIouOption = 0.95,
+    workers: given.WorkersOption = "1",
+    cpus_per_worker: given.CpusPerWorkerOption = 1.0,
+    gpus_per_worker: given.GpusPerWorkerOption = 1.0,
+    device: given.DeviceOption = "auto",
+    batch_size: given.BatchSizeOption = 8,
+    precision: given.PrecisionOption = "fp32",
+    flip: given.FlipOption = True,
+    zoom: given.ZoomOption = True,
+    zoom_size: given.ZoomSizeOption = None,
+    modulation: given.ModulationOption = None,
+    working_pixels: given.WorkingPixelsOption = WORKING_PIXELS,
+    seed: given.SeedOption = 0,
+    max_errors: given.MaxErrorsOption = 0.05,
+    ray_address: given.RayAddressOption = None,
+    storage_endpoint: given.StorageEndpointOption = None,
+    storage_region: given.StorageRegionOption = None,
+) -> None:
+    """Make a mask for every object, from simulated or logged clicks.
+
+    For example: mfp label s3://bucket/photos --out s3://bucket/masks --model lite0 --workers 4
+    """
+    options = LabelOptions(
+        dataset=dataset,
+        out=out,
+        model=model,
+        follow=Follow(follow_if_better) if follow or follow_if_better else None,
+        clicks=clicks,
+        max_clicks=max_clicks,
+        target_iou=target_iou,
+        workers=Workers(*given.parse_workers(workers), cpus_per_worker, gpus_per_worker),
+        device=device,
+        batch_size=batch_size,
+        precision=precision,
+        flip=flip,
+        zoom=zoom,
+        zoom_size=zoom_size,
+        modulation=modulation,
+        working_pixels=working_pixels,
+        seed=seed,
+        max_errors=max_errors,
+        ray_address=ray_address,
+        storage=given.storage_options(storage_endpoint, storage_region),
+    )
+    summary, _ = _label("label", options)
+    _exit_after(summary)
+
+
+def evaluate(
+    dataset: given.DatasetArgument,
+    out: given.OutOption,
+    model: given.ModelOption,
+    max_clicks: given.MaxClicksOption = 20,
+    full_curve: given.FullCurveOption = False,
+    workers: given.WorkersOption = "1",
+    cpus_per_worker: given.CpusPerWorkerOption = 1.0,
+    gpus_per_worker: given.GpusPerWorkerOption = 1.0,
+    device: given.DeviceOption = "auto",
+    batch_size: given.BatchSizeOption = 8,
+    precision: given.PrecisionOption = "fp32",
+    flip: given.FlipOption = True,
+    zoom: given.ZoomOption = True,
+    zoom_size: given.ZoomSizeOption = None,
+    modulation: given.ModulationOption = None,
+    working_pixels: given.WorkingPixelsOption = WORKING_PIXELS,
+    seed: given.SeedOption = 0,
+    max_errors: given.MaxErrorsOption = 0.05,
+    ray_address: given.RayAddressOption = None,
+    storage_endpoint: given.StorageEndpointOption = None,
+    storage_region: given.StorageRegionOption = None,
+) -> None:
+    """Count the clicks a model needs (NoC), simulated from the masks.
+
+    For example: mfp evaluate s3://bucket/davis --out runs/davis --model lite0 --workers 2
+    """
+    from pipelines.commands.terminal import print_result
+    from pipelines.views.report import ReportView
+
+    options = LabelOptions(
+        dataset=dataset,
+        out=out,
+        model=model,
+        max_clicks=max_clicks,
+        target_iou=None if full_curve else EVALUATION_TARGET_IOU,
+        workers=Workers(*given.parse_workers(workers), cpus_per_worker, gpus_per_worker),
+        device=device,
+        batch_size=batch_size,
+        precision=precision,
+        flip=flip,
+        zoom=zoom,
+        zoom_size=zoom_size,
+        modulation=modulation,
+        working_pixels=working_pixels,
+        seed=seed,
+        max_errors=max_errors,
+        ray_address=ray_address,
+        storage=given.storage_options(storage_endpoint, storage_region),
+    )
+    summary, figures = _label("evaluate", options)
+    print_result(ReportView(figures))
+    _exit_after(summary)
+
+
+def report(
+    run: given.RunArgument,
+    as_json: given.JsonOption = False,
+    storage_endpoint: given.StorageEndpointOption = None,
+    storage_region: given.StorageRegionOption = None,
+) -> None:
+    """Print the figures of a run, which may still be going on.
+
+    For example: mfp report runs/davis --json
+    """
+    from infra.storage.files import Storage
+    from pipelines.commands.terminal import print_result
+    from pipelines.report import build_report
+    from pipelines.views.report import ReportView
+
+    figures = build_report(run, Storage(given.storage_options(storage_endpoint, storage_region)))
+    if as_json:
+        typer.echo(json.dumps(figures.to_json(), indent=1))
+    else:
+        print_result(ReportView(figures))
+
+
+def compare(
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN", help="Run directories over the same data set; the first is the measure."
+        ),
+    ],
+    as_json: given.JsonOption = False,
+    storage_endpoint: given.StorageEndpointOption = None,
+    storage_region: given.StorageRegionOption = None,
+) -> None:
+    """Compare runs on the objects that all of them have, with bootstrap intervals.
+
+    For example: mfp compare runs/old runs/new
+    """
+    from infra.storage.files import Storage
+    from pipelines.commands.terminal import print_result
+    from pipelines.comparison import compare_runs
+    from pipelines.views.comparison import ComparisonView
+
+    compared = compare_runs(runs, Storage(given.storage_options(storage_endpoint, storage_region)))
+    if as_json:
+        typer.echo(json.dumps(compared.to_json(), indent=1))
+    else:
+        print_result(ComparisonView(compared))
+
+
+def _label(command: str, options: LabelOptions) -> tuple[RunSummary, Report]:
+    from infra.storage.files import Storage
+    from pipelines.label import run_label
+    from pipelines.progress import duration, shown_progress
+    from pipelines.report import build_report
+    from pipelines.report_files import write_report
+
+    with shown_progress(command, "objects") as on_progress:
+        summary = run_label(options, on_progress)
+    storage = Storage(options.storage)
+    figures = build_report(options.out, storage)
+    write_report(figures, storage)
+    others = [f"{summary.skipped_shards:,} of them done before"] if summary.skipped_shards else []
+    if summary.lost_shards:
+        others.append(f"{summary.lost_shards:,} by another run meanwhile")
+    before = f" ({', '.join(others)})" if others else ""
+    without = f", {len(summary.set_aside):,} of them set aside" if summary.set_aside else ""
+    typer.echo(
+        f"{summary.objects:,} objects, {summary.clicks:,} clicks, {summary.errors:,} quarantined in "
+        f"{summary.shards:,} shards{without}{before}, {duration(summary.seconds)}: {options.out}"
+    )
+    if summary.unknown_samples:
+        typer.echo(
+            f"mfp: {len(summary.unknown_samples):,} samples of the click log are not in the data set (the first: "
+            f"{summary.unknown_samples[0]!r}): their clicks were not used",
+            err=True,
+        )
+    if summary.fitting_batch_size is not None:
+        typer.echo(
+            f"mfp: the GPU's memory was too small for batches of {options.batch_size}: give --batch-size "
+            f"{summary.fitting_batch_size} the next time",
+            err=True,
+        )
+    for shard in summary.set_aside:
+        typer.echo(f"mfp: {shard}", err=True)
+    if summary.set_aside:
+        typer.echo("mfp: the same command tries them again", err=True)
+    return summary, figures
+
+
+def _exit_after(summary: RunSummary) -> None:
+    _exit(summary.errors + len(summary.unknown_samples) + len(summary.set_aside))
+
+
+def _exit(num_quarantined: int | None) -> None:
+    if num_quarantined:
+        raise typer.Exit(ExitCode.QUARANTINED)

@@ -1,0 +1,326 @@
+"""The options that commands share: their names, help texts, and how their values are read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, get_args
+
+import typer
+
+from pipelines.options import (
+    LOGGED_CLICKS_PREFIX,
+    SIMULATED_CLICKS,
+    Device,
+    MaskValues,
+    Modulation,
+    Precision,
+)
+
+if TYPE_CHECKING:
+    from infra.storage.files import StorageOptions
+
+LayoutName: TypeAlias = Literal["folder", "grabcut", "berkeley", "davis", "voc", "sbd", "coco", "lvis"]
+
+_CLICKS = "Clicks"
+_NETWORK = "Network"
+_WORKERS = "Workers"
+_STORAGE = "Storage"
+DEFAULT_ADDRESS = "http://127.0.0.1:8265"
+
+
+def parse_workers(text: str) -> tuple[int, int]:
+    """`4` -> (4, 4), `2:8` -> (2, 8): at least, at most."""
+    first, colon, last = text.partition(":")
+    try:
+        minimum, maximum = int(first), int(last if colon else first)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is neither a number nor MIN:MAX") from None
+    if not 1 <= minimum <= maximum:
+        raise typer.BadParameter(f"{text!r}: needs 1 <= MIN <= MAX")
+    return minimum, maximum
+
+
+def checked_workers(text: str) -> str:
+    """The text itself, once `parse_workers` can read it."""
+    parse_workers(text)
+    return text
+
+
+def _checked_clicks(text: str) -> str:
+    """`simulated` or `logged:URL`."""
+    if text != SIMULATED_CLICKS and not text.removeprefix(LOGGED_CLICKS_PREFIX):
+        raise typer.BadParameter(f"{text!r} names no click log after {LOGGED_CLICKS_PREFIX!r}")
+    if text != SIMULATED_CLICKS and not text.startswith(LOGGED_CLICKS_PREFIX):
+        raise typer.BadParameter(f"{text!r} is neither {SIMULATED_CLICKS!r} nor {LOGGED_CLICKS_PREFIX}URL")
+    return text
+
+
+def storage_options(endpoint: str | None, region: str | None) -> StorageOptions:
+    """What --storage-endpoint and --storage-region say."""
+    from infra.storage.files import StorageOptions
+
+    return StorageOptions(endpoint, region)
+
+
+DatasetArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATASET", help="Folder or URL of shards: what `mfp shard` wrote, or Parquet shards."
+    ),
+]
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Run directory: what was given as --out.")]
+JobArgument = Annotated[
+    str, typer.Argument(metavar="JOB", help="Job id, as `mfp submit` and `mfp jobs` print it.")
+]
+OutOption = Annotated[
+    str,
+    typer.Option(
+        "--out",
+        metavar="RUN",
+        help="Run directory, a path or URL. Given again, the run goes on with what is not committed yet.",
+    ),
+]
+ModelOption = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        metavar="MODEL",
+        help="A shipped model (see `mfp models`), `analytic`, a path or URL of a safetensors file, or run:// and a "
+        "training run, for its newest model.",
+    ),
+]
+FollowOption = Annotated[
+    bool,
+    typer.Option("--follow", help="With --model run://...: take newer models at the border of shards."),
+]
+FollowIfBetterOption = Annotated[
+    bool,
+    typer.Option(
+        "--follow-if-better",
+        help="As --follow, but leave models whose validated NoC@90 is not known to be lower.",
+    ),
+]
+ClicksOption = Annotated[
+    str,
+    typer.Option(
+        "--clicks",
+        metavar="simulated|logged:URL",
+        callback=_checked_clicks,
+        rich_help_panel=_CLICKS,
+        help="Simulate clicks from the masks, or replay a click log (Parquet or JSON Lines, or the clicks of a run).",
+    ),
+]
+MaxClicksOption = Annotated[
+    int,
+    typer.Option(
+        "--max-clicks", min=1, metavar="N", rich_help_panel=_CLICKS, help="Clicks per object at most."
+    ),
+]
+TargetIouOption = Annotated[
+    float,
+    typer.Option(
+        "--target-iou",
+        min=0.0,
+        max=1.0,
+        metavar="IOU",
+        rich_help_panel=_CLICKS,
+        help="An object is finished at this IoU.",
+    ),
+]
+FullCurveOption = Annotated[
+    bool,
+    typer.Option(
+        "--full-curve",
+        rich_help_panel=_CLICKS,
+        help="Go on to --max-clicks (or a perfect mask) instead of stopping at IoU 0.95.",
+    ),
+]
+SeedOption = Annotated[
+    int,
+    typer.Option(
+        "--seed",
+        min=0,
+        metavar="N",
+        help="Seed of every random draw; the simulated user of label and evaluate makes none.",
+    ),
+]
+DeviceOption = Annotated[
+    Device,
+    typer.Option("--device", rich_help_panel=_NETWORK, help="auto: CUDA where there is a GPU, else the CPU."),
+]
+BatchSizeOption = Annotated[
+    int,
+    typer.Option(
+        "--batch-size",
+        min=1,
+        metavar="N",
+        rich_help_panel=_NETWORK,
+        help="Objects in one pass of the network.",
+    ),
+]
+PrecisionOption = Annotated[
+    Precision, typer.Option("--precision", rich_help_panel=_NETWORK, help="Arithmetic of the network.")
+]
+FlipOption = Annotated[
+    bool,
+    typer.Option(
+        "--flip/--no-flip", rich_help_panel=_NETWORK, help="Average with the mirrored image (twice the work)."
+    ),
+]
+ZoomOption = Annotated[
+    bool,
+    typer.Option("--zoom/--no-zoom", rich_help_panel=_NETWORK, help="Crop to the object as it takes shape."),
+]
+ZoomSizeOption = Annotated[
+    int | None,
+    typer.Option(
+        "--zoom-size",
+        min=32,
+        metavar="PIXELS",
+        show_default="as the model says",
+        rich_help_panel=_NETWORK,
+        help="Side of the crop shown to the network: the longer side, or both for ViT and analytic.",
+    ),
+]
+ModulationOption = Annotated[
+    Modulation | None,
+    typer.Option(
+        "--modulation",
+        show_default="as the model says",
+        rich_help_panel=_NETWORK,
+        help="How clicks modulate the previous map: as in the paper, or as in the released code.",
+    ),
+]
+WorkingPixelsOption = Annotated[
+    int,
+    typer.Option(
+        "--working-pixels",
+        min=2**16,
+        metavar="N",
+        rich_help_panel=_NETWORK,
+        help="Larger images are worked on at 1/2, 1/4 or 1/8 of their size; masks keep that of the image.",
+    ),
+]
+WorkersOption = Annotated[
+    str,
+    typer.Option(
+        "--workers",
+        metavar="N|MIN:MAX",
+        callback=checked_workers,
+        rich_help_panel=_WORKERS,
+        help="Ray actors at work.",
+    ),
+]
+CpusPerWorkerOption = Annotated[
+    float,
+    typer.Option(
+        "--cpus-per-worker",
+        min=0.1,
+        metavar="N",
+        rich_help_panel=_WORKERS,
+        help="Cores (and threads) of one worker.",
+    ),
+]
+GpusPerWorkerOption = Annotated[
+    float,
+    typer.Option(
+        "--gpus-per-worker",
+        metavar="N",
+        min=0.01,
+        rich_help_panel=_WORKERS,
+        help="Share of a GPU of one worker, where the device is CUDA: 0.5 puts two workers on one.",
+    ),
+]
+RayAddressOption = Annotated[
+    str | None,
+    typer.Option(
+        "--ray-address",
+        metavar="ADDRESS",
+        show_default="a Ray of its own on this machine",
+        rich_help_panel=_WORKERS,
+        help="Running Ray cluster to work on, such as head:6379 or auto.",
+    ),
+]
+MaxErrorsOption = Annotated[
+    float,
+    typer.Option(
+        "--max-errors",
+        min=0.0,
+        max=1.0,
+        metavar="FRACTION",
+        help="End the run when more than this fraction of samples and objects is quarantined.",
+    ),
+]
+StorageEndpointOption = Annotated[
+    str | None,
+    typer.Option(
+        "--storage-endpoint",
+        metavar="URL",
+        show_default="AWS_ENDPOINT_URL",
+        rich_help_panel=_STORAGE,
+        help="S3 server for s3:// URLs. Credentials come from the usual AWS variables and files.",
+    ),
+]
+StorageRegionOption = Annotated[
+    str | None,
+    typer.Option(
+        "--storage-region",
+        metavar="NAME",
+        show_default="AWS_REGION",
+        rich_help_panel=_STORAGE,
+        help="S3 region.",
+    ),
+]
+LayoutOption = Annotated[
+    LayoutName,
+    typer.Option(
+        "--layout", metavar="NAME", help=f"How SOURCE is laid out: {', '.join(get_args(LayoutName))}."
+    ),
+]
+MaskValuesOption = Annotated[
+    MaskValues | None,
+    typer.Option(
+        "--mask-values",
+        show_default="as usual in the layout",
+        help="What mask pixels mean: every non-zero value the one object, or each value an object of its own.",
+    ),
+]
+AddressOption = Annotated[
+    str,
+    typer.Option(
+        "--address",
+        metavar="URL",
+        envvar="RAY_API_SERVER_ADDRESS",
+        help="Dashboard of the Ray cluster.",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
+
+SamplesPerShardOption = Annotated[
+    int,
+    typer.Option(
+        "--samples-per-shard",
+        min=1,
+        metavar="N",
+        help="Images in a shard: what a worker takes, and redoes, at a time.",
+    ),
+]
+IgnoreValueOption = Annotated[
+    int | None,
+    typer.Option(
+        "--ignore-value",
+        metavar="VALUE",
+        min=0,
+        max=255,
+        show_default="as usual in the layout",
+        help="Mask value of pixels that are neither object nor background.",
+    ),
+]
+SplitOption = Annotated[
+    str | None,
+    typer.Option(
+        "--split",
+        metavar="NAME|FILE",
+        show_default="everything",
+        help="Subset by its name in the layout, such as val, or a text file with one stem a line.",
+    ),
+]

@@ -1,0 +1,1 @@
+"""`mfp flywheel`: its rounds, its directory, and the training beside it."""

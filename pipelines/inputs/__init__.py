@@ -1,0 +1,1 @@
+"""What jobs read, found and checked before anything is started."""

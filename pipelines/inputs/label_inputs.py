@@ -1,0 +1,239 @@
+"""What a labelling run reads, found and checked before anything is started, and how `run.json` records it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from actors.labelling.model_feed import METRIC
+from infra.click_log import ClickLog, load_click_log
+from infra.runs.run_config import VOLATILE_FIELDS
+from infra.shards.manifest import DatasetManifest
+from infra.shards.sample import JsonValue, QuarantinedSample
+from infra.shards.shard_reader import read_shard
+from infra.storage.files import Storage
+from mfp.errors import ImageSizeError, WeightsError
+from pipelines.errors import OptionError
+from pipelines.inputs.model_source import ModelSource, find_model, is_location
+from pipelines.inputs.published_source import find_published, training_run_of
+from pipelines.inputs.run_folder import load_beside
+from pipelines.options import (
+    LOGGED_CLICKS_PREFIX,
+    SIMULATED_CLICKS,
+    TRAINING_RUN_PREFIX,
+    LabelOptions,
+)
+
+VOLATILE = VOLATILE_FIELDS | {"given", "execution"}
+"""What may change between two runs into one directory: it changes no row."""
+
+_VERSIONED = ("mfp-pipeline", "torch", "timm", "ray")
+
+
+@dataclass(frozen=True)
+class LabelInputs:
+    """What a run reads, found and checked before anything is started."""
+
+    dataset: DatasetManifest
+    model: ModelSource
+    click_log: ClickLog | None
+
+
+_SAMPLES_TO_LOOK_AT = 100
+
+
+def find_inputs(options: LabelOptions, storage: Storage) -> LabelInputs:
+    """Find the data set, the model and the clicks of a run.
+
+    Raises:
+        OptionError: clicks cannot be simulated because there are no masks, or the run would lie in its data.
+        InfraError, MfpError: one of them is missing or is not what it should be.
+
+    """
+    dataset = load_beside(absolute(options.out), absolute(options.dataset), storage)
+    dataset = _part_of(dataset, options.part)
+    click_log = find_click_log(options.clicks, dataset, storage)
+    return LabelInputs(dataset, _find_model(options, storage), click_log)
+
+
+def find_click_log(clicks: str, dataset: DatasetManifest, storage: Storage) -> ClickLog | None:
+    """Find the clicks that `--clicks` names; None where they are simulated, which needs masks.
+
+    Raises:
+        OptionError: they are neither, or there are no masks to simulate any from.
+        InfraError: they cannot be read.
+
+    """
+    if clicks.startswith(LOGGED_CLICKS_PREFIX):
+        return load_click_log(storage, absolute(clicks.removeprefix(LOGGED_CLICKS_PREFIX)))
+    if clicks != SIMULATED_CLICKS:
+        raise OptionError(f"--clicks {clicks!r} is neither {SIMULATED_CLICKS} nor {LOGGED_CLICKS_PREFIX}URL")
+    if not has_objects(dataset, storage):
+        raise OptionError(no_masks(dataset.url))
+    return None
+
+
+def _part_of(dataset: DatasetManifest, part: tuple[int, int] | None) -> DatasetManifest:
+    """Every n-th shard, from the i-th on; the fingerprint stays that of the whole."""
+    if part is None:
+        return dataset
+    index, count = part
+    return replace(dataset, shards=dataset.shards[index::count])
+
+
+def _find_model(options: LabelOptions, storage: Storage) -> ModelSource:
+    training_run = training_run_of(options.model)
+    if training_run is not None:
+        model = find_published(options, absolute(options.out), absolute(training_run), storage)
+        return _checked(model, options)
+    if options.follow is not None:
+        raise OptionError(
+            f"--follow: --model {options.model} is one model, which nothing new comes from; give "
+            f"{TRAINING_RUN_PREFIX} and the directory of a training run"
+        )
+    return _checked(find_model(options.model, storage), options)
+
+
+def _checked(model: ModelSource, options: LabelOptions) -> ModelSource:
+    """Build the network once: weights, zoom size and modulation show before `run.json` is written and Ray starts."""
+    if model.data is not None:
+        from mfp.model_file import (
+            model_from_bytes,  # takes seconds to import; the analytic model does without
+        )
+
+        try:
+            network = model_from_bytes(model.data).network
+        except WeightsError as error:
+            raise WeightsError(f"{model.name}: {error}") from None
+        try:
+            network.crop_size(1, 1, options.zoom_size)
+        except ImageSizeError as error:
+            raise OptionError(f"--zoom-size {options.zoom_size}: {error}") from None
+        if options.modulation is not None and not network.click_settings.modulated_map:
+            raise OptionError(
+                f"--modulation {options.modulation}: {model.name} takes no modulated map; leave the option out"
+            )
+    return model
+
+
+def no_masks(dataset_url: str) -> str:
+    """What to tell a person whose data set has nothing to simulate clicks from."""
+    return (
+        f"{dataset_url} has no object masks, which --clicks simulated needs: shard it with masks, or replay clicks "
+        f"with --clicks {LOGGED_CLICKS_PREFIX}URL"
+    )
+
+
+def has_objects(dataset: DatasetManifest, storage: Storage) -> bool:
+    """Whether there are masks; where no one has counted, the beginning of the first shard tells."""
+    if dataset.num_objects is not None:
+        return dataset.num_objects > 0
+    first = dataset.shards[0]
+    items = islice(read_shard(storage, dataset.shard_url(first)), _SAMPLES_TO_LOOK_AT)
+    return any(isinstance(item, QuarantinedSample) or item.objects for item in items)
+
+
+def run_config(options: LabelOptions, inputs: LabelInputs) -> dict[str, JsonValue]:
+    """`run.json`: everything that decides a row, and beside it what a person may want to look up."""
+    log = inputs.click_log
+    clicks = click_source(log)
+    if log is None:
+        clicks |= {"max_clicks": options.max_clicks, "target_iou": options.target_iou}
+    return {
+        "job": "label",
+        "dataset": _dataset(options, inputs.dataset),
+        **_model(options, inputs.model),
+        "modulation": options.modulation,
+        "clicks": clicks,
+        "flip": options.flip,
+        "zoom": options.zoom,
+        "zoom_size": options.zoom_size,
+        "precision": options.precision,
+        "working_pixels": options.working_pixels,
+        "given": _given(options, inputs.model),
+        "execution": {
+            "seed": options.seed,
+            "workers": [options.workers.minimum, options.workers.maximum],
+            "cpus_per_worker": options.workers.num_cpus,  # its threads, which decide the last bit of a map
+            "gpus_per_worker": options.workers.num_gpus,
+            "device": options.device,
+            "batch_size": options.batch_size,
+        },
+        "versions": {name: version(name) for name in _VERSIONED},
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def click_source(log: ClickLog | None) -> dict[str, JsonValue]:
+    """Which clicks a run is of, by their content."""
+    if log is None:
+        return {"source": "simulated"}
+    return {"source": "logged", "fingerprint": _fingerprint(log), "num_clicks": log.num_clicks}
+
+
+def _dataset(options: LabelOptions, dataset: DatasetManifest) -> dict[str, JsonValue]:
+    part: dict[str, JsonValue] = {} if options.part is None else {"part": list(options.part)}
+    return {"fingerprint": dataset.fingerprint, "num_shards": len(dataset.shards), **part}
+
+
+def _model(options: LabelOptions, model: ModelSource) -> dict[str, JsonValue]:
+    """The one model of a run, or where its models come from."""
+    training_run = training_run_of(options.model)
+    if options.follow is None or training_run is None:
+        return {"model_id": model.model_id}
+    if_better = METRIC if options.follow.if_better else None
+    return {"model": {"run": absolute(training_run), "follow": True, "if_better": if_better}}
+
+
+def _given(options: LabelOptions, model: ModelSource) -> dict[str, JsonValue]:
+    """Where data, model and clicks came from; with a model out of a training run its step, by which a later run, or
+    `mfp verify`, finds it again."""
+    clicks, training_run = options.clicks, training_run_of(options.model)
+    if clicks.startswith(LOGGED_CLICKS_PREFIX):
+        clicks = LOGGED_CLICKS_PREFIX + absolute(clicks.removeprefix(LOGGED_CLICKS_PREFIX))
+    name = options.model
+    if training_run is not None:
+        name = TRAINING_RUN_PREFIX + absolute(training_run)
+    elif is_location(name):
+        name = absolute(name)
+    given: dict[str, JsonValue] = {"dataset": absolute(options.dataset), "model": name, "clicks": clicks}
+    if options.follow is None and model.published is not None:
+        given["model_step"] = model.published.step
+    return given
+
+
+def num_expected(inputs: LabelInputs) -> int | None:
+    """Objects and quarantined records of the whole run; None where the shards were not counted."""
+    objects, quarantined = inputs.dataset.num_objects, inputs.dataset.num_quarantined
+    if inputs.click_log is not None:
+        return max(_num_objects(inputs.click_log), objects or 0) + (quarantined or 0)
+    return None if objects is None else objects + (quarantined or 0)
+
+
+def absolute(url: str) -> str:
+    """A local path that also holds in the working directory of a worker; URLs stay."""
+    return url if "://" in url else str(Path(url).absolute())
+
+
+def _fingerprint(log: ClickLog) -> str:
+    """Hex SHA-256 of the clicks, the same however they are spread over files."""
+    digest = hashlib.sha256()
+    for names in (log.sample_keys, log.object_ids):
+        digest.update("\0".join(names.to_pylist()).encode())
+    for column in (log.offsets, log.object_codes, log.click_idx, log.y, log.x, log.is_foreground):
+        digest.update(column.tobytes())
+    return digest.hexdigest()
+
+
+def _num_objects(log: ClickLog) -> int:
+    """Objects with clicks: rows are sorted by sample and object, so each begins where one of both changes."""
+    begins = np.zeros(log.num_clicks, np.bool_)
+    begins[log.offsets[:-1]] = True
+    begins[1:] |= log.object_codes[1:] != log.object_codes[:-1]
+    return int(np.count_nonzero(begins))

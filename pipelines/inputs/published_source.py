@@ -1,0 +1,123 @@
+"""`--model run://URL`: the models of a training run, for a labelling run that begins or goes on.
+
+A run that does not follow is done by one model from its first shard to its last: the newest when it began. One that
+follows begins with the newest; with `--follow-if-better` it never goes back to a worse one, not even when it goes on
+after an interruption.
+"""
+
+from __future__ import annotations
+
+from actors.labelling.model_feed import METRIC, check_id, is_better
+from infra.errors import InfraError
+from infra.published_models import PublishedModel, model_url, newest, read_model
+from infra.runs.run_config import RUN_FILE, read_config
+from infra.runs.run_directory import RunDirectory
+from infra.storage.files import Storage, join
+from infra.taken_models import taken_models
+from mfp.errors import WeightsError
+from mfp.model_file import model_id_of
+from pipelines.errors import OptionError
+from pipelines.inputs.model_source import ModelSource
+from pipelines.options import TRAINING_RUN_PREFIX, LabelOptions
+
+
+def training_run_of(model: str) -> str | None:
+    """The path or URL behind `run://`; None where --model is something else."""
+    if not model.startswith(TRAINING_RUN_PREFIX):
+        return None
+    url = model.removeprefix(TRAINING_RUN_PREFIX)
+    if not url:
+        raise OptionError(
+            f"--model {model!r} names no training run: give run:// and what `mfp train` had as --out"
+        )
+    return url
+
+
+def find_published(options: LabelOptions, run_url: str, training_url: str, storage: Storage) -> ModelSource:
+    """Find the model that the shards of the run at `run_url` are clicked by first, or, without --follow, all of them.
+
+    Raises:
+        OptionError: nothing is published yet, or the model that the run began with is gone.
+        PublishedModelError: the newest file is not the one that was published.
+        WeightsError: it is no model file.
+        StorageError: it cannot be read.
+
+    """
+    if options.follow is None and storage.exists(join(run_url, RUN_FILE)):
+        pinned = _pinned(options.model, run_url, training_url, storage)
+        if pinned is not None:
+            return pinned
+    model = _first(options, run_url, training_url, storage)
+    data = read_model(storage, training_url, model)
+    check_id(model, data)
+    return ModelSource(options.model, model.model_id, data, model)
+
+
+def _first(options: LabelOptions, run_url: str, training_url: str, storage: Storage) -> PublishedModel:
+    published = newest(storage, training_url)
+    if published is None:
+        raise OptionError(
+            f"--model {options.model}: nothing is published there yet; `mfp train` publishes at its checkpoints: wait "
+            "for the first, or name a model file"
+        )
+    if options.follow is None or not options.follow.if_better:
+        return published
+    taken = taken_models(storage, run_url)
+    if not taken or published == taken[-1] or is_better(published, taken[-1]):
+        return published
+    return _still_there(taken[-1], run_url, training_url, storage)
+
+
+def _still_there(model: PublishedModel, run_url: str, training_url: str, storage: Storage) -> PublishedModel:
+    if storage.exists(model_url(training_url, model.step)):
+        return model
+    raise OptionError(
+        f"{run_url} was clicked by the model of step {model.step}, which the newest of {training_url} is not known to "
+        f"beat by {METRIC} and whose file is gone: put {model_url(training_url, model.step)} back, or label into "
+        "another directory"
+    )
+
+
+def keep_model(run: RunDirectory, model: ModelSource) -> None:
+    """Copy a published model into the run that is done by it: a training run keeps only its newest and its best."""
+    if model.published is None or model.data is None:
+        return
+    url = model_url(run.url, model.published.step)
+    if not run.storage.exists(url):
+        run.storage.write_bytes(url, model.data)
+
+
+def _pinned(name: str, run_url: str, training_url: str, storage: Storage) -> ModelSource | None:
+    """The model that an earlier run into the same directory began with; None where that was none of these."""
+    match read_config(storage, run_url):
+        case {"model_id": str(model_id), "given": {"model_step": int(step)}}:
+            return ModelSource(name, model_id, model_of_step(run_url, training_url, step, model_id, storage))
+        case _:
+            return None
+
+
+def model_of_step(run_url: str, training_url: str, step: int, model_id: str, storage: Storage) -> bytes:
+    """Find the published model that a run was done by again: the run's own copy, or the training run's file.
+
+    Raises:
+        OptionError: neither is there, or both are another model by now.
+
+    """
+    urls = [model_url(url, step) for url in (run_url, training_url)]
+    for url in urls:
+        data = _model_at(url, model_id, storage)
+        if data is not None:
+            return data
+    raise OptionError(
+        f"{run_url} was begun with the model of step {step} ({model_id}), which is neither at {urls[0]} nor at "
+        f"{urls[1]} any more: put the file back, name it with --model, or label into another directory"
+    )
+
+
+def _model_at(url: str, model_id: str, storage: Storage) -> bytes | None:
+    """The bytes of a model file; None where there is none, or another."""
+    try:
+        data = storage.read_bytes(url)
+        return data if model_id_of(data) == model_id else None
+    except (InfraError, WeightsError):
+        return None

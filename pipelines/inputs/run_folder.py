@@ -1,0 +1,22 @@
+"""Results lie beside the data they come from, never in it: what a run writes could pass for shards."""
+
+from __future__ import annotations
+
+from infra.shards.manifest import DatasetManifest, is_listed, load_manifest
+from infra.storage.files import Storage
+from pipelines.errors import OptionError
+
+
+def load_beside(out: str, dataset_url: str, storage: Storage) -> DatasetManifest:
+    """Load a data set for a run whose folder is `out`; both are URLs or absolute paths.
+
+    Raises:
+        OptionError: `out` is the folder of the data set, or lies in one that is listed for want of a `dataset.json`:
+            every Parquet file in there is taken for a shard, at the next command those of the run as well.
+        DatasetError, StorageError: see `load_manifest`.
+
+    """
+    out, folder = out.rstrip("/"), dataset_url.rstrip("/")
+    if out == folder or (out.startswith(f"{folder}/") and is_listed(storage, folder)):
+        raise OptionError(f"--out {out} is in the data set {folder}: give the run a folder outside it")
+    return load_manifest(storage, dataset_url)

@@ -1,0 +1,87 @@
+"""A worker that stood still while its shard was given to another, on a real Ray: it comes back and commits nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from actors.labelling.hand_out import Assignment
+from actors.labelling.job import LabelJob
+from actors.labelling.loaded_model import ModelBytes
+from actors.labelling.shard_labeller import ShardSummary
+from actors.labelling.worker import LabelWorker, StoredModel, WorkerInfo, WorkerResources
+from actors.ray_session import ray_session
+from infra.runs.commit import CommitOutcome
+from infra.runs.run_directory import RunDirectory
+from infra.storage.files import Storage, StorageOptions
+from mfp.engine import EngineSettings
+from tests.actors.shapes import LIMITS, ZOOM_SIZE, write_shapes
+
+STORAGE = Storage()
+NUM_SAMPLES = 60
+
+
+@pytest.fixture(scope="module")
+def ray_cluster() -> Iterator[None]:
+    with ray_session("local"):
+        yield
+
+
+def started_worker(job: LabelJob, model: StoredModel) -> tuple[Any, WorkerInfo]:
+    import ray
+
+    actor: Any = ray.remote(LabelWorker).options(num_cpus=0.5, max_concurrency=4)
+    worker: Any = actor.remote(job, WorkerResources(num_cpus=0.5))
+    info: WorkerInfo = ray.get(worker.start.remote(model, None))
+    return worker, info
+
+
+@pytest.mark.parametrize("driver_commits", [False, True])
+def test_a_worker_that_comes_back_late_commits_nothing(
+    ray_cluster: None, tmp_path: Path, driver_commits: bool
+) -> None:
+    import ray
+
+    manifest = write_shapes(
+        str(tmp_path / "data"), STORAGE, num_samples=NUM_SAMPLES, samples_per_shard=NUM_SAMPLES
+    )
+    run = RunDirectory(str(tmp_path / "run"), STORAGE)
+    job = LabelJob(
+        dataset_url=manifest.url,
+        run_url=run.url,
+        storage=StorageOptions(),
+        modulation=None,
+        limits=LIMITS,
+        engine=EngineSettings(zoom_size=ZOOM_SIZE),
+        driver_commits=driver_commits,
+    )
+    model = StoredModel.store(ModelBytes("analytic", None))
+    (late, where), (other, _) = (started_worker(job, model) for _ in range(2))
+    try:
+        first = late.label.remote(Assignment(manifest.shards[0], "1_late"), model)
+        while not any(counts.objects for counts in ray.get(late.counts.remote()).values()):
+            time.sleep(0.02)
+        os.kill(where.pid, signal.SIGSTOP)
+        done: ShardSummary = ray.get(other.label.remote(Assignment(manifest.shards[0], "2_other"), model))
+        if driver_commits:
+            assert done.outcome is None
+            assert run.committed() == {}, "until the driver puts the record"
+            assert run.put(done.record) is CommitOutcome.COMMITTED
+        before = run.record_of(done.shard), run.read_masks()
+        os.kill(where.pid, signal.SIGCONT)
+        came_late: ShardSummary = ray.get(first)
+    finally:
+        os.kill(where.pid, signal.SIGCONT)
+        ray.kill(late)
+        ray.kill(other)
+    assert came_late.outcome is (None if driver_commits else CommitOutcome.LOST)
+    assert (run.record_of(done.shard), run.read_masks()) == before
+    run.delete_orphans()
+    assert [record.attempt for record in run.committed().values()] == ["2_other"]
+    assert len(STORAGE.list(f"{run.url}/masks")) == 1

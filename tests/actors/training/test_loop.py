@@ -1,0 +1,204 @@
+"""The training loop of a single worker, in this process: resuming, checkpoints, what is refused."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from actors.training.directory import TrainDirectory, TrainedStep
+from actors.training.group import TrainGroup
+from actors.training.job import TrainJob
+from actors.training.loop import train
+from infra.errors import DatasetError
+from infra.published_models import model_url
+from infra.storage.files import Storage
+from mfp.errors import TrainingError, WeightsError
+from mfp.model_file import model_from_bytes
+from mfp.training.checkpoint import Checkpoint
+from tests.training_jobs import small_job, write_bright_objects
+
+ALONE = TrainGroup(rank=0, size=1, device=torch.device("cpu"))
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return write_bright_objects(str(tmp_path_factory.mktemp("training") / "dataset"))
+
+
+def _weights(job: TrainJob, step: int | None = None) -> dict[str, torch.Tensor]:
+    url = model_url(job.run_url, step or job.recipe.steps)
+    return model_from_bytes(Storage().read_bytes(url)).network.state_dict()
+
+
+def _nothing(figures: Mapping[str, float]) -> None:
+    pass
+
+
+def _equal(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
+    return all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_resumed_run_ends_in_the_same_weights_as_an_undisturbed_one(dataset: str, tmp_path: Path) -> None:
+    class KilledError(Exception):
+        pass
+
+    def kill_after_three(step: TrainedStep) -> None:
+        if step.step == 3:
+            raise KilledError
+
+    undisturbed, disturbed = small_job(dataset, tmp_path / "a"), small_job(dataset, tmp_path / "b")
+    train(undisturbed, ALONE, _nothing)
+    with pytest.raises(KilledError):
+        train(disturbed, ALONE, _nothing, kill_after_three)
+    seen: list[int] = []
+    train(disturbed, ALONE, _nothing, lambda step: seen.append(step.step))
+    assert seen == [3, 4, 5]  # from the checkpoint at step 2
+    assert _equal(_weights(undisturbed), _weights(disturbed))
+    losses = [
+        pq.read_table(tmp_path / run / "log" / "step-00000004.parquet").column("loss").to_pylist()
+        for run in ("a", "b")
+    ]
+    assert losses[0] == losses[1]
+
+
+def test_only_the_last_two_checkpoints_and_their_models_are_kept(dataset: str, tmp_path: Path) -> None:
+    train(small_job(dataset, tmp_path, steps=6), ALONE, _nothing)
+    assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == [
+        "step-00000004.pt",
+        "step-00000006.pt",
+    ]
+    assert sorted(path.name for path in (tmp_path / "models").iterdir()) == [
+        "00000004.safetensors",
+        "00000006.safetensors",
+        "latest.json",
+    ]
+
+
+def test_a_model_file_can_be_the_start_of_another_run(dataset: str, tmp_path: Path) -> None:
+    first = small_job(dataset, tmp_path / "a", steps=2)
+    train(first, ALONE, _nothing)
+    second = replace(small_job(dataset, tmp_path / "b", steps=2), init=model_url(first.run_url, 2))
+    train(second, ALONE, _nothing)
+    assert not _equal(_weights(first), _weights(second))
+
+
+def test_every_checkpoint_is_reported_with_its_figures(dataset: str, tmp_path: Path) -> None:
+    reports: list[Mapping[str, float]] = []
+    train(small_job(dataset, tmp_path), ALONE, reports.append)
+    assert [report["step"] for report in reports] == [2, 4, 5]
+    assert all(report["loss"] > 0 and 0 <= report["iou"] <= 1 for report in reports)
+
+
+@pytest.mark.parametrize("num_loaders", [0, 1])
+def test_a_broken_shard_ends_training_in_one_line(tmp_path: Path, num_loaders: int) -> None:
+    url = write_bright_objects(str(tmp_path / "dataset"), number=2)
+    shard = tmp_path / "dataset" / "shard-000000.tar"
+    shard.write_bytes(shard.read_bytes()[:1000])
+    job = replace(small_job(url, tmp_path / "run"), num_loaders=num_loaders)
+    with pytest.raises(DatasetError, match=r"shard-000000\.tar is broken") as caught:
+        train(job, ALONE, _nothing)
+    assert "Traceback" not in str(caught.value)
+
+
+def test_a_checkpoint_that_does_not_fit_is_named(dataset: str, tmp_path: Path) -> None:
+    checkpoint = tmp_path / "checkpoints" / "step-00000001.pt"
+    checkpoint.parent.mkdir()
+    for data in (b"garbage", Checkpoint(1, {}, {}, 1, {}, {}).to_bytes()):
+        checkpoint.write_bytes(data)
+        with pytest.raises(TrainingError, match=r"step-00000001\.pt: checkpoint"):
+            train(small_job(dataset, tmp_path), ALONE, _nothing)
+
+
+@pytest.mark.parametrize("wrong", [{"weights": None}, {"optimizer": [1]}, {"step": "1"}])
+def test_a_checkpoint_with_parts_that_are_none_is_named(
+    dataset: str, tmp_path: Path, wrong: Mapping[str, object]
+) -> None:
+    buffer = io.BytesIO()
+    torch.save(vars(Checkpoint(1, {}, {}, 1, {}, {})) | dict(wrong), buffer)
+    checkpoint = tmp_path / "checkpoints" / "step-00000001.pt"
+    checkpoint.parent.mkdir()
+    checkpoint.write_bytes(buffer.getvalue())
+    with pytest.raises(TrainingError, match=r"step-00000001\.pt: checkpoint of .* cannot be read"):
+        train(small_job(dataset, tmp_path), ALONE, _nothing)
+
+
+def test_a_run_that_goes_back_to_an_earlier_checkpoint_logs_every_step_once(
+    dataset: str, tmp_path: Path
+) -> None:
+    train(small_job(dataset, tmp_path, steps=4), ALONE, _nothing)
+    (tmp_path / "checkpoints" / "step-00000004.pt").unlink()  # as one is told to do where it is damaged
+    train(replace(small_job(dataset, tmp_path, steps=5), checkpoint_every=3), ALONE, _nothing)
+    tables = [pq.read_table(path) for path in sorted((tmp_path / "log").iterdir())]
+    assert [step for table in tables for step in table.column("step").to_pylist()] == [1, 2, 3, 4, 5]
+    assert sorted(path.name.split(".")[3] for path in (tmp_path / "tensorboard").iterdir()) == [
+        "0000000002",
+        "0000000003",
+        "0000000005",
+    ]
+
+
+def test_copies_of_checkpoints_that_someone_made_are_none_of_the_run(dataset: str, tmp_path: Path) -> None:
+    train(small_job(dataset, tmp_path, steps=2), ALONE, _nothing)
+    checkpoints = tmp_path / "checkpoints"
+    copies = ("step-best.pt", "step-00000002 (copy).pt")
+    for name in copies:
+        shutil.copy(checkpoints / "step-00000002.pt", checkpoints / name)
+    directory = TrainDirectory(str(tmp_path), Storage(), 1)
+    assert directory.newest_step() == 2
+    train(replace(small_job(dataset, tmp_path, steps=3), checkpoints_kept=1), ALONE, _nothing)
+    assert {path.name for path in checkpoints.iterdir()} == {"step-00000003.pt", *copies}
+
+
+def test_the_best_step_is_the_best_on_what_is_validated_on_now(tmp_path: Path) -> None:
+    directory = TrainDirectory(str(tmp_path), Storage(), 2)
+    told = []
+    for step, noc90, validated_on in ((1, 5.0, "a"), (2, 6.0, "a"), (3, 9.0, "b"), (4, 8.0, "b")):
+        directory.note_best(step, {"noc90": noc90}, validated_on)
+        best = directory.best()
+        assert best is not None
+        told.append(best["step"])
+    assert told == [1, 1, 3, 4]
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"step": 2}', '{"step": "two", "noc90": 3.0}'])
+def test_a_damaged_note_of_the_best_step_is_named(tmp_path: Path, content: str) -> None:
+    (tmp_path / "best.json").write_text(content)
+    with pytest.raises(TrainingError, match=r"best\.json is damaged: delete it"):
+        TrainDirectory(str(tmp_path), Storage(), 2).best()
+
+
+def test_weights_that_are_none_are_named(dataset: str, tmp_path: Path) -> None:
+    garbage = tmp_path / "garbage.safetensors"
+    garbage.write_bytes(b"garbage")
+    job = replace(small_job(dataset, tmp_path / "run"), init=str(garbage))
+    with pytest.raises(WeightsError, match=r"garbage\.safetensors: 7 bytes that are no model file"):
+        train(job, ALONE, _nothing)
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_lower_precision_of_the_gradient_passes_learns_and_goes_on_after_a_checkpoint(
+    dataset: str, tmp_path: Path, precision: str
+) -> None:
+    """fp16 scales its loss; the scale is part of a checkpoint."""
+    job = small_job(dataset, tmp_path, precision=precision, steps=2)
+    train(job, ALONE, _nothing)
+    longer = replace(job, recipe=replace(job.recipe, steps=3))
+    train(longer, ALONE, _nothing)
+    losses = pq.read_table(tmp_path / "log").column("loss").to_pylist()
+    assert len(losses) == 3
+    assert all(0 < loss < 10 for loss in losses)
+    checkpoint = TrainDirectory(str(tmp_path), Storage(), 2).newest_checkpoint()
+    assert checkpoint is not None
+    assert bool(checkpoint[1].scaler) == (precision == "fp16")
+
+
+def test_a_loss_that_is_no_number_ends_training_in_one_line(dataset: str, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"the loss is (nan|inf) at step \d+: give a lower --rate"):
+        train(small_job(dataset, tmp_path, rate=1e30, clip=0.0, warm_up=0), ALONE, _nothing)
