@@ -1,0 +1,39 @@
+"""Fixtures of the tests of commands."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+import pipelines.flywheel.flywheel
+import pipelines.label
+import pipelines.report
+import pipelines.report_files
+import pipelines.shard
+import pipelines.train
+import pipelines.views.report
+from pipelines.label import RunSummary
+from pipelines.options import (
+    LabelOptions,
+)
+from pipelines.progress import OnProgress, ProgressReport
+from tests.pipelines.commands.replaced_jobs import summary
+
+
+@pytest.fixture
+def labelled(monkeypatch: pytest.MonkeyPatch) -> list[LabelOptions]:
+    """Options that reached the labelling job, which does nothing but report a summary."""
+    seen: list[LabelOptions] = []
+
+    def run_label(options: LabelOptions, on_progress: OnProgress) -> RunSummary:
+        seen.append(options)
+        on_progress(ProgressReport(0, 1204, quarantined=0))
+        return summary()
+
+    monkeypatch.setattr(pipelines.label, "run_label", run_label)
+    report = SimpleNamespace(to_json=lambda: {"objects": 1204})
+    monkeypatch.setattr(pipelines.report, "build_report", lambda run, storage: report)
+    monkeypatch.setattr(pipelines.views.report, "ReportView", lambda report: "the table")
+    monkeypatch.setattr(pipelines.report_files, "write_report", lambda report, storage: [])
+    return seen

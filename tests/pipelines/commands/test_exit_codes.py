@@ -1,0 +1,165 @@
+"""What a command ends with when something is wrong: an exit code and a line."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import pipelines.flywheel.flywheel
+import pipelines.label
+import pipelines.report
+import pipelines.report_files
+import pipelines.shard
+import pipelines.train
+import pipelines.views.report
+from infra.errors import StorageError
+from infra.runs.set_aside import SetAsideShard
+from mfp.errors import ModelError
+from pipelines.options import (
+    LabelOptions,
+)
+from tests.pipelines.commands.replaced_jobs import failing, mfp, summary
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "nonsense",
+        "label",
+        "label data --out run",
+        "label data --out run --model m --workers 0",
+        "label data --out run --model m --workers 4:2",
+        "label data --out run --model m --workers many",
+        "label data --out run --model m --clicks typed",
+        "label data --out run --model m --clicks logged:",
+        "label data --out run --model m --target-iou 1.5",
+        "label data --out run --model m --precision fp8",
+        "label data --out run --model m --max-clicks 0",
+        "evaluate data --out run --model m --clicks simulated",
+        "shard photos shards --layout shoebox",
+        "train --out run",
+        "flywheel photos --train-on seed --out wheel --model lite0",
+        "flywheel photos --train-on seed --evaluation val --out wheel --model lite0 --rounds 0",
+        "flywheel photos --train-on seed --evaluation val --out wheel --model lite0 --train-workers 0",
+        "train data --out run --workers none",
+        "train data --out run --crop-size large",
+        "train data --out run --schedule sawtooth",
+        "submit shard photos shards",
+        "submit label data --out run",
+        "submit label /data --out /run --model m --no-such-option",
+    ],
+)
+def test_wrong_usage_exits_with_2(line: str, labelled: list[LabelOptions]) -> None:
+    result = mfp(*line.split())
+    assert result.exit_code == 2, result.output
+    assert "Usage:" in result.stderr
+    assert labelled == []
+
+
+def test_quarantined_samples_exit_with_3(
+    labelled: list[LabelOptions], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipelines.label, "run_label", lambda options, on_progress: summary(errors=3))
+    result = mfp("label", "data", "--out", "run", "--model", "lite0")
+    assert result.exit_code == 3
+    assert "3 quarantined" in result.stdout
+
+
+def test_shards_that_were_set_aside_are_listed_and_exit_with_3(
+    labelled: list[LabelOptions], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = (SetAsideShard("a.tar", 3, "its worker died"), SetAsideShard("b.tar", 3, "there is no such file"))
+    monkeypatch.setattr(
+        pipelines.label, "run_label", lambda options, on_progress: replace(summary(), set_aside=lost)
+    )
+    result = mfp("label", "data", "--out", "run", "--model", "lite0")
+    assert result.exit_code == 3
+    assert "in 12 shards, 2 of them set aside (2" in result.stdout
+    assert result.stderr.splitlines() == [
+        "mfp: shard a.tar was set aside after 3 tries: its worker died",
+        "mfp: shard b.tar was set aside after 3 tries: there is no such file",
+        "mfp: the same command tries them again",
+    ]
+
+
+class WorkerError(Exception):
+    """As Ray carries an exception over: the text is a traceback, `cause` is what was raised."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__("ray::LabelWorker.start()\n  File ...")
+        self.cause = cause
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ModelError("model 'lite9' is unknown:\n  choose lite0"),
+        StorageError("model 'lite9' is unknown: choose lite0"),
+        WorkerError(ModelError("model 'lite9' is unknown: choose lite0")),
+    ],
+)
+def test_a_persons_error_is_one_line_on_stderr_and_exits_with_1(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipelines.label, "run_label", failing(error))
+    result = mfp("label", "data", "--out", "run", "--model", "lite9")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "mfp: model 'lite9' is unknown: choose lite0\n"
+
+
+def test_a_defect_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipelines.label, "run_label", failing(ZeroDivisionError("defect")))
+    result = mfp("label", "data", "--out", "run", "--model", "lite0")
+    assert isinstance(result.exception, ZeroDivisionError)
+
+
+def test_interrupting_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipelines.label, "run_label", failing(KeyboardInterrupt()))
+    result = mfp("label", "data", "--out", "run", "--model", "lite0")
+    assert result.exit_code == 130
+    assert result.stderr == "mfp: interrupted; the same command goes on where it stopped\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("report {tmp}/nothing", "is no run directory"),
+        ("label {tmp}/nothing --out {tmp}/run --model analytic", "no data set at"),
+        ("shard {tmp}/nothing {tmp}/shards --layout folder", "nothing"),
+        ("train {tmp}/nothing --out {tmp}/run", "no data set at"),
+        (
+            "flywheel {tmp}/x --train-on {tmp}/y --evaluation {tmp}/z --out {tmp}/w --model lite0",
+            "no data set at",
+        ),
+        ("status {tmp}/nothing", "is no run directory"),
+        ("jobs --address http://127.0.0.1:1", "no Ray cluster answers at http://127.0.0.1:1"),
+        ("jobs --address ftp://host", "is not the URL of a Ray dashboard"),
+        ("submit label data --out /run --model lite0", "DATASET 'data' is a relative path"),
+        (
+            "submit flywheel /photos --train-on seed --evaluation /val --out /wheel --model lite0",
+            "--train-on 'seed' is a relative path",
+        ),
+        (
+            "submit flywheel /photos --train-on /seed --evaluation val --out /wheel --model lite0",
+            "--evaluation 'val' is a relative path",
+        ),
+        (
+            "submit flywheel photos --train-on /seed --evaluation /val --out /wheel --model lite0",
+            "UNLABELLED 'photos' is a relative path",
+        ),
+        ("submit label /data --out /run --model nope", "model 'nope' is unknown"),
+        ("submit label /data --out /run --model run://training", "--model 'training' is a relative path"),
+        (
+            "submit label /data --out /run --model run:///x --address http://127.0.0.1:1",
+            "no Ray cluster answers",
+        ),
+    ],
+)
+def test_common_mistakes_end_in_one_line(line: str, expected: str, tmp_path: Path) -> None:
+    result = mfp(*line.format(tmp=tmp_path).split())
+    assert result.exit_code == 1, result.output
+    (message,) = result.stderr.splitlines()
+    assert message.startswith("mfp: ")
+    assert expected in message
