@@ -30,7 +30,7 @@ class ClickLogError(InfraError):
 
 
 class RunDirectoryError(InfraError):
-    """A run directory that is not a run, or belongs to another configuration."""
+    """A run directory that is not a run, belongs to another configuration, or was taken over by another run."""
 
 
 class LeaseError(InfraError):

@@ -16,6 +16,7 @@ from actors.training.start import check_passes, start_network
 from infra.published_models import model_url
 from infra.runs.run_config import create_or_compare
 from infra.storage.files import Storage, join
+from infra.training_driver import take_over
 from infra.training_progress import TRAINING_FILE, TrainingProgress, read_progress
 from mfp.errors import TrainingError
 from pipelines.inputs.earlier_versions import BEFORE_TRAINING
@@ -69,6 +70,7 @@ def run_train(options: TrainOptions, on_progress: OnProgress = lambda report: No
             tempfile.TemporaryDirectory(prefix="mfp-ray-train-", ignore_cleanup_errors=True) as notes,
             ray_session(options.ray_address) as cluster,
         ):
+            job = replace(job, driver=take_over(Storage(job.storage), job.run_url))
             _fit(_trainer(job, options, cluster, notes), job, on_progress)
     return TrainingRun(model_url(job.run_url, job.recipe.steps), job.recipe.steps)
 

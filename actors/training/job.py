@@ -55,6 +55,7 @@ class TrainJob:
         checkpoints_kept: the newest ones that are kept, beside the best.
         num_loaders: processes of each worker that decode and augment; 0: the worker does it itself.
         num_threads: of each worker.
+        driver: whose run it is (infra.training_driver); None where no other can come: it is then not looked for.
     """
 
     pools: tuple[TrainingPool, ...]
@@ -68,3 +69,4 @@ class TrainJob:
     checkpoints_kept: int
     num_loaders: int
     num_threads: int
+    driver: str | None = None

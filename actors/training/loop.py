@@ -48,7 +48,8 @@ def train(job: TrainJob, group: TrainGroup, report: Report, on_step: OnStep = la
     Every worker of the group calls it. `report` is called by all of them at the same steps, `on_step` after every step.
 
     Raises:
-        InfraError, MfpError: settings, data or weights that cannot be used, in one line.
+        InfraError, MfpError: settings, data or weights that cannot be used, or a run that another driver has taken
+            over, in one line.
     """
     recipe, storage = job.recipe, Storage(job.storage, endpoint_is_known=True)
     directory = TrainDirectory(job.run_url, storage, job.checkpoints_kept)
@@ -63,14 +64,13 @@ def train(job: TrainJob, group: TrainGroup, report: Report, on_step: OnStep = la
         torch.amp.GradScaler(group.device.type, enabled=recipe.precision == "fp16"),
     )
     done = _resume(directory, state)
-    if group.rank == 0:
-        directory.forget_after(done)
+    record = TrainRecord(job, config, directory, is_writer=group.rank == 0)
+    record.begin(done)
     validator = None if job.validation is None else Validator(job.validation, group, storage)
     evaluated = copy.deepcopy(network)  # holds the averaged weights while they are evaluated
     gradient_pass = group.joined(GradientPass(network))
     schedule = recipe.schedule_of_rate()
     batches = training_batches(job, Share(group.rank, group.size, done), group.device)
-    record = TrainRecord(job, config, directory, is_writer=group.rank == 0)
 
     for step in range(done, recipe.steps):
         started = time.monotonic()

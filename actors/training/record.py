@@ -11,6 +11,7 @@ from actors.training.directory import TrainDirectory, TrainedStep
 from actors.training.job import TrainJob
 from actors.training.tensorboard import write_events
 from infra.published_models import publish
+from infra.training_driver import check_driver
 from infra.training_progress import TrainingProgress, write_progress
 from mfp.model_file import model_id_of, model_to_bytes
 from mfp.models.registry import NetworkConfig
@@ -35,6 +36,12 @@ class TrainRecord:
         self._noc90: float | None = None
         self._progress_at = 0.0
 
+    def begin(self, done: int) -> None:
+        """Drop the figures of the steps after `done`, which are about to be done again."""
+        if self._is_writer:
+            self._check_driver()
+            self._directory.forget_after(done)
+
     def step(self, trained: TrainedStep) -> None:
         """Take the figures of a step."""
         if not self._is_writer:
@@ -42,12 +49,14 @@ class TrainRecord:
         self._rows.append(trained)
         self._recent = [*self._recent[-_SMOOTHED_STEPS + 1 :], trained]
         if time.monotonic() - self._progress_at >= _SECONDS_BETWEEN_PROGRESS:
+            self._check_driver()
             self._write_progress()
 
     def checkpoint(self, checkpoint: Checkpoint, figures: Mapping[str, float]) -> None:
         """Store log, model and checkpoint, in this order: what a checkpoint has seen is there when it is."""
         if not self._is_writer:
             return
+        self._check_driver()
         self._directory.write_log(self._rows)
         write_events(self._directory.storage, self._directory.url, self._rows, figures)
         self._rows = []
@@ -59,6 +68,11 @@ class TrainRecord:
         self._publish(checkpoint, figures)
         self._directory.write_checkpoint(checkpoint)
         self._write_progress()
+
+    def _check_driver(self) -> None:
+        """Before anything is written: what a run writes that was taken over would get between the other's files."""
+        if self._job.driver is not None:
+            check_driver(self._directory.storage, self._directory.url, self._job.driver)
 
     def _publish(self, checkpoint: Checkpoint, figures: Mapping[str, float]) -> None:
         recipe = self._job.recipe

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 import torch
 
-from infra.errors import LeaseError
+from actors.training.directory import TrainDirectory
+from infra.errors import LeaseError, RunDirectoryError
 from infra.runs.held_lease import LEASE_FILE
 from infra.runs.run_directory import RunDirectory
 from infra.storage.files import Storage, StorageOptions, join
+from infra.training_driver import take_over
 from pipelines.label import RunSummary, run_label
-from pipelines.options import LabelOptions, Workers
+from pipelines.options import LabelOptions, TrainOptions, Workers
 from pipelines.progress import ProgressReport
+from pipelines.train import TrainingRun, run_train
 from tests.actors.shapes import LIMITS, ZOOM_SIZE, rows_of, write_shapes
 from tests.pipelines.past_runs import label_here
+from tests.training_jobs import SMALL, write_bright_objects
 from tests.unconditional_s3 import unconditional_s3
 
 STORAGE = Storage()
@@ -105,3 +113,42 @@ def test_where_the_store_ignores_the_condition_one_of_two_runs_is_let_in(
     assert "another run holds the lease" in str(refusal)
     assert rows_of(RunDirectory(asked.out, STORAGE)) == undisturbed_rows(asked)
     assert not STORAGE.exists(join(asked.out, LEASE_FILE)), "given back at the end"
+
+
+def test_of_two_training_runs_the_later_one_goes_on_where_the_earlier_one_was(
+    ray_cluster: None, tmp_path: Path
+) -> None:
+    dataset = write_bright_objects(str(tmp_path / "dataset"))
+    asked = TrainOptions(
+        datasets=(dataset,),
+        out=str(tmp_path / "run"),
+        checkpoint_every=5,
+        num_loader_workers=0,
+        device="cpu",
+        workers=Workers(num_cpus=0.5),
+        **{**SMALL, "steps": 1_000_000},
+    )
+    directory = TrainDirectory(asked.out, STORAGE, 2)
+    with ThreadPoolExecutor(2) as drivers:
+        earlier = drivers.submit(run_train, asked)
+        _wait_until(lambda: directory.newest_step() > 0, earlier)
+        later = drivers.submit(run_train, asked)
+        with pytest.raises(RunDirectoryError, match="was taken over"):
+            earlier.result(120)
+        left_at = directory.newest_step()
+        _wait_until(lambda: directory.newest_step() > left_at, later)
+        take_over(STORAGE, asked.out)  # ends it too
+        with pytest.raises(RunDirectoryError, match="was taken over"):
+            later.result(120)
+    steps = pq.read_table(f"{asked.out}/log").sort_by("step").column("step").to_pylist()
+    assert steps == list(range(1, directory.newest_step() + 1))
+
+
+def _wait_until(is_so: Callable[[], bool], run: Future[TrainingRun]) -> None:
+    for _ in range(1200):
+        if is_so():
+            return
+        if run.done():
+            run.result()
+        time.sleep(0.1)
+    raise AssertionError("it did not get that far in two minutes")

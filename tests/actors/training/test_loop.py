@@ -16,9 +16,10 @@ from actors.training.directory import TrainDirectory, TrainedStep
 from actors.training.group import TrainGroup
 from actors.training.job import TrainJob
 from actors.training.loop import train
-from infra.errors import DatasetError
+from infra.errors import DatasetError, RunDirectoryError
 from infra.published_models import model_url
 from infra.storage.files import Storage
+from infra.training_driver import take_over
 from mfp.errors import TrainingError, WeightsError
 from mfp.model_file import model_from_bytes
 from mfp.training.checkpoint import Checkpoint
@@ -202,3 +203,27 @@ def test_lower_precision_of_the_gradient_passes_learns_and_goes_on_after_a_check
 def test_a_loss_that_is_no_number_ends_training_in_one_line(dataset: str, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"the loss is (nan|inf) at step \d+: give a lower --rate"):
         train(small_job(dataset, tmp_path, rate=1e30, clip=0.0, warm_up=0), ALONE, _nothing)
+
+
+def test_a_run_that_was_taken_over_writes_nothing_more(dataset: str, tmp_path: Path) -> None:
+    storage = Storage()
+    job = small_job(dataset, tmp_path)
+    job = replace(job, driver=take_over(storage, job.run_url))
+
+    def be_taken_over(step: TrainedStep) -> None:
+        if step.step == 3:
+            take_over(storage, job.run_url)
+            before.update(_files(tmp_path))
+
+    before: dict[Path, bytes] = {}
+    with pytest.raises(RunDirectoryError, match="was taken over"):
+        train(job, ALONE, _nothing, be_taken_over)
+    assert tmp_path / "checkpoints" / "step-00000002.pt" in before
+    assert _files(tmp_path) == before
+    with pytest.raises(RunDirectoryError, match="was taken over"):
+        train(job, ALONE, _nothing)  # as Ray Train would start its workers again
+    assert _files(tmp_path) == before
+
+
+def _files(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
