@@ -9,7 +9,6 @@ from infra.errors import RunDirectoryError
 from infra.json_text import parse_json
 from infra.storage.files import Storage, join
 
-TRAINING_FILE = "training.json"  # what the run was asked to do; there from its beginning
 PROGRESS_FILE = "progress.json"
 
 

@@ -23,7 +23,7 @@ from mfp.models.vit import ViTConfig
 
 FRESH_LAYERS_SEED = 0
 _WRAPPERS = ("state_dict", "model", "model_state", "model_state_dict")
-_PREFIXES = ("module.", "model.")
+_PREFIXES = ("module.", "_orig_mod.", "model.")
 _MAX_WRAPPERS = 4  # a pickle may hold itself
 _RELEASED_VIT_LICENCE = (
     "these weights descend from MAE weights, whose licence (CC BY-NC 4.0) allows no commercial use"
@@ -188,10 +188,10 @@ def _state_dict(content: object) -> tuple[dict[str, Tensor], object]:
 
 
 def _without_prefix(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Names as they were before a wrapper such as DistributedDataParallel put its own before all of them."""
+    """Names as they were before wrappers (DistributedDataParallel, torch.compile) put theirs before all of them."""
     for prefix in _PREFIXES:
         if all(name.startswith(prefix) for name in state):
-            return {name.removeprefix(prefix): value for name, value in state.items()}
+            return _without_prefix({name.removeprefix(prefix): value for name, value in state.items()})
     return state
 
 

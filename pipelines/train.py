@@ -14,10 +14,10 @@ from actors.training.directory import START_FILE, TrainDirectory
 from actors.training.job import TrainJob
 from actors.training.start import check_passes, start_network
 from infra.published_models import model_url
-from infra.runs.run_config import create_or_compare
+from infra.runs.run_config import TRAINING_FILE, create_or_compare
 from infra.storage.files import Storage, join
 from infra.training_driver import take_over
-from infra.training_progress import TRAINING_FILE, TrainingProgress, read_progress
+from infra.training_progress import TrainingProgress, read_progress
 from mfp.errors import TrainingError
 from pipelines.inputs.earlier_versions import BEFORE_TRAINING
 from pipelines.inputs.label_inputs import absolute

@@ -1,4 +1,7 @@
-"""`run.json`: what a run was asked to do. It is created once; who comes later must ask for the same."""
+"""`run.json`, `training.json`, `flywheel.json`: what a run was asked to do.
+
+It is created once; who comes later must ask for the same.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,13 @@ from infra.storage.create_once import create_or_read
 from infra.storage.files import Storage, join
 
 RUN_FILE = "run.json"
+TRAINING_FILE = "training.json"
+FLYWHEEL_FILE = "flywheel.json"
+_COMMANDS = {
+    RUN_FILE: "`mfp label` or `mfp evaluate`",
+    TRAINING_FILE: "`mfp train`",
+    FLYWHEEL_FILE: "`mfp flywheel`",
+}
 VOLATILE_FIELDS = frozenset({"versions", "created"})
 _LONGEST_VALUE = 80
 
@@ -68,9 +78,7 @@ def read_config(storage: Storage, run_url: str, file: str = RUN_FILE) -> dict[st
     """Return the content of `run.json`, or of `file`. RunDirectoryError where it is missing or no object."""
     url = join(run_url, file)
     if not storage.exists(url):
-        raise RunDirectoryError(
-            f"{run_url} is no run directory: it has no {file}; give what a run had as --out"
-        )
+        raise RunDirectoryError(_no_run(storage, run_url, file))
     try:
         config = parse_json(storage.read_bytes(url))
     except ValueError as error:
@@ -78,6 +86,14 @@ def read_config(storage: Storage, run_url: str, file: str = RUN_FILE) -> dict[st
     if not isinstance(config, dict):
         raise RunDirectoryError(f"{url} holds no JSON object: delete it or give another directory")
     return config
+
+
+def _no_run(storage: Storage, run_url: str, file: str) -> str:
+    remedy = f"give what {_COMMANDS[file]} had as --out"
+    for other, commands in _COMMANDS.items():
+        if storage.exists(join(run_url, other)):
+            return f"{run_url} is a run of {commands}, whose figures `mfp status` shows: {remedy}"
+    return f"{run_url} is no run directory: it has no {file}; {remedy}"
 
 
 class _Absent:

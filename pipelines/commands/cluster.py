@@ -89,10 +89,8 @@ def status(
 
     The shards are counted in its run directory: they are true even when the driver is gone.
     """
-    from infra.runs.run_config import RUN_FILE
+    from infra.runs.run_config import FLYWHEEL_FILE, RUN_FILE, TRAINING_FILE
     from infra.storage.files import StorageOptions
-    from infra.training_progress import TRAINING_FILE
-    from pipelines.flywheel.directory import FLYWHEEL_FILE
     from pipelines.submit import job_state
 
     if "/" in job or any(Path(job, name).is_file() for name in (RUN_FILE, TRAINING_FILE, FLYWHEEL_FILE)):
@@ -167,10 +165,8 @@ def _print_job(state: JobState) -> None:
 
 
 def _progress_so_far(run_url: str, options: StorageOptions) -> str:
-    from infra.runs.run_config import RUN_FILE
+    from infra.runs.run_config import FLYWHEEL_FILE, RUN_FILE, TRAINING_FILE
     from infra.storage.files import Storage, join
-    from infra.training_progress import TRAINING_FILE
-    from pipelines.flywheel.directory import FLYWHEEL_FILE
 
     storage = Storage(options)
     begun = any(storage.exists(join(run_url, file)) for file in (RUN_FILE, TRAINING_FILE, FLYWHEEL_FILE))
@@ -179,9 +175,9 @@ def _progress_so_far(run_url: str, options: StorageOptions) -> str:
 
 def _progress(run_url: str, options: StorageOptions) -> str:
     """What the files in a run's directory say, whichever command it is of."""
+    from infra.runs.run_config import FLYWHEEL_FILE, TRAINING_FILE
     from infra.storage.files import Storage, join
-    from infra.training_progress import TRAINING_FILE, read_progress
-    from pipelines.flywheel.directory import FLYWHEEL_FILE
+    from infra.training_progress import read_progress
     from pipelines.flywheel.progress import flywheel_progress
     from pipelines.submit import run_progress
 

@@ -17,8 +17,6 @@ from typing import Literal
 
 from infra.storage.files import join
 
-FLYWHEEL_FILE = "flywheel.json"
-
 
 @dataclass(frozen=True)
 class FlywheelDirectory:

@@ -16,14 +16,14 @@ from actors.errors import ClusterError
 from actors.ray_session import Cluster, ray_session
 from actors.training.start import check_start
 from infra.published_models import newest, publish
-from infra.runs.run_config import create_or_compare
+from infra.runs.run_config import FLYWHEEL_FILE, create_or_compare
 from infra.runs.run_directory import RunDirectory
 from infra.shards.manifest import load_manifest
 from infra.storage.files import Storage
 from mfp.model_file import model_from_bytes
 from pipelines.errors import IncompleteRunError, OptionError
 from pipelines.flywheel.config import FLYWHEEL_VOLATILE, flywheel_config
-from pipelines.flywheel.directory import FLYWHEEL_FILE, FlywheelDirectory
+from pipelines.flywheel.directory import FlywheelDirectory
 from pipelines.flywheel.selection import Selection, SelectionCounts
 from pipelines.flywheel.training_beside import TrainingBeside
 from pipelines.inputs.earlier_versions import BEFORE_FLYWHEEL

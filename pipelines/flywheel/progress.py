@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from infra.errors import RunDirectoryError
-from infra.runs.run_config import RUN_FILE, read_config
+from infra.runs.run_config import FLYWHEEL_FILE, RUN_FILE, TRAINING_FILE, read_config
 from infra.storage.files import Storage, StorageOptions, join
-from infra.training_progress import TRAINING_FILE, read_progress
-from pipelines.flywheel.directory import FLYWHEEL_FILE, FlywheelDirectory
+from infra.training_progress import read_progress
+from pipelines.flywheel.directory import FlywheelDirectory
 from pipelines.submit import run_progress
 
 

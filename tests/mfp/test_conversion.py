@@ -83,8 +83,11 @@ def test_the_licence_of_masked_autoencoders_is_told_and_recorded() -> None:
     assert as_file(conversion).facts["licence"] == conversion.notes[-1]
 
 
-def test_half_precision_weights_and_names_of_a_wrapper_are_taken() -> None:
-    state = {f"module.{name}": tensor.half() for name, tensor in golden_weights("vit_tiny").items()}
+@pytest.mark.parametrize(
+    "wrappers", ["module.", "model.", "_orig_mod.", "module._orig_mod.", "module.model."]
+)
+def test_half_precision_weights_and_names_of_wrappers_are_taken(wrappers: str) -> None:
+    state = {f"{wrappers}{name}": tensor.half() for name, tensor in golden_weights("vit_tiny").items()}
     tensors = convert_weights(saved(released_of(state, VIT_PARAMS))).tensors
     assert {tensor.dtype for tensor in tensors.values() if tensor.ndim} == {torch.float32}
 

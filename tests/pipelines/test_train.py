@@ -12,9 +12,9 @@ import torch
 from actors.training.directory import TrainDirectory
 from actors.training.start import check_passes
 from infra.errors import DatasetError, RunDirectoryError
+from infra.runs.run_config import TRAINING_FILE
 from infra.shards.shard_writer import write_dataset
 from infra.storage.files import Storage
-from infra.training_progress import TRAINING_FILE
 from mfp.errors import ImageSizeError, ModelError, TrainingError
 from mfp.model_file import model_to_bytes, read_header
 from mfp.models.lite0 import Lite0Config

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.errors import RunDirectoryError
-from infra.runs.run_config import UNKNOWN, Earlier, create_or_compare, differences, read_config
+from infra.runs.run_config import TRAINING_FILE, UNKNOWN, Earlier, create_or_compare, differences, read_config
 from infra.shards.sample import JsonValue
 from infra.storage.files import Storage, join
 from tests.infra.overwriting import Overwriting
@@ -93,6 +93,15 @@ def test_long_values_are_cut_in_the_message(tmp_path: Path) -> None:
 def test_what_is_no_run_is_refused(folder_url: str) -> None:
     with pytest.raises(RunDirectoryError, match=r"is no run directory: it has no run\.json"):
         read_config(STORAGE, folder_url)
+
+
+def test_a_run_of_another_command_is_told_apart_from_none(folder_url: str) -> None:
+    create_or_compare(STORAGE, folder_url, {"seed": 1}, file=TRAINING_FILE)
+    with pytest.raises(
+        RunDirectoryError, match="is a run of `mfp train`, whose figures `mfp status` shows: give"
+    ):
+        read_config(STORAGE, folder_url)
+    assert read_config(STORAGE, folder_url, TRAINING_FILE) == {"seed": 1}
 
 
 @pytest.mark.parametrize("content", [b"{", b"[1]", b"\xff"])

@@ -17,13 +17,13 @@ from actors.errors import ClusterError
 from actors.ray_session import ray_session
 from infra.errors import ClickLogError, RunDirectoryError
 from infra.published_models import newest
+from infra.runs.run_config import FLYWHEEL_FILE
 from infra.runs.run_directory import RunDirectory
 from infra.shards.manifest import load_manifest
 from infra.shards.shard_writer import write_dataset
 from infra.storage.files import Storage
 from mfp.errors import ModelError, TrainingError
 from pipelines.errors import OptionError
-from pipelines.flywheel.directory import FLYWHEEL_FILE
 from pipelines.flywheel.flywheel import run_flywheel
 from pipelines.flywheel.progress import flywheel_progress
 from pipelines.inputs.model_source import find_model
