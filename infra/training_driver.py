@@ -1,7 +1,8 @@
 """Whose a training run is, where two were begun into one directory: the later one's.
 
 A lock would have to time out after every crash before the run could go on. So whoever begins takes the directory over
-at once, and whoever finds that it was taken over stops.
+at once, and whoever finds that it was taken over stops. A driver may replace the one that it found when it was begun,
+and no other: of two that are begun at the same time the one whose workers come last stops.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 import secrets
 import socket
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from infra.errors import RunDirectoryError
@@ -18,27 +20,63 @@ from infra.storage.files import Storage, join
 DRIVER_FILE = "driver.json"
 
 
-def take_over(storage: Storage, run_url: str) -> str:
-    """Make the run that of the calling driver; returns the name by which `check_driver` knows it."""
-    name = secrets.token_hex(8)
-    since = datetime.now(UTC).isoformat(timespec="seconds")
-    document = {"name": name, "host": socket.gethostname(), "since": since}
+@dataclass(frozen=True)
+class TrainingDriver:
+    """One command that trains.
+
+    Attributes:
+        name: unlike any other's.
+        replaces: the name it found in the run directory; None where there was none.
+        host: the machine it runs on.
+        since: when it was begun, ISO 8601.
+    """
+
+    name: str
+    replaces: str | None
+    host: str
+    since: str
+
+
+def new_driver(storage: Storage, run_url: str) -> TrainingDriver:
+    """A driver that may take over what is there now. Nothing is written: its workers may never start."""
+    current = _current(storage, run_url)
+    return TrainingDriver(
+        name=secrets.token_hex(8),
+        replaces=None if current is None else current["name"],
+        host=socket.gethostname(),
+        since=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def take_over(storage: Storage, run_url: str, driver: TrainingDriver) -> None:
+    """Make the run that of `driver`, again and again if its workers are; RunDirectoryError where it is another's."""
+    current = _current(storage, run_url)
+    if current is not None and current["name"] not in {driver.name, driver.replaces}:
+        raise _taken_over(run_url, current)
+    document = {"name": driver.name, "host": driver.host, "since": driver.since}
     storage.write_bytes(join(run_url, DRIVER_FILE), json.dumps(document).encode())
-    return name
 
 
-def check_driver(storage: Storage, run_url: str, name: str) -> None:
+def check_driver(storage: Storage, run_url: str, driver: TrainingDriver) -> None:
     """RunDirectoryError once another driver has taken the run over. A lost file says nothing of that."""
+    current = _current(storage, run_url)
+    if current is not None and current["name"] != driver.name:
+        raise _taken_over(run_url, current)
+
+
+def _current(storage: Storage, run_url: str) -> dict[str, str] | None:
     url = join(run_url, DRIVER_FILE)
     if not storage.exists(url):
-        return
+        return None
     try:
         document = parse_json(storage.read_bytes(url))
-        current, host, since = (str(document[field]) for field in ("name", "host", "since"))
+        return {field: str(document[field]) for field in ("name", "host", "since")}
     except (ValueError, KeyError, TypeError):
         raise RunDirectoryError(f"{url} is damaged: delete it and run the same command again") from None
-    if current != name:
-        raise RunDirectoryError(
-            f"{run_url} was taken over by an `mfp train` begun at {since} on {host}: that one goes on from the newest "
-            "checkpoint, this one stops"
-        )
+
+
+def _taken_over(run_url: str, current: dict[str, str]) -> RunDirectoryError:
+    return RunDirectoryError(
+        f"{run_url} was taken over by a run begun at {current['since']} on {current['host']}, so this one stops: "
+        "leave it to that one, or end that one and give this command again"
+    )

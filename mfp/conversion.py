@@ -24,7 +24,7 @@ from mfp.models.vit import ViTConfig
 FRESH_LAYERS_SEED = 0
 _WRAPPERS = ("state_dict", "model", "model_state", "model_state_dict")
 _PREFIXES = ("module.", "_orig_mod.", "model.")
-_MAX_WRAPPERS = 4  # a pickle may hold itself
+_MAX_WRAPPERS = 4  # a pickle may hold itself, and a name may repeat a prefix without end
 _RELEASED_VIT_LICENCE = (
     "these weights descend from MAE weights, whose licence (CC BY-NC 4.0) allows no commercial use"
 )
@@ -189,9 +189,9 @@ def _state_dict(content: object) -> tuple[dict[str, Tensor], object]:
 
 def _without_prefix(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """Names as they were before wrappers (DistributedDataParallel, torch.compile) put theirs before all of them."""
-    for prefix in _PREFIXES:
-        if all(name.startswith(prefix) for name in state):
-            return _without_prefix({name.removeprefix(prefix): value for name, value in state.items()})
+    for _ in range(_MAX_WRAPPERS):
+        prefix = next((p for p in _PREFIXES if all(name.startswith(p) for name in state)), "")
+        state = {name.removeprefix(prefix): value for name, value in state.items()}
     return state
 
 

@@ -16,7 +16,7 @@ from actors.training.start import check_passes, start_network
 from infra.published_models import model_url
 from infra.runs.run_config import TRAINING_FILE, create_or_compare
 from infra.storage.files import Storage, join
-from infra.training_driver import take_over
+from infra.training_driver import new_driver
 from infra.training_progress import TrainingProgress, read_progress
 from mfp.errors import TrainingError
 from pipelines.inputs.earlier_versions import BEFORE_TRAINING
@@ -58,19 +58,15 @@ def run_train(options: TrainOptions, on_progress: OnProgress = lambda report: No
             line, wherever it was raised.
     """
     job = training_job(options)
-    done = TrainDirectory(job.run_url, Storage(job.storage), job.checkpoints_kept).newest_step()
-    if done > job.recipe.steps:
-        raise TrainingError(
-            f"{options.out} has done {done} steps, more than --steps {job.recipe.steps}: ask for more, or give another "
-            "--out"
-        )
+    directory = TrainDirectory(job.run_url, Storage(job.storage), job.checkpoints_kept)
+    done = directory.step_to_go_on_from(job.recipe.steps)
     if done < job.recipe.steps:
         on_progress(ProgressReport(done, job.recipe.steps, note="workers start"))
         with (
             tempfile.TemporaryDirectory(prefix="mfp-ray-train-", ignore_cleanup_errors=True) as notes,
             ray_session(options.ray_address) as cluster,
         ):
-            job = replace(job, driver=take_over(Storage(job.storage), job.run_url))
+            job = replace(job, driver=new_driver(directory.storage, job.run_url))
             _fit(_trainer(job, options, cluster, notes), job, on_progress)
     return TrainingRun(model_url(job.run_url, job.recipe.steps), job.recipe.steps)
 

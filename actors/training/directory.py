@@ -72,20 +72,27 @@ class TrainDirectory:
         self.storage = storage
         self._kept = checkpoints_kept
 
-    def newest_checkpoint(self) -> tuple[str, Checkpoint] | None:
-        """The newest checkpoint and its URL; TrainingError where it cannot be read."""
-        urls = self._checkpoint_urls()
-        if not urls:
-            return None
+    def checkpoint_at(self, step: int) -> tuple[str, Checkpoint]:
+        """The checkpoint of a step and its URL; TrainingError where it cannot be read."""
+        url = self._checkpoint_url(step)
         try:
-            return urls[-1], Checkpoint.from_bytes(self.storage.read_bytes(urls[-1]))
+            return url, Checkpoint.from_bytes(self.storage.read_bytes(url))
         except TrainingError as error:
-            raise TrainingError(f"{urls[-1]}: {error}") from None
+            raise TrainingError(f"{url}: {error}") from None
 
     def newest_step(self) -> int:
         """The step of the newest checkpoint, 0 where there is none."""
         urls = self._checkpoint_urls()
         return _step_of(urls[-1]) if urls else 0
+
+    def step_to_go_on_from(self, num_steps: int) -> int:
+        """`newest_step`; TrainingError where a run of `num_steps` would be shorter."""
+        done = self.newest_step()
+        if done > num_steps:
+            raise TrainingError(
+                f"{self.url} has done {done} steps, more than --steps {num_steps}: ask for more, or give another --out"
+            )
+        return done
 
     def forget_after(self, step: int) -> None:
         """Drop the figures of later steps, which are about to be done again.
@@ -107,6 +114,11 @@ class TrainDirectory:
             if best is None or step != best["step"]:
                 self.storage.delete(model_url(self.url, step))
                 self.storage.delete(url)
+
+    def drop_checkpoint(self, step: int) -> None:
+        """Take a checkpoint back, unless there is no other."""
+        if len(self._checkpoint_urls()) > 1:
+            self.storage.delete(self._checkpoint_url(step))
 
     def write_log(self, rows: Sequence[TrainedStep]) -> None:
         """Store the rows of the steps since the checkpoint before."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from infra.shards.manifest import DatasetManifest
 from infra.storage.files import StorageOptions
+from infra.training_driver import TrainingDriver
 from mfp.training.recipe import Recipe
 
 
@@ -55,7 +56,7 @@ class TrainJob:
         checkpoints_kept: the newest ones that are kept, beside the best.
         num_loaders: processes of each worker that decode and augment; 0: the worker does it itself.
         num_threads: of each worker.
-        driver: whose run it is (infra.training_driver); None where no other can come: it is then not looked for.
+        driver: the command whose run it is; None where no other can come: it is then not looked for.
     """
 
     pools: tuple[TrainingPool, ...]
@@ -69,4 +70,4 @@ class TrainJob:
     checkpoints_kept: int
     num_loaders: int
     num_threads: int
-    driver: str | None = None
+    driver: TrainingDriver | None = None

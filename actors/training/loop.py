@@ -63,9 +63,9 @@ def train(job: TrainJob, group: TrainGroup, report: Report, on_step: OnStep = la
         build_optimizer(network, recipe),
         torch.amp.GradScaler(group.device.type, enabled=recipe.precision == "fp16"),
     )
-    done = _resume(directory, state)
     record = TrainRecord(job, config, directory, is_writer=group.rank == 0)
-    record.begin(done)
+    done = int(group.sums([record.begin()])[0])  # the first worker's: the others say 0
+    _resume(directory, state, done)
     validator = None if job.validation is None else Validator(job.validation, group, storage)
     evaluated = copy.deepcopy(network)  # holds the averaged weights while they are evaluated
     gradient_pass = group.joined(GradientPass(network))
@@ -169,14 +169,12 @@ def _torch_seed(seed: int, step: int, rank: int) -> int:
     return int(np.random.default_rng((seed, _DROPOUT, step, rank)).integers(2**31))
 
 
-def _resume(directory: TrainDirectory, state: TrainingState) -> int:
-    """Put the newest checkpoint in place; returns the steps it has seen."""
-    newest = directory.newest_checkpoint()
-    if newest is None:
-        return 0
-    url, checkpoint = newest
+def _resume(directory: TrainDirectory, state: TrainingState, done: int) -> None:
+    """Put the checkpoint of step `done` in place."""
+    if done == 0:
+        return
+    url, checkpoint = directory.checkpoint_at(done)
     try:
         restore_checkpoint(checkpoint, state)
     except TrainingError as error:
         raise TrainingError(f"{url}: {error}") from None
-    return checkpoint.step

@@ -10,8 +10,9 @@ import torch
 from actors.training.directory import TrainDirectory, TrainedStep
 from actors.training.job import TrainJob
 from actors.training.tensorboard import write_events
+from infra.errors import RunDirectoryError
 from infra.published_models import publish
-from infra.training_driver import check_driver
+from infra.training_driver import check_driver, take_over
 from infra.training_progress import TrainingProgress, write_progress
 from mfp.model_file import model_id_of, model_to_bytes
 from mfp.models.registry import NetworkConfig
@@ -36,11 +37,18 @@ class TrainRecord:
         self._noc90: float | None = None
         self._progress_at = 0.0
 
-    def begin(self, done: int) -> None:
-        """Drop the figures of the steps after `done`, which are about to be done again."""
-        if self._is_writer:
-            self._check_driver()
-            self._directory.forget_after(done)
+    def begin(self) -> int:
+        """Take the run over, and drop the figures of what is about to be done again; the step to go on from.
+
+        In this order: until then another driver may still be at work. RunDirectoryError where one has come since.
+        """
+        if not self._is_writer:
+            return 0
+        if self._job.driver is not None:
+            take_over(self._directory.storage, self._directory.url, self._job.driver)
+        done = self._directory.step_to_go_on_from(self._job.recipe.steps)
+        self._directory.forget_after(done)
+        return done
 
     def step(self, trained: TrainedStep) -> None:
         """Take the figures of a step."""
@@ -53,7 +61,10 @@ class TrainRecord:
             self._write_progress()
 
     def checkpoint(self, checkpoint: Checkpoint, figures: Mapping[str, float]) -> None:
-        """Store log, model and checkpoint, in this order: what a checkpoint has seen is there when it is."""
+        """Store log, model and checkpoint, in this order: what a checkpoint has seen is there when it is.
+
+        A driver that has taken the run over meanwhile has dropped that log, so the checkpoint goes again.
+        """
         if not self._is_writer:
             return
         self._check_driver()
@@ -67,10 +78,15 @@ class TrainRecord:
             self._directory.note_best(checkpoint.step, figures, self._job.validation.name)
         self._publish(checkpoint, figures)
         self._directory.write_checkpoint(checkpoint)
+        try:
+            self._check_driver()
+        except RunDirectoryError:
+            self._directory.drop_checkpoint(checkpoint.step)
+            raise
         self._write_progress()
 
     def _check_driver(self) -> None:
-        """Before anything is written: what a run writes that was taken over would get between the other's files."""
+        """What a run writes that was taken over would get between the other's files."""
         if self._job.driver is not None:
             check_driver(self._directory.storage, self._directory.url, self._job.driver)
 

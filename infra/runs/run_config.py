@@ -92,7 +92,10 @@ def _no_run(storage: Storage, run_url: str, file: str) -> str:
     remedy = f"give what {_COMMANDS[file]} had as --out"
     for other, commands in _COMMANDS.items():
         if storage.exists(join(run_url, other)):
-            return f"{run_url} is a run of {commands}, whose figures `mfp status` shows: {remedy}"
+            inside = (
+                "; its own evaluations are evaluation/before and /after" if other == FLYWHEEL_FILE else ""
+            )
+            return f"{run_url} is a run of {commands}, which `mfp status` looks at: {remedy}{inside}"
     return f"{run_url} is no run directory: it has no {file}; {remedy}"
 
 

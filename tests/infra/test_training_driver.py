@@ -6,7 +6,7 @@ import pytest
 
 from infra.errors import RunDirectoryError
 from infra.storage.files import Storage, join
-from infra.training_driver import DRIVER_FILE, check_driver, take_over
+from infra.training_driver import DRIVER_FILE, check_driver, new_driver, take_over
 
 
 @pytest.fixture
@@ -15,23 +15,39 @@ def storage() -> Storage:
 
 
 def test_the_later_driver_has_the_run_and_the_earlier_one_is_told(folder_url: str, storage: Storage) -> None:
-    first = take_over(storage, folder_url)
-    check_driver(storage, folder_url, first)
-    second = take_over(storage, folder_url)
+    first = new_driver(storage, folder_url)
+    take_over(storage, folder_url, first)
+    second = new_driver(storage, folder_url)
+    check_driver(storage, folder_url, first)  # it is not taken over before the second one's workers are there
+    take_over(storage, folder_url, second)
+    take_over(storage, folder_url, second)  # its workers were started again
     check_driver(storage, folder_url, second)
-    with pytest.raises(RunDirectoryError, match="was taken over by an `mfp train` begun at") as caught:
-        check_driver(storage, folder_url, first)
-    assert "\n" not in str(caught.value)
+    for still_trying in (check_driver, take_over):
+        with pytest.raises(RunDirectoryError, match="was taken over by a run begun at") as caught:
+            still_trying(storage, folder_url, first)
+        assert "\n" not in str(caught.value)
+
+
+def test_of_two_that_are_begun_together_the_one_that_comes_last_stops(
+    folder_url: str, storage: Storage
+) -> None:
+    take_over(storage, folder_url, new_driver(storage, folder_url))
+    first, second = (new_driver(storage, folder_url) for _ in range(2))
+    take_over(storage, folder_url, second)
+    with pytest.raises(RunDirectoryError, match="was taken over"):
+        take_over(storage, folder_url, first)
+    check_driver(storage, folder_url, second)
 
 
 def test_a_file_that_somebody_deleted_stops_nobody(folder_url: str, storage: Storage) -> None:
-    name = take_over(storage, folder_url)
+    driver = new_driver(storage, folder_url)
+    take_over(storage, folder_url, driver)
     storage.delete(join(folder_url, DRIVER_FILE))
-    check_driver(storage, folder_url, name)
+    check_driver(storage, folder_url, driver)
 
 
 @pytest.mark.parametrize("text", [b"", b"[]", b"{}", b'{"name": "x"}', b"\xff"])
 def test_a_damaged_file_is_named(text: bytes, folder_url: str, storage: Storage) -> None:
     storage.write_bytes(join(folder_url, DRIVER_FILE), text)
     with pytest.raises(RunDirectoryError, match=r"driver\.json is damaged: delete it"):
-        check_driver(storage, folder_url, "x")
+        new_driver(storage, folder_url)

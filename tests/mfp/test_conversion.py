@@ -92,6 +92,12 @@ def test_half_precision_weights_and_names_of_wrappers_are_taken(wrappers: str) -
     assert {tensor.dtype for tensor in tensors.values() if tensor.ndim} == {torch.float32}
 
 
+def test_names_that_repeat_a_wrapper_without_end_fit_nothing() -> None:
+    state = {f"{'module.' * 3000}{name}": tensor for name, tensor in golden_weights("vit_tiny").items()}
+    with pytest.raises(WeightsError):
+        convert_weights(saved(released_of(state, VIT_PARAMS)))
+
+
 def test_tensors_that_do_not_fit_are_listed_in_groups() -> None:
     state = dict(golden_weights("vit_tiny"))
     for name in ("head.conv_seg.bias", "backbone.blocks.1.norm1.weight", "backbone.blocks.1.norm1.bias"):

@@ -18,7 +18,7 @@ from infra.errors import LeaseError, RunDirectoryError
 from infra.runs.held_lease import LEASE_FILE
 from infra.runs.run_directory import RunDirectory
 from infra.storage.files import Storage, StorageOptions, join
-from infra.training_driver import take_over
+from infra.training_driver import new_driver, take_over
 from pipelines.label import RunSummary, run_label
 from pipelines.options import LabelOptions, TrainOptions, Workers
 from pipelines.progress import ProgressReport
@@ -137,7 +137,7 @@ def test_of_two_training_runs_the_later_one_goes_on_where_the_earlier_one_was(
             earlier.result(120)
         left_at = directory.newest_step()
         _wait_until(lambda: directory.newest_step() > left_at, later)
-        take_over(STORAGE, asked.out)  # ends it too
+        take_over(STORAGE, asked.out, new_driver(STORAGE, asked.out))  # ends it too
         with pytest.raises(RunDirectoryError, match="was taken over"):
             later.result(120)
     steps = pq.read_table(f"{asked.out}/log").sort_by("step").column("step").to_pylist()

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -19,7 +20,7 @@ from actors.training.loop import train
 from infra.errors import DatasetError, RunDirectoryError
 from infra.published_models import model_url
 from infra.storage.files import Storage
-from infra.training_driver import take_over
+from infra.training_driver import new_driver, take_over
 from mfp.errors import TrainingError, WeightsError
 from mfp.model_file import model_from_bytes
 from mfp.training.checkpoint import Checkpoint
@@ -195,9 +196,8 @@ def test_lower_precision_of_the_gradient_passes_learns_and_goes_on_after_a_check
     losses = pq.read_table(tmp_path / "log").column("loss").to_pylist()
     assert len(losses) == 3
     assert all(0 < loss < 10 for loss in losses)
-    checkpoint = TrainDirectory(str(tmp_path), Storage(), 2).newest_checkpoint()
-    assert checkpoint is not None
-    assert bool(checkpoint[1].scaler) == (precision == "fp16")
+    _, checkpoint = TrainDirectory(str(tmp_path), Storage(), 2).checkpoint_at(3)
+    assert bool(checkpoint.scaler) == (precision == "fp16")
 
 
 def test_a_loss_that_is_no_number_ends_training_in_one_line(dataset: str, tmp_path: Path) -> None:
@@ -205,25 +205,74 @@ def test_a_loss_that_is_no_number_ends_training_in_one_line(dataset: str, tmp_pa
         train(small_job(dataset, tmp_path, rate=1e30, clip=0.0, warm_up=0), ALONE, _nothing)
 
 
-def test_a_run_that_was_taken_over_writes_nothing_more(dataset: str, tmp_path: Path) -> None:
-    storage = Storage()
-    job = small_job(dataset, tmp_path)
-    job = replace(job, driver=take_over(storage, job.run_url))
+class OvertakenRun:
+    """A job of this process, and what comes of its directory when another driver takes it over."""
 
-    def be_taken_over(step: TrainedStep) -> None:
+    def __init__(self, dataset: str, folder: Path, **recipe: Any) -> None:
+        self.folder, self.storage = folder, Storage()
+        job = small_job(dataset, folder, **recipe)
+        self.job = replace(job, driver=new_driver(self.storage, job.run_url))
+
+    def be_overtaken(self) -> None:
+        take_over(self.storage, self.job.run_url, new_driver(self.storage, self.job.run_url))
+
+    def files(self) -> dict[str, bytes]:
+        paths = (path for path in self.folder.rglob("*") if path.is_file())
+        return {str(path.relative_to(self.folder)): path.read_bytes() for path in paths}
+
+
+@pytest.mark.parametrize("checkpoint_every", [2, 100])
+def test_a_run_that_was_taken_over_writes_nothing_more(
+    dataset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checkpoint_every: int
+) -> None:
+    if checkpoint_every == 100:  # it is found out between checkpoints as well
+        monkeypatch.setattr("actors.training.record._SECONDS_BETWEEN_PROGRESS", 0.0)
+    run = OvertakenRun(dataset, tmp_path, steps=20)
+    before: dict[str, bytes] = {}
+
+    def on_step(step: TrainedStep) -> None:
+        assert step.step <= 4
         if step.step == 3:
-            take_over(storage, job.run_url)
-            before.update(_files(tmp_path))
+            run.be_overtaken()
+            before.update(run.files())
 
-    before: dict[Path, bytes] = {}
     with pytest.raises(RunDirectoryError, match="was taken over"):
-        train(job, ALONE, _nothing, be_taken_over)
-    assert tmp_path / "checkpoints" / "step-00000002.pt" in before
-    assert _files(tmp_path) == before
+        train(replace(run.job, checkpoint_every=checkpoint_every), ALONE, _nothing, on_step)
+    assert ("checkpoints/step-00000002.pt" in before) == (checkpoint_every == 2)
+    assert run.files() == before
+
+
+def test_workers_that_are_started_again_after_a_takeover_touch_nothing(dataset: str, tmp_path: Path) -> None:
+    run = OvertakenRun(dataset, tmp_path, steps=2)
+    train(run.job, ALONE, _nothing)
+    run.be_overtaken()
+    (tmp_path / "log" / "step-00000003.parquet").touch()  # what the other has done since
+    before = run.files()
+    longer = replace(run.job, recipe=replace(run.job.recipe, steps=4))
     with pytest.raises(RunDirectoryError, match="was taken over"):
-        train(job, ALONE, _nothing)  # as Ray Train would start its workers again
-    assert _files(tmp_path) == before
+        train(longer, ALONE, _nothing)
+    assert run.files() == before
 
 
-def _files(folder: Path) -> dict[Path, bytes]:
-    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+def test_a_checkpoint_that_lands_after_a_takeover_is_taken_back(
+    dataset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the next one to go on would do so from it, without the steps of the log that the other has dropped."""
+    run = OvertakenRun(dataset, tmp_path)
+    write = TrainDirectory.write_checkpoint
+
+    def slow_write(directory: TrainDirectory, checkpoint: Checkpoint) -> None:
+        if checkpoint.step == 4:
+            run.be_overtaken()
+        write(directory, checkpoint)
+
+    monkeypatch.setattr(TrainDirectory, "write_checkpoint", slow_write)
+    with pytest.raises(RunDirectoryError, match="was taken over"):
+        train(run.job, ALONE, _nothing)
+    assert TrainDirectory(run.job.run_url, run.storage, 2).newest_step() == 2
+
+
+def test_a_run_that_has_gone_further_than_it_was_asked_to_is_refused(dataset: str, tmp_path: Path) -> None:
+    train(small_job(dataset, tmp_path, steps=2), ALONE, _nothing)
+    with pytest.raises(TrainingError, match="has done 2 steps, more than --steps 1"):
+        train(small_job(dataset, tmp_path, steps=1), ALONE, _nothing)

@@ -97,9 +97,7 @@ def test_what_is_no_run_is_refused(folder_url: str) -> None:
 
 def test_a_run_of_another_command_is_told_apart_from_none(folder_url: str) -> None:
     create_or_compare(STORAGE, folder_url, {"seed": 1}, file=TRAINING_FILE)
-    with pytest.raises(
-        RunDirectoryError, match="is a run of `mfp train`, whose figures `mfp status` shows: give"
-    ):
+    with pytest.raises(RunDirectoryError, match="is a run of `mfp train`, which `mfp status` looks at: give"):
         read_config(STORAGE, folder_url)
     assert read_config(STORAGE, folder_url, TRAINING_FILE) == {"seed": 1}
 
