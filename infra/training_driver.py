@@ -38,7 +38,10 @@ class TrainingDriver:
 
 
 def new_driver(storage: Storage, run_url: str) -> TrainingDriver:
-    """A driver that may take over what is there now. Nothing is written: its workers may never start."""
+    """A driver that may take over what is there now. Nothing is written: its workers may never start.
+
+    RunDirectoryError where the file that is there is damaged, as below.
+    """
     current = _current(storage, run_url)
     return TrainingDriver(
         name=secrets.token_hex(8),

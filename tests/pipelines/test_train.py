@@ -15,6 +15,7 @@ from infra.errors import DatasetError, RunDirectoryError
 from infra.runs.run_config import TRAINING_FILE
 from infra.shards.shard_writer import write_dataset
 from infra.storage.files import Storage
+from infra.training_driver import DRIVER_FILE
 from mfp.errors import ImageSizeError, ModelError, TrainingError
 from mfp.model_file import model_to_bytes, read_header
 from mfp.models.lite0 import Lite0Config
@@ -125,6 +126,7 @@ def test_a_gpu_that_is_not_there_is_refused_in_one_line(
 ) -> None:
     with pytest.raises(TrainingError, match="no CUDA GPU on this machine"):
         run_train(replace(_options(dataset, tmp_path, 1), device="cuda"))
+    assert not (tmp_path / DRIVER_FILE).exists(), "a run that may be going on there is left alone"
 
 
 def test_fewer_steps_than_are_done_are_refused(dataset: str, tmp_path: Path) -> None:
