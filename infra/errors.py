@@ -49,6 +49,7 @@ class Reason(StrEnum):
     IMAGE_TOO_LARGE = "image_too_large"
     MISSING_MASK = "missing_mask"
     UNDECODABLE_MASK = "undecodable_mask"
+    AMBIGUOUS_MASK = "ambiguous_mask"
     MASK_SIZE_MISMATCH = "mask_size_mismatch"
     EMPTY_OBJECT = "empty_object"
     BAD_METADATA = "bad_metadata"

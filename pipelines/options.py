@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Literal
 from actors.working_size import WORKING_PIXELS
 
 if TYPE_CHECKING:
+    from infra.layouts.layout import LayoutOptions
     from infra.storage.files import StorageOptions
 
 Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["fp32", "bf16", "fp16"]
 Modulation = Literal["paper", "release"]
 MaskValues = Literal["binary", "instances"]
+Orientation = Literal["upright", "stored"]
+CrowdRegions = Literal["skip", "objects"]
 
 SIMULATED_CLICKS = "simulated"
 EVALUATION_TARGET_IOU = 0.95  # the highest threshold that NoC is reported for
@@ -28,6 +31,12 @@ def _standard_storage() -> StorageOptions:
     from infra.storage.files import StorageOptions
 
     return StorageOptions()
+
+
+def _standard_reading() -> LayoutOptions:
+    from infra.layouts.layout import LayoutOptions
+
+    return LayoutOptions()
 
 
 @dataclass(frozen=True)
@@ -48,18 +57,15 @@ class Workers:
 class ShardOptions:
     """One run of `mfp shard`: a source in a known layout becomes tar shards and a `dataset.json`.
 
-    `split` is what the layout calls its subset (`val`, or the path of a list file); None takes everything.
-    `mask_values` None leaves the choice to the layout. `ignore_value` is the mask value of pixels that count
-    neither as object nor as background.
+    `reading` says how files are understood, `preview` how many samples the contact sheet shows; 0: there is none.
     """
 
     source: str
     destination: str
     layout: str
     samples_per_shard: int = 500
-    mask_values: MaskValues | None = None
-    ignore_value: int | None = None
-    split: str | None = None
+    reading: LayoutOptions = field(default_factory=_standard_reading)
+    preview: int = 0
     storage: StorageOptions = field(default_factory=_standard_storage)
 
 

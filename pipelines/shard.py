@@ -1,42 +1,107 @@
-"""`mfp shard`: a source in a known layout becomes tar shards and a `dataset.json`."""
+"""`mfp shard`: a source in a known layout becomes tar shards, and a summary says what was understood and left out."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from infra.errors import LayoutError
-from infra.layouts import LAYOUTS, LayoutOptions
+from infra.layouts import LAYOUTS
+from infra.layouts.layout import SourceItem
+from infra.layouts.mask_doubts import doubts_of
+from infra.layouts.source_note import SourceNote
 from infra.shards.manifest import DatasetManifest
-from infra.shards.sample import QuarantinedSample
+from infra.shards.sample import JsonValue, Sample
 from infra.shards.sample_document import ShardItem
 from infra.shards.shard_writer import write_dataset
-from infra.storage.files import Storage
+from infra.storage.files import Storage, join
+from pipelines.contact_sheet import ContactSheet
 from pipelines.options import ShardOptions
 from pipelines.progress import OnProgress, ProgressReport
+from pipelines.source_summary import SourceSummary, SourceTally
+
+SUMMARY_NAME = "summary.json"
+PREVIEW_NAME = "preview.png"
 
 
-def run_shard(options: ShardOptions, on_progress: OnProgress = lambda report: None) -> DatasetManifest:
+@dataclass(frozen=True)
+class ShardedSource:
+    """A data set that was written, and what its source was made into; `preview_url` is "" without a preview."""
+
+    dataset: DatasetManifest
+    summary: SourceSummary
+    preview_url: str
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """Return counts and summary for programs."""
+        counts: dict[str, JsonValue] = {"dataset": self.dataset.url, "shards": len(self.dataset.shards)}
+        return counts | self.summary.to_json() | {"preview": self.preview_url or None}
+
+
+def run_shard(options: ShardOptions, on_progress: OnProgress = lambda report: None) -> ShardedSource:
     """Write the data set; what is broken in the source is counted in the manifest and reported by every run.
 
+    The summary is stored as `summary.json` beside `dataset.json`, the preview as `preview.png`.
+
     Raises:
-        InfraError: the layout is unknown or does not fit the source, or storage fails.
+        InfraError: the layout is unknown or does not fit the source, nothing of it can be used, or storage fails.
 
     """
-    read = LAYOUTS.get(options.layout)
-    if read is None:
+    layout = LAYOUTS.get(options.layout)
+    if layout is None:
         raise LayoutError(f"unknown layout {options.layout!r}: choose one of {', '.join(sorted(LAYOUTS))}")
     storage = Storage(options.storage)
-    layout_options = LayoutOptions(options.mask_values, options.ignore_value, options.split)
-    items = _counted(read(options.source, storage, layout_options), on_progress)
-    return write_dataset(items, options.destination, storage, options.samples_per_shard)
+    tally = SourceTally()
+    sheet = ContactSheet(options.preview)
+    items = layout.read(options.source, storage, options.reading)
+    dataset = write_dataset(
+        _counted(items, tally, sheet, on_progress, options.source),
+        options.destination,
+        storage,
+        options.samples_per_shard,
+        on_refused=tally.refuse,
+    )
+    summary = tally.summary()
+    text = json.dumps({"source": options.source, "layout": options.layout, **summary.to_json()}, indent=1)
+    storage.write_bytes(join(options.destination, SUMMARY_NAME), text.encode() + b"\n")
+    preview_url = ""
+    if options.preview:
+        preview_url = join(options.destination, PREVIEW_NAME)
+        storage.write_bytes(preview_url, sheet.png())
+    return ShardedSource(dataset, summary, preview_url)
 
 
-def _counted(items: Iterable[ShardItem], on_progress: OnProgress) -> Iterator[ShardItem]:
-    num_samples = num_quarantined = 0
+def _counted(
+    items: Iterable[SourceItem],
+    tally: SourceTally,
+    sheet: ContactSheet,
+    on_progress: OnProgress,
+    source: str,
+) -> Iterator[ShardItem]:
+    """Pass on what becomes a shard, and count everything; LayoutError at the end if nothing can be used."""
     for item in items:
+        tally.add(item)
+        if isinstance(item, SourceNote):
+            sheet.add_note(item)
+            continue
+        if isinstance(item, Sample):
+            for doubt in doubts_of(item):
+                tally.add(doubt)
+                sheet.add_note(doubt)
+            sheet.add_sample(item)
         yield item
-        if isinstance(item, QuarantinedSample):
-            num_quarantined += 1
-        else:
-            num_samples += 1
-        on_progress(ProgressReport(done=num_samples, quarantined=num_quarantined))
+        on_progress(ProgressReport(done=tally.samples, quarantined=tally.num_quarantined))
+    if tally.samples == 0:  # raised here, the data set is never called complete
+        raise LayoutError(_nothing_usable(source, tally.summary()))
+
+
+def _nothing_usable(source: str, summary: SourceSummary) -> str:
+    reasons = [
+        f"{line.count:,} {line.reason.value} ({line.first[0][0]}: {line.first[0][1]})"
+        for line in summary.quarantined[:3]
+    ]
+    reasons += [
+        f"{line.count:,} left out: {line.text} ({line.first_keys[0]})" for line in summary.left_out[:3]
+    ]
+    return f"nothing of {source} can be used: {'; '.join(reasons) or 'it has no samples'}"

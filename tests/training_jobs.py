@@ -12,8 +12,9 @@ import numpy as np
 
 from actors.training.job import TrainingPool, TrainJob
 from infra import rle
+from infra.shards.image_file import stored_image
 from infra.shards.manifest import load_manifest
-from infra.shards.sample import JsonValue, ObjectTruth, Sample, stored_image
+from infra.shards.sample import JsonValue, ObjectTruth, Sample
 from infra.shards.shard_writer import write_dataset
 from infra.storage.files import Storage, StorageOptions
 from pipelines.inputs.training_recipe import load_recipe

@@ -12,7 +12,8 @@ from actors.working_size import WORKING_PIXELS, WorkingSize
 from infra.click_log import ClickLog, LoggedClick
 from infra.errors import Reason, SampleError
 from infra.reduced_rle import decode_reduced
-from infra.shards.sample import ObjectTruth, Sample, decode_image
+from infra.shards.image_file import decode_image
+from infra.shards.sample import ObjectTruth, Sample
 from mfp.clicks import Click
 from mfp.errors import ClickError
 from mfp.session import LoggedClicks, Session, SessionLimits, SimulatedClicks

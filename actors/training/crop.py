@@ -15,7 +15,8 @@ from actors.training.usable_objects import usable_objects
 from actors.working_size import WORKING_PIXELS, WorkingSize
 from infra.errors import SampleError
 from infra.reduced_rle import decode_reduced
-from infra.shards.sample import Sample, decode_image
+from infra.shards.image_file import decode_image
+from infra.shards.sample import Sample
 from mfp.errors import TrainingError
 from mfp.training.augment import IGNORED, AugmentSettings, augmented_view
 

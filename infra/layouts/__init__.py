@@ -7,20 +7,22 @@ from collections.abc import Mapping
 from infra.layouts.coco import read as read_coco
 from infra.layouts.davis import read as read_davis
 from infra.layouts.folder import read as read_folder
-from infra.layouts.layout import LayoutOptions, LayoutReader, MaskValues
+from infra.layouts.layout import Layout, LayoutOptions, MaskValues
 from infra.layouts.sbd import read as read_sbd
 from infra.layouts.thresholded_masks import read_berkeley, read_grabcut
 from infra.layouts.voc import read as read_voc
 
-LAYOUTS: Mapping[str, LayoutReader] = {
-    "folder": read_folder,
-    "grabcut": read_grabcut,
-    "berkeley": read_berkeley,
-    "davis": read_davis,
-    "voc": read_voc,
-    "sbd": read_sbd,
-    "coco": read_coco,
-    "lvis": read_coco,
-}
+_OF_MASK_FILES = frozenset({"mask_values", "ignore_value", "object_values"})
+_LAYOUTS = (
+    Layout("folder", read_folder, _OF_MASK_FILES),
+    Layout("grabcut", read_grabcut),
+    Layout("berkeley", read_berkeley),
+    Layout("davis", read_davis, _OF_MASK_FILES),
+    Layout("voc", read_voc, _OF_MASK_FILES),
+    Layout("sbd", read_sbd),
+    Layout("coco", read_coco, frozenset({"crowd"})),
+    Layout("lvis", read_coco, frozenset({"crowd"})),
+)
+LAYOUTS: Mapping[str, Layout] = {layout.name: layout for layout in _LAYOUTS}
 
-__all__ = ["LAYOUTS", "LayoutOptions", "LayoutReader", "MaskValues"]
+__all__ = ["LAYOUTS", "Layout", "LayoutOptions", "MaskValues"]

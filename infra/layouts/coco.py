@@ -14,11 +14,12 @@ from pathlib import PurePosixPath
 from infra.errors import LayoutError, Reason, SampleError
 from infra.layouts.coco_document import CocoAnnotation, CocoDocument, CocoImage, parse_document
 from infra.layouts.coco_segmentation import rle_of_segmentation
-from infra.layouts.layout import LayoutOptions
-from infra.layouts.layout_errors import annotation_files, refuse_mask_options, wrong_layout
+from infra.layouts.layout import LayoutOptions, SourceItem
+from infra.layouts.layout_errors import annotation_files, wrong_layout
 from infra.layouts.read_ahead import read_in_order
 from infra.layouts.split import listed_stems
-from infra.shards.sample import JsonValue, ObjectTruth, QuarantinedSample, Sample, stored_image
+from infra.shards.image_file import stored_image
+from infra.shards.sample import JsonValue, ObjectTruth, QuarantinedSample, Sample
 from infra.storage.files import Storage, basename, join, relative_to
 
 _logger = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ _LAYOUT = "coco (or lvis)"
 _USUAL_NAMES = ("instances", "lvis")
 
 
-def read(source_url: str, storage: Storage, options: LayoutOptions) -> Iterator[Sample | QuarantinedSample]:
+def read(source_url: str, storage: Storage, options: LayoutOptions) -> Iterator[SourceItem]:
     """Read the images of an annotation file, sorted by name; objects keep their order and are called by their ids.
 
     A split is an annotation file by the end of its name (`val2017` for `instances_val2017.json`, `val` for
@@ -35,10 +36,9 @@ def read(source_url: str, storage: Storage, options: LayoutOptions) -> Iterator[
 
     Raises:
         LayoutError: there is no such annotation file, there are several and no split, the file is not one of
-            COCO's, none of its images is there, or mask values were chosen.
+            COCO's, or none of its images is there.
 
     """
-    refuse_mask_options(_LAYOUT, options)
     url, stems = _choose_annotations(source_url, storage, options.split)
     document = parse_document(storage.read_bytes(url), url)
     files = _image_files(source_url, storage, url, document)
@@ -118,9 +118,7 @@ def _only_entry(key: str, document: CocoDocument) -> CocoImage:
     return entries[0]
 
 
-def _read_one(
-    entry: CocoImage, files: Mapping[str, str], storage: Storage
-) -> Iterator[Sample | QuarantinedSample]:
+def _read_one(entry: CocoImage, files: Mapping[str, str], storage: Storage) -> Iterator[SourceItem]:
     url = next((files[path] for path in entry.paths if path in files), None)
     if url is None:
         raise SampleError(Reason.MISSING_IMAGE, f"no image {' or '.join(entry.paths)}")

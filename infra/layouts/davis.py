@@ -11,20 +11,20 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from infra.errors import LayoutError
-from infra.layouts.folder import files_by_stem
-from infra.layouts.layout import LayoutOptions
+from infra.layouts.layout import LayoutOptions, SourceItem
 from infra.layouts.layout_errors import wrong_layout
-from infra.layouts.mask_file import decode_mask
+from infra.layouts.mask_meaning import MaskReading, read_mask
 from infra.layouts.pairs import PairedFiles, read_pairs
+from infra.layouts.source_files import list_images
+from infra.layouts.source_note import SourceNote
 from infra.layouts.split import listed_stems
-from infra.shards.sample import QuarantinedSample, Sample
 from infra.storage.files import Storage, join
 
 _ARRANGEMENTS = (("JPEGImages/480p", "Annotations/480p"), ("img", "gt"))
 _LIST_FOLDERS = ("ImageSets/480p", "ImageSets/2016", "ImageSets/2017")
 
 
-def read(source_url: str, storage: Storage, options: LayoutOptions) -> Iterator[Sample | QuarantinedSample]:
+def read(source_url: str, storage: Storage, options: LayoutOptions) -> Iterator[SourceItem]:
     """Read the frames of all sequences, or of a split.
 
     A split is a list in `ImageSets/480p`, `ImageSets/2016` or `ImageSets/2017` (the first that has it), or any
@@ -34,23 +34,23 @@ def read(source_url: str, storage: Storage, options: LayoutOptions) -> Iterator[
         LayoutError: neither arrangement is there, or the split has no list.
 
     """
-    files = _find_files(source_url, storage)
+    files, notes = _find_files(source_url, storage)
+    yield from notes
     keys = files.keys()
     if options.split is not None:
         keys = _frames_of_list(_read_list(source_url, storage, options.split), keys)
-    mask_values = options.mask_values or "binary"
-    decode = partial(decode_mask, mask_values=mask_values)
-    yield from read_pairs(
-        keys, files, storage, decode, mask_values=mask_values, ignore_value=options.ignore_value
-    )
+    decode = partial(read_mask, reading=MaskReading.of(options, mask_values="binary"))
+    yield from read_pairs(keys, files, storage, decode, options.images)
 
 
-def _find_files(source_url: str, storage: Storage) -> PairedFiles:
+def _find_files(source_url: str, storage: Storage) -> tuple[PairedFiles, tuple[SourceNote, ...]]:
     for image_folder, mask_folder in _ARRANGEMENTS:
-        masks = files_by_stem(storage, join(source_url, mask_folder))
-        images = files_by_stem(storage, join(source_url, image_folder)) if masks else {}
-        if images:
-            return PairedFiles(images, masks)
+        masks = list_images(storage, join(source_url, mask_folder))
+        if not masks.by_stem:
+            continue
+        images = list_images(storage, join(source_url, image_folder))
+        if images.by_stem:
+            return PairedFiles(images.by_stem, masks.by_stem), images.notes + masks.notes
     expected = "masks in Annotations/480p/<sequence>/ (images in JPEGImages/480p/) or in gt/ (images in img/)"
     raise wrong_layout("davis", source_url, storage, expected)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from infra.errors import LayoutError
-from infra.layouts.layout import LayoutOptions
 from infra.storage.files import Storage, join
 
 # the first whose folders are all there is named, so that `images/` alone comes last
@@ -35,13 +34,6 @@ def wrong_layout(layout: str, source_url: str, storage: Storage, expected: str) 
         return LayoutError(f"{message}; there are folders of these names, but one of them has no such files")
     hint = f"it looks like layout {found}" if found else "it looks like no layout that is known"
     return LayoutError(f"{message}; {hint}")
-
-
-def refuse_mask_options(layout: str, options: LayoutOptions) -> None:
-    """Raise LayoutError if a pixel value rule was chosen for a layout that has its own."""
-    for name, value in (("--mask-values", options.mask_values), ("--ignore-value", options.ignore_value)):
-        if value is not None:
-            raise LayoutError(f"layout {layout} takes no {name} (it was {value}): its masks have one meaning")
 
 
 def _looks_like(source_url: str, storage: Storage) -> str | None:

@@ -9,15 +9,16 @@ from itertools import islice
 from typing import TypeAlias
 
 from infra.errors import SampleError
-from infra.shards.sample import QuarantinedSample, Sample
+from infra.layouts.layout import SourceItem
+from infra.shards.sample import QuarantinedSample
 
-SampleReader: TypeAlias = Callable[[str], Iterable[Sample | QuarantinedSample]]
+SampleReader: TypeAlias = Callable[[str], Iterable[SourceItem]]
 
 NUM_THREADS = 8
 NUM_AHEAD = 16  # samples held at a time
 
 
-def read_in_order(keys: Iterable[str], read_one: SampleReader) -> Iterator[Sample | QuarantinedSample]:
+def read_in_order(keys: Iterable[str], read_one: SampleReader) -> Iterator[SourceItem]:
     """Yield what `read_one` gives for each key, in the order of the keys.
 
     Args:
@@ -28,7 +29,7 @@ def read_in_order(keys: Iterable[str], read_one: SampleReader) -> Iterator[Sampl
     remaining = iter(keys)
     pool = ThreadPoolExecutor(NUM_THREADS, thread_name_prefix="read-ahead")
     try:
-        waiting: deque[Future[list[Sample | QuarantinedSample]]] = deque(
+        waiting: deque[Future[list[SourceItem]]] = deque(
             pool.submit(_read, key, read_one) for key in islice(remaining, NUM_AHEAD)
         )
         while waiting:
@@ -38,7 +39,7 @@ def read_in_order(keys: Iterable[str], read_one: SampleReader) -> Iterator[Sampl
         pool.shutdown(cancel_futures=True)
 
 
-def _read(key: str, read_one: SampleReader) -> list[Sample | QuarantinedSample]:
+def _read(key: str, read_one: SampleReader) -> list[SourceItem]:
     try:
         return list(read_one(key))
     except SampleError as error:

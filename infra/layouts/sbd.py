@@ -4,42 +4,40 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from pathlib import PurePosixPath
 
 import numpy as np
-import numpy.typing as npt
 import scipy.io
 
 from infra.errors import Reason, SampleError
-from infra.layouts.folder import files_by_stem
-from infra.layouts.layout import LayoutOptions
-from infra.layouts.layout_errors import refuse_mask_options, wrong_layout
+from infra.layouts.layout import LayoutOptions, SourceItem
+from infra.layouts.layout_errors import wrong_layout
+from infra.layouts.mask_meaning import MaskPixels
 from infra.layouts.pairs import PairedFiles, read_pairs
-from infra.layouts.split import listed_stems
-from infra.shards.sample import QuarantinedSample, Sample
-from infra.storage.files import Storage, join, relative_to
+from infra.layouts.source_files import list_files, list_images
+from infra.layouts.split import chosen_stems
+from infra.storage.files import Storage, join
 
 
-def read(source_url: str, storage: Storage, options: LayoutOptions) -> Iterator[Sample | QuarantinedSample]:
+def read(source_url: str, storage: Storage, options: LayoutOptions) -> Iterator[SourceItem]:
     """Read all images, or those of a list (`train.txt`, `val.txt`, or any other); each instance is one object.
 
     Raises:
-        LayoutError: there are no .mat files or no images, the split has no list, or mask values were chosen.
+        LayoutError: there are no .mat files or no images, or the split has no list.
 
     """
-    refuse_mask_options("sbd", options)
-    files = PairedFiles(
-        images=files_by_stem(storage, join(source_url, "img")),
-        masks=_instance_files(storage, join(source_url, "inst")),
-    )
+    images = list_images(storage, join(source_url, "img"))
+    instances = list_files(storage, join(source_url, "inst"), {".mat"}, "no .mat file of instances: ")
+    yield from images.notes + instances.notes
+    files = PairedFiles(images.by_stem, instances.by_stem)
     if not files.images or not files.masks:
         raise wrong_layout("sbd", source_url, storage, ".mat files in inst/ and images in img/")
-    keys = files.keys() if options.split is None else listed_stems(source_url, storage, options.split)
-    yield from read_pairs(keys, files, storage, decode_instances, mask_values="instances", ignore_value=None)
+    keys, notes = chosen_stems(source_url, storage, options.split, files.keys(), "img")
+    yield from notes
+    yield from read_pairs(keys, files, storage, decode_instances, options.images)
 
 
-def decode_instances(data: bytes) -> npt.NDArray[np.int32]:
-    """Decode a .mat file of SBD into (H, W) int32 instance ids, 0 for background.
+def decode_instances(data: bytes) -> MaskPixels:
+    """Decode a .mat file of SBD; its instance ids are the values.
 
     `GTinst` is a 1 x 1 structure whose first field is `Segmentation`.
 
@@ -60,10 +58,7 @@ def decode_instances(data: bytes) -> npt.NDArray[np.int32]:
             Reason.UNDECODABLE_MASK,
             f"GTinst holds {instances.dtype} of shape {instances.shape}, not (H, W) ids",
         )
-    return instances.astype(np.int32)
-
-
-def _instance_files(storage: Storage, folder_url: str) -> dict[str, list[str]]:
-    paths = (PurePosixPath(relative_to(url, folder_url)) for url in storage.walk(folder_url))
-    stems = (path.with_suffix("").as_posix() for path in paths if path.suffix == ".mat")
-    return {stem: [join(folder_url, f"{stem}.mat")] for stem in stems}
+    values = instances.astype(np.int64)
+    return MaskPixels(
+        values, np.zeros(values.shape, np.bool_), "every instance of GTinst is an object of its own"
+    )

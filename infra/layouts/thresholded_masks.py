@@ -16,21 +16,19 @@ import numpy as np
 
 from infra import rle
 from infra.errors import Reason, SampleError
-from infra.layouts.folder import files_by_stem, only_file
-from infra.layouts.layout import LayoutOptions
-from infra.layouts.layout_errors import refuse_mask_options, wrong_layout
-from infra.layouts.split import listed_stems
-from infra.shards.sample import (
-    ObjectTruth,
-    QuarantinedSample,
-    Sample,
-    StoredImage,
-    decode_image,
-    stored_image,
-)
+from infra.layouts.layout import LayoutOptions, SourceItem
+from infra.layouts.layout_errors import wrong_layout
+from infra.layouts.mask_channels import open_mask
+from infra.layouts.mask_file import size_mismatch
+from infra.layouts.source_files import image_notes, list_images, only_file, read_image, read_listed
+from infra.layouts.source_note import SourceNote, Topic
+from infra.layouts.split import chosen_stems
+from infra.shards.image_file import Orientation, StoredImage
+from infra.shards.sample import ObjectTruth, QuarantinedSample, Sample
 from infra.storage.files import Storage, basename, join
 
 _IGNORE = 128
+_MEANING = f"masks: values above {_IGNORE} are object, {_IGNORE} does not count"
 _NUMBERED = re.compile(r"(?P<image>.+)[-_#](?P<number>\d+)")
 
 
@@ -43,7 +41,7 @@ class _Folders:
 
 def _read(
     folders: _Folders, source_url: str, storage: Storage, options: LayoutOptions
-) -> Iterator[Sample | QuarantinedSample]:
+) -> Iterator[SourceItem]:
     """Read all images, or those of a list; an image with several masks is one sample with as many objects.
 
     Objects are numbered from 1 in the order of their masks' numbers and name their `mask_file`. The ignored pixels
@@ -51,29 +49,30 @@ def _read(
     their own: the first keeps the stem of the image, the others have the stem of their mask.
 
     Raises:
-        LayoutError: there are no images or masks, the split has no list, or mask values were chosen.
+        LayoutError: there are no images or masks, or the split has no list.
 
     """
-    refuse_mask_options(folders.layout, options)
-    images = files_by_stem(storage, join(source_url, folders.images))
-    masks = files_by_stem(storage, join(source_url, folders.masks))
+    image_files = list_images(storage, join(source_url, folders.images))
+    mask_files = list_images(storage, join(source_url, folders.masks))
+    yield from image_files.notes + mask_files.notes
+    images, masks = image_files.by_stem, mask_files.by_stem
     if not images or not masks:
         expected = f"images in {folders.images}/ and masks in {folders.masks}/"
         raise wrong_layout(folders.layout, source_url, storage, expected)
     stems_of_image = _masks_of_images(images, masks)
-    keys: Sequence[str] = sorted(stems_of_image)
-    if options.split is not None:
-        keys = listed_stems(source_url, storage, options.split)
+    keys, notes = chosen_stems(source_url, storage, options.split, sorted(stems_of_image), folders.images)
+    yield from notes
     for key in keys:
         try:
-            image = stored_image(storage.read_bytes(only_file(key, images, Reason.MISSING_IMAGE)))
+            image = read_image(only_file(key, images, Reason.MISSING_IMAGE), storage, options.images)
             mask_stems = stems_of_image[key]
             if not mask_stems:
                 raise SampleError(Reason.MISSING_MASK, f"no mask with the stem {key} in {folders.masks}/")
         except SampleError as error:
             yield QuarantinedSample(key, error.reason, error.detail)
         else:
-            yield from _samples(key, image, mask_stems, masks, storage)
+            yield from image_notes(key, image)
+            yield from _samples(key, image, mask_stems, masks, storage, options.images.orientation)
 
 
 read_grabcut = partial(_read, _Folders("grabcut", "data_GT", "boundary_GT"))
@@ -93,17 +92,24 @@ def _masks_of_images(images: Mapping[str, list[str]], masks: Mapping[str, list[s
 
 
 def _samples(
-    key: str, image: StoredImage, mask_stems: Sequence[str], masks: Mapping[str, list[str]], storage: Storage
-) -> Iterator[Sample | QuarantinedSample]:
+    key: str,
+    image: StoredImage,
+    mask_stems: Sequence[str],
+    masks: Mapping[str, list[str]],
+    storage: Storage,
+    orientation: Orientation,
+) -> Iterator[SourceItem]:
     objects_of_ignore: dict[bytes | None, list[ObjectTruth]] = {}
     keys: dict[bytes | None, str] = {}
     for number, stem in enumerate(mask_stems, start=1):
         try:
             mask_url = only_file(stem, masks, Reason.MISSING_MASK)
-            truth, ignore_rle = _decode(storage.read_bytes(mask_url), image)
+            data = read_listed(mask_url, storage, Reason.MISSING_MASK)
+            truth, ignore_rle = _decode(data, image, orientation)
         except SampleError as error:
             yield QuarantinedSample(key, error.reason, f"{stem}: {error.detail}", object_id=str(number))
             continue
+        yield SourceNote(Topic.READ, _MEANING, key)
         keys.setdefault(ignore_rle, stem if keys else key)
         attributes = {"mask_file": basename(mask_url)}
         objects_of_ignore.setdefault(ignore_rle, []).append(ObjectTruth(str(number), truth, attributes))
@@ -119,18 +125,25 @@ def _samples(
         )
 
 
-def _decode(data: bytes, image: StoredImage) -> tuple[bytes, bytes | None]:
-    try:
-        # grey levels, also of palette and 1-bit files, whose stored values are others
-        values = decode_image(data).max(axis=2)
-    except SampleError as error:
-        reason = Reason.UNDECODABLE_MASK if error.reason is Reason.UNDECODABLE_IMAGE else error.reason
-        raise SampleError(reason, error.detail) from None
-    if values.shape != (image.height, image.width):
+def _decode(data: bytes, image: StoredImage, orientation: Orientation) -> tuple[bytes, bytes | None]:
+    channels = open_mask(data, orientation)
+    if channels.is_lossy:
         raise SampleError(
-            Reason.MASK_SIZE_MISMATCH,
-            f"the mask has {values.shape[0]} x {values.shape[1]} pixels, the image {image.height} x {image.width}",
+            Reason.AMBIGUOUS_MASK,
+            f"a lossy {channels.format} has no exact values, and {_IGNORE} is to be told from its neighbours: save "
+            "the masks as PNG, or use layout folder",
         )
+    if channels.has_varying_alpha:
+        raise SampleError(
+            Reason.AMBIGUOUS_MASK,
+            "the mask has transparency, which this layout gives no meaning: use layout folder",
+        )
+    # grey levels, also of palette and 1-bit files, whose stored values are others
+    values = channels.palette[channels.values].max(axis=2) if channels.kind == "palette" else channels.values
+    if channels.kind == "grey" and values.max() == 1:
+        values = values * 255
+    if values.shape != (image.height, image.width):
+        raise SampleError(Reason.MASK_SIZE_MISMATCH, size_mismatch(values.shape, image))
     truth = values > _IGNORE
     if not truth.any():
         raise SampleError(Reason.EMPTY_OBJECT, f"no pixel of the mask is above {_IGNORE}")

@@ -19,7 +19,8 @@ from typing import Any, TypeAlias
 
 from infra import rle
 from infra.errors import Reason, SampleError
-from infra.shards.sample import JsonValue, ObjectTruth, QuarantinedSample, Sample, stored_image
+from infra.shards.image_file import stored_image
+from infra.shards.sample import JsonValue, ObjectTruth, QuarantinedSample, Sample
 
 ShardItem: TypeAlias = Sample | QuarantinedSample
 

@@ -11,10 +11,11 @@ import io
 import re
 import tarfile
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
+from typing import TypeAlias
 
 from infra.errors import DatasetError, Reason
 from infra.shards.manifest import (
@@ -29,6 +30,8 @@ from infra.shards.sample import JsonValue, QuarantinedSample, Sample
 from infra.shards.sample_document import ShardItem, dump_document
 from infra.storage.files import Storage, basename, join
 
+OnRefused: TypeAlias = Callable[[Sample, QuarantinedSample], object]
+
 _SHARD_NAME = re.compile(r"shard-\d{6,}\.tar")
 _UNUSABLE_KEY_NAME = "unusable-key"
 
@@ -39,6 +42,7 @@ def write_dataset(
     storage: Storage,
     samples_per_shard: int = 500,
     lineage: Mapping[str, JsonValue] | None = None,
+    on_refused: OnRefused = lambda sample, record: None,
 ) -> DatasetManifest:
     """Write samples as tar shards, over a data set that is there already.
 
@@ -52,6 +56,7 @@ def write_dataset(
         storage: opens it.
         samples_per_shard: at least 1; what is set aside counts as a sample.
         lineage: what the samples were made of, a field of `dataset.json`; None: nothing to say.
+        on_refused: is told of a sample that is set aside here, and why.
 
     Raises:
         DatasetError: there is nothing to write, or tars are there that are not a data set of ours.
@@ -59,7 +64,7 @@ def write_dataset(
     """
     if samples_per_shard < 1:
         raise DatasetError(f"samples per shard is {samples_per_shard}: at least 1 is needed")
-    entries = _entries(items)
+    entries = _entries(items, on_refused)
     first = next(entries, None)  # errors of the source show before anything is written
     if first is None:
         raise DatasetError("the source has no samples: there is nothing to write")
@@ -89,7 +94,7 @@ class _Entry:
     num_quarantined: int
 
 
-def _entries(items: Iterable[ShardItem]) -> Iterator[_Entry]:
+def _entries(items: Iterable[ShardItem], on_refused: OnRefused) -> Iterator[_Entry]:
     keys: set[str] = set()
     member_keys: set[str] = set()
     records: list[QuarantinedSample] = []
@@ -103,6 +108,7 @@ def _entries(items: Iterable[ShardItem]) -> Iterator[_Entry]:
         problem = _problem_of_key(item.key, keys)
         if problem is not None:
             records.append(QuarantinedSample(item.key, *problem))
+            on_refused(item, records[-1])
             continue
         keys.add(item.key)
         yield _entry(item.key, item, records, member_keys)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
+from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _COPY_BLOCK = 8 * 2**20
@@ -49,20 +50,41 @@ def create_exclusively(path: Path, data: bytes) -> bool:
 
 
 def files_below(folder: Path, recursive: bool) -> Iterator[tuple[str, int, str]]:
-    """Yield relative path, size in bytes and time of change of every file; nothing without such a folder."""
-    for parent, folders, names in os.walk(folder, onerror=_raise_unless_missing):
-        if not recursive:
-            folders.clear()
-        for name in names:
-            path = Path(parent, name)
-            if path.is_file():  # not a dangling link, not a socket
-                status = path.stat()
-                yield path.relative_to(folder).as_posix(), status.st_size, str(status.st_mtime_ns)
+    """Yield relative path, size in bytes and time of change of every file; nothing without such a folder.
+
+    Linked folders are entered after the others, each folder once: no link leads in a circle, and no file comes twice.
+    A link to nothing is yielded with the size of the link: to read it fails, which is better than not to hear of it.
+    """
+    if not folder.exists():
+        return
+    entered: set[tuple[int, int]] = set()
+    folders, linked = [("", folder)], deque[tuple[str, Path]]()
+    while folders or linked:
+        prefix, current = folders.pop() if folders else linked.popleft()
+        with suppress(FileNotFoundError):  # deleted since it was listed
+            status = current.stat()
+            if (status.st_dev, status.st_ino) in entered:
+                continue
+            entered.add((status.st_dev, status.st_ino))
+            for entry in _sorted_entries(current):
+                if recursive and entry.is_dir():
+                    found = (f"{prefix}{entry.name}/", Path(entry.path))
+                    (linked if entry.is_symlink() else folders).append(found)
+                else:
+                    yield from _file(prefix, entry)
 
 
-def _raise_unless_missing(error: OSError) -> None:
-    if not isinstance(error, FileNotFoundError):
-        raise error
+def _sorted_entries(folder: Path) -> list[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        return sorted(entries, key=lambda entry: entry.name)
+
+
+def _file(prefix: str, entry: os.DirEntry[str]) -> Iterator[tuple[str, int, str]]:
+    leads_nowhere = entry.is_symlink() and not Path(entry.path).exists()
+    with suppress(FileNotFoundError):  # deleted since it was listed
+        if entry.is_file() or leads_nowhere:  # not a socket
+            status = entry.stat(follow_symlinks=not leads_nowhere)
+            yield prefix + entry.name, status.st_size, str(status.st_mtime_ns)
 
 
 @contextmanager

@@ -37,9 +37,15 @@ def shard(
     dataset: Annotated[str, typer.Argument(metavar="DATASET", help="Folder or URL to write the shards to.")],
     layout: given.LayoutOption,
     samples_per_shard: given.SamplesPerShardOption = 500,
+    split: given.SplitOption = None,
     mask_values: given.MaskValuesOption = None,
     ignore_value: given.IgnoreValueOption = None,
-    split: given.SplitOption = None,
+    object_values: given.ObjectValuesOption = None,
+    crowd: given.CrowdOption = "skip",
+    orientation: given.OrientationOption = "upright",
+    white: given.WhiteOption = None,
+    preview: given.PreviewOption = 0,
+    as_json: given.JsonOption = False,
     storage_endpoint: given.StorageEndpointOption = None,
     storage_region: given.StorageRegionOption = None,
 ) -> None:
@@ -47,26 +53,36 @@ def shard(
 
     For example: mfp shard photos s3://bucket/photos --layout folder
     """
+    from infra.layouts.layout import LayoutOptions
+    from infra.layouts.object_values import ObjectValues
+    from infra.shards.image_file import ImageReading
     from pipelines.progress import shown_progress
     from pipelines.shard import run_shard
+    from pipelines.views.shard import summary_lines
 
     options = ShardOptions(
         source=source,
         destination=dataset,
         layout=layout,
         samples_per_shard=samples_per_shard,
-        mask_values=mask_values,
-        ignore_value=ignore_value,
-        split=split,
+        reading=LayoutOptions(
+            mask_values=mask_values,
+            ignore_value=ignore_value,
+            split=split,
+            object_values=ObjectValues() if object_values is None else ObjectValues.parse(object_values),
+            crowd=crowd,
+            images=ImageReading(orientation, white),
+        ),
+        preview=preview,
         storage=given.storage_options(storage_endpoint, storage_region),
     )
     with shown_progress("shard", "samples") as on_progress:
-        manifest = run_shard(options, on_progress)
-    typer.echo(
-        f"{manifest.num_samples:,} samples with {manifest.num_objects:,} objects in "
-        f"{len(manifest.shards):,} shards, {manifest.num_quarantined:,} quarantined: {dataset}"
-    )
-    _exit(manifest.num_quarantined)
+        sharded = run_shard(options, on_progress)
+    if as_json:
+        typer.echo(json.dumps(sharded.to_json(), indent=1))
+    else:
+        typer.echo("\n".join(summary_lines(sharded)))
+    _exit(sharded.dataset.num_quarantined)
 
 
 def label(

@@ -9,9 +9,11 @@ import typer
 from pipelines.options import (
     LOGGED_CLICKS_PREFIX,
     SIMULATED_CLICKS,
+    CrowdRegions,
     Device,
     MaskValues,
     Modulation,
+    Orientation,
     Precision,
 )
 
@@ -24,6 +26,7 @@ _CLICKS = "Clicks"
 _NETWORK = "Network"
 _WORKERS = "Workers"
 _STORAGE = "Storage"
+_SOURCE = "What files mean"
 DEFAULT_ADDRESS = "http://127.0.0.1:8265"
 
 
@@ -281,7 +284,8 @@ MaskValuesOption = Annotated[
     typer.Option(
         "--mask-values",
         show_default="as usual in the layout",
-        help="What mask pixels mean: every non-zero value the one object, or each value an object of its own.",
+        rich_help_panel=_SOURCE,
+        help="What a mask file shows: one object, or an object for each value but 0.",
     ),
 ]
 AddressOption = Annotated[
@@ -312,7 +316,55 @@ IgnoreValueOption = Annotated[
         min=0,
         max=255,
         show_default="as usual in the layout",
+        rich_help_panel=_SOURCE,
         help="Mask value of pixels that are neither object nor background.",
+    ),
+]
+ObjectValuesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--object-values",
+        metavar="VALUES",
+        show_default="all but 0",
+        rich_help_panel=_SOURCE,
+        help="Mask values that are object: 255, 1,3, 128-255, '#ff0000', alpha (what is opaque), 0 (an inverted mask).",
+    ),
+]
+CrowdOption = Annotated[
+    CrowdRegions,
+    typer.Option(
+        "--crowd",
+        rich_help_panel=_SOURCE,
+        help="COCO regions with iscrowd 1: left out, or objects, as CVAT writes brush masks.",
+    ),
+]
+OrientationOption = Annotated[
+    Orientation,
+    typer.Option(
+        "--orientation",
+        rich_help_panel=_SOURCE,
+        help="Pixels that masks and clicks are made on: turned upright by EXIF, as viewers do, or as stored.",
+    ),
+]
+WhiteOption = Annotated[
+    int | None,
+    typer.Option(
+        "--white",
+        metavar="VALUE",
+        min=1,
+        show_default="by the depth of the values",
+        rich_help_panel=_SOURCE,
+        help="Value that is white in images of more than 8 bits: 4095 for 12-bit scans.",
+    ),
+]
+PreviewOption = Annotated[
+    int,
+    typer.Option(
+        "--preview",
+        metavar="N",
+        min=0,
+        max=400,
+        help="Draw N samples with their masks as preview.png beside the shards. Look at it before you go on.",
     ),
 ]
 SplitOption = Annotated[

@@ -7,7 +7,7 @@ without an entry every run that was begun before could only be begun anew.
 from __future__ import annotations
 
 from infra.runs.run_config import UNKNOWN, Earlier
-from infra.shards.sample import MAX_PIXELS
+from infra.shards.image_file import MAX_PIXELS
 
 EARLIER_WORKING_PIXELS = MAX_PIXELS  # images were never reduced
 

@@ -24,8 +24,9 @@ from actors.labelling.hand_out import Assignment
 from actors.labelling.object_sessions import ObjectSessions
 from infra import rle
 from infra.runs.run_directory import RunDirectory
+from infra.shards.image_file import Extension
 from infra.shards.manifest import ShardEntry
-from infra.shards.sample import Extension, ObjectTruth, Sample
+from infra.shards.sample import ObjectTruth, Sample
 from infra.shards.sample_document import ShardItem
 from infra.storage.files import Storage
 from mfp.engine import Engine, EngineSettings

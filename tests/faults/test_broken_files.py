@@ -18,8 +18,9 @@ from infra.click_log import load_click_log
 from infra.errors import ClickLogError, DatasetError, Reason, SampleError
 from infra.runs.commit import CommitRecord
 from infra.runs.tables import CLICKS
+from infra.shards.image_file import decode_image, stored_image
 from infra.shards.manifest import ShardEntry, load_manifest
-from infra.shards.sample import QuarantinedSample, Sample, decode_image, stored_image
+from infra.shards.sample import QuarantinedSample, Sample
 from infra.shards.sample_document import dump_document, parse_document
 from infra.shards.shard_reader import read_shard
 from infra.shards.shard_writer import write_dataset

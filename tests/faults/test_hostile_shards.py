@@ -16,7 +16,8 @@ from PIL import Image
 
 from infra.errors import Reason, SampleError
 from infra.shards import tar_stream
-from infra.shards.sample import QuarantinedSample, Sample, decode_image
+from infra.shards.image_file import decode_image
+from infra.shards.sample import QuarantinedSample, Sample
 from infra.shards.sample_document import dump_document
 from infra.shards.shard_reader import read_shard
 from infra.storage.files import Storage

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from infra import rle
-from infra.shards.sample import JsonValue, ObjectTruth, Sample, stored_image
+from infra.shards.image_file import stored_image
+from infra.shards.sample import JsonValue, ObjectTruth, Sample
 
 
 def random_pixels(height: int, width: int, seed: int = 0) -> npt.NDArray[np.uint8]:

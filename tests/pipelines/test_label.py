@@ -19,8 +19,8 @@ from actors.labelling.worker import WorkerInfo
 from actors.working_size import WORKING_PIXELS
 from infra.errors import RunDirectoryError
 from infra.runs.run_directory import RunDirectory
+from infra.shards.image_file import MAX_PIXELS
 from infra.shards.manifest import DatasetManifest
-from infra.shards.sample import MAX_PIXELS
 from infra.storage.files import Storage, join
 from mfp.errors import ModelError, WeightsError
 from mfp.model_file import model_to_bytes

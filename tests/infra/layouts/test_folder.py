@@ -9,7 +9,8 @@ from PIL import Image
 from infra import rle
 from infra.errors import LayoutError, Reason
 from infra.layouts import LAYOUTS, LayoutOptions
-from infra.shards.sample import QuarantinedSample, Sample, decode_image
+from infra.shards.image_file import decode_image
+from infra.shards.sample import QuarantinedSample, Sample
 from infra.storage.files import Storage, join
 from tests.infra.sample_factory import encoded, random_pixels, write_image
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from infra.errors import Reason, SampleError
 from infra.shards import sample as sample_module
-from infra.shards.sample import decode_image, stored_image
+from infra.shards.image_file import decode_image, stored_image
 from tests.infra.sample_factory import encoded, random_pixels
 
 

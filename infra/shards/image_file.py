@@ -1,0 +1,313 @@
+"""Image files: what of them goes into a shard, and their pixels as a person sees them (8-bit RGB, upright)."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, TiffImagePlugin
+
+from infra.errors import Reason, SampleError
+from infra.shards.exif_orientation import jpeg_as_stored, orientation_of, turned_upright, upright_size
+
+Extension: TypeAlias = Literal["jpg", "png", "webp"]
+Orientation: TypeAlias = Literal["upright", "stored"]
+
+MAX_PIXELS = 2**28  # 0.8 GB decoded: what keeps one strange file from taking a worker's memory
+_JPEGS = ("JPEG", "MPO")
+_EXTENSION_OF_FORMAT: Mapping[str, Extension] = {"JPEG": "jpg", "MPO": "jpg", "PNG": "png", "WEBP": "webp"}
+_FLAGS_OF_REDUCTION = {
+    1: cv2.IMREAD_COLOR,
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+}
+_DEEP_MODES = {"I", "F", "I;16", "I;16B", "I;16L", "I;16N"}
+_ROWS_AT_ONCE = 512
+_PNM_MAXVAL = re.compile(rb"P[2356]\s+(?:#[^\n]*\s+)*\d+\s+(?:#[^\n]*\s+)*\d+\s+(?:#[^\n]*\s+)*(\d+)")
+_SIGNS = (
+    (b"\xff\xd8", "a JPEG that is damaged or of a kind nobody reads, such as 12 bits: save it anew"),
+    (b"version https://git-lfs", "a Git LFS pointer in the place of the file: fetch it with `git lfs pull`"),
+    (b"<", "text, such as a web page, in the place of the file: fetch it again"),
+    (b"%PDF", "a PDF: save its pages as images"),
+    (b"DICM", "DICOM: save it as 16-bit PNG"),
+)
+Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit is a warning, which threads cannot catch one by one
+# its warnings go to stderr without the name of a file, and what does not decode has a record anyway
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+_READS_HEIC = importlib.util.find_spec("pillow_heif") is not None
+if _READS_HEIC:
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+
+
+@dataclass(frozen=True)
+class ImageReading:
+    """How image files are understood.
+
+    orientation: "upright": an EXIF orientation is applied, as viewers, browsers and annotation tools do; "stored":
+        it is not, as in programs that read the pixels alone.
+    white: the value that is white in images of more than 8 bits. None: the largest that their depth holds, which is
+        told by the file (PGM) or by its values (a largest value of 3,000 means 12 bits, so 4,095).
+    """
+
+    orientation: Orientation = "upright"
+    white: int | None = None
+
+
+@dataclass(frozen=True)
+class StoredImage:
+    """Encoded bytes as a shard keeps them, and the size of the upright image in pixels.
+
+    `is_turned`: an EXIF orientation was applied. `remarks` say what of the file was reinterpreted or dropped, one
+    sentence each.
+    """
+
+    data: bytes
+    extension: Extension
+    height: int
+    width: int
+    is_turned: bool = False
+    remarks: tuple[str, ...] = ()
+
+
+AS_SEEN = ImageReading()
+
+
+def stored_image(data: bytes, reading: ImageReading = AS_SEEN) -> StoredImage:
+    """Keep 8-bit JPEG, PNG and WebP as they are, whatever their file was called; turn anything else into PNG.
+
+    Only the header of the first three is read: a file that breaks further on shows when it is decoded.
+
+    Raises:
+        SampleError: the bytes are no image, or one of more than `MAX_PIXELS`.
+
+    """
+    header = _read_header(data)
+    remarks = list(header.remarks)
+    is_turned = header.orientation != 1 and reading.orientation == "upright"
+    is_kept = header.format in _EXTENSION_OF_FORMAT and not header.is_deep
+    if header.orientation != 1:
+        remarks.append(_TURNED if is_turned else _NOT_TURNED)
+        if not is_turned and header.format in _JPEGS:
+            data = jpeg_as_stored(data)
+            header = _read_header(data)
+        is_kept = is_kept and (is_turned or header.orientation == 1)
+    if is_kept:
+        extension = _EXTENSION_OF_FORMAT[header.format]
+        return StoredImage(data, extension, *header.size, is_turned, tuple(remarks))
+    pixels, scaled = _decode(data, header, 1, reading)
+    remarks += [scaled] if scaled else []
+    encoded = cv2.imencode(".png", pixels[:, :, ::-1])[1].tobytes()
+    return StoredImage(encoded, "png", pixels.shape[0], pixels.shape[1], is_turned, tuple(remarks))
+
+
+def decode_image(data: bytes, reduction: int = 1) -> npt.NDArray[np.uint8]:
+    """Decode an image into (H, W, 3) uint8 RGB, turned upright by its EXIF orientation.
+
+    Values of more than 8 bits are scaled as `ImageReading.white` says, transparency is dropped, of an animation the
+    first frame counts. `reduction` 2, 4 or 8 gives (ceil(H / reduction), ceil(W / reduction), 3): a JPEG is decoded
+    at that size, an image of any other format whole, and then each block of so many pixels a side becomes its mean.
+
+    Raises:
+        SampleError: the bytes are no image, one that is cut off, or one of more than `MAX_PIXELS`.
+
+    """
+    return _decode(data, _read_header(data), reduction, AS_SEEN)[0]
+
+
+_TURNED = "turned upright by the EXIF orientation, as viewers show them (--orientation stored: not)"
+_NOT_TURNED = "EXIF orientation not applied, since --orientation is stored"
+_NO_ALPHA = "transparency of images dropped"
+_FIRST_FRAME = "files of several frames or pages: the first was taken"
+
+
+@dataclass(frozen=True)
+class _Header:
+    format: str
+    height: int  # as stored
+    width: int
+    orientation: int
+    is_deep: bool  # other values than 0 to 255
+    remarks: tuple[str, ...]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return upright_size(self.height, self.width, self.orientation)
+
+
+def _read_header(data: bytes) -> _Header:
+    header = _pillow_header(data) or _tiff_header(data)
+    if header is None:
+        raise SampleError(Reason.UNDECODABLE_IMAGE, what_is_no_image(data))
+    if header.height * header.width > MAX_PIXELS:
+        raise SampleError(
+            Reason.IMAGE_TOO_LARGE,
+            f"{header.height} x {header.width} pixels; the limit is {MAX_PIXELS}: scale it down first",
+        )
+    return header
+
+
+def what_is_no_image(data: bytes) -> str:
+    """Say what bytes are that no decoder takes."""
+    beginning = data[:4096].lstrip() if data[128:132] != b"DICM" else b"DICM"
+    if data[4:12] in {b"ftypheic", b"ftypheix", b"ftypmif1", b"ftyphevc", b"ftypmsf1"}:
+        return (
+            "a HEIC photograph that is damaged"
+            if _READS_HEIC
+            else "a HEIC photograph: `pip install pillow-heif`"
+        )
+    for sign, meaning in _SIGNS:
+        if beginning.startswith(sign):
+            return meaning
+    return f"{len(data)} bytes that are no image" if data else "an empty file"
+
+
+def _pillow_header(data: bytes) -> _Header | None:
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            width, height = image.size
+            image_format = image.format or ""
+            is_deep = (
+                image.mode in _DEEP_MODES or (image_format == "PNG" and data[24] > 8) or _has_maxval(data)
+            )
+            remarks = [_NO_ALPHA] if has_alpha(image) else []
+            # phones write MPO: a photograph and a small copy of it
+            if image_format != "MPO" and getattr(image, "n_frames", 1) > 1:
+                remarks.append(_FIRST_FRAME)
+            return _Header(image_format, height, width, orientation_of(image), is_deep, tuple(remarks))
+    except (OSError, ValueError, SyntaxError, EOFError):
+        return None
+
+
+def _has_maxval(data: bytes) -> bool:
+    """Tell whether a PGM or PPM has another white than 255."""
+    maxval = _PNM_MAXVAL.match(data)
+    return maxval is not None and int(maxval[1]) != 255
+
+
+def has_alpha(image: Image.Image) -> bool:
+    """Tell whether the pixels of an opened image have a transparency."""
+    return image.mode in {"LA", "La", "RGBA", "RGBa", "PA"} or "transparency" in image.info
+
+
+def _tiff_header(data: bytes) -> _Header | None:
+    """Read the header of a TIFF whose pixels Pillow has no mode for, such as RGB of 16 bits."""
+    if data[:4] not in {b"II*\0", b"MM\0*"}:
+        return None
+    try:
+        tags = TiffImagePlugin.ImageFileDirectory_v2(data[:8])
+        stream = io.BytesIO(data)
+        stream.seek(tags.next)
+        tags.load(stream)
+        bits = tags[TiffImagePlugin.BITSPERSAMPLE]
+        height, width = int(tags[TiffImagePlugin.IMAGELENGTH]), int(tags[TiffImagePlugin.IMAGEWIDTH])
+        return _Header("TIFF", height, width, 1, max(bits) > 8, ())
+    except Exception:  # a broken directory makes Pillow's parser raise almost anything
+        return None
+
+
+def _decode(
+    data: bytes, header: _Header, reduction: int, reading: ImageReading
+) -> tuple[npt.NDArray[np.uint8], str]:
+    """Return (H, W, 3) uint8 RGB, and the remark on how its values were scaled, if they were."""
+    scaled = ""
+    by_decoder = header.format in _JPEGS
+    if header.is_deep:
+        pixels, scaled = _decode_deep(data, header, reading)
+    else:
+        flags = _FLAGS_OF_REDUCTION[reduction if by_decoder else 1] | cv2.IMREAD_IGNORE_ORIENTATION
+        pixels = _opencv(data, header, flags)
+    if reduction > 1 and not by_decoder:
+        pixels = _block_means(pixels, reduction)
+    rgb: npt.NDArray[np.uint8] = np.ascontiguousarray(pixels[:, :, ::-1])
+    if reading.orientation == "upright" and header.orientation != 1:
+        rgb = turned_upright(rgb, header.orientation)
+    return rgb, scaled
+
+
+def _opencv(data: bytes, header: _Header, flags: int) -> Any:
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error as error:
+        raise SampleError(Reason.UNDECODABLE_IMAGE, f"OpenCV: {error.err or error}".splitlines()[0]) from None
+    if pixels is None and header.format not in _EXTENSION_OF_FORMAT:
+        pixels = _pillow(data, flags)
+    if pixels is None:
+        raise SampleError(
+            Reason.UNDECODABLE_IMAGE, f"the {header.format} of {len(data)} bytes does not decode"
+        )
+    return pixels
+
+
+def _pillow(data: bytes, flags: int) -> npt.NDArray[Any] | None:
+    """Decode what OpenCV has no decoder for (HEIC, some TIFF and JPEG 2000); blue comes first, as there."""
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            if flags == cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION and image.mode in _DEEP_MODES:
+                return np.asarray(image)
+            return np.asarray(image.convert("RGB"))[:, :, ::-1]
+    except (OSError, ValueError, SyntaxError):
+        return None
+
+
+def _decode_deep(data: bytes, header: _Header, reading: ImageReading) -> tuple[npt.NDArray[np.uint8], str]:
+    """Scale values of more than 8 bits to (H, W, 3) uint8, blue first."""
+    values = _opencv(data, header, cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
+    if values.ndim == 3 and values.shape[2] not in {3, 4}:
+        values = values[:, :, 0]
+    values = values[:, :, :3] if values.ndim == 3 else values[:, :, None].repeat(3, axis=2)
+    if not np.isfinite(values).all():
+        values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+    low, white, rule = _scale(values, data, reading)
+    scale = 255.0 / (white - low)
+    pixels = np.empty(values.shape, np.uint8)
+    for first in range(0, len(values), _ROWS_AT_ONCE):  # a strip at a time: floats take eight times the room
+        strip = (values[first : first + _ROWS_AT_ONCE].astype(np.float64) - low) * scale
+        pixels[first : first + _ROWS_AT_ONCE] = np.clip(np.rint(strip), 0, 255)
+    return pixels, rule
+
+
+def _scale(values: npt.NDArray[Any], data: bytes, reading: ImageReading) -> tuple[float, float, str]:
+    """Return which value is black, which is white, and the remark that says so."""
+    largest, smallest = float(values.max()), min(float(values.min()), 0.0)
+    kind = f"{values.dtype.itemsize * 8}-bit {'float ' if values.dtype.kind == 'f' else ''}images"
+    maxval = _PNM_MAXVAL.match(data)
+    if reading.white is not None:
+        return 0.0, float(reading.white), f"{kind}: {reading.white} is white, as --white says"
+    if maxval is not None:
+        return 0.0, float(maxval[1]), f"{kind}: {maxval[1].decode()} is white, as their header says (--white)"
+    if smallest < 0:
+        return (
+            smallest,
+            max(largest, smallest + 1),
+            f"{kind} with values below 0: the smallest is black",
+        )
+    if values.dtype.kind == "f" and largest <= 1:
+        return 0.0, 1.0, f"{kind}: 1.0 is white (--white)"
+    white = 255.0
+    while white < largest:
+        white = 2 * white + 1
+    return 0.0, white, f"{kind}: {white:.0f} is white, by their largest value (--white)"
+
+
+def _block_means(pixels: Any, reduction: int) -> Any:
+    """Reduce (H, W, 3) pixels, a strip of rows at a time; blocks at the border are filled up with its pixels."""
+    height, width = pixels.shape[:2]
+    means = np.empty((-(-height // reduction), -(-width // reduction), 3), np.uint8)
+    missing = means.shape[1] * reduction - width
+    for first in range(0, means.shape[0], _ROWS_AT_ONCE):
+        rows = means[first : first + _ROWS_AT_ONCE]
+        strip = pixels[first * reduction : (first + len(rows)) * reduction]
+        below = len(rows) * reduction - len(strip)
+        whole = cv2.copyMakeBorder(strip, 0, below, 0, missing, cv2.BORDER_REPLICATE)
+        rows[:] = cv2.resize(whole, (means.shape[1], len(rows)), interpolation=cv2.INTER_AREA)
+    return means

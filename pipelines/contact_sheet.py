@@ -1,0 +1,120 @@
+"""A contact sheet of samples with their masks drawn in: what a person looks at before a cluster works on a data set."""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import io
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+
+from infra import rle
+from infra.errors import SampleError
+from infra.layouts.source_note import SourceNote, Topic
+from infra.shards.image_file import decode_image
+from infra.shards.sample import Sample
+
+_SIDE = 300  # pixels of a tile
+_CAPTION = 50
+_GAP = 10
+_COLUMNS = 4
+_LETTERS = 48  # of a line below a tile
+_OPACITY = 0.45
+_GREY, _AMBER = (90, 90, 90), (180, 83, 9)
+# the colours of Okabe and Ito, which people with any colour vision can tell apart
+_PALETTE = [(230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (0, 114, 178), (213, 94, 0)]
+
+
+@dataclass(order=True)
+class _Tile:
+    rank: tuple[bool, bytes]  # the least goes first if the sheet is full
+    sample: Sample = field(compare=False)
+    doubts: tuple[str, ...] = field(compare=False)
+
+
+class ContactSheet:
+    """Keeps `num_tiles` samples: those with doubts before others, among each those of the least SHA-256 of their key.
+
+    The choice depends on the samples alone, and memory holds the encoded images of the chosen ones.
+    """
+
+    def __init__(self, num_tiles: int) -> None:
+        self._num_tiles = num_tiles
+        self._doubts: list[SourceNote] = []
+        self._doubtful: list[_Tile] = []
+        self._others: list[_Tile] = []
+
+    def add_note(self, note: SourceNote) -> None:
+        """Take what was told of the sample that comes next."""
+        if note.topic is Topic.DOUBT:
+            self._doubts.append(note)
+
+    def add_sample(self, sample: Sample) -> None:
+        """Take a sample; most of a large data set are dropped again."""
+        doubts = tuple(dict.fromkeys(note.text for note in self._doubts if note.key == sample.key))
+        self._doubts.clear()
+        digest = hashlib.sha256(sample.key.encode()).digest()
+        inverted = bytes(255 - byte for byte in digest)
+        # at most half of the sheet is for doubts: a person wants to see what is usual as well
+        kept, limit = (self._doubtful, self._num_tiles // 2) if doubts else (self._others, self._num_tiles)
+        if limit == 0:
+            return
+        heapq.heappush(kept, _Tile((bool(doubts), inverted), sample, doubts))
+        if len(kept) > limit:
+            heapq.heappop(kept)
+
+    def png(self) -> bytes:
+        """Draw the sheet."""
+        num_others = self._num_tiles - len(self._doubtful)
+        chosen = self._doubtful + heapq.nlargest(num_others, self._others)
+        tiles = [_drawn(tile) for tile in sorted(chosen, key=lambda tile: tile.sample.key)]
+        columns = min(_COLUMNS, max(len(tiles), 1))
+        rows = -(-max(len(tiles), 1) // columns)
+        width, height = _SIDE + _GAP, _SIDE + _CAPTION + _GAP
+        sheet = Image.new("RGB", (columns * width + _GAP, rows * height + _GAP), "white")
+        for position, tile in enumerate(tiles):
+            sheet.paste(tile, (_GAP + position % columns * width, _GAP + position // columns * height))
+        stream = io.BytesIO()
+        sheet.save(stream, "PNG")
+        return stream.getvalue()
+
+
+def _drawn(tile: _Tile) -> Image.Image:
+    """Return a tile: the image with its masks, its key, and what is said of it."""
+    drawn = Image.new("RGB", (_SIDE, _SIDE + _CAPTION), "white")
+    try:
+        overlay = Image.fromarray(_overlay(tile.sample))
+    except SampleError as error:
+        overlay = Image.new("RGB", (_SIDE, _SIDE), "lightgrey")
+        tile = _Tile(tile.rank, tile.sample, (error.detail, *tile.doubts))
+    overlay.thumbnail((_SIDE, _SIDE))
+    drawn.paste(overlay, ((_SIDE - overlay.width) // 2, (_SIDE - overlay.height) // 2))
+    draw, font = ImageDraw.Draw(drawn), ImageFont.load_default(12)
+    num_objects = len(tile.sample.objects)
+    size = f"{tile.sample.width} x {tile.sample.height}"
+    lines = [tile.sample.key[-_LETTERS:], f"{size}, {num_objects} object{'s' * (num_objects != 1)}"]
+    for number, line in enumerate([*lines, *tile.doubts[:1]]):
+        colour = _AMBER if number >= len(lines) else _GREY
+        draw.text((2, _SIDE + 2 + 15 * number), line[:_LETTERS], fill=colour, font=font)
+    return drawn
+
+
+def _overlay(sample: Sample) -> npt.NDArray[np.uint8]:
+    """Return (H, W, 3) uint8, at most twice the side of a tile: each object in a colour, with its outline."""
+    image = decode_image(sample.image_bytes)
+    scale = min(1.0, 2 * _SIDE / max(image.shape[:2]))
+    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+    pixels = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    for number, truth in enumerate(sample.objects):
+        mask = rle.decode(truth.rle, sample.height, sample.width).astype(np.uint8)
+        small = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST).astype(np.bool_)
+        colour = _PALETTE[number % len(_PALETTE)]
+        mixed = (1 - _OPACITY) * pixels[small] + _OPACITY * np.asarray(colour)
+        pixels[small] = np.rint(mixed).astype(np.uint8)
+        outlines, _ = cv2.findContours(small.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(pixels, outlines, -1, colour, 2)
+    return np.asarray(pixels, np.uint8)
