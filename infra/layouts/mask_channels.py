@@ -13,7 +13,7 @@ from PIL import Image
 
 from infra.errors import Reason, SampleError
 from infra.shards.exif_orientation import orientation_of, turned_upright
-from infra.shards.image_file import MAX_PIXELS, Orientation, has_alpha, what_is_no_image
+from infra.shards.image_file import MAX_PIXELS, Orientation, has_alpha, has_deep_values, what_is_no_image
 
 MaskKind: TypeAlias = Literal["grey", "palette", "colours"]
 
@@ -105,8 +105,8 @@ def _channels(image: Image.Image, data: bytes, is_lossy: bool, turn: int) -> Mas
 
 
 def _deep_colours(image: Image.Image, data: bytes) -> npt.NDArray[Any]:
-    """Return (H, W, 3) colours; those of a 16-bit PNG whole, of which Pillow keeps the upper byte only."""
-    if image.format == "PNG" and data[24] == 16:
+    """Return (H, W, 3) colours; those of 16 bits whole, of which Pillow keeps the upper byte only."""
+    if has_deep_values(image, data):
         pixels = cv2.imdecode(
             np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
         )

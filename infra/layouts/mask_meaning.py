@@ -23,6 +23,7 @@ import numpy.typing as npt
 from infra.errors import Reason, SampleError
 from infra.layouts.mask_channels import MaskChannels, open_mask
 from infra.layouts.object_values import ObjectValues
+from infra.layouts.soft_mask import half_of_range, is_soft
 from infra.shards.image_file import Orientation
 
 if TYPE_CHECKING:
@@ -32,12 +33,11 @@ _Values: TypeAlias = npt.NDArray[Any]
 _Bools: TypeAlias = npt.NDArray[np.bool_]
 
 _OPAQUE_FROM = 128
-_FEW_LEVELS = 8  # a soft edge has more
 _MANY_COLOURS = 64  # shades of a soft edge in colour; a person draws with fewer
 _AGREEMENT = 0.95  # IoU of colours and transparency that say the same, up to soft edges
-_FLAT_SHARE = 0.5
-_PHOTOGRAPH_SHARE = 1 / 3  # of all pixels in the middle of the range: no mask has that many
-_UNSURE_SHARE = 0.2  # of the object's pixels
+_TRIMAP = (
+    "masks of 0, a middle value and 255: if the middle one does not count, name it with --ignore-value",
+)
 _SAY_WHICH = "say what is object with --object-values"
 
 
@@ -107,7 +107,12 @@ def _as_told(channels: MaskChannels, reading: MaskReading) -> MaskPixels:
     if told.alpha:
         if not channels.has_varying_alpha:
             raise _ambiguous("--object-values alpha, and the mask has no transparency that varies")
-        return _one_object(channels.alpha >= _OPAQUE_FROM, channels, reading, "what is opaque is object")
+        return _one_object(
+            channels.alpha >= _OPAQUE_FROM,
+            channels,
+            reading,
+            "what is opaque is object, as --object-values alpha says",
+        )
     if told.ranges and channels.kind == "colours":
         raise _ambiguous(f"--object-values {told}, and the mask is in colours: name some, such as #ff0000")
     if told.colours and channels.is_lossy:
@@ -151,13 +156,15 @@ def _ignored(channels: MaskChannels, reading: MaskReading) -> _Bools:
 def _by_transparency(channels: MaskChannels, reading: MaskReading) -> MaskPixels:
     """Rule 2, for one object."""
     opaque = channels.alpha >= _OPAQUE_FROM
+    by_alpha = _one_object(
+        opaque, channels, reading, "colours that do not tell, with transparency: what is opaque is object"
+    )
+    if not 1 < _num_colours(channels) <= _MANY_COLOURS:
+        return by_alpha
     try:
-        if (_rgb(channels) == _rgb(channels)[:1, :1]).all():
-            raise _ambiguous("one colour")
         by_colour = _binary(channels, reading)
     except SampleError:
-        meaning = "colours that do not tell, with transparency: what is opaque is object"
-        return _one_object(opaque, channels, reading, meaning)
+        return by_alpha
     found = by_colour.values > 0
     union = np.count_nonzero(found | opaque)
     if union and np.count_nonzero(found & opaque) < _AGREEMENT * union:
@@ -191,7 +198,7 @@ def _instances(channels: MaskChannels, reading: MaskReading) -> MaskPixels:
         meaning = _palette_meaning(background, "every other index is an object of its own", meaning)
     ignored = _ignored(channels, reading)
     levels = np.unique(values[~ignored])
-    if _is_soft(values, levels, ignored):
+    if is_soft(values, levels, ignored):
         raise _ambiguous(
             f"the mask has {len(levels)} values that fade into each other, which are no instances: give "
             "--mask-values binary"
@@ -218,21 +225,26 @@ def _binary(channels: MaskChannels, reading: MaskReading) -> MaskPixels:
     return _by_levels(channels, reading)
 
 
-def _by_colours(channels: MaskChannels, reading: MaskReading) -> MaskPixels:
+def _num_colours(channels: MaskChannels) -> int:
+    if channels.kind != "colours":
+        return len(np.unique(channels.values))
     colours = channels.colours.astype(np.int64)
-    packed = (colours[:, :, 0] << 32) | (colours[:, :, 1] << 16) | colours[:, :, 2]
-    num_colours = len(np.unique(packed))
+    return len(np.unique((colours[:, :, 0] << 32) | (colours[:, :, 1] << 16) | colours[:, :, 2]))
+
+
+def _by_colours(channels: MaskChannels, reading: MaskReading) -> MaskPixels:
+    num_colours = _num_colours(channels)
     if num_colours > _MANY_COLOURS:
         return _thresholded(channels, reading, "many shades of colour")
-    if packed.min() != 0:
+    if channels.values.min() != 0:
         raise _ambiguous(
-            f"{num_colours} colours, such as {_hex(colours[0, 0])}, none of them black, which would be background: "
-            f"{_SAY_WHICH} '#rrggbb'"
+            f"{num_colours} colours, such as {_hex(channels.colours[0, 0])}, none of them black, which would be "
+            f"background: {_SAY_WHICH} '#rrggbb'"
         )
     meaning = "black and one colour: the colour is object"
     if num_colours > 2:
         meaning = "black and several colours: all but black is the one object"
-    return _one_object(packed != 0, channels, reading, meaning)
+    return _one_object(channels.values != 0, channels, reading, meaning)
 
 
 def _hex(colour: _Values) -> str:
@@ -243,12 +255,12 @@ def _by_palette(channels: MaskChannels, reading: MaskReading) -> MaskPixels:
     used = np.unique(channels.values)
     shades = channels.palette[used]
     is_grey = bool((shades == shades[:, :1]).all())
-    if is_grey and len(used) > _FEW_LEVELS:
+    if is_grey and len(used) > 2:
         grey = replace(
             channels, kind="grey", values=channels.palette[channels.values][:, :, 0].astype(np.int64)
         )
         levels = np.unique(grey.values)
-        if _is_soft(grey.values, levels, np.zeros(grey.values.shape, np.bool_)):
+        if is_soft(grey.values, levels, np.zeros(grey.values.shape, np.bool_)):
             return _by_levels(grey, reading)
     background = _background_index(channels)
     if len(used) > 1 and background not in used:
@@ -285,17 +297,24 @@ def _by_levels(channels: MaskChannels, reading: MaskReading) -> MaskPixels:
     values, ignored = channels.values, _ignored(channels, reading)
     levels = np.unique(values[~ignored])
     has_fractions = values.dtype.kind == "f" and (levels != np.rint(levels)).any()
-    if len(levels) > 2 and (has_fractions or _is_soft(values, levels, ignored)):
+    if len(levels) > 2 and (has_fractions or is_soft(values, levels, ignored)):
         return _thresholded(channels, reading, "soft masks")
     if len(levels) > 1 and 0 not in levels:
         raise _ambiguous(f"values {_listed(levels)}, none of them 0, which would be background: {_SAY_WHICH}")
+    doubts: tuple[str, ...] = ()
     if len(levels) <= 2:
         meaning = f"values {' and '.join(f'{level:g}' for level in levels)}: what is not 0 is object"
     else:
         meaning = (
             "several values besides 0: all of them the one object (--mask-values instances: an object each)"
         )
-    return _one_object(values != 0, channels, reading, meaning)
+        doubts = _TRIMAP if _is_trimap(levels) else ()
+    return _one_object(values != 0, channels, reading, meaning, doubts)
+
+
+def _is_trimap(levels: _Values) -> bool:
+    """Tell 0, about 128 and 255: background, what nobody is sure of, and object."""
+    return len(levels) == 3 and levels[-1] == 255 and 64 <= levels[1] <= 192
 
 
 def _listed(levels: _Values) -> str:
@@ -304,43 +323,7 @@ def _listed(levels: _Values) -> str:
 
 
 def _thresholded(channels: MaskChannels, reading: MaskReading, what: str) -> MaskPixels:
-    """Rule 5: half of the range, which is 1, 255 or 65,535 as the values need it; of a lossy file its largest value."""
+    """Rule 5."""
     ignored = _ignored(channels, reading)
-    values = np.where(ignored, 0, channels.values)
-    largest, smallest = float(values.max()), float(channels.values.min())
-    scale = next((full for full in (1.0, 255.0, 65535.0) if largest <= full), largest)
-    if channels.is_lossy or largest < scale / 2 or scale > 255:
-        scale = largest
-    middle = np.count_nonzero((values > scale / 4) & (values < 3 * scale / 4))
-    if middle > _PHOTOGRAPH_SHARE * values.size or smallest > scale / 2:
-        raise _ambiguous(
-            f"{what}: {middle / values.size:.0%} of the pixels lie in the middle of the range, as in a photograph, "
-            f"or none is dark: this is no mask of one object; {_SAY_WHICH}"
-        )
-    found = values >= scale / 2 if largest > 0 else np.zeros(values.shape, np.bool_)
-    is_unsure = middle > _UNSURE_SHARE * max(int(np.count_nonzero(found)), 1)
-    doubts = (
-        ("masks of which many pixels are neither near 0 nor near the largest value",) if is_unsure else ()
-    )
-    half = (
-        "half of the largest value"
-        if scale == largest and largest not in {1.0, 255.0}
-        else f"half of {scale:g}"
-    )
-    return _one_object(found, channels, reading, f"{what}: object from {half} on", doubts)
-
-
-def _is_soft(values: _Values, levels: _Values, ignored: _Bools) -> bool:
-    """Tell edges that fade from areas that are numbered: the values of fading pixels differ from their neighbours'."""
-    if len(levels) <= _FEW_LEVELS:
-        return False
-    top = float(levels[-1])
-    middle = (values > 0.05 * top) & (values < 0.95 * top) & ~ignored
-    if not middle.any():
-        middle = (values > 0) & (values < top) & ~ignored
-    flat = np.ones(values.shape, np.bool_)
-    flat[1:] &= values[1:] == values[:-1]
-    flat[:-1] &= values[1:] == values[:-1]
-    flat[:, 1:] &= values[:, 1:] == values[:, :-1]
-    flat[:, :-1] &= values[:, 1:] == values[:, :-1]
-    return bool(np.count_nonzero(middle & flat) < _FLAT_SHARE * np.count_nonzero(middle))
+    half = half_of_range(np.where(ignored, 0, channels.values), what, is_lossy=channels.is_lossy)
+    return _one_object(channels.values >= half.threshold, channels, reading, half.meaning, half.doubts)

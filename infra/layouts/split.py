@@ -12,7 +12,7 @@ from infra.layouts.source_note import SourceNote, Topic
 from infra.storage.files import Storage, join
 
 _ENCODINGS = ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
-_WITH_SUFFIX = "lines of the list that name a file: their stem was taken"
+_WITH_SUFFIX = "lines of the list that are no stem but hold one: it was taken"
 
 
 def chosen_stems(
@@ -20,7 +20,7 @@ def chosen_stems(
 ) -> tuple[Sequence[str], tuple[SourceNote, ...]]:
     """Choose the stems that are read: all that are present, or those of a list in its order.
 
-    A line may also be the path of a file, as `ls` writes it: with a suffix, and with `folder` before it.
+    A line may also be the path of a file, with a suffix and with `folder` before it, and go on behind a space.
 
     Args:
         source_url: the source folder.
@@ -83,12 +83,14 @@ def _text(data: bytes) -> str:
 
 def _stem_of_path(line: str, folder: str, known: set[str]) -> str:
     """Return the known stem that a path means; the line itself if there is none."""
-    path = unicodedata.normalize("NFC", line.replace("\\", "/")).removeprefix("./")
-    below = path.rpartition(f"{folder}/")[2] if f"/{folder}/" in f"/{path}" else path
-    for name in (path, below):
-        stem, dot, suffix = name.rpartition(".")
-        without = stem if f"{dot}{suffix}".lower() in image_suffixes() else name
-        for candidate in (name, without):
-            if candidate in known:
-                return candidate
+    # a line may go on with the path of the mask, or with a number, as the lists of DAVIS and VOC do
+    for text in dict.fromkeys((line, line.split(maxsplit=1)[0])):
+        path = unicodedata.normalize("NFC", text.replace("\\", "/")).removeprefix("./").removeprefix("/")
+        below = path.rpartition(f"{folder}/")[2] if f"/{folder}/" in f"/{path}" else path
+        for name in (path, below):
+            stem, dot, suffix = name.rpartition(".")
+            without = stem if f"{dot}{suffix}".lower() in image_suffixes() else name
+            for candidate in (name, without):
+                if candidate in known:
+                    return candidate
     return line

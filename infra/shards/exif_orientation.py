@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from typing import TypeVar
 
 import numpy as np
@@ -24,13 +25,11 @@ def orientation_of(image: Image.Image) -> int:
     blob = image.info.get("exif")
     if not isinstance(blob, bytes) or image.format == "TIFF":
         return 1
-    exif = Image.Exif()
-    try:
-        exif.load(blob)
-        value = exif.get(_TAG)
-    except Exception:  # a damaged block makes Pillow's parser raise almost anything; viewers pass over it
-        return 1
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+    data = bytearray(blob.removeprefix(_HEADER))
+    for place, order in _places_of_tag(data, 0, len(data)):
+        (value,) = struct.unpack_from(order + "H", data, place)
+        return value if 1 <= value <= 8 else 1
+    return 1
 
 
 def upright_size(height: int, width: int, orientation: int) -> tuple[int, int]:
@@ -59,12 +58,18 @@ def jpeg_as_stored(data: bytes) -> bytes:
             continue
         (length,) = struct.unpack_from(">H", data, position + 2)
         if data[position + 1] == _APP1 and data[position + 4 : position + 10] == _HEADER:
-            _reset_tag(patched, position + 10, position + 2 + length)
+            for place, order in _places_of_tag(patched, position + 10, position + 2 + length):
+                struct.pack_into(order + "H", patched, place, 1)
         position += 2 + length
     return bytes(patched)
 
 
-def _reset_tag(data: bytearray, start: int, end: int) -> None:
+def _places_of_tag(data: bytearray, start: int, end: int) -> Iterator[tuple[int, str]]:
+    """Yield where the value of the orientation tag lies, and the order of its bytes; nothing in a damaged block.
+
+    A block is a TIFF header and a directory of entries of 12 bytes: tag, type, count, value. Pillow reads them too,
+    but prints warnings on what is damaged.
+    """
     order = "<" if data[start : start + 2] == b"II" else ">"
     try:
         (directory,) = struct.unpack_from(order + "I", data, start + 4)
@@ -72,6 +77,6 @@ def _reset_tag(data: bytearray, start: int, end: int) -> None:
         for entry in range(num_entries):
             place = start + directory + 2 + 12 * entry
             if place + 12 <= end and struct.unpack_from(order + "H", data, place)[0] == _TAG:
-                struct.pack_into(order + "H", data, place + 8, 1)
-    except struct.error:
-        return  # a block that is cut off has no orientation to reset
+                yield place + 8, order
+    except struct.error:  # cut off
+        return

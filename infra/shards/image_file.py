@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import io
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -40,7 +41,8 @@ _SIGNS = (
     (b"DICM", "DICOM: save it as 16-bit PNG"),
 )
 Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit is a warning, which threads cannot catch one by one
-# its warnings go to stderr without the name of a file, and what does not decode has a record anyway
+# the warnings of both go to stderr without the name of a file, and what does not decode has a record anyway
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 _READS_HEIC = importlib.util.find_spec("pillow_heif") is not None
 if _READS_HEIC:
@@ -176,9 +178,7 @@ def _pillow_header(data: bytes) -> _Header | None:
         with Image.open(io.BytesIO(data)) as image:
             width, height = image.size
             image_format = image.format or ""
-            is_deep = (
-                image.mode in _DEEP_MODES or (image_format == "PNG" and data[24] > 8) or _has_maxval(data)
-            )
+            is_deep = has_deep_values(image, data) or _has_maxval(data)
             remarks = [_NO_ALPHA] if has_alpha(image) else []
             # phones write MPO: a photograph and a small copy of it
             if image_format != "MPO" and getattr(image, "n_frames", 1) > 1:
@@ -192,6 +192,16 @@ def _has_maxval(data: bytes) -> bool:
     """Tell whether a PGM or PPM has another white than 255."""
     maxval = _PNM_MAXVAL.match(data)
     return maxval is not None and int(maxval[1]) != 255
+
+
+def has_deep_values(image: Image.Image, data: bytes) -> bool:
+    """Tell whether an opened image has values of more than 8 bits, also those of which Pillow keeps 8."""
+    if image.format == "PNG":
+        return data[24] > 8
+    if image.format == "TIFF":
+        bits = getattr(image, "tag_v2", {}).get(TiffImagePlugin.BITSPERSAMPLE, (8,))
+        return max(bits) > 8
+    return image.mode in _DEEP_MODES
 
 
 def has_alpha(image: Image.Image) -> bool:

@@ -13,6 +13,7 @@ from PIL import Image
 
 from infra import rle
 from infra.layouts import LAYOUTS, LayoutOptions
+from infra.layouts.source_note import SourceNote
 from infra.shards.sample import QuarantinedSample, Sample
 from infra.storage.files import Storage
 
@@ -59,9 +60,15 @@ def read_all(
     layout: str, source: Path, options: LayoutOptions = _STANDARD
 ) -> tuple[list[Sample], list[QuarantinedSample]]:
     """Read a source to its end: the samples, and the records of what was set aside."""
-    items = list(LAYOUTS[layout](str(source), Storage(), options))
+    items = list(LAYOUTS[layout].read(str(source), Storage(), options))
     samples = [item for item in items if isinstance(item, Sample)]
     return samples, [item for item in items if isinstance(item, QuarantinedSample)]
+
+
+def notes_of(layout: str, source: Path, options: LayoutOptions = _STANDARD) -> list[SourceNote]:
+    """Read a source to its end: what is told of it beside samples and records."""
+    items = LAYOUTS[layout].read(str(source), Storage(), options)
+    return [item for item in items if isinstance(item, SourceNote)]
 
 
 def masks_of(sample: Sample) -> dict[str, npt.NDArray[np.bool_]]:

@@ -101,7 +101,7 @@ def test_frames_without_partner_or_object_are_set_aside(official: Path) -> None:
 
 
 @requires_shared
-def test_the_67_frames_of_the_shared_data_are_read() -> None:
-    samples, quarantined = read_all("davis", SHARED / "data/davis")
-    assert (len(samples), len(quarantined)) == (67, 0)
+def test_the_345_frames_of_the_benchmark_are_read() -> None:
+    samples, quarantined = read_all("davis", SHARED / "data/davis345")
+    assert (len(samples), len(quarantined)) == (345, 0)
     assert {(sample.height, sample.width) for sample in samples} == {(480, 854)}

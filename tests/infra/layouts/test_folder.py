@@ -9,6 +9,7 @@ from PIL import Image
 from infra import rle
 from infra.errors import LayoutError, Reason
 from infra.layouts import LAYOUTS, LayoutOptions
+from infra.layouts.source_note import SourceNote
 from infra.shards.image_file import decode_image
 from infra.shards.sample import QuarantinedSample, Sample
 from infra.storage.files import Storage, join
@@ -19,7 +20,8 @@ INSTANCES = LayoutOptions("instances", 255)
 
 
 def read(folder: Path | str, options: LayoutOptions = BINARY) -> list[Sample | QuarantinedSample]:
-    return list(LAYOUTS["folder"](str(folder), Storage(), options))
+    items = LAYOUTS["folder"].read(str(folder), Storage(), options)
+    return [item for item in items if not isinstance(item, SourceNote)]
 
 
 def only_sample(folder: Path, options: LayoutOptions = BINARY) -> Sample:
@@ -98,7 +100,7 @@ def test_colours_are_object_in_binary_masks_and_refused_as_instances(tmp_path: P
     write_image(tmp_path / "masks/x.png", colours)
     assert rle.area(only_sample(tmp_path).objects[0].rle, 4, 4) == 4
     record = only_record(tmp_path, INSTANCES)
-    assert record.reason == Reason.UNDECODABLE_MASK
+    assert record.reason == Reason.AMBIGUOUS_MASK
     assert "colours" in record.detail
 
 

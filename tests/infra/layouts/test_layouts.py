@@ -53,8 +53,8 @@ def test_a_source_of_any_size_is_read_a_few_samples_ahead(tmp_path: Path, layout
 
     read: list[str] = []
     write_source(tmp_path, layout, [f"{idx:02}" for idx in range(2 * NUM_AHEAD)])
-    items = LAYOUTS[layout](str(tmp_path), CountingStorage(), LayoutOptions())
-    assert isinstance(next(items), Sample)
+    items = LAYOUTS[layout].read(str(tmp_path), CountingStorage(), LayoutOptions())
+    assert any(isinstance(item, Sample) for item in items)
     assert len(read) <= 2 * NUM_AHEAD  # an image and its mask each
 
 
@@ -104,14 +104,14 @@ def test_a_bucket_is_read_like_a_folder(tmp_path: Path, s3_bucket: str, layout: 
             storage.write_bytes(
                 join(s3_bucket, "set", path.relative_to(tmp_path).as_posix()), path.read_bytes()
             )
-    from_bucket = list(LAYOUTS[layout](f"{s3_bucket}/set", storage, LayoutOptions()))
-    assert from_bucket == list(LAYOUTS[layout](str(tmp_path), storage, LayoutOptions()))
-    assert [item.key for item in from_bucket] == ["a", "b/c"]
+    from_bucket = list(LAYOUTS[layout].read(f"{s3_bucket}/set", storage, LayoutOptions()))
+    assert from_bucket == list(LAYOUTS[layout].read(str(tmp_path), storage, LayoutOptions()))
+    assert [item.key for item in from_bucket if isinstance(item, Sample)] == ["a", "b/c"]
 
 
 def test_a_missing_bucket_and_a_dead_server_are_said_in_one_line(s3_endpoint: str) -> None:
     with pytest.raises(StorageError, match="no such bucket"):
-        list(LAYOUTS["voc"]("s3://never-made/voc", Storage(), LayoutOptions()))
+        list(LAYOUTS["voc"].read("s3://never-made/voc", Storage(), LayoutOptions()))
     dead = Storage(StorageOptions(endpoint="http://127.0.0.1:9"))
     with pytest.raises(StorageError, match="answer"):
-        list(LAYOUTS["voc"]("s3://bucket/voc", dead, LayoutOptions()))
+        list(LAYOUTS["voc"].read("s3://bucket/voc", dead, LayoutOptions()))

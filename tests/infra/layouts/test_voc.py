@@ -80,7 +80,7 @@ def test_a_mask_that_was_saved_in_colours_is_set_aside(source: Path) -> None:
         image.convert("RGB").save(path)
     samples, (record,) = read_all("voc", source)
     assert [sample.key for sample in samples] == ["2007_000033"]
-    assert (record.key, record.reason) == ("2007_000032", Reason.UNDECODABLE_MASK)
+    assert (record.key, record.reason) == ("2007_000032", Reason.AMBIGUOUS_MASK)
 
 
 def test_a_missing_image_and_a_mask_of_ignored_pixels_only_are_set_aside(source: Path) -> None:
