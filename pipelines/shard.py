@@ -10,7 +10,7 @@ from infra.errors import LayoutError
 from infra.layouts import LAYOUTS
 from infra.layouts.layout import SourceItem
 from infra.layouts.mask_doubts import doubts_of
-from infra.layouts.source_note import SourceNote
+from infra.layouts.source_note import SourceNote, Topic
 from infra.shards.manifest import DatasetManifest
 from infra.shards.sample import JsonValue, Sample
 from infra.shards.sample_document import ShardItem
@@ -62,6 +62,9 @@ def run_shard(options: ShardOptions, on_progress: OnProgress = lambda report: No
         options.samples_per_shard,
         on_refused=tally.refuse,
     )
+    if options.reading.images.white is not None and not tally.has_deep_images:
+        note = SourceNote(Topic.DOUBT, "--white was given, and no image has more than 8 bits", options.source)
+        tally.add(note)
     summary = tally.summary()
     text = json.dumps({"source": options.source, "layout": options.layout, **summary.to_json()}, indent=1)
     storage.write_bytes(join(options.destination, SUMMARY_NAME), text.encode() + b"\n")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from infra.errors import Reason
 from infra.layouts.source_note import SourceNote, Topic
+from infra.shards.image_file import AS_TOLD
 from infra.shards.sample import JsonValue, QuarantinedSample, Sample
 
 NUM_KEYS = 3  # of each line, enough to look one up
@@ -85,6 +86,11 @@ class SourceTally:
                 key = item.key if item.object_id is None else f"{item.key} object {item.object_id}"
                 first.append((key, item.detail))
             self._reasons[item.reason] = (count + 1, first)
+
+    @property
+    def has_deep_images(self) -> bool:
+        """Whether an image had values of more than 8 bits, which were scaled."""
+        return any(AS_TOLD in text for text in self._notes[Topic.READ])
 
     def refuse(self, sample: Sample, record: QuarantinedSample) -> None:
         """Take back a sample that could not be written, for the reason in `record`."""

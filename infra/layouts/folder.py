@@ -20,7 +20,8 @@ def read(source_url: str, storage: Storage, options: LayoutOptions) -> Iterator[
     """Read the samples of a folder; a key is the path of the image below `images/` without its suffix.
 
     Raises:
-        LayoutError: there is no image in `images/`, or the split has no list.
+        LayoutError: there is no image in `images/`, the split has no list, or values of masks were named and there are
+            no masks.
 
     """
     images = list_images(storage, join(source_url, "images"))
@@ -31,6 +32,10 @@ def read(source_url: str, storage: Storage, options: LayoutOptions) -> Iterator[
             "files of the same stems unless clicks are logged"
         )
     if not storage.is_dir(join(source_url, "masks")):
+        if options.names_mask_values:
+            raise LayoutError(
+                f"{source_url} has no folder masks/, so that options on mask values have no meaning: leave them out"
+            )
         stems, notes = chosen_stems(source_url, storage, options.split, list(images.by_stem), "images")
         yield from notes
         read_one = partial(_read_unmasked, files=images.by_stem, storage=storage, options=options)

@@ -39,6 +39,11 @@ class LayoutOptions:
     crowd: CrowdRegions = "skip"
     images: ImageReading = field(default_factory=ImageReading)
 
+    @property
+    def names_mask_values(self) -> bool:
+        """Whether an option was given that is about the values of masks."""
+        return self.object_values.are_given or (self.mask_values, self.ignore_value) != (None, None)
+
 
 class LayoutReader(Protocol):
     """Reads a source folder, in an order that depends on its names only; broken samples come out as records.

@@ -126,6 +126,7 @@ def decode_image(data: bytes, reduction: int = 1) -> npt.NDArray[np.uint8]:
     return _decode(data, _read_header(data), reduction, AS_SEEN)[0]
 
 
+AS_TOLD = "is white, as --white says"
 _TURNED = "turned upright by the EXIF orientation, as viewers show them (--orientation stored: not)"
 _NOT_TURNED = "EXIF orientation not applied, since --orientation is stored"
 _NO_ALPHA = "transparency of images dropped"
@@ -200,7 +201,7 @@ def has_deep_values(image: Image.Image, data: bytes) -> bool:
         return data[24] > 8
     if image.format == "TIFF":
         bits = getattr(image, "tag_v2", {}).get(TiffImagePlugin.BITSPERSAMPLE, (8,))
-        return max(bits) > 8
+        return bool(max(bits) > 8)
     return image.mode in _DEEP_MODES
 
 
@@ -292,7 +293,7 @@ def _scale(values: npt.NDArray[Any], data: bytes, reading: ImageReading) -> tupl
     kind = f"{values.dtype.itemsize * 8}-bit {'float ' if values.dtype.kind == 'f' else ''}images"
     maxval = _PNM_MAXVAL.match(data)
     if reading.white is not None:
-        return 0.0, float(reading.white), f"{kind}: {reading.white} is white, as --white says"
+        return 0.0, float(reading.white), f"{kind}: {reading.white} {AS_TOLD}"
     if maxval is not None:
         return 0.0, float(maxval[1]), f"{kind}: {maxval[1].decode()} is white, as their header says (--white)"
     if smallest < 0:

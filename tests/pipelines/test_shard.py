@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+import io
+import json
+import tempfile
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
-from infra.errors import LayoutError, Reason, StorageError
+from infra.errors import DatasetError, LayoutError, Reason, StorageError
+from infra.layouts import LayoutOptions
+from infra.shards.image_file import ImageReading
 from infra.shards.manifest import load_manifest
 from infra.shards.sample import QuarantinedSample, Sample
 from infra.shards.shard_reader import read_shard
@@ -13,7 +20,7 @@ from infra.storage.files import Storage, StorageOptions, join
 from pipelines.options import ShardOptions
 from pipelines.progress import ProgressReport
 from pipelines.shard import run_shard
-from tests.infra.sample_factory import encoded, random_pixels
+from tests.infra.sample_factory import encoded, random_pixels, write_image
 from tests.shared_data import SHARED, requires_shared
 
 
@@ -32,10 +39,9 @@ def test_a_source_becomes_shards_on_any_storage(folder_url: str) -> None:
     source, destination = join(folder_url, "source"), join(folder_url, "shards")
     write_source(source)
     reports: list[ProgressReport] = []
-    options = ShardOptions(
-        source, destination, "folder", samples_per_shard=2, mask_values="instances", ignore_value=255
-    )
-    manifest = run_shard(options, reports.append)
+    reading = LayoutOptions(mask_values="instances", ignore_value=255)
+    options = ShardOptions(source, destination, "folder", samples_per_shard=2, reading=reading)
+    manifest = run_shard(options, reports.append).dataset
     assert load_manifest(Storage(), destination) == manifest
     assert [shard.samples for shard in manifest.shards] == [2, 1, 1]
     assert (manifest.num_samples, manifest.num_objects, manifest.num_quarantined) == (4, 8, 1)
@@ -74,6 +80,103 @@ def test_errors_of_a_person_are_one_line_and_leave_nothing(tmp_path: Path, s3_en
     assert not Path(destination).exists()
 
 
+def write_odd_source(folder: Path) -> None:
+    """Every way of `mfp shard` to tell something: understood, left out, doubted, set aside."""
+    mask = np.zeros((80, 120), np.uint8)
+    mask[10:60, 20:90] = 255
+    inverted = 255 - mask
+    for stem in ("a", "b", "inverted", "lonely", "other_size", "soft"):
+        write_image(folder / f"images/{stem}.jpg", random_pixels(80, 120))
+    write_image(folder / "masks/a.png", mask)
+    write_image(folder / "masks/b.jpg", mask)
+    write_image(folder / "masks/inverted.png", inverted)
+    write_image(folder / "masks/other_size.png", mask.T)
+    write_image(folder / "masks/soft.png", cv2.GaussianBlur(mask, (0, 0), 1.0))
+    write_image(folder / "masks/orphan.png", mask)
+    (folder / "images/notes.txt").write_text("no image")
+    (folder / "images/.ipynb_checkpoints").mkdir()
+    write_image(folder / "images/.ipynb_checkpoints/a-checkpoint.jpg", random_pixels(80, 120))
+
+
+def test_the_summary_says_what_was_understood_left_out_doubted_and_set_aside(tmp_path: Path) -> None:
+    write_odd_source(tmp_path / "source")
+    sharded = run_shard(ShardOptions(str(tmp_path / "source"), str(tmp_path / "out"), "folder"))
+    summary = sharded.summary
+    assert (summary.samples, summary.objects) == (4, 4)
+    assert {line.text: (line.count, line.first_keys) for line in summary.read} == {
+        "masks: values 0 and 255: what is not 0 is object": (3, ("a", "inverted", "other_size")),
+        "masks: lossy JPEG: object from half of 255 on": (1, ("b",)),
+        "masks: soft masks: object from half of 255 on": (1, ("soft",)),
+    }
+    assert {(line.text, line.first_keys) for line in summary.left_out} == {
+        ("no image file: .txt", ("notes.txt",)),
+        (
+            "hidden files and folders, and those of file managers and notebooks",
+            (".ipynb_checkpoints/a-checkpoint.jpg",),
+        ),
+        ("masks without an image of their stem", ("orphan",)),
+    }
+    (doubt,) = summary.doubts
+    assert doubt.first_keys == ("inverted",)
+    assert "touch all four borders" in doubt.text
+    assert {line.reason: line.first for line in summary.quarantined} == {
+        Reason.MISSING_MASK: (("lonely", "no mask with the stem lonely"),),
+        Reason.MASK_SIZE_MISMATCH: (
+            ("other_size", "the mask has 120 x 80 pixels, the image 80 x 120: height and width are swapped"),
+        ),
+    }
+    stored = json.loads((tmp_path / "out/summary.json").read_text())
+    assert stored == {"source": str(tmp_path / "source"), "layout": "folder"} | summary.to_json()
+    assert load_manifest(Storage(), str(tmp_path / "out")) == sharded.dataset
+
+
+def test_a_sample_that_cannot_be_written_counts_as_set_aside(tmp_path: Path) -> None:
+    for name in ("a.jpg", "two\nlines.jpg"):
+        write_image(tmp_path / "source/images" / name, random_pixels(4, 6))
+    sharded = run_shard(ShardOptions(str(tmp_path / "source"), str(tmp_path / "out"), "folder"))
+    assert (sharded.dataset.num_samples, sharded.dataset.num_quarantined) == (1, 1)
+    assert sharded.summary.samples == 1
+    (line,) = sharded.summary.quarantined
+    assert (line.reason, line.count) == (Reason.BAD_METADATA, 1)
+
+
+def test_a_source_of_which_nothing_can_be_used_is_an_error_with_the_reasons(tmp_path: Path) -> None:
+    for stem in ("a", "b"):
+        write_image(tmp_path / f"source/images/{stem}.jpg", random_pixels(4, 6))
+        write_image(tmp_path / f"source/masks/{stem}.png", np.ones((6, 4), np.uint8))
+    write_image(tmp_path / "source/masks/c.png", np.ones((6, 4), np.uint8))
+    with pytest.raises(LayoutError) as raised:
+        run_shard(ShardOptions(str(tmp_path / "source"), str(tmp_path / "out"), "folder"))
+    message = str(raised.value)
+    assert "2 mask_size_mismatch (a: the mask has 6 x 4 pixels, the image 4 x 6" in message
+    assert "1 left out: masks without an image of their stem (c)" in message
+    assert "\n" not in message
+    with pytest.raises(DatasetError, match="not complete"):
+        load_manifest(Storage(), str(tmp_path / "out"))
+
+
+def test_a_preview_shows_the_masks_and_first_what_is_doubtful(folder_url: str) -> None:
+    with tempfile.TemporaryDirectory() as source:
+        write_odd_source(Path(source))
+        sharded = run_shard(ShardOptions(source, folder_url, "folder", preview=2))
+    assert sharded.preview_url == join(folder_url, "preview.png")
+    with Image.open(io.BytesIO(Storage().read_bytes(sharded.preview_url))) as sheet:
+        colours = {colour for _, colour in sheet.convert("RGB").getcolors(2**24) or []}
+    assert (180, 83, 9) in colours  # the amber of what is said of `inverted`
+    assert (230, 159, 0) in colours  # an outline
+
+
+def test_a_white_that_no_image_needs_is_said(tmp_path: Path) -> None:
+    write_source(str(tmp_path / "source"))
+    reading = LayoutOptions(images=ImageReading(white=4095))
+    sharded = run_shard(
+        ShardOptions(str(tmp_path / "source"), str(tmp_path / "out"), "folder", reading=reading)
+    )
+    assert [line.text for line in sharded.summary.doubts] == [
+        "--white was given, and no image has more than 8 bits"
+    ]
+
+
 @requires_shared
 def test_the_validation_images_of_voc_are_all_read(tmp_path: Path) -> None:
     options = ShardOptions(
@@ -81,10 +184,8 @@ def test_the_validation_images_of_voc_are_all_read(tmp_path: Path) -> None:
         str(tmp_path),
         "folder",
         samples_per_shard=250,
-        mask_values="instances",
-        ignore_value=255,
-        split="val",
+        reading=LayoutOptions(mask_values="instances", ignore_value=255, split="val"),
     )
-    manifest = run_shard(options)
+    manifest = run_shard(options).dataset
     assert [shard.samples for shard in manifest.shards] == [250, 220]
     assert (manifest.num_samples, manifest.num_objects, manifest.num_quarantined) == (470, 1194, 0)

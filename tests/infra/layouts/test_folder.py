@@ -106,7 +106,7 @@ def test_colours_are_object_in_binary_masks_and_refused_as_instances(tmp_path: P
 
 def test_without_masks_there_are_samples_without_objects(tmp_path: Path) -> None:
     write_image(tmp_path / "images/x.png", random_pixels(4, 6))
-    sample = only_sample(tmp_path)
+    sample = only_sample(tmp_path, LayoutOptions())
     assert (sample.key, sample.height, sample.width, sample.objects) == ("x", 4, 6, ())
 
 

@@ -14,12 +14,18 @@ import pipelines.report_files
 import pipelines.shard
 import pipelines.train
 import pipelines.views.report
+from infra.errors import Reason
+from infra.layouts import LayoutOptions
+from infra.layouts.object_values import ObjectValues
+from infra.shards.image_file import ImageReading
 from infra.shards.manifest import DatasetManifest, ShardEntry
 from pipelines.options import (
     LabelOptions,
     ShardOptions,
 )
 from pipelines.progress import OnProgress
+from pipelines.shard import ShardedSource
+from pipelines.source_summary import QuarantineLine, SourceSummary, SummaryLine
 from tests.pipelines.commands.replaced_jobs import mfp, summary
 
 
@@ -36,22 +42,59 @@ def test_report_as_json_is_one_object_and_nothing_else(labelled: list[LabelOptio
     assert json.loads(mfp("report", "run", "--json").stdout) == {"objects": 1204}
 
 
-def test_shard_tells_what_it_wrote(monkeypatch: pytest.MonkeyPatch) -> None:
-    def run_shard(options: ShardOptions, on_progress: OnProgress) -> DatasetManifest:
-        assert options == ShardOptions("photos", "shards", "folder", 10, "instances", 255, "val")
-        shards = (
-            ShardEntry("a.tar", 100, samples=10, objects=12, quarantined=0),
-            ShardEntry("b.tar", 9, 2, 3, "", 0),
+SHARDED = ShardedSource(
+    DatasetManifest(
+        "shards",
+        (ShardEntry("a.tar", 100, 10, 12, "", 2), ShardEntry("b.tar", 9, 2, 3, "", 1)),
+        "f" * 64,
+        "tar",
+    ),
+    SourceSummary(
+        samples=12,
+        objects=15,
+        read=(SummaryLine("masks: values 0 and 255: what is not 0 is object", 12, ("a", "b", "c")),),
+        left_out=(SummaryLine("masks without an image of their stem", 1, ("z",)),),
+        doubts=(),
+        quarantined=(QuarantineLine(Reason.MISSING_MASK, 3, (("k", "no mask with the stem k"),)),),
+    ),
+    "shards/preview.png",
+)
+
+
+def test_shard_tells_what_it_understood_and_what_it_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run_shard(options: ShardOptions, on_progress: OnProgress) -> ShardedSource:
+        reading = LayoutOptions(
+            mask_values="instances",
+            ignore_value=255,
+            split="val",
+            object_values=ObjectValues(((1, 3),)),
+            crowd="objects",
+            images=ImageReading("stored", 4095),
         )
-        return DatasetManifest("shards", shards, "f" * 64, "tar")
+        assert options == ShardOptions("photos", "shards", "folder", 10, reading, preview=8)
+        return SHARDED
 
     monkeypatch.setattr(pipelines.shard, "run_shard", run_shard)
     line = "shard photos shards --layout folder --samples-per-shard 10 --mask-values instances"
-    result = mfp(*line.split(), "--ignore-value", "255", "--split", "val")
-    assert (result.exit_code, result.stdout) == (
-        0,
-        "12 samples with 15 objects in 2 shards, 0 quarantined: shards\n",
+    line += " --ignore-value 255 --split val --object-values 1-3 --crowd objects --orientation stored"
+    line += " --white 4095 --preview 8"
+    result = mfp(*line.split())
+    assert (result.exit_code, result.stdout.splitlines()) == (
+        3,
+        [
+            "12 samples with 15 objects in 2 shards, 3 quarantined: shards",
+            "understood",
+            "       12  masks: values 0 and 255: what is not 0 is object (a, b, c, ...)",
+            "left out",
+            "        1  masks without an image of their stem (z)",
+            "quarantined",
+            "        3  missing_mask (k, ...)",
+            "           k: no mask with the stem k",
+            "preview: shards/preview.png",
+        ],
     )
+    as_json = mfp(*line.split(), "--json")
+    assert json.loads(as_json.stdout) == SHARDED.to_json()
 
 
 def test_shards_that_another_run_has_won_are_named_and_are_no_failure(
