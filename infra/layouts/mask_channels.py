@@ -33,6 +33,7 @@ class MaskChannels:
     colours: (H, W, 3) uint8 or uint16, empty unless `kind` is "colours".
     alpha: (H, W) uint8, 255 is opaque; all 255 if the file has no transparency.
     format: of the file, as Pillow calls it.
+    num_frames: frames or pages of the file, of which this is the first.
     is_lossy: whether the compression of the file changes values.
     """
 
@@ -42,6 +43,7 @@ class MaskChannels:
     colours: npt.NDArray[Any]
     alpha: npt.NDArray[np.uint8]
     format: str
+    num_frames: int
     is_lossy: bool
 
     @property
@@ -100,6 +102,7 @@ def _channels(image: Image.Image, data: bytes, is_lossy: bool, turn: int) -> Mas
         colours=colours,
         alpha=turned_upright(alpha, turn),
         format=image.format or "",
+        num_frames=getattr(image, "n_frames", 1),
         is_lossy=is_lossy,
     )
 

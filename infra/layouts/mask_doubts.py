@@ -10,8 +10,9 @@ from infra.shards.sample import Sample
 
 _NEARLY_ALL = 0.95
 _SPECK_PIXELS = 10
-_COVERS = f"objects that cover {_NEARLY_ALL:.0%} of their image or more: are the masks inverted?"
-_TOUCHES = "objects that touch all four borders of their image: are the masks inverted?"
+_INVERTED = "are the masks inverted? (mask files: --object-values 0)"
+_COVERS = f"objects that cover {_NEARLY_ALL:.0%} of their image or more: {_INVERTED}"
+_TOUCHES = f"objects that touch all four borders of their image: {_INVERTED}"
 _SPECK = f"objects of fewer than {_SPECK_PIXELS} pixels: are they strays of a mask that was resized?"
 
 

@@ -38,6 +38,7 @@ _AGREEMENT = 0.95  # IoU of colours and transparency that say the same, up to so
 _TRIMAP = (
     "masks of 0, a middle value and 255: if the middle one does not count, name it with --ignore-value",
 )
+_FRAMES = "mask files of several frames or pages: the first was taken"
 _SAY_WHICH = "say what is object with --object-values"
 
 
@@ -89,6 +90,15 @@ def read_mask(data: bytes, reading: MaskReading) -> MaskPixels:
     channels = open_mask(data, reading.orientation)
     if channels.values.dtype.kind == "f" and not np.isfinite(channels.values).all():
         raise _ambiguous("the mask has values that are no numbers (NaN or infinite)")
+    if channels.values.min() < 0:
+        raise _ambiguous(
+            f"the mask has values below 0, such as {channels.values.min():g}: write 0 for background"
+        )
+    mask = _understood(channels, reading)
+    return replace(mask, doubts=(*mask.doubts, _FRAMES)) if channels.num_frames > 1 else mask
+
+
+def _understood(channels: MaskChannels, reading: MaskReading) -> MaskPixels:
     if reading.object_values.are_given:
         return _as_told(channels, reading)
     if reading.mask_values == "instances":

@@ -105,11 +105,11 @@ def _samples(
         try:
             mask_url = only_file(stem, masks, Reason.MISSING_MASK)
             data = read_listed(mask_url, storage, Reason.MISSING_MASK)
-            truth, ignore_rle = _decode(data, image, orientation)
+            truth, ignore_rle, meaning = _decode(data, image, orientation)
         except SampleError as error:
             yield QuarantinedSample(key, error.reason, f"{stem}: {error.detail}", object_id=str(number))
             continue
-        yield SourceNote(Topic.READ, _MEANING, key)
+        yield SourceNote(Topic.READ, meaning, key)
         keys.setdefault(ignore_rle, stem if keys else key)
         attributes = {"mask_file": basename(mask_url)}
         objects_of_ignore.setdefault(ignore_rle, []).append(ObjectTruth(str(number), truth, attributes))
@@ -125,7 +125,8 @@ def _samples(
         )
 
 
-def _decode(data: bytes, image: StoredImage, orientation: Orientation) -> tuple[bytes, bytes | None]:
+def _decode(data: bytes, image: StoredImage, orientation: Orientation) -> tuple[bytes, bytes | None, str]:
+    """Return the object, the pixels that do not count if there are any, and what the values were taken to mean."""
     channels = open_mask(data, orientation)
     if channels.is_lossy:
         raise SampleError(
@@ -140,12 +141,13 @@ def _decode(data: bytes, image: StoredImage, orientation: Orientation) -> tuple[
         )
     # grey levels, also of palette and 1-bit files, whose stored values are others
     values = channels.palette[channels.values].max(axis=2) if channels.kind == "palette" else channels.values
+    meaning = _MEANING
     if channels.kind == "grey" and values.max() == 1:
-        values = values * 255
+        values, meaning = values * 255, "masks: values 0 and 1: 1 is object"
     if values.shape != (image.height, image.width):
         raise SampleError(Reason.MASK_SIZE_MISMATCH, size_mismatch(values.shape, image))
     truth = values > _IGNORE
     if not truth.any():
         raise SampleError(Reason.EMPTY_OBJECT, f"no pixel of the mask is above {_IGNORE}")
     ignored = values == _IGNORE
-    return rle.encode(np.asarray(truth)), rle.encode(ignored) if ignored.any() else None
+    return rle.encode(np.asarray(truth)), rle.encode(ignored) if ignored.any() else None, meaning

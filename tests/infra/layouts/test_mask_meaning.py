@@ -174,6 +174,7 @@ REFUSED: dict[str, tuple[Callable[[], bytes], MaskReading, str]] = {
     "instances with soft edges": (lambda: saved(soft()), INSTANCES, "fade into each other"),
     "instances in fractions": (lambda: tiff(disk().astype(np.float32) / 2), INSTANCES, "fractions"),
     "negative instances": (lambda: tiff(-1 * disk().astype(np.float32)), INSTANCES, "below 0"),
+    "negative values": (lambda: tiff(-1 * disk().astype(np.float32)), BINARY, "below 0"),
     "instances that are transparent": (
         lambda: saved(with_alpha(colours(WHITE, WHITE), CUT_OUT)),
         INSTANCES,
@@ -279,6 +280,11 @@ def test_the_meaning_is_said(make: Callable[[], bytes], reading: MaskReading, me
         (lambda: saved(levels(128)), BINARY, "--ignore-value"),
         (lambda: saved(soft(12.0)), BINARY, "neither near 0 nor near the largest"),
         (lambda: saved(grey(3, 7)), INSTANCES, "without background"),
+        (
+            lambda: saved(grey(), "TIFF", save_all=True, append_images=[Image.fromarray(grey())]),
+            BINARY,
+            "several frames or pages",
+        ),
     ],
 )
 def test_what_a_person_should_look_at_is_said(

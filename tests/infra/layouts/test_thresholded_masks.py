@@ -11,7 +11,7 @@ from PIL import Image
 from infra import rle
 from infra.errors import LayoutError, Reason
 from infra.layouts import LayoutOptions
-from tests.infra.layouts.sources import image_file, mask_file, masks_of, read_all, rectangle
+from tests.infra.layouts.sources import image_file, mask_file, masks_of, notes_of, read_all, rectangle
 
 LEFT, RIGHT, BAND = slice(0, 5), slice(8, 14), slice(5, 7)
 ROWS = slice(2, 9)
@@ -136,3 +136,28 @@ def test_other_mask_values_are_refused(tmp_path: Path) -> None:
         read_all("grabcut", tmp_path, LayoutOptions(mask_values="instances"))
     with pytest.raises(LayoutError, match=r"berkeley takes no --ignore-value \(it was 0\)"):
         read_all("berkeley", tmp_path, LayoutOptions(ignore_value=0))
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("lossy.jpg", "no exact values"), ("see_through.png", "transparency")]
+)
+def test_masks_that_this_layout_gives_no_meaning_are_set_aside(
+    tmp_path: Path, name: str, reason: str
+) -> None:
+    stem = name.partition(".")[0]
+    image_file(tmp_path / f"images/{stem}.jpg")
+    values = rectangle(slice(2, 8), slice(2, 8))
+    mask_file(tmp_path / "masks" / name, values if stem == "lossy" else np.stack([values] * 4, axis=2))
+    samples, (record,) = read_all("berkeley", tmp_path)
+    assert not samples
+    assert (record.reason, reason in record.detail) == (Reason.AMBIGUOUS_MASK, True)
+
+
+@pytest.mark.parametrize(("value", "said"), [(255, "above 128 are object"), (1, "1 is object")])
+def test_what_the_values_were_taken_for_is_said(tmp_path: Path, value: int, said: str) -> None:
+    image_file(tmp_path / "images/a.jpg")
+    mask_file(tmp_path / "masks/a.png", rectangle(slice(2, 8), slice(2, 8), value))
+    samples, _ = read_all("berkeley", tmp_path)
+    assert int(masks_of(samples[0])["1"].sum()) == 36
+    (note,) = notes_of("berkeley", tmp_path)
+    assert said in note.text
