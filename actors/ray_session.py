@@ -10,17 +10,16 @@ import functools
 import logging
 import os
 import secrets
-import signal
 import socket
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from actors.errors import ClusterError
-from actors.stop_deadline import before_forced_end, start_deadline
+from actors.stop_deadline import before_forced_end
+from actors.stop_request import noted_signals
 
 _CONNECT_SECONDS = 5.0
 
@@ -40,6 +39,7 @@ def ray_session(address: str | None) -> Iterator[Cluster]:
 
     `address` None: the cluster that `RAY_ADDRESS` names (Ray Jobs sets it), else a local Ray with the CPUs
     and GPUs of this machine, whose processes end with the block. Inside another session the block joins that one.
+    Ctrl-C and SIGTERM are noted inside the block: loops in it call `check_stop`.
 
     Raises:
         ClusterError: no cluster answers at `address`, or the local Ray does not start.
@@ -52,47 +52,13 @@ def ray_session(address: str | None) -> Iterator[Cluster]:
         if ray.is_initialized():
             yield _cluster(address)
             return
-        try:
-            with held_signals():
-                _connect(address)
-            yield _cluster(address)
-        finally:
-            with held_signals():
+        with noted_signals():
+            try:
+                with noted_signals():
+                    _connect(address)
+                yield _cluster(address)
+            finally:
                 ray.shutdown()
-
-
-@contextmanager
-def held_signals() -> Iterator[None]:
-    """Take Ctrl-C and SIGTERM at the end of the block: Ray crashes where they meet it in the middle of these steps.
-
-    It also puts its own handlers for SIGTERM in place: one ends in a stack trace, and the one of the first moments
-    leaves with exit code 15 and without a word. The one from before comes back, and gets what they took.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    caught: list[int] = []
-
-    def note(received: int, _: object) -> None:
-        start_deadline(received)
-        caught.append(received)
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number, handler in before.items():
-        if handler is not signal.SIG_IGN:  # what runs in the background may be told to take no Ctrl-C
-            signal.signal(number, note)
-    try:
-        yield
-    except SystemExit as left:
-        if left.code != signal.SIGTERM:
-            raise
-        start_deadline(signal.SIGTERM)
-        caught.append(signal.SIGTERM)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    if caught:
-        signal.raise_signal(caught[0])
 
 
 def _cluster(address: str) -> Cluster:

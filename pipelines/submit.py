@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 from urllib.parse import urlsplit
 
+from actors.stop_request import check_stop, noted_signals
 from infra.errors import RunDirectoryError
 from infra.runs.run_directory import RunDirectory
 from infra.runs.set_aside import committed_and_set_aside
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 _CONNECT_SECONDS = 5.0
 _STOP_SECONDS = 30.0
+_POLL_SECONDS = 0.2
 
 # Ray keeps these with the job; `status` finds the run by them when the driver is long gone.
 _COMMAND, _RUN, _ENDPOINT, _REGION = "mfp_command", "mfp_run", "mfp_endpoint", "mfp_region"
@@ -162,7 +164,8 @@ def write_logs(job_id: str, address: str, follow: bool, out: TextIO) -> None:
     with _cluster(address) as client:
         _details(client, job_id)
         if follow:
-            asyncio.run(_tail(client, job_id, out))
+            with noted_signals():
+                asyncio.run(_tail(client, job_id, out))
         else:
             out.write(client.get_job_logs(job_id))
 
@@ -176,14 +179,23 @@ def stop(job_id: str, address: str) -> JobState:
         while not (details := client.get_job_info(job_id)).status.is_terminal():
             if time.monotonic() > deadline:
                 raise JobError(f"job {job_id} has not ended within {_STOP_SECONDS:.0f} s: stop it again")
-            time.sleep(0.2)
+            time.sleep(_POLL_SECONDS)
         return _state(details)
 
 
 async def _tail(client: JobSubmissionClient, job_id: str, out: TextIO) -> None:
-    async for text in client.tail_job_logs(job_id):
-        out.write(text)
-        out.flush()
+    """Write the log as it comes. An event loop loses what a handler raises in one of its callbacks."""
+
+    async def write() -> None:
+        async for text in client.tail_job_logs(job_id):
+            out.write(text)
+            out.flush()
+
+    writing = asyncio.ensure_future(write())
+    while not writing.done():
+        await asyncio.wait({writing}, timeout=_POLL_SECONDS)
+        check_stop()
+    await writing
 
 
 def _state(details: JobDetails) -> JobState:

@@ -31,6 +31,7 @@ from actors.labelling.model_feed import ModelFeed
 from actors.labelling.shard_labeller import ShardSummary
 from actors.labelling.worker import LabelWorker, StoredModel, WorkerInfo, WorkerResources
 from actors.ray_session import Cluster
+from actors.stop_request import check_stop
 from infra.click_log import ClickLog
 from infra.errors import InfraError
 from infra.runs.set_aside import SetAsideShard
@@ -153,6 +154,7 @@ class WorkerPool:
             self._check_there_are_workers()
             self._assign(hand_out)
             answered, _ = ray.wait(list(self._calls), num_returns=1, timeout=_POLL_SECONDS)
+            check_stop()
             finished = None
             for ref in answered:
                 finished = self._take(ref, self._calls.pop(ref), hand_out)

@@ -17,7 +17,7 @@ PROGRAM = f"""
 import signal, sys, time
 from pathlib import Path
 from actors import stop_deadline
-from actors.ray_session import held_signals
+from actors.stop_request import noted_signals
 
 stop_deadline.SECONDS = {SECONDS}
 stop_deadline.before_forced_end(Path(sys.argv[1]).unlink)
@@ -27,15 +27,15 @@ def seconds(number):
     print("ready", flush=True)
     time.sleep(number)
 """
-STUCK = "with stop_deadline.deadlines(), held_signals(): seconds(60)"
+STUCK = "with stop_deadline.deadlines(), noted_signals(): seconds(60)"
 IGNORED = """
 signal.signal(signal.SIGINT, signal.SIG_IGN)
-with stop_deadline.deadlines(), held_signals(): seconds(1)
+with stop_deadline.deadlines(), noted_signals(): seconds(1)
 print("went on")
 """
 CLOSED_IN_TIME = """
 try:
-    with stop_deadline.deadlines(), held_signals(): seconds(0.2)
+    with stop_deadline.deadlines(), noted_signals(): seconds(0.2)
 except KeyboardInterrupt:
     time.sleep(1)
     print("closed")
