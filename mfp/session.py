@@ -186,7 +186,8 @@ class FinishedSession:
         clicks: in the order they were made.
         stop_reason: why it ended.
         iou: after the last click; None without truth, or where the union is empty.
-        quality: in [0, 1], needs no truth: the IoU that the probabilities expect of their own mask.
+        quality: in [0, 1], needs no truth: the IoU that the probabilities expect of their own mask, in the region that
+            the network saw last (`mfp.session_state.expected_iou`).
         prob: (H, W) float32, the final probability map.
         threshold: `mask` is where `prob` is larger.
     """

@@ -6,6 +6,7 @@ Plain arrays: no tensors, no network.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,8 @@ from mfp.clicks import Click
 from mfp.metrics import iou
 from mfp.region import Region, ZoomSettings, next_region
 from mfp.session import ClickRecord, FinishedSession, Session, StopReason
+
+_Pixel = TypeVar("_Pixel", bound=np.generic)
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,9 +103,18 @@ class SessionState:
             clicks=tuple(self._records),
             stop_reason=self.stop_reason,
             iou=self._records[-1].iou if self._records else self._iou(),
-            quality=expected_iou(prob, self._mask),
+            quality=self._quality(prob),
             prob=prob,
             threshold=threshold,
+        )
+
+    def _quality(self, prob: npt.NDArray[np.float32]) -> float:
+        # Outside the region nothing was looked at: the small probabilities there, left from a pass over more of the
+        # image, would add up to more than a small object.
+        return (
+            0.0
+            if self._seen is None
+            else expected_iou(_window(prob, self._seen), _window(self._mask, self._seen))
         )
 
     def _click(self) -> None:
@@ -135,15 +147,17 @@ class SessionState:
         return StopReason.MAX_CLICKS if num_clicks >= limits.max_clicks else None
 
 
-def _window(mask: npt.NDArray[np.bool_], region: Region) -> npt.NDArray[np.bool_]:
-    """The region of a mask, a view."""
-    return mask[region.row_min : region.row_max + 1, region.col_min : region.col_max + 1]
+def _window(pixels: npt.NDArray[_Pixel], region: Region) -> npt.NDArray[_Pixel]:
+    """The region of (H, W) pixels, a view."""
+    return pixels[region.row_min : region.row_max + 1, region.col_min : region.col_max + 1]
 
 
 def expected_iou(prob: npt.NDArray[np.float32], mask: npt.NDArray[np.bool_]) -> float:
     """The IoU with the unknown truth that a probability map expects of its own mask.
 
-    Each pixel belongs to the object with its probability p: sum(p m) / (sum(m) + sum(p (1 - m))).
+    Each pixel belongs to the object with its probability p, whatever its neighbours do. The IoU is then about the
+    expected intersection over the expected union: sum(p m) / (sum(m) + sum(p (1 - m))) (ours; a ratio of
+    expectations, not the expectation of the ratio).
 
     Args:
         prob: (H, W) float32 in [0, 1].

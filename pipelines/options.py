@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["fp32", "bf16", "fp16"]
+TrainPrecision = Literal["auto", "fp32", "bf16", "fp16"]
 Modulation = Literal["paper", "release"]
 MaskValues = Literal["binary", "instances"]
 Orientation = Literal["upright", "stored"]
@@ -209,8 +210,8 @@ class TrainOptions:
     schedule: Literal["cosine", "step", "stable"] | None = None
     warm_up: int | None = None
     decay_steps: int | None = None
-    precision: Precision | None = None
-    recursion_precision: Precision | None = None
+    precision: TrainPrecision | None = None
+    recursion_precision: TrainPrecision | None = None
     modulated_map: bool | None = None
     late_fusion: bool | None = None
     recursive: bool | None = None

@@ -8,6 +8,7 @@
     tensorboard/*tfevents*         the same figures
     models/<step>.safetensors      averaged weights of the checkpoints that are kept; latest.json points to the newest
     progress.json                  how far the run is
+    precision.json                 what it computes in, and how that was chosen
     driver.json                    which `mfp train` it belongs to
 
 Every file is stored in one piece and named by its step: what a run does again after a crash, it overwrites.

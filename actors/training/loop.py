@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -17,6 +18,7 @@ from actors.training.directory import TrainDirectory, TrainedStep
 from actors.training.group import TrainGroup
 from actors.training.job import TrainJob
 from actors.training.loader import Share, training_batches
+from actors.training.precision import choose_precision
 from actors.training.record import TrainRecord
 from actors.training.start import start_network
 from actors.training.validation import Validator
@@ -57,14 +59,16 @@ def train(job: TrainJob, group: TrainGroup, report: Report, on_step: OnStep = la
     torch.manual_seed(job.seed)  # the fresh layers' weights
     network, config = start_network(recipe, job.init, storage)
     network.to(group.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    record = TrainRecord(job, config, directory, is_writer=group.rank == 0)
+    done = int(group.sums([record.begin()])[0])  # the first worker's: the others say 0
+    recipe = choose_precision(recipe, network, group, storage, job.run_url).in_recipe(recipe)
+    job = replace(job, recipe=recipe)
     state = TrainingState(
         network,
         WeightAverage(network, recipe.average),
         build_optimizer(network, recipe),
         torch.amp.GradScaler(group.device.type, enabled=recipe.precision == "fp16"),
     )
-    record = TrainRecord(job, config, directory, is_writer=group.rank == 0)
-    done = int(group.sums([record.begin()])[0])  # the first worker's: the others say 0
     _resume(directory, state, done)
     validator = None if job.validation is None else Validator(job.validation, group, storage)
     evaluated = copy.deepcopy(network)  # holds the averaged weights while they are evaluated

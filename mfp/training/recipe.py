@@ -13,7 +13,9 @@ from mfp.training.schedule import Schedule, ScheduleName
 from mfp.training.step import LossRounds, StepSettings
 
 PrecisionName: TypeAlias = Literal["fp32", "bf16", "fp16"]
-_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+PrecisionChoice: TypeAlias = Literal["auto", "fp32", "bf16", "fp16"]
+AUTO: Literal["auto"] = "auto"
+_DTYPES: dict[str, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,9 @@ class Recipe:
         clip: gradients are scaled down to this norm; 0 leaves them as they are.
         average: decay of the moving average of the weights, which is what is evaluated and published.
         schedule, warm_up, final_factor, step_at, step_factor, decay_steps: see Schedule.
-        precision: of the passes with gradient.
-        recursion_precision: of the passes without.
+        precision: of the passes with gradient. "auto": whatever is fastest where the run begins
+            (actors.training.precision), bf16 or fp32.
+        recursion_precision: of the passes without, likewise.
         modulated_map, late_fusion: parts of the network (see its configuration), which an ablation leaves out.
         recursive, loss_rounds, frozen_statistics: see the step.
         zoom_probability, zoom_margin, smallest_frame, resize, turn_probability, smallest_object: see AugmentSettings.
@@ -57,8 +60,8 @@ class Recipe:
     step_at: tuple[int, ...]
     step_factor: float
     decay_steps: int
-    precision: PrecisionName
-    recursion_precision: PrecisionName
+    precision: PrecisionChoice
+    recursion_precision: PrecisionChoice
     modulated_map: bool
     late_fusion: bool
     recursive: bool
@@ -114,7 +117,7 @@ class Recipe:
         )
 
     def step_settings(self) -> StepSettings:
-        """How a step is made."""
+        """How a step is made. The precisions are chosen: they are not "auto" any more."""
         return StepSettings(
             self.recursive,
             self.loss_rounds,

@@ -173,7 +173,7 @@ def accumulate_gradients(
     num_losses = rounds.num_rounds if settings.loss_rounds == "all" else 1
     network.eval()
     # one context for all of them: leaving it forgets the weights that it has converted
-    with torch.no_grad(), _autocast(device, settings.recursion_precision):
+    with torch.no_grad(), autocast_to(device, settings.recursion_precision):
         prob = network.first_map(batch.image, clicks)
         for _ in range(rounds.num_rounds - num_losses):
             prob = torch.sigmoid(network.forward_map(batch.image, prob, clicks).float())
@@ -185,7 +185,7 @@ def accumulate_gradients(
     for round_idx in range(num_losses):
         is_last = round_idx == num_losses - 1
         with exchanging(is_last):
-            with _autocast(device, settings.precision):
+            with autocast_to(device, settings.precision):
                 logits, auxiliary = gradient_pass(batch.image, prob, clicks)
             loss = (batch.weight * _losses(logits, auxiliary, batch.label)).sum() / num_losses
             backward(loss)
@@ -213,7 +213,8 @@ def _losses(logits: Tensor, auxiliary: Tensor | None, label: Tensor) -> Tensor:
     return losses
 
 
-def _autocast(device: torch.device, dtype: torch.dtype) -> AbstractContextManager[object]:
+def autocast_to(device: torch.device, dtype: torch.dtype) -> AbstractContextManager[object]:
+    """Return the context in which passes compute in `dtype`."""
     return nullcontext() if dtype == torch.float32 else torch.autocast(device.type, dtype)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from pipelines.commands.options import checked_workers
-from pipelines.options import Precision
+from pipelines.options import TrainPrecision
 
 _RECIPE = "Recipe"
 _VALIDATION = "Validation"
@@ -233,21 +233,21 @@ DecayStepsOption = Annotated[
     ),
 ]
 TrainPrecisionOption = Annotated[
-    Precision | None,
+    TrainPrecision | None,
     typer.Option(
         "--precision",
         show_default=_AS_RECIPE,
         rich_help_panel=_RECIPE,
-        help="Arithmetic of the passes with gradient.",
+        help="Arithmetic of the passes with gradient. auto: bf16 if a timed pass is faster here, else fp32.",
     ),
 ]
 RecursionPrecisionOption = Annotated[
-    Precision | None,
+    TrainPrecision | None,
     typer.Option(
         "--recursion-precision",
         show_default=_AS_RECIPE,
         rich_help_panel=_RECIPE,
-        help="Arithmetic of the passes without gradient.",
+        help="Arithmetic of the passes without gradient, likewise.",
     ),
 ]
 RecursiveOption = Annotated[

@@ -1,0 +1,87 @@
+"""How far can `quality` be trusted? Against the true IoU of lite0's masks; no test, since it takes minutes.
+
+    python -m tests.actors.measure_quality DATASET [NUM_SAMPLES]
+
+DATASET is what `mfp shard` wrote. Sessions have 1, 2, 3 and 5 clicks, so that IoUs spread (zoom-in at 320 pixels, no
+flip). Printed are Spearman's rank correlation and the calibration error: the mean of |quality - IoU| over ten bins of
+quality, each by its share of the masks (expected calibration error, Guo et al. 2017, with the IoU as accuracy).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from itertools import islice
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from scipy import stats
+
+from actors.labelling.object_sessions import ObjectSessions
+from infra.shards.manifest import load_manifest
+from infra.shards.sample import Sample
+from infra.shards.shard_reader import read_shard
+from infra.storage.files import Storage
+from mfp.engine import Engine, EngineSettings
+from mfp.model_file import model_from_bytes
+from mfp.session import Session, SessionLimits
+from mfp.session_state import expected_iou
+from pipelines.inputs.model_source import find_model
+
+CLICKS = (1, 2, 3, 5)
+NUM_BINS = 10
+
+
+def sessions(url: str, num_samples: int, num_clicks: int) -> Iterator[Session]:
+    """The sessions of the first samples of a data set."""
+    storage = Storage()
+    dataset = load_manifest(storage, url)
+    items = (
+        item for shard in dataset.shards for item in read_shard(storage, dataset.shard_url(shard), shard)
+    )
+    objects = ObjectSessions(SessionLimits(max_clicks=num_clicks, target_iou=None), None)
+    for sample in islice((item for item in items if isinstance(item, Sample)), num_samples):
+        for opened in objects.open("measured", objects.decode(sample)):
+            if isinstance(opened, Session):
+                yield opened
+
+
+def calibration_error(quality: npt.NDArray[np.float64], iou: npt.NDArray[np.float64]) -> float:
+    """(N,) each."""
+    bins = np.minimum((quality * NUM_BINS).astype(int), NUM_BINS - 1)
+    gaps = (abs((quality[bins == index] - iou[bins == index]).sum()) for index in np.unique(bins))
+    return float(sum(gaps) / len(quality))
+
+
+def line(name: str, quality: npt.NDArray[np.float64], iou: npt.NDArray[np.float64]) -> str:
+    """What a person reads of one way to compute the quality."""
+    rank = stats.spearmanr(quality, iou).statistic
+    return (
+        f"{name:<18} mean {quality.mean():.3f}  Spearman {rank:.3f}  calibration error "
+        f"{calibration_error(quality, iou):.3f}"
+    )
+
+
+def main(url: str, num_samples: int = 10**9) -> None:
+    """Measure, and print the figures for all masks and for small ones."""
+    model = find_model("lite0", Storage())
+    assert model.data is not None, "lite0 ships"
+    engine = Engine(model_from_bytes(model.data).network, EngineSettings(zoom_size=320, flip=False))
+    rows: list[tuple[float, float, float, float]] = []
+    for num_clicks in CLICKS:
+        for session in engine.run(sessions(url, num_samples, num_clicks)):
+            whole = expected_iou(session.prob, session.mask)
+            rows.append((session.iou or 0.0, session.quality, whole, float(session.mask.mean())))
+    iou, of_region, of_image, share = np.array(rows).T
+    for name, chosen in (("all", share >= 0), ("below 2 % of the image", share < 0.02)):
+        print(f"{name}: {chosen.sum()} masks, mean IoU {iou[chosen].mean():.3f}")  # noqa: T201
+        print(line("  in the region", of_region[chosen], iou[chosen]))  # noqa: T201
+        print(line("  in the image", of_image[chosen], iou[chosen]))  # noqa: T201
+    kept = of_region >= 0.9
+    print(f"quality >= 0.9: {kept.mean():.0%} of the masks, mean IoU {iou[kept].mean():.3f}")  # noqa: T201
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    main(sys.argv[1], *(int(argument) for argument in sys.argv[2:]))
