@@ -30,13 +30,13 @@ _TEXT_IDS = (
 class CocoAnnotation:
     """One object; `segmentation` is what stood in the file (rings of polygons as arrays), unchecked.
 
-    place: `annotations[3]`.
+    index: its place in the list of the file, from 0.
     category: its name, "" if there is none.
     has_unknown_category: the file does not say which category its `category_id` is.
     box: (x, y, w, h) in pixels, empty if the file has none.
     """
 
-    place: str
+    index: int
     annotation_id: str
     segmentation: object
     category: str
@@ -44,6 +44,11 @@ class CocoAnnotation:
     is_crowd: bool
     box: tuple[float, ...]
     has_keypoints: bool
+
+    @property
+    def place(self) -> str:
+        """Name it as an entry of the file: `annotations[3]`."""
+        return f"annotations[{self.index}]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,16 +142,15 @@ class _AnnotationsByImage:
         self._ids: Counter[str] = Counter()
         categories = _category_names(content.get("categories"))
         for index, entry in enumerate(content["annotations"]):
-            place = f"annotations[{index}]"
             annotation_id = _identity(entry.get("id")) if isinstance(entry, dict) else ""
             image_id = _identity(entry.get("image_id")) if isinstance(entry, dict) else ""
             if not annotation_id or not image_id:
                 detail = f"an annotation needs an id and an image_id, and this is {_shown(entry)}"
-                self.broken.append(QuarantinedSample(place, Reason.BAD_METADATA, detail))
+                self.broken.append(QuarantinedSample(f"annotations[{index}]", Reason.BAD_METADATA, detail))
                 continue
             self._ids[annotation_id] += 1
             self._of_image.setdefault(image_id, []).append(
-                _annotation(entry, place, annotation_id, categories)
+                _annotation(entry, index, annotation_id, categories)
             )
             written = float if _type(entry["id"]) is float else _type(entry["image_id"])
             if written is not int and self._odd_types.get(image_id) is not float:
@@ -200,12 +204,12 @@ def _category_names(listed: object) -> dict[str, str]:
 
 
 def _annotation(
-    entry: Mapping[str, Any], place: str, annotation_id: str, categories: Mapping[str, str]
+    entry: Mapping[str, Any], index: int, annotation_id: str, categories: Mapping[str, str]
 ) -> CocoAnnotation:
     category_id = entry.get("category_id")
     category = categories.get(_identity(category_id), "") if category_id is not None else ""
     return CocoAnnotation(
-        place=place,
+        index=index,
         annotation_id=annotation_id,
         segmentation=entry.get("segmentation"),
         category=category,

@@ -120,6 +120,7 @@ class _Files:
         self._source_url, self._storage, self._places = source_url, storage, places
         self._claimed: set[str] = set()
         self._by_base: dict[str, list[str]] = {}
+        self._by_stem: dict[str, str] = {}
         paths = (relative_path(name) for entry in entries for name in entry.names)
         named = {path.partition("/")[0] for path in paths if "/" in path}
         self.paths: set[str] = set()
@@ -142,6 +143,7 @@ class _Files:
         for path in sorted(self.paths):
             if not is_hidden(PurePosixPath(path)):
                 self._by_base.setdefault(canonical(basename(path)), []).append(path)
+                self._by_stem.setdefault(_stem(path), path)
 
     def by_path(self, entry: CocoImage) -> FoundImage | LostImage:
         """Look for the paths of an entry in the usual folders."""
@@ -170,6 +172,9 @@ class _Files:
                     return self._found(lost, spelling, paths[0], texts)
         base = next(spellings_of(lost.entry.names[0])).parts[-1]
         detail = f"no file {lost.entry.names[0]}, and none called {base} below the source"
+        alike = self._by_stem.get(_stem(base), self._by_stem.get(base.casefold()))
+        if alike is not None:
+            detail = f"{detail}; {alike} has the same stem: if it is the image, write its name as file_name"
         taken = [path for path in self._by_base.get(canonical(base), []) if path in self._claimed]
         if taken:
             detail = f"{lost.detail}; {taken[0]} is what another entry names by its path"
@@ -209,6 +214,10 @@ class _Files:
                 yield Topic.READ, _ELSEWHERE
         elif not (spelling.is_foreign and num_common > 1):
             yield Topic.DOUBT, _CONTRADICTS
+
+
+def _stem(path: str) -> str:
+    return PurePosixPath(path).stem.casefold()
 
 
 def _below(place: str, path: str) -> str:
@@ -294,8 +303,10 @@ def _none_is_there(
     source_url: str, annotations_url: str, entries: Sequence[CocoImage], paths: Iterable[str]
 ) -> str:
     present = sorted(path for path in paths if PurePosixPath(path).suffix.lower() in image_suffixes())
-    there = f"{len(present)} image files, such as {present[0]}" if present else "no image file"
+    there = (
+        f"of {len(present):,} image files the first is {present[0]}" if present else "there is no image file"
+    )
     return (
         f"none of the {len(entries)} images of {annotations_url} is in {source_url}: the file says "
-        f"{entries[0].names[0]!r}, and there is {there}; images belong into images/ or where the file says"
+        f"{entries[0].names[0]!r}, and {there}; images belong into images/ or where the file says"
     )

@@ -16,6 +16,7 @@ from pycocotools.coco import COCO
 from infra import rle
 from infra.errors import Reason
 from infra.layouts import LayoutOptions
+from infra.layouts.layout import CrowdRegions
 from infra.layouts.source_note import SourceNote, Topic
 from infra.shards.image_file import ImageReading
 from tests.infra.layouts.coco_source import TRIANGLE, annotation, image, write_source
@@ -428,3 +429,28 @@ def test_the_929_objects_of_the_shared_data_are_what_pycocotools_makes_of_them()
             assert rle.area(truth.rle, sample.height, sample.width) > 0
     categories = Counter(truth.attributes["category"] for sample in samples for truth in sample.objects)
     assert categories["class_0"] == len(reference.getAnnIds(catIds=[1]))
+
+
+@requires_shared
+@pytest.mark.parametrize(
+    ("case", "crowd", "num_objects", "num_records"),
+    [
+        ("F05/in", "skip", 1, 0),
+        ("F05/in", "objects", 6, 0),
+        ("F06/in", "skip", 2, 6),
+        ("F12/coco_size", "skip", 0, 3),
+        ("F13/float", "skip", 6, 0),
+        ("F13/nested", "skip", 6, 0),
+        ("F13/case", "skip", 6, 0),
+        ("F13/winpaths", "skip", 6, 0),
+        ("F13/absolute", "skip", 6, 0),
+    ],
+)
+def test_exports_from_the_field_are_read_or_set_aside(
+    case: str, crowd: CrowdRegions, num_objects: int, num_records: int
+) -> None:
+    source = SHARED / "cases" / case
+    samples, records = read_all("coco", source, LayoutOptions(crowd=crowd))
+    assert (sum(len(sample.objects) for sample in samples), len(records)) == (num_objects, num_records)
+    doubts = [note.text for note in notes_of("coco", source) if note.topic is Topic.DOUBT]
+    assert not doubts  # every mask lies in the bbox of its annotation

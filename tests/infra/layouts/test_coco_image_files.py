@@ -156,6 +156,16 @@ def test_a_file_that_one_entry_names_is_not_taken_for_another(tmp_path: Path) ->
     assert "images/a.jpg is what another entry names" in record.detail
 
 
+@pytest.mark.parametrize("name", ["b.png", "b", "/x/b.bmp"])
+def test_a_file_of_another_suffix_is_named_and_not_taken(tmp_path: Path, name: str) -> None:
+    write_entries(tmp_path, ["a.jpg", name])
+    for file in ("a.jpg", "b.jpg"):
+        image_file(tmp_path / "images" / file)
+    _, (record,), _ = read_entries(tmp_path)
+    assert record.reason is Reason.MISSING_IMAGE
+    assert "images/b.jpg has the same stem" in record.detail
+
+
 def test_two_entries_that_find_one_file_are_set_aside(tmp_path: Path) -> None:
     write_entries(tmp_path, ["/x/a.jpg", "/y/a.jpg"])
     image_file(tmp_path / "images/a.jpg")
@@ -195,7 +205,7 @@ def test_images_that_are_all_elsewhere_are_refused_with_an_example_of_both_sides
     message = str(raised.value)
     assert "none of the 2 images" in message
     assert "'/home/me/x.jpg'" in message
-    assert "1 image files, such as pictures/b.jpg" in message
+    assert "of 1 image files the first is pictures/b.jpg" in message
     (tmp_path / "pictures/b.jpg").unlink()
     with pytest.raises(LayoutError, match="there is no image file"):
         read_entries(tmp_path)
