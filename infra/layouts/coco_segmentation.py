@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-import math
-from array import array
-from collections.abc import Iterable, Sequence
-from typing import cast
+import ast
+import re
+from dataclasses import dataclass
 
 from pycocotools import mask as coco_mask
 
 from infra import rle
 from infra.errors import Reason, SampleError
+from infra.layouts.coco_rings import Remark, Ring, rings_of
+from infra.layouts.source_note import Topic
 
-_NUMBERS_OF_TRIANGLE = 6
+_PYTHON_BYTES = re.compile(r"""b(['"]).*\1""", re.DOTALL)
+_AS_PYTHON_BYTES = "RLE counts written as Python prints bytes, b'...': what is between the quotes was taken"
+_AS_FRACTIONS = "RLE counts written with a fraction, such as 5.0: taken for whole numbers"
 
 
-def rle_of_segmentation(segmentation: object, height: int, width: int) -> bytes:
-    """Turn the `segmentation` of an annotation into compressed counts over the whole image.
+@dataclass(frozen=True)
+class SegmentedMask:
+    """Compressed counts over the whole image, and what is to be told of how they came about."""
+
+    rle: bytes
+    remarks: tuple[Remark, ...] = ()
+
+
+def mask_of_segmentation(segmentation: object, height: int, width: int) -> SegmentedMask:
+    """Turn the `segmentation` of an annotation into a mask of (height, width) pixels.
 
     Polygons are rings [x1, y1, x2, y2, ...] in pixels, rasterised by pycocotools; the mask is the union of all.
 
@@ -24,60 +35,70 @@ def rle_of_segmentation(segmentation: object, height: int, width: int) -> bytes:
         SampleError: it is none of the three, does not fit an image of height x width, or covers no pixel.
 
     """
-    if isinstance(segmentation, list):
-        counts = _from_rings(segmentation, height, width)
+    if isinstance(segmentation, list) and segmentation:
+        rings, remarks = rings_of(segmentation, height, width)
+        mask = SegmentedMask(_rasterised(rings, height, width), remarks)
     elif isinstance(segmentation, dict):
-        counts = _from_runs(segmentation.get("size"), segmentation.get("counts"), height, width)
+        mask = _of_runs(segmentation.get("size"), segmentation.get("counts"), height, width)
+    elif segmentation is None or segmentation in ([], ""):
+        raise SampleError(Reason.MISSING_MASK, "the annotation has no segmentation")
     else:
         raise SampleError(Reason.BAD_METADATA, "segmentation is neither a list of polygons nor an RLE")
-    if rle.area(counts, height, width) == 0:
+    if rle.area(mask.rle, height, width) == 0:
         raise SampleError(Reason.EMPTY_OBJECT, "the segmentation covers no pixel")
-    return counts
+    return mask
 
 
-def _from_rings(rings: Sequence[object], height: int, width: int) -> bytes:
-    if not rings:
-        raise SampleError(Reason.EMPTY_OBJECT, "the segmentation has no polygon")
-    numbers = [_ring(ring) for ring in rings]
-    limit = 2 * max(height, width)
-    if any(max(ring) > limit or min(ring) < -limit for ring in numbers):
-        # pycocotools allocates by the length of the edges
-        raise SampleError(
-            Reason.BAD_METADATA, f"a polygon reaches far outside the image of {height} x {width} pixels"
-        )
+def _rasterised(rings: list[Ring], height: int, width: int) -> bytes:
     # its stubs know lists of whole numbers only
-    encoded = coco_mask.merge(coco_mask.frPyObjects(numbers, height, width))  # type: ignore[arg-type]
+    encoded = coco_mask.merge(coco_mask.frPyObjects(rings, height, width))  # type: ignore[arg-type]
     counts = encoded["counts"]
     return counts.encode("ascii") if isinstance(counts, str) else counts
 
 
-def _ring(ring: object) -> array[float]:
-    try:
-        numbers = array("d", cast("Iterable[float]", ring))
-    except (TypeError, OverflowError):
-        numbers = array("d")
-    # pycocotools would take four numbers for a box and drop an odd one
-    if len(numbers) < _NUMBERS_OF_TRIANGLE or len(numbers) % 2 or not all(map(math.isfinite, numbers)):
-        raise SampleError(Reason.BAD_METADATA, "a polygon is not a list of three or more x, y pairs")
-    return numbers
-
-
-def _from_runs(size: object, counts: object, height: int, width: int) -> bytes:
-    if size != [height, width]:
-        raise SampleError(
-            Reason.MASK_SIZE_MISMATCH, f"the RLE has size {size}, the image has {height} x {width} pixels"
-        )
+def _of_runs(size: object, counts: object, height: int, width: int) -> SegmentedMask:
+    _check_size(size, height, width)
+    remarks: tuple[Remark, ...] = ()
     try:
         if isinstance(counts, str):
+            if _PYTHON_BYTES.fullmatch(counts):
+                counts = _between_quotes(counts)
+                remarks = (Remark(Topic.READ, _AS_PYTHON_BYTES),)
             compressed = counts.encode("ascii")
             rle.run_lengths(compressed, height, width)
-            return compressed
-        if isinstance(counts, list) and all(
-            type(run) is int and 0 <= run <= height * width for run in counts
-        ):
-            return rle.from_runs(counts, height, width)
+            return SegmentedMask(compressed, remarks)
+        if isinstance(counts, list) and all(_is_run(run, height * width) for run in counts):
+            if any(type(run) is float for run in counts):
+                remarks = (Remark(Topic.READ, _AS_FRACTIONS),)
+            return SegmentedMask(rle.from_runs([int(run) for run in counts], height, width), remarks)
     except ValueError as error:
         raise SampleError(Reason.BAD_METADATA, str(error)) from None
     raise SampleError(
         Reason.BAD_METADATA, "the counts of an RLE are neither a text nor a list of run lengths"
     )
+
+
+def _check_size(size: object, height: int, width: int) -> None:
+    if size == [height, width]:
+        return
+    text = f"the RLE has size {size}, the image has {height} x {width} pixels"
+    if size == [width, height]:
+        text = (
+            f"the RLE has size {size}, and COCO has [height, width], which is {[height, width]} here: are the two "
+            "swapped, or was the image turned since?"
+        )
+    raise SampleError(Reason.MASK_SIZE_MISMATCH, text)
+
+
+def _between_quotes(text: str) -> str:
+    try:
+        value = ast.literal_eval(text)
+    except (SyntaxError, MemoryError) as error:
+        raise ValueError(f"RLE counts that begin with b' are no bytes of Python: {error}") from None
+    return value.decode("ascii") if isinstance(value, bytes) else text
+
+
+def _is_run(run: object, num_pixels: int) -> bool:
+    if isinstance(run, bool) or not isinstance(run, int | float):
+        return False
+    return 0 <= run <= num_pixels and run == int(run)

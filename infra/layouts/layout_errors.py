@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
+
 from infra.errors import LayoutError
-from infra.storage.files import Storage, join
+from infra.layouts.source_files import is_hidden
+from infra.storage.files import Storage, join, relative_to
 
 # the first whose folders are all there is named, so that `images/` alone comes last
 _FOLDERS_OF_LAYOUT = (
@@ -40,7 +43,7 @@ def _looks_like(source_url: str, storage: Storage) -> str | None:
     for layout, folders in _FOLDERS_OF_LAYOUT:
         if all(storage.is_dir(join(source_url, folder)) for folder in folders):
             return layout
-    if any(url.endswith(".json") for url in annotation_files(source_url, storage)):
+    if annotation_files(source_url, storage):
         return "coco (or lvis)"
     return "folder" if storage.is_dir(join(source_url, "images")) else None
 
@@ -48,4 +51,9 @@ def _looks_like(source_url: str, storage: Storage) -> str | None:
 def annotation_files(source_url: str, storage: Storage) -> list[str]:
     """List the JSON files of a source where COCO and LVIS have them: in it and in its `annotations/`."""
     urls = storage.list(source_url) + storage.list(join(source_url, "annotations"))
-    return [url for url in urls if url.endswith(".json")]
+    return [url for url in urls if is_annotation_file(relative_to(url, source_url))]
+
+
+def is_annotation_file(path: str) -> bool:
+    """Tell whether a path below the source may be an annotation file of COCO."""
+    return path.lower().endswith(".json") and not is_hidden(PurePosixPath(path))

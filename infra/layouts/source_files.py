@@ -18,7 +18,7 @@ _USUAL_SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".
 _USUAL_SUFFIXES |= {".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".avif"}
 _NEED_A_PLUGIN = {".heic", ".heif", ".hif"}
 _OF_SYSTEMS = {"__macosx", "@eadir", "thumbs.db", "desktop.ini", "#recycle", "$recycle.bin"}
-_HIDDEN = "hidden files and folders, and those of file managers and notebooks"
+HIDDEN = "hidden files and folders, and those of file managers and notebooks"
 _HEIC_MISSING = "HEIC photographs, for which `pip install pillow-heif` is needed"
 _COMPOSED = "names with composed letters (NFC), so that both ways of writing an accent are one name"
 
@@ -50,7 +50,7 @@ def list_files(storage: Storage, folder_url: str, suffixes: Collection[str], lef
         path = PurePosixPath(relative_to(url, folder_url))
         suffix = path.suffix.lower()
         if is_hidden(path):
-            notes.append(SourceNote(Topic.LEFT_OUT, _HIDDEN, str(path)))
+            notes.append(SourceNote(Topic.LEFT_OUT, HIDDEN, str(path)))
         elif suffix not in suffixes:
             text = (
                 _HEIC_MISSING

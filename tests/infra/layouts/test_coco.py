@@ -8,42 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
 from pycocotools.coco import COCO
 
 from infra import rle
-from infra.errors import LayoutError, Reason
+from infra.errors import Reason
 from infra.layouts import LayoutOptions
-from tests.infra.layouts.sources import HEIGHT, WIDTH, image_file, masks_of, read_all
+from infra.layouts.layout import CrowdRegions
+from infra.layouts.source_note import SourceNote, Topic
+from infra.shards.image_file import ImageReading
+from tests.infra.layouts.coco_source import TRIANGLE, annotation, image, write_source
+from tests.infra.layouts.sources import HEIGHT, WIDTH, image_file, masks_of, notes_of, read_all
 from tests.shared_data import SHARED, requires_shared
-
-TRIANGLE = [[1, 1, 9, 1, 1, 9]]
-CATEGORIES = [{"id": 1, "name": "cat"}, {"id": 3, "name": "dog"}]
-
-
-def image(image_id: int, **more: Any) -> dict[str, Any]:
-    return {"id": image_id, "file_name": f"{image_id:012d}.jpg", "height": HEIGHT, "width": WIDTH} | more
-
-
-def annotation(
-    annotation_id: int, image_id: int, segmentation: Any = TRIANGLE, **more: Any
-) -> dict[str, Any]:
-    fields = {"id": annotation_id, "image_id": image_id, "segmentation": segmentation, "category_id": 1}
-    return fields | {"iscrowd": 0} | more
-
-
-def write_source(
-    folder: Path,
-    images: list[Any],
-    annotations: list[Any],
-    annotations_path: str = "instances.json",
-    images_folder: str = "images",
-) -> None:
-    path = folder / annotations_path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"images": images, "annotations": annotations, "categories": CATEGORIES}))
-    for entry in images:
-        if isinstance(entry, dict) and "file_name" in entry:
-            image_file(folder / images_folder / entry["file_name"])
 
 
 def test_images_come_by_name_and_objects_with_id_and_category(tmp_path: Path) -> None:
@@ -58,15 +36,41 @@ def test_images_come_by_name_and_objects_with_id_and_category(tmp_path: Path) ->
     ]
 
 
-def test_crowds_are_skipped_and_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    crowd = annotation(2, 1, {"size": [HEIGHT, WIDTH], "counts": [5, HEIGHT * WIDTH - 5]}, iscrowd=1)
-    write_source(tmp_path, [image(1)], [annotation(1, 1), crowd])
-    with caplog.at_level("INFO"):
-        (sample,), quarantined = read_all("coco", tmp_path)
+AREA = 28  # of the triangle, as pycocotools rasterises it
+FULL = {"size": [HEIGHT, WIDTH], "counts": [5, HEIGHT * WIDTH - 5]}
+
+
+def told(notes: list[SourceNote], topic: Topic, words: str) -> list[str]:
+    """Return the keys of the notes of a topic that have these words in them."""
+    return [note.key for note in notes if note.topic is topic and words in note.text]
+
+
+@pytest.mark.parametrize("written", [1, True, "1"])
+def test_crowd_regions_are_left_out_one_note_each_or_taken_by_the_option(
+    tmp_path: Path, written: Any
+) -> None:
+    crowd = [annotation(index, 1, FULL, iscrowd=written) for index in (2, 3)]
+    write_source(tmp_path, [image(1)], [annotation(1, 1), *crowd])
+    (sample,), quarantined = read_all("coco", tmp_path)
     assert not quarantined
     assert list(masks_of(sample)) == ["1"]
-    assert sample.attributes == {"num_crowd_skipped": 1}
-    assert "1 crowd regions skipped" in caplog.text
+    left_out = told(notes_of("coco", tmp_path), Topic.LEFT_OUT, "--crowd objects")
+    assert left_out == ["000000000001"] * 2
+    taking = LayoutOptions(crowd="objects")
+    (sample,), _ = read_all("coco", tmp_path, taking)
+    assert {name: int(mask.sum()) for name, mask in masks_of(sample).items()} == {
+        "1": AREA,
+        "2": HEIGHT * WIDTH - 5,
+        "3": HEIGHT * WIDTH - 5,
+    }
+    assert len(told(notes_of("coco", tmp_path, taking), Topic.READ, "--crowd objects")) == 2
+
+
+@pytest.mark.parametrize("written", [0, False, "0", "false", None, ""])
+def test_what_is_no_crowd_region_is_an_object(tmp_path: Path, written: Any) -> None:
+    write_source(tmp_path, [image(1)], [annotation(1, 1, FULL, iscrowd=written)])
+    (sample,), _ = read_all("coco", tmp_path)
+    assert list(masks_of(sample)) == ["1"]
 
 
 def test_an_image_without_annotations_is_a_sample_without_objects(tmp_path: Path) -> None:
@@ -74,6 +78,7 @@ def test_an_image_without_annotations_is_a_sample_without_objects(tmp_path: Path
     (sample,), quarantined = read_all("coco", tmp_path)
     assert not quarantined
     assert sample.objects == ()
+    assert told(notes_of("coco", tmp_path), Topic.READ, "without objects") == ["000000000001"]
 
 
 def test_a_bad_object_is_a_record_before_its_sample_and_leaves_the_others(tmp_path: Path) -> None:
@@ -105,7 +110,259 @@ def test_missing_resized_and_repeated_images_are_set_aside(tmp_path: Path) -> No
         ("1", Reason.MISSING_IMAGE),
         ("2", Reason.MASK_SIZE_MISMATCH),
         ("3", Reason.DUPLICATE_KEY),
+        ("3", Reason.DUPLICATE_KEY),
     ]
+    assert "12 x 16" in quarantined[1].detail
+    assert "images[2] 000000000003.jpg, images[3] 000000000003.png" in quarantined[2].detail
+
+
+def test_two_entries_of_one_id_are_set_aside_with_their_annotations(tmp_path: Path) -> None:
+    images = [image(1), image(1, file_name="other.jpg"), image(2)]
+    write_source(tmp_path, images, [annotation(7, 1), annotation(8, 1), annotation(9, 2)])
+    (sample,), records = read_all("coco", tmp_path)
+    assert (sample.key, list(masks_of(sample))) == ("000000000002", ["9"])
+    assert {(record.key, record.object_id) for record in records} == {
+        ("000000000001", None),
+        ("other", None),
+        ("image_id 1", "7"),
+        ("image_id 1", "8"),
+    }
+    assert {record.reason for record in records} == {Reason.DUPLICATE_KEY}
+    assert "images[0] 000000000001.jpg, images[1] other.jpg" in records[0].detail
+
+
+def test_two_entries_of_one_file_are_set_aside(tmp_path: Path) -> None:
+    images = [image(1), image(2, file_name="./000000000001.jpg"), image(3)]
+    write_source(tmp_path, images, [annotation(7, 1), annotation(8, 2)])
+    (sample,), records = read_all("coco", tmp_path)
+    assert sample.key == "000000000003"
+    assert [record.reason for record in records] == [Reason.DUPLICATE_KEY] * 2
+    assert "have the file images/000000000001.jpg" in records[0].detail
+
+
+def test_an_id_that_two_annotations_of_an_image_have_is_no_name_of_either(tmp_path: Path) -> None:
+    annotations = [annotation(1, 1), annotation(1, 1, FULL), annotation(2, 1)]
+    write_source(tmp_path, [image(1)], annotations)
+    (sample,), records = read_all("coco", tmp_path)
+    assert list(masks_of(sample)) == ["2"]
+    assert [(record.object_id, record.reason) for record in records] == [("1", Reason.DUPLICATE_KEY)] * 2
+    assert "annotations[0], annotations[1]" in records[0].detail
+
+
+def test_an_id_that_annotations_of_different_images_have_is_kept_and_said(tmp_path: Path) -> None:
+    write_source(tmp_path, [image(1), image(2)], [annotation(5, 1), annotation(5, 2), annotation(6, 2)])
+    samples, records = read_all("coco", tmp_path)
+    assert not records
+    assert [list(masks_of(sample)) for sample in samples] == [["5"], ["5", "6"]]
+    assert told(notes_of("coco", tmp_path), Topic.READ, "others have") == ["000000000001", "000000000002"]
+
+
+@pytest.mark.parametrize(
+    ("image_id", "in_annotation", "said"),
+    [
+        (25.0, 25, "25.0"),
+        (25, 25.0, "25.0"),
+        ("25.0", 25, "25.0"),
+        ("25", 25, '(1 and "1")'),
+        (25, "25", '(1 and "1")'),
+        ("25", "25", ""),
+        (25, 25, ""),
+        ("a-1", "a-1", ""),
+    ],
+)
+def test_ids_are_one_however_they_are_written(
+    tmp_path: Path, image_id: Any, in_annotation: Any, said: str
+) -> None:
+    write_source(tmp_path, [image(1, id=image_id)], [annotation(1, in_annotation, category_id=3.0)])
+    (sample,), records = read_all("coco", tmp_path)
+    assert not records
+    assert [truth.attributes for truth in sample.objects] == [{"category": "dog"}]
+    notes = [note for note in notes_of("coco", tmp_path) if "id" in note.text.split()]
+    assert [said in note.text for note in notes] == ([True] if said else [])
+
+
+@pytest.mark.parametrize("image_id", [None, True, 2.5, float("nan"), [], {}])
+def test_what_is_no_id_is_a_record_that_shows_it(tmp_path: Path, image_id: Any) -> None:
+    write_source(tmp_path, [image(1), image(2, id=image_id)], [annotation(5, 1), annotation(6, image_id)])
+    (sample,), records = read_all("coco", tmp_path)
+    assert sample.key == "000000000001"
+    assert [record.key for record in records] == ["images[1]", "annotations[1]"]
+    assert repr(image_id) in records[0].detail
+
+
+def test_ids_of_objects_are_whole_numbers_too(tmp_path: Path) -> None:
+    write_source(tmp_path, [image(1)], [annotation(1, 1, id=9.0)])
+    (sample,), _ = read_all("coco", tmp_path)
+    assert list(masks_of(sample)) == ["9"]
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"bbox": [1, 1, 5, 5]}, "a bbox and no segmentation"),
+        ({"keypoints": [1, 1, 2], "bbox": [1, 1, 5, 5]}, "keypoints and no segmentation"),
+        ({}, "no segmentation"),
+    ],
+)
+@pytest.mark.parametrize("segmentation", [[], None])
+def test_annotations_without_a_mask_are_records_that_say_what_they_have(
+    tmp_path: Path, more: dict[str, Any], said: str, segmentation: Any
+) -> None:
+    write_source(tmp_path, [image(1)], [annotation(1, 1, segmentation, **more), annotation(2, 1)])
+    (sample,), (record,) = read_all("coco", tmp_path)
+    assert list(masks_of(sample)) == ["2"]
+    assert (record.object_id, record.reason) == ("1", Reason.MISSING_MASK)
+    assert said in record.detail
+
+
+def test_keypoints_beside_a_mask_are_said_to_be_left_out(tmp_path: Path) -> None:
+    write_source(tmp_path, [image(1)], [annotation(1, 1, keypoints=[1, 1, 2])])
+    assert told(notes_of("coco", tmp_path), Topic.LEFT_OUT, "keypoints") == ["000000000001"]
+
+
+def test_categories_that_the_file_does_not_name_are_said(tmp_path: Path) -> None:
+    write_source(tmp_path, [image(1)], [annotation(1, 1, category_id=7), annotation(2, 1, category_id=None)])
+    (sample,), _ = read_all("coco", tmp_path)
+    assert [truth.attributes for truth in sample.objects] == [{}, {}]
+    assert told(notes_of("coco", tmp_path), Topic.DOUBT, "without a category") == ["000000000001"]
+
+
+@pytest.mark.parametrize("size", [{}, {"height": 0, "width": 0}, {"height": None, "width": WIDTH}])
+def test_sizes_that_the_file_does_not_say_are_those_of_the_image(
+    tmp_path: Path, size: dict[str, Any]
+) -> None:
+    entry = {"id": 1, "file_name": "000000000001.jpg"} | size
+    write_source(tmp_path, [entry], [annotation(1, 1)])
+    (sample,), _ = read_all("coco", tmp_path)
+    assert (sample.height, sample.width) == (HEIGHT, WIDTH)
+    assert told(notes_of("coco", tmp_path), Topic.READ, "does not say") == ["000000000001"]
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "segmentation", "advice"),
+    [
+        (WIDTH, HEIGHT, [[1, 1, 15, 1, 1, 9]], "fit the image as it is, so swap the two"),
+        (WIDTH, HEIGHT, [[1, 1, 9, 1, 1, 9]], "swapped in the annotation file, or the image was turned"),
+        (WIDTH, HEIGHT, [[1, 1, 9, 1, 1, 15]], "swapped in the annotation file, or the image was turned"),
+        (2 * HEIGHT, 2 * WIDTH, [[1, 1, 9, 1, 1, 9]], "was resized after"),
+        ("24", 32.0, [[1, 1, 9, 1, 1, 9]], "was resized after"),
+        (HEIGHT + 1, WIDTH, [[1, 1, 9, 1, 1, 9]], "has 12 x 16"),
+    ],
+)
+def test_a_size_that_is_not_the_images_is_a_reason_with_both_sizes(
+    tmp_path: Path, height: Any, width: Any, segmentation: Any, advice: str
+) -> None:
+    images = [image(1, height=height, width=width), image(2)]
+    write_source(tmp_path, images, [annotation(1, 1, segmentation)])
+    _, (record,) = read_all("coco", tmp_path)
+    assert (record.key, record.reason) == ("000000000001", Reason.MASK_SIZE_MISMATCH)
+    assert f"annotated at {int(height)} x {int(width)} pixels" in record.detail
+    assert "the image has 12 x 16" in record.detail
+    assert advice in record.detail
+
+
+def turn(path: Path, orientation: int) -> None:
+    """Give a JPEG an EXIF orientation; its pixels stay."""
+    with Image.open(path) as photograph:
+        exif = photograph.getexif()
+        exif[0x0112] = orientation
+        photograph.save(path, exif=exif)
+
+
+def test_an_image_turned_by_exif_is_read_like_every_image_and_the_option_is_named(tmp_path: Path) -> None:
+    write_source(
+        tmp_path, [image(1), image(2, height=WIDTH, width=HEIGHT)], [annotation(1, 1), annotation(2, 2)]
+    )
+    for index in (1, 2):
+        turn(tmp_path / f"images/00000000000{index}.jpg", 6)
+    (sample,), (record,) = read_all("coco", tmp_path)
+    assert (sample.key, sample.height, sample.width) == ("000000000002", WIDTH, HEIGHT)
+    assert record.key == "000000000001"
+    assert "--orientation stored" in record.detail
+    assert told(notes_of("coco", tmp_path), Topic.READ, "EXIF") == ["000000000002"]
+    stored = LayoutOptions(images=ImageReading(orientation="stored"))
+    (sample,), (record,) = read_all("coco", tmp_path, stored)
+    assert (sample.key, sample.height, sample.width) == ("000000000001", HEIGHT, WIDTH)
+    assert "--orientation stored, which may be" in record.detail
+
+
+def test_an_rle_of_the_stored_pixels_names_the_option(tmp_path: Path) -> None:
+    write_source(tmp_path, [{"id": 1, "file_name": "000000000001.jpg"}], [annotation(1, 1, FULL)])
+    turn(tmp_path / "images/000000000001.jpg", 8)
+    _, (record,) = read_all("coco", tmp_path)
+    assert "--orientation stored" in record.detail
+
+
+@pytest.mark.parametrize(
+    ("box", "is_doubtful"),
+    [
+        ([1, 1, 8, 8], False),
+        ([0, 0, 9, 9], False),
+        ([8, 8, 8, 4], True),
+        ([1, 1, 3, 2], True),
+        ("text", False),
+    ],
+)
+def test_a_mask_outside_the_bbox_of_its_annotation_is_doubtful(
+    tmp_path: Path, box: Any, is_doubtful: bool
+) -> None:
+    write_source(tmp_path, [image(1)], [annotation(1, 1, bbox=box)])
+    assert len(told(notes_of("coco", tmp_path), Topic.DOUBT, "bbox")) == is_doubtful
+
+
+def test_a_file_whose_coordinates_are_all_below_100_is_doubtful_if_its_images_are_large(
+    tmp_path: Path,
+) -> None:
+    ring = [[20.5, 30, 80, 30, 80, 99]]
+    names = [f"{index}.jpg" for index in range(3)]
+    images = [{"id": index, "file_name": name} for index, name in enumerate(names)]
+    write_source(tmp_path, images, [annotation(index, index, ring) for index in range(3)])
+    for name in names:
+        image_file(tmp_path / "images" / name, 300, 400)
+    assert told(notes_of("coco", tmp_path), Topic.DOUBT, "percent") == ["instances.json"]
+    image_file(tmp_path / "images" / names[0], 110, 110)
+    assert not told(notes_of("coco", tmp_path), Topic.DOUBT, "percent")
+
+
+def test_what_is_told_of_a_polygon_carries_the_key_of_its_sample(tmp_path: Path) -> None:
+    write_source(
+        tmp_path, [image(1)], [annotation(1, 1, [1, 1, 9, 1, 1, 9]), annotation(2, 1, [*TRIANGLE, [1, 2]])]
+    )
+    (sample,), records = read_all("coco", tmp_path)
+    assert not records
+    assert {int(mask.sum()) for mask in masks_of(sample).values()} == {AREA}
+    notes = notes_of("coco", tmp_path)
+    assert told(notes, Topic.READ, "one list of numbers") == ["000000000001"]
+    assert told(notes, Topic.LEFT_OUT, "fewer than three points") == ["000000000001"]
+
+
+@given(data=st.data())
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_every_annotation_is_an_object_a_record_or_a_note(tmp_path: Path, data: st.DataObject) -> None:
+    segmentations = st.sampled_from([TRIANGLE, TRIANGLE[0], FULL, [], None, [[1, 2]], "text", 5])
+    annotations = [
+        annotation(annotation_id, image_id, segmentation, iscrowd=iscrowd)
+        for annotation_id, image_id, segmentation, iscrowd in data.draw(
+            st.lists(
+                st.tuples(
+                    st.sampled_from([1, 2, 3.0, "4", None]),
+                    st.sampled_from([1, "2", 3.0, 99, None]),
+                    segmentations,
+                    st.integers(0, 1),
+                ),
+                max_size=12,
+            )
+        )
+    ]
+    folder = tmp_path / str(data.draw(st.uuids()))
+    write_source(folder, [image(1), image(2), image(3), image(3, file_name="b.jpg")], annotations)
+    samples, records = read_all("coco", folder)
+    objects = sum(len(sample.objects) for sample in samples)
+    of_annotations = [
+        record for record in records if record.object_id or record.key.startswith("annotations")
+    ]
+    crowd = told(notes_of("coco", folder), Topic.LEFT_OUT, "crowd")
+    assert objects + len(of_annotations) + len(crowd) == len(annotations)
 
 
 def test_entries_that_say_too_little_are_records(tmp_path: Path) -> None:
@@ -150,76 +407,12 @@ def test_lvis_names_its_images_by_url_alone(tmp_path: Path) -> None:
     assert sample.key == "000000391895"
 
 
-@pytest.mark.parametrize(
-    ("annotations_path", "images_folder", "split"),
-    [
-        ("annotations/instances_val2017.json", "val2017", "val2017"),
-        ("annotations/instances_val2017.json", "images/val2017", None),
-        ("instances.json", "images", None),
-        ("_annotations.coco.json", "", None),
-    ],
-)
-def test_the_usual_places_of_annotations_and_images_are_found(
-    tmp_path: Path, annotations_path: str, images_folder: str, split: str | None
-) -> None:
-    write_source(tmp_path, [image(1)], [annotation(1, 1)], annotations_path, images_folder)
-    (tmp_path / "annotations").mkdir(exist_ok=True)
-    if split is not None:
-        (tmp_path / "annotations/captions_val2017.json").write_text("{}")
-        (tmp_path / "annotations/instances_train2017.json").write_text("{}")
-    samples, quarantined = read_all("coco", tmp_path, LayoutOptions(split=split))
-    assert (len(samples), len(quarantined)) == (1, 0)
-
-
 def test_a_split_can_be_a_list_of_stems(tmp_path: Path) -> None:
     write_source(tmp_path, [image(1), image(2), image(3)], [])
     (tmp_path / "few.txt").write_text("000000000003\n000000000001\n000000000009\n")
     samples, (record,) = read_all("coco", tmp_path, LayoutOptions(split="few"))
     assert [sample.key[-1] for sample in samples] == ["3", "1"]
     assert (record.key, record.reason) == ("000000000009", Reason.MISSING_IMAGE)
-
-
-def test_several_annotation_files_need_a_split(tmp_path: Path) -> None:
-    for split in ("train2017", "val2017"):
-        write_source(tmp_path, [image(1)], [], f"annotations/instances_{split}.json")
-    with pytest.raises(
-        LayoutError, match=r"several annotation files \(.*train2017.*\): choose one with --split"
-    ):
-        read_all("coco", tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("{", "is no JSON"),
-        ("[" * 100_000, "is no JSON"),
-        ("[1]", "has no lists `images` and `annotations`"),
-        ('{"images": {}, "annotations": []}', "has no lists `images` and `annotations`"),
-    ],
-)
-def test_a_file_that_is_not_cocos_is_refused(tmp_path: Path, text: str, message: str) -> None:
-    (tmp_path / "instances.json").write_text(text)
-    with pytest.raises(LayoutError, match=message):
-        read_all("coco", tmp_path)
-
-
-def test_annotations_whose_images_are_elsewhere_are_refused_at_once(tmp_path: Path) -> None:
-    write_source(tmp_path, [image(1), image(2)], [], images_folder="pictures")
-    with pytest.raises(LayoutError, match=r"none of the 2 images of .* looks in images/ and in the source"):
-        read_all("coco", tmp_path)
-
-
-@pytest.mark.parametrize("name", ["../secret.jpg", "images/../../secret.jpg", "/secret.jpg", ".", ""])
-def test_names_that_leave_the_source_are_set_aside(tmp_path: Path, name: str) -> None:
-    source = tmp_path / "source"
-    image_file(tmp_path / "secret.jpg")
-    write_source(source, [image(2)], [])
-    document = json.loads((source / "instances.json").read_text())
-    document["images"].append(image(1, file_name=name))
-    (source / "instances.json").write_text(json.dumps(document))
-    samples, (record,) = read_all("coco", source)
-    assert [sample.key for sample in samples] == ["000000000002"]
-    assert (record.key, record.reason) == ("images[1]", Reason.BAD_METADATA)
 
 
 @requires_shared
@@ -236,3 +429,28 @@ def test_the_929_objects_of_the_shared_data_are_what_pycocotools_makes_of_them()
             assert rle.area(truth.rle, sample.height, sample.width) > 0
     categories = Counter(truth.attributes["category"] for sample in samples for truth in sample.objects)
     assert categories["class_0"] == len(reference.getAnnIds(catIds=[1]))
+
+
+@requires_shared
+@pytest.mark.parametrize(
+    ("case", "crowd", "num_objects", "num_records"),
+    [
+        ("F05/in", "skip", 1, 0),
+        ("F05/in", "objects", 6, 0),
+        ("F06/in", "skip", 2, 6),
+        ("F12/coco_size", "skip", 0, 3),
+        ("F13/float", "skip", 6, 0),
+        ("F13/nested", "skip", 6, 0),
+        ("F13/case", "skip", 6, 0),
+        ("F13/winpaths", "skip", 6, 0),
+        ("F13/absolute", "skip", 6, 0),
+    ],
+)
+def test_exports_from_the_field_are_read_or_set_aside(
+    case: str, crowd: CrowdRegions, num_objects: int, num_records: int
+) -> None:
+    source = SHARED / "cases" / case
+    samples, records = read_all("coco", source, LayoutOptions(crowd=crowd))
+    assert (sum(len(sample.objects) for sample in samples), len(records)) == (num_objects, num_records)
+    doubts = [note.text for note in notes_of("coco", source) if note.topic is Topic.DOUBT]
+    assert not doubts  # every mask lies in the bbox of its annotation

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from array import array
+
 import cv2
 import numpy as np
 import pytest
@@ -10,7 +13,9 @@ from hypothesis import strategies as st
 
 from infra import rle
 from infra.errors import Reason, SampleError
-from infra.layouts.coco_segmentation import rle_of_segmentation
+from infra.layouts.coco_rings import extent_of
+from infra.layouts.coco_segmentation import SegmentedMask, mask_of_segmentation
+from infra.layouts.source_note import Topic
 
 HEIGHT, WIDTH = 30, 40
 Box = tuple[int, int, int, int]
@@ -41,7 +46,7 @@ def test_polygons_and_both_rles_of_one_mask_are_the_same_bytes(of: list[Box]) ->
         {"size": size, "counts": runs},
     ]
     for segmentation in segmentations:
-        assert rle_of_segmentation(segmentation, HEIGHT, WIDTH) == counts
+        assert mask_of_segmentation(segmentation, HEIGHT, WIDTH) == SegmentedMask(counts)
 
 
 @given(
@@ -54,9 +59,9 @@ def test_any_polygon_within_the_image_gives_a_mask_inside_its_hull_or_no_pixel(
 ) -> None:
     ring = [coordinate for point in points for coordinate in point]
     try:
-        counts = rle_of_segmentation([ring], HEIGHT, WIDTH)
+        counts = mask_of_segmentation([ring], HEIGHT, WIDTH).rle
     except SampleError as error:
-        assert error.reason is Reason.EMPTY_OBJECT
+        assert error.reason is Reason.EMPTY_OBJECT or max(ring) <= 1
         return
     rows, cols = np.nonzero(rle.decode(counts, HEIGHT, WIDTH))
     hull = cv2.convexHull(np.array(points, dtype=np.float32))
@@ -64,22 +69,24 @@ def test_any_polygon_within_the_image_gives_a_mask_inside_its_hull_or_no_pixel(
         assert cv2.pointPolygonTest(hull, (col + 0.5, row + 0.5), True) > -1.5
 
 
-def test_a_polygon_may_reach_a_little_over_the_border() -> None:
-    counts = rle_of_segmentation([[-5, -5, WIDTH + 5, -5, WIDTH + 5, 10, -5, 10]], HEIGHT, WIDTH)
-    mask = rle.decode(counts, HEIGHT, WIDTH)
+def test_a_polygon_that_reaches_over_the_border_is_cut_there_and_said() -> None:
+    segmented = mask_of_segmentation([[-5, -5, WIDTH + 5, -5, WIDTH + 5, 10, -5, 10]], HEIGHT, WIDTH)
+    mask = rle.decode(segmented.rle, HEIGHT, WIDTH)
     assert mask[:10].all()
     assert not mask[10:].any()
+    (remark,) = segmented.remarks
+    assert (remark.topic, "over the border" in remark.text) == (Topic.DOUBT, True)
 
 
 @pytest.mark.parametrize(
     ("segmentation", "reason"),
     [
-        (None, Reason.BAD_METADATA),
+        (None, Reason.MISSING_MASK),
+        ("", Reason.MISSING_MASK),
         ("abc", Reason.BAD_METADATA),
-        ([], Reason.EMPTY_OBJECT),
+        ([], Reason.MISSING_MASK),
         ([[]], Reason.BAD_METADATA),
         ([[1, 1, 5, 5]], Reason.BAD_METADATA),  # pycocotools would take it for a box
-        ([[1, 1, 5, 5, 9, 1], [1, 1, 5, 5]], Reason.BAD_METADATA),
         ([[1, 1, 5, 5, 9, 1, 3]], Reason.BAD_METADATA),
         ([[1, 1, 5, "5", 9, 1]], Reason.BAD_METADATA),
         ([[1, 1, 5, float("nan"), 9, 1]], Reason.BAD_METADATA),
@@ -95,9 +102,104 @@ def test_a_polygon_may_reach_a_little_over_the_border() -> None:
         ({"size": [HEIGHT, WIDTH]}, Reason.BAD_METADATA),
         ({"size": [WIDTH, HEIGHT], "counts": [0, HEIGHT * WIDTH]}, Reason.MASK_SIZE_MISMATCH),
         ({"counts": [0, HEIGHT * WIDTH]}, Reason.MASK_SIZE_MISMATCH),
+        ({"size": [HEIGHT, WIDTH], "counts": "b'nonsense'"}, Reason.BAD_METADATA),
+        ({"size": [HEIGHT, WIDTH], "counts": "b'" + "\\" + "'"}, Reason.BAD_METADATA),
+        ({"size": [HEIGHT, WIDTH], "counts": [True, HEIGHT * WIDTH]}, Reason.BAD_METADATA),
+        ([[[[[[1, 1, 5, 5, 9, 1]]]]]], Reason.BAD_METADATA),
+        ([[0.1, 0.1, 0.9, 0.1, 0.1, 0.9]], Reason.BAD_METADATA),
+        (["1 1 5 5 9 1"], Reason.BAD_METADATA),
+        ([{"x": 1, "y": 1}], Reason.BAD_METADATA),
     ],
 )
 def test_what_is_no_mask_of_the_image_is_named(segmentation: object, reason: Reason) -> None:
     with pytest.raises(SampleError) as raised:
-        rle_of_segmentation(segmentation, HEIGHT, WIDTH)
+        mask_of_segmentation(segmentation, HEIGHT, WIDTH)
     assert raised.value.reason is reason
+
+
+RING = [4.0, 5.0, 20.0, 5.0, 20.0, 15.0, 4.0, 15.0]
+POINTS = [[4, 5], [20, 5], [20, 15], [4, 15]]
+
+
+@pytest.mark.parametrize(
+    ("segmentation", "said"),
+    [
+        (RING, "one list of numbers"),
+        (POINTS, "pairs [x, y]"),
+        ([POINTS], "pairs [x, y]"),
+        ([[RING]], "one list too many"),
+        ([[POINTS]], "pairs [x, y]"),
+        ([[*RING, *RING[:2]]], ""),
+    ],
+)
+def test_a_polygon_is_the_same_mask_however_its_lists_are_nested(
+    segmentation: list[object], said: str
+) -> None:
+    expected = mask_of_segmentation([RING], HEIGHT, WIDTH)
+    assert not expected.remarks
+    for written in (segmentation, json.loads(json.dumps(segmentation))):
+        segmented = mask_of_segmentation(written, HEIGHT, WIDTH)
+        assert segmented.rle == expected.rle
+        assert [remark.topic for remark in segmented.remarks] == [Topic.READ] * len(segmented.remarks)
+        texts = " ".join(remark.text for remark in segmented.remarks)
+        assert (said in texts) if said else not texts
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        ([1, 1, 5, 5, 9, 1, 3], "an odd number"),
+        ([1, 1, 5, 5], "fewer than three"),
+        ([], "fewer than three"),
+        ([1, 1, 5, float("nan"), 9, 1], "no finite numbers"),
+        ([1, 1, 5, None, 9, 1], "no finite numbers"),
+        ([1, 1, 5, 1e12, 9, 1], "far outside"),
+    ],
+)
+@given(position=st.integers(0, 2))
+def test_a_bad_ring_is_left_out_and_does_not_cost_its_object(
+    bad: list[object], said: str, position: int
+) -> None:
+    rings: list[object] = [ring_of_box((2, 3, 5, 4)), ring_of_box((20, 3, 5, 4))]
+    rings.insert(position, bad)
+    segmented = mask_of_segmentation(rings, HEIGHT, WIDTH)
+    assert segmented.rle == rle.encode(mask_of_boxes([(2, 3, 5, 4), (20, 3, 5, 4)]))
+    (remark,) = segmented.remarks
+    assert remark.topic is Topic.LEFT_OUT
+    assert said in remark.text
+
+
+def test_coordinates_between_0_and_1_are_refused_with_what_to_do() -> None:
+    ring = [value / WIDTH for value in RING]
+    with pytest.raises(SampleError, match=r"from 0 to 1.*multiply"):
+        mask_of_segmentation([ring], HEIGHT, WIDTH)
+
+
+@given(of=st.lists(boxes, min_size=1, max_size=4))
+def test_counts_as_python_bytes_and_as_fractions_are_the_mask_they_were_and_said(of: list[Box]) -> None:
+    counts = rle.encode(mask_of_boxes(of))
+    runs = rle.run_lengths(counts, HEIGHT, WIDTH).astype(float).tolist()
+    for written, said in ((str(counts), "Python"), (runs, "fraction")):
+        segmented = mask_of_segmentation({"size": [HEIGHT, WIDTH], "counts": written}, HEIGHT, WIDTH)
+        assert segmented.rle == counts
+        (remark,) = segmented.remarks
+        assert said in remark.text
+
+
+def test_a_swapped_size_is_called_swapped() -> None:
+    counts = rle.encode(np.ones((HEIGHT, WIDTH), bool)).decode()
+    with pytest.raises(SampleError, match=r"COCO has \[height, width\].*swapped"):
+        mask_of_segmentation({"size": [WIDTH, HEIGHT], "counts": counts}, HEIGHT, WIDTH)
+
+
+def test_a_polygon_of_a_million_points_is_rasterised() -> None:
+    angles = np.linspace(0, 2 * np.pi, 1_000_000, endpoint=False)
+    ring = np.stack((20 + 10 * np.cos(angles), 15 + 10 * np.sin(angles)), axis=1).ravel().tolist()
+    segmented = mask_of_segmentation([ring], HEIGHT, WIDTH)
+    assert abs(rle.area(segmented.rle, HEIGHT, WIDTH) - 100 * np.pi) < 10
+
+
+@pytest.mark.parametrize("segmentation", [None, [], [[]], [[1, 2]], {"size": [2, 2]}, "text", [RING]])
+def test_the_extent_of_what_is_no_ring_of_numbers_is_unknown(segmentation: object) -> None:
+    assert extent_of(segmentation) == (float("inf"), float("inf"))
+    assert extent_of([array("d", RING)]) == (20, 15)

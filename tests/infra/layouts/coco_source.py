@@ -1,0 +1,38 @@
+"""Small sources of COCO: entries, and the files they are written to."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.infra.layouts.sources import HEIGHT, WIDTH, image_file
+
+TRIANGLE = [[1, 1, 9, 1, 1, 9]]
+CATEGORIES = [{"id": 1, "name": "cat"}, {"id": 3, "name": "dog"}]
+
+
+def image(image_id: int, **more: Any) -> dict[str, Any]:
+    return {"id": image_id, "file_name": f"{image_id:012d}.jpg", "height": HEIGHT, "width": WIDTH} | more
+
+
+def annotation(
+    annotation_id: Any, image_id: Any, segmentation: Any = TRIANGLE, **more: Any
+) -> dict[str, Any]:
+    fields = {"id": annotation_id, "image_id": image_id, "segmentation": segmentation, "category_id": 1}
+    return fields | {"iscrowd": 0} | more
+
+
+def write_source(
+    folder: Path,
+    images: list[Any],
+    annotations: list[Any],
+    annotations_path: str = "instances.json",
+    images_folder: str = "images",
+) -> None:
+    path = folder / annotations_path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"images": images, "annotations": annotations, "categories": CATEGORIES}))
+    for entry in images:
+        if isinstance(entry, dict) and "file_name" in entry:
+            image_file(folder / images_folder / entry["file_name"])
