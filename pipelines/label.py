@@ -162,8 +162,8 @@ class _Labelling:
             from actors.labelling.worker import WorkerResources
             from actors.labelling.worker_pool import PoolSize, WorkerPool
 
-            uses_gpu = _uses_gpu(self._options.device, cluster)
-            resources = WorkerResources(workers.num_cpus, workers.num_gpus if uses_gpu else 0.0)
+            num_gpus = workers.num_gpus if uses_gpu(self._options.device, cluster) else 0.0
+            resources = WorkerResources(workers.num_cpus, num_gpus)
             size = PoolSize(workers.minimum, workers.maximum).that_fits(cluster, resources)
             pool = WorkerPool(
                 self._job(), size, resources, models=self._models, click_log=self._inputs.click_log
@@ -295,7 +295,8 @@ def _unknown_samples(inputs: LabelInputs, run: RunDirectory) -> tuple[str, ...]:
     return unknown
 
 
-def _uses_gpu(device: Device, cluster: Cluster) -> bool:
+def uses_gpu(device: Device, cluster: Cluster) -> bool:
+    """Tell whether workers are given a GPU: if the device says so, or is `auto` and the cluster has one."""
     return device == "cuda" or (device == "auto" and cluster.num_gpus > 0)
 
 

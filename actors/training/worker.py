@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,7 +23,10 @@ from infra.storage.storage_errors import is_unusable
 from mfp.errors import MfpError
 
 MAX_FRUITLESS_STARTS = 3
-_SIGNS_OF_A_LOST_PEER = ("gloo", "nccl", "connection", "store")
+# what gloo raises is a plain RuntimeError with the place in its sources; NCCL and the store have types (DistError)
+_LOST_PEER = re.compile(
+    r"/gloo/transport/|Connection (closed|reset) by peer|Socket Timeout|NCCL (error|communicator was aborted)"
+)
 
 
 def train_worker(config: dict[str, Any]) -> None:
@@ -87,8 +91,7 @@ def is_passing(error: BaseException) -> bool:
     """
     if isinstance(error, RayActorError | RayTrainError | StorageError | torch.distributed.DistError):
         return True
-    text = str(error).lower()
-    return isinstance(error, RuntimeError) and any(sign in text for sign in _SIGNS_OF_A_LOST_PEER)
+    return type(error) is RuntimeError and _LOST_PEER.search(str(error)) is not None
 
 
 def _first_line(error: BaseException) -> str:

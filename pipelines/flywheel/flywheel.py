@@ -32,7 +32,7 @@ from pipelines.inputs.label_inputs import absolute, find_click_log
 from pipelines.inputs.model_source import find_model, trainable_name
 from pipelines.inputs.training_inputs import check_shared_out, find_training_inputs
 from pipelines.inputs.training_recipe import chosen_recipe
-from pipelines.label import run_label
+from pipelines.label import run_label, uses_gpu
 from pipelines.options import (
     EVALUATION_TARGET_IOU,
     TRAINING_RUN_PREFIX,
@@ -138,14 +138,30 @@ class _Flywheel:
         find_training_inputs(options, recipe, self._storage)
 
     def _check_room(self, cluster: Cluster) -> None:
-        """Labelling and training run at the same time: a local Ray must hold both."""
+        """Labelling and training run at the same time: there must be room for both.
+
+        A local Ray stays as it is, so it is refused; another cluster may grow, so it is only told.
+        """
         label, train = self._options.label_workers, self._options.train_workers
-        num_cpus = label.minimum * label.num_cpus + train.minimum * train.num_cpus
-        if cluster.is_local and num_cpus > cluster.num_cpus:
-            raise ClusterError(
-                f"{label.minimum} workers that label and {train.minimum} that train need {num_cpus:g} CPU together, "
-                f"this machine has {cluster.num_cpus:g}: ask for fewer, or smaller ones (--cpus-per-worker)"
+        for name, option, has, of_label, of_train in (
+            ("CPU", "--cpus-per-worker", cluster.num_cpus, label.num_cpus, train.num_cpus),
+            ("GPU", "--gpus-per-worker", cluster.num_gpus, label.num_gpus, train.num_gpus),
+        ):
+            needed = label.minimum * of_label + train.minimum * of_train
+            if needed <= has or (name == "GPU" and not uses_gpu(self._options.device, cluster)):
+                continue
+            where = "this machine" if cluster.is_local else "the cluster"
+            line = (
+                f"{label.minimum} workers that label and {train.minimum} that train need {needed:g} {name} together, "
+                f"{where} has {has:g}: ask for fewer, or smaller ones ({option} "
+                f"{0.99 * has / (label.minimum + train.minimum):.2g})"
             )
+            if cluster.is_local:
+                raise ClusterError(line)
+            with self._show("room", "stages") as on_progress:
+                on_progress(
+                    ProgressReport(0, notice=f"unless the cluster grows, this waits for ever: {line}")
+                )
 
     def _begin(self) -> str:
         """Write down what was asked for, and the model to begin with; its URL."""

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import errno
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+import torch.distributed as dist
 from ray.exceptions import ActorDiedError
 from ray.train.v2._internal.exceptions import WorkerHealthCheckFailedError
 
 from actors.errors import ClusterError
-from actors.training.worker import MAX_FRUITLESS_STARTS, FailureRule
+from actors.training.group import TrainGroup
+from actors.training.worker import MAX_FRUITLESS_STARTS, FailureRule, is_passing
 from infra.errors import DatasetError, StorageError, UnusableStorageError
 from mfp.errors import TrainingError
 
@@ -39,9 +44,47 @@ def test_what_would_only_fail_again_ends_the_run_at_once_even_beside_its_echo(er
     assert caught.value is error
 
 
-def test_a_defect_ends_the_run_at_once() -> None:
-    with pytest.raises(KeyError):
-        _fail(FailureRule(), KeyError("a name that no one gave"))
+@pytest.mark.parametrize(
+    "defect",
+    [
+        KeyError("a name that no one gave"),
+        RuntimeError("cannot restore: the checkpoint has other keys"),
+        RuntimeError("mat1 and mat2 shapes cannot be multiplied (no connection to any peer)"),
+        NotImplementedError("gloo has no such operation"),
+    ],
+)
+def test_a_defect_ends_the_run_at_once_whatever_words_it_uses(defect: Exception) -> None:
+    with pytest.raises(type(defect)):
+        _fail(FailureRule(), defect)
+
+
+def _lose_the_other(rank: int, rendezvous: str, out: str) -> None:
+    """Worker 1 dies in the middle; worker 0 writes down whether what it met may pass."""
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=f"file://{rendezvous}", rank=rank, world_size=2)
+    group = TrainGroup(rank, 2, torch.device("cpu"))
+    group.sums([1.0])
+    if rank == 1:
+        os._exit(1)
+    try:
+        group.sums([1.0])
+    except Exception as error:
+        Path(out).write_text(f"{is_passing(error)} {type(error).__name__}: {error}")
+    os._exit(0)
+
+
+def test_the_echo_of_a_worker_that_died_may_pass(tmp_path: Path) -> None:
+    paths = (str(tmp_path / "rendezvous"), str(tmp_path / "met"))
+    workers = [
+        torch.multiprocessing.get_context("spawn").Process(target=_lose_the_other, args=(rank, *paths))
+        for rank in range(2)
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    met = Path(paths[1]).read_text()
+    assert met.startswith("True "), met
 
 
 @pytest.mark.parametrize("errors", [(KILLED,), (ECHO, KILLED), (ECHO,), (StorageError("no answer"),)])
