@@ -20,7 +20,7 @@ from actors.labelling.model_feed import FixedModel, FollowedModels, ModelFeed
 from actors.labelling.shard_labeller import ShardSummary
 from actors.ray_session import Cluster, ray_session
 from infra.published_models import PublishedModel
-from infra.runs.commit import CommitOutcome, CommitRecord
+from infra.runs.commit import NONE_UNCLICKED, CommitOutcome, CommitRecord, Unclicked
 from infra.runs.commit_guard import CommitGuard, guarded
 from infra.runs.run_directory import RunDirectory
 from infra.runs.set_aside import SetAsideShard, committed_and_set_aside, delete_outdated, note_set_aside
@@ -52,11 +52,15 @@ _NOTHING = LabelCounts()
 
 @dataclass(frozen=True)
 class RunSummary:
-    """A finished run: `objects`, `clicks` and `errors` count all rows of the run, also those of earlier runs into
-    the same directory, which did `skipped_shards` of the `shards`. `lost_shards` were committed by another run while
-    this one was at them. `seconds` is the wall time of this run. `unknown_samples` are the keys in the click log that
-    no sample of the data set has. `set_aside` are the shards that could not be done: the run is not complete without
-    them. `fitting_batch_size` is the batch size that a GPU's memory held, None where that was the one asked for."""
+    """A finished run.
+
+    `objects`, `clicks` and `errors` count all rows of the run, also those of earlier runs into its directory, which
+    did `skipped_shards` of the `shards`. `lost_shards` were committed by another run while this one was at them.
+    `seconds` is the wall time of this run. `unknown_samples` are the keys in the click log that no sample of the data
+    set has, `unclicked` is what of the data set the log has no click on. `set_aside` are the shards that could not be
+    done: the run is not complete without them. `fitting_batch_size` is the batch size that a GPU's memory held, None
+    where that was the one asked for.
+    """
 
     objects: int
     clicks: int
@@ -66,6 +70,7 @@ class RunSummary:
     skipped_shards: int
     lost_shards: int = 0
     unknown_samples: tuple[str, ...] = ()
+    unclicked: Unclicked = NONE_UNCLICKED
     set_aside: tuple[SetAsideShard, ...] = ()
     fitting_batch_size: int | None = None
 
@@ -99,7 +104,8 @@ def _run_guarded(
     models = _models(options, inputs, run)
     committed = run.committed()
     labelling = _Labelling(options, inputs, models, guard, _counts_of(committed.values()), on_progress)
-    labelling.report(notice=str(guard))
+    for notice in (*inputs.notices, str(guard)):
+        labelling.report(notice=notice)
     labelling.check()
     missing = [shard for shard in inputs.dataset.shards if shard.name not in committed]
     if missing:
@@ -124,6 +130,7 @@ def _run_guarded(
         skipped_shards=len(inputs.dataset.shards) - len(missing),
         lost_shards=labelling.num_lost,
         unknown_samples=unknown,
+        unclicked=done.unclicked,
         set_aside=set_aside,
         fitting_batch_size=labelling.fitting_batch_size,
     )
@@ -230,12 +237,13 @@ class _Labelling:
 
     def _job(self) -> LabelJob:
         options = self._options
+        max_clicks, target_iou = options.click_limits
         return LabelJob(
             dataset_url=self._inputs.dataset.url,
             run_url=self._run.url,
             storage=options.storage,
             modulation=options.modulation,
-            limits=SessionLimits(max_clicks=options.max_clicks, target_iou=options.target_iou),
+            limits=SessionLimits(max_clicks=max_clicks, target_iou=target_iou),
             engine=EngineSettings(
                 batch_size=options.batch_size,
                 flip=options.flip,
@@ -283,8 +291,7 @@ def _unknown_samples(inputs: LabelInputs, run: RunDirectory) -> tuple[str, ...]:
     log = inputs.click_log
     if log is None:
         return ()
-    seen = set(run.read_masks(["sample_key"]).column("sample_key").unique().to_pylist())
-    seen |= set(run.read_errors(["sample_key"]).column("sample_key").unique().to_pylist())
+    seen = run.sample_keys()
     keys: list[str] = log.sample_keys.to_pylist()
     unknown = tuple(key for key in keys if key not in seen)
     if len(unknown) == len(keys):
@@ -301,7 +308,9 @@ def _uses_gpu(device: Device, cluster: Cluster) -> bool:
 
 def _counts_of(records: Iterable[CommitRecord]) -> LabelCounts:
     per_shard = (
-        LabelCounts(record.objects, record.parts["clicks"].rows, record.parts["errors"].rows)
+        LabelCounts(
+            record.objects, record.parts["clicks"].rows, record.parts["errors"].rows, record.unclicked
+        )
         for record in records
     )
     return sum(per_shard, _NOTHING)

@@ -33,10 +33,9 @@ from pipelines.errors import OptionError
 from pipelines.inputs.earlier_versions import EARLIER_WORKING_PIXELS
 from pipelines.inputs.model_source import find_model
 from pipelines.inputs.published_source import model_of_step, training_run_of
-from pipelines.options import LOGGED_CLICKS_PREFIX, SIMULATED_CLICKS
+from pipelines.options import ALL_CLICKS, LOGGED_CLICKS_PREFIX, SIMULATED_CLICKS
 
 ObjectName: TypeAlias = tuple[str, str]  # sample key and object id
-_MANY_CLICKS = 10_000  # replayed clicks end by themselves
 
 
 @dataclass(frozen=True)
@@ -88,9 +87,9 @@ class PastRun:
         click_log = None
         if clicks != SIMULATED_CLICKS:
             click_log = load_click_log(storage, clicks.removeprefix(LOGGED_CLICKS_PREFIX))
+        most = config["clicks"]["max_clicks"]
         limits = SessionLimits(
-            max_clicks=config["clicks"].get("max_clicks", _MANY_CLICKS),
-            target_iou=config["clicks"].get("target_iou"),
+            max_clicks=ALL_CLICKS if most is None else most, target_iou=config["clicks"]["target_iou"]
         )
         execution = config["execution"]
         engine = EngineSettings(

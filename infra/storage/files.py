@@ -17,12 +17,14 @@ from typing import Any, BinaryIO, TypeAlias, cast
 
 from infra.errors import StorageError, UnusableStorageError
 from infra.storage import local_files, s3
+from infra.storage.locations import refuse_broken_url
 from infra.storage.storage_errors import explain, is_missing, is_unusable
 
 Urls: TypeAlias = list[str]  # inside the class the name `list` is the method
 READ_BLOCK = (
     8 * 2**20
 )  # bytes asked of a server at a time: less is slower, see the measurements of pyarrow and s3fs
+_RANGE_BUFFER = 2**16  # a Parquet footer comes in one request
 _SIGNATURE = re.compile(
     r"[?&](x-amz-(signature|security-token)|x-goog-signature|signature|sig|token|access_token|password)=",
     re.I,
@@ -82,6 +84,15 @@ class Storage:
             filesystem, path = self._remote(url)
             stream = filesystem.open(path, "rb", block_size=READ_BLOCK, cache_type="readahead")
         return io.BufferedReader(_TranslatingStream(stream, url), 2**20)
+
+    def open_ranges(self, url: str) -> BinaryIO:
+        """Open a file of which a few pieces are wanted: every read asks for its own bytes and no others."""
+        with _translated("read", url):
+            if _is_local(url):
+                return _local(url).open("rb")
+            filesystem, path = self._remote(url)
+            stream = filesystem.open(path, "rb", cache_type="none")
+        return io.BufferedReader(_TranslatingStream(stream, url), _RANGE_BUFFER)
 
     def size(self, url: str) -> int:
         """Return the size of a file in bytes."""
@@ -329,6 +340,7 @@ def _version(entry: dict[str, Any]) -> str:
 
 
 def _is_local(url: str) -> bool:
+    refuse_broken_url(url)
     return "://" not in url or url.startswith("file://")
 
 

@@ -188,6 +188,7 @@ class _Flywheel:
             part=(number - 1, self._options.rounds),
             clicks=self._options.clicks,
             max_clicks=self._options.max_clicks,
+            replay=self._options.replay,
         )
         training.start()
         with self._show(f"round {number}: label", "objects") as on_progress:

@@ -190,7 +190,7 @@ def test_noc_of_logged_clicks_is_defined_where_every_object_got_there_or_had_all
     tmp_path: Path,
 ) -> None:
     run = RunDirectory(str(tmp_path), Storage())
-    run.open({"clicks": {"source": "logged", "num_clicks": 28}})
+    run.open({"clicks": {"source": "logged", "num_clicks": 28, "max_clicks": None, "target_iou": None}})
     commit(run, "s0.tar", [(0.5, 0.86, 0.91), (0.1,) * 25])
     report = build_report(str(tmp_path), Storage())
     assert report.to_json()["noc"] == {"85": (2 + 20) / 2, "90": (3 + 20) / 2, "95": None}

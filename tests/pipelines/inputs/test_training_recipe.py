@@ -10,7 +10,8 @@ import pipelines
 from mfp.errors import TrainingError
 from mfp.models.registry import trainable_names
 from pipelines.errors import OptionError
-from pipelines.inputs.training_recipe import chosen_recipe, load_recipe, recipe_names
+from pipelines.inputs.recipe_names import recipe_names
+from pipelines.inputs.training_recipe import chosen_recipe, load_recipe
 from pipelines.options import TrainOptions
 
 FOLDER = Path(pipelines.__file__).parent / "recipes"
