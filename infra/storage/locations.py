@@ -12,8 +12,9 @@ _KNOWN = (
     "file|memory|github|git|webdav|gdrive|dropbox|run"
 )
 # pathlib makes s3:/bucket of s3://bucket, and /folder/s3:/bucket of that once it is made absolute
-_INSIDE = re.compile(rf"(?:^|/)(?P<scheme>{_KNOWN}):(?P<rest>/.*)", re.IGNORECASE)
-_AT_START = re.compile(rf"(?P<scheme>[a-z][a-z0-9+.-]+(?=:/)|(?:{_KNOWN})(?=:)):(?P<rest>.*)", re.IGNORECASE)
+_IN_PATH = re.compile(rf"(?:^|/)(?P<scheme>{_KNOWN}):/(?P<rest>.*)", re.IGNORECASE)
+_NO_SLASH = re.compile(rf"(?P<scheme>{_KNOWN}):(?![\d.]*$)(?P<rest>.*)", re.IGNORECASE)  # but DATASET:SHARE
+_OTHER_SCHEME = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]+):/(?P<rest>.*)", re.IGNORECASE)
 _EMPTY = re.compile(r"(?P<scheme>s3|s3a|gs|gcs|https?)://(?:/|$)", re.IGNORECASE)
 
 
@@ -53,15 +54,16 @@ def refuse_broken_url(location: str) -> None:
         )
     if "://" in location:
         return
-    found = _AT_START.match(location) or _INSIDE.search(location)
+    found = _IN_PATH.search(location) or _NO_SLASH.match(location) or _OTHER_SCHEME.match(location)
     if found is None:
         return
-    url = f"{found['scheme']}://{found['rest'].lstrip('/')}"
-    if found.start() == 0 and not location.startswith("/"):
+    url = f"{found['scheme'].lower()}://{found['rest']}"
+    if found.start("scheme") > 0:
         raise StorageError(
-            f"{location} is no URL, which has two slashes after its colon: write {url} (pathlib.Path drops one: pass "
-            f"URLs as text); a folder of that name on this machine is ./{location}"
+            f"{location} holds a URL that was taken for a path: write {url} alone, as text and not as pathlib.Path"
         )
+    or_folder = f"; for a folder of that name ./{location}" if found.re is _OTHER_SCHEME else ""
     raise StorageError(
-        f"{location} holds a URL that was taken for a path: write {url} alone, as text and not as pathlib.Path"
+        f"{location} is no URL, which has two slashes after its colon: write {url}{or_folder} (pathlib.Path drops a "
+        "slash: pass URLs as text)"
     )
