@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -41,6 +40,7 @@ from pipelines.inputs.label_inputs import (
     run_config,
 )
 from pipelines.inputs.published_source import keep_model, training_run_of
+from pipelines.inputs.quarantined import in_words
 from pipelines.options import Device, LabelOptions
 from pipelines.progress import OnProgress, ProgressReport
 
@@ -216,7 +216,7 @@ class _Labelling:
         if self._limit.is_exceeded(self.done, is_complete=is_complete):
             raise TooManyErrorsError(self._too_many_errors())
         if is_complete and has_all and self._inputs.click_log is None and self.done == _NOTHING:
-            raise OptionError(no_masks(self._inputs.dataset.url))
+            raise OptionError(no_masks(self._inputs.dataset, self._run.storage))
 
     def report(
         self,
@@ -256,8 +256,8 @@ class _Labelling:
         )
 
     def _too_many_errors(self) -> str:
-        reasons = Counter(self._run.read_errors(["reason"]).column("reason").to_pylist())
-        named = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common(3))
+        errors = self._run.read_errors(["reason", "sample_key"])
+        named = in_words(zip(errors["reason"].to_pylist(), errors["sample_key"].to_pylist(), strict=True))
         return (
             f"{self.done.quarantined} of {self.done.objects + self.done.quarantined} samples and objects so far "
             f"were quarantined ({named}), more than --max-errors {self._options.max_errors:g} allows: see the table "

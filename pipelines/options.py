@@ -135,7 +135,8 @@ class LabelOptions:
 class VerifyOptions:
     """One run of `mfp verify`.
 
-    `share` of the objects, in [0, 1], is labelled again; a mask may then differ in `tolerance` of its image's pixels.
+    `share` of the objects, in [0, 1], is labelled again; a mask may then differ in `tolerance` of its image's pixels,
+    and IoUs by as much.
     """
 
     run: str

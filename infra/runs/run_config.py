@@ -106,6 +106,13 @@ def read_config(storage: Storage, run_url: str, file: str = RUN_FILE) -> dict[st
     return config
 
 
+def num_shards_of(config: Mapping[str, JsonValue]) -> int | None:
+    """Return how many shards the `run.json` of a labelling run says it is to do; None if it does not say."""
+    dataset = config.get("dataset")
+    number = dataset.get("num_shards") if isinstance(dataset, dict) else None
+    return number if isinstance(number, int) else None
+
+
 def _no_run(storage: Storage, run_url: str, file: str) -> str:
     remedy = f"give what {_COMMANDS[file]} had as --out"
     for other, commands in _COMMANDS.items():

@@ -125,16 +125,16 @@ def _of_answer(error: BaseException) -> str | None:
     """What a server's answer means; None if it is none, or one that nobody here knows."""
     if isinstance(error, RecursionError):  # botocore follows a redirect that names no region in a circle
         return _other_region()
-    code, response = _code(error), _response(error)
+    number, response = _code(error), _response(error)
     message = str(response.get("Error", {}).get("Message", ""))
     metadata = response.get("ResponseMetadata", {})
-    if code in _WRONG_REGION:
+    if number in _WRONG_REGION:
         named = _NAMED_REGION.search(message)
         region = named[1] if named else metadata.get("HTTPHeaders", {}).get("x-amz-bucket-region")
         return _other_region(f" {region}" if region else "")
     if metadata.get("HTTPStatusCode") in _REFUSED and _CHECKSUMS.search(message):
         return f"{message.splitlines()[0].rstrip('.')}: {_CHECKSUM_REMEDY}"
-    return _OF_CODE.get(code)
+    return _OF_CODE.get(number)
 
 
 def _other_region(which: str = "") -> str:

@@ -30,8 +30,8 @@ def verify(
             min=0,
             max=1,
             metavar="SHARE",
-            help="Share of an image's pixels in which a mask may come out differently; on the processor that made it "
-            "none should, on another the last bit of a map may tip some.",
+            help="Share of an image's pixels in which a mask may come out differently, and IoUs by as much; on the "
+            "processor that made it none should, on another the last bit of a map may tip some. Clicks must be equal.",
         ),
     ] = 0.0,
     seed: Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Draws the objects.")] = 0,

@@ -24,6 +24,7 @@ from pipelines.inputs.click_log_check import check_click_log
 from pipelines.inputs.model_names import is_location
 from pipelines.inputs.model_source import ModelSource, find_model
 from pipelines.inputs.published_source import find_published, training_run_of
+from pipelines.inputs.quarantined import in_words, quarantined_in
 from pipelines.inputs.run_folder import load_beside
 from pipelines.options import (
     ALL_CLICKS,
@@ -82,7 +83,7 @@ def find_click_log(clicks: str, dataset: DatasetManifest, storage: Storage) -> C
     if clicks != SIMULATED_CLICKS:
         raise OptionError(f"--clicks {clicks!r} is neither {SIMULATED_CLICKS} nor {LOGGED_CLICKS_PREFIX}URL")
     if not has_objects(dataset, storage):
-        raise OptionError(no_masks(dataset.url))
+        raise OptionError(no_masks(dataset, storage))
     return None
 
 
@@ -129,10 +130,16 @@ def _checked(model: ModelSource, options: LabelOptions) -> ModelSource:
     return model
 
 
-def no_masks(dataset_url: str) -> str:
+def no_masks(dataset: DatasetManifest, storage: Storage) -> str:
     """What to tell a person whose data set has nothing to simulate clicks from."""
+    quarantined = in_words(quarantined_in(dataset, storage))
+    if quarantined:
+        return (
+            f"{dataset.url} has no usable object mask, what it had was quarantined: {quarantined}: mend the source and "
+            "run mfp shard again"
+        )
     return (
-        f"{dataset_url} has no object masks, which --clicks simulated needs: shard it with masks, or replay clicks "
+        f"{dataset.url} has no object masks, which --clicks simulated needs: shard it with masks, or replay clicks "
         f"with --clicks {LOGGED_CLICKS_PREFIX}URL"
     )
 

@@ -238,6 +238,7 @@ def test_busy_time_is_the_number_of_seconds_that_some_span_covers(spans: list[tu
 REPORT = Report(
     run_url="s3://bucket/a-run-with-a-name-that-is-longer-than-a-line-of-eighty-columns/davis-lite0-full",
     num_shards=12,
+    num_expected=12,
     objects=1204,
     objects_with_truth=1204,
     clicks=6521,
