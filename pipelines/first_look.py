@@ -9,13 +9,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from infra.errors import ClickLogError, DatasetError, StorageError
-from infra.runs.run_config import FLYWHEEL_FILE, RUN_FILE, TRAINING_FILE, refuse_other_runs
+from infra.runs.run_config import FLYWHEEL_FILE, RUN_FILE, TRAINING_FILE, read_config, refuse_other_runs
 from infra.storage.files import Storage
 from mfp.errors import ModelError
 from mfp.models.names import TRAINABLE_NAMES
 from pipelines.errors import OptionError
 from pipelines.inputs.dataset_mix import parse_mix
-from pipelines.inputs.model_names import check_model_name, did_you_mean
+from pipelines.inputs.model_names import EXTENSION, check_model_name, did_you_mean
 from pipelines.inputs.recipe_names import check_recipe_name
 from pipelines.options import (
     LOGGED_CLICKS_PREFIX,
@@ -72,6 +72,20 @@ def look_at_flywheel(options: FlywheelOptions) -> None:
     _check_datasets([options.unlabelled, *options.train_on, options.evaluation])
     _check_click_log(options.clicks)
     refuse_other_runs(storage, options.out, FLYWHEEL_FILE)
+
+
+def look_at_runs(runs: Iterable[str], storage: Storage) -> None:
+    """Check that there are runs of `mfp label` or `mfp evaluate`. Raises as `look_at_labelling`."""
+    for run in runs:
+        read_config(storage, run)
+
+
+def look_at_conversion(source: str, out: str) -> None:
+    """Check what `mfp convert` was given. Raises as `look_at_labelling`."""
+    if not out.endswith(EXTENSION):
+        raise OptionError(f"{out}: a model file's name ends in {EXTENSION}; name the output so")
+    if _is_missing(source):
+        raise StorageError(f"cannot read {source}: there is no such file")
 
 
 def _check_model(model: str, storage: Storage) -> None:

@@ -68,7 +68,9 @@ class Unclicked:
         return Unclicked(self.samples + other.samples, self.objects + other.objects)
 
     def __str__(self) -> str:
-        return f"{self.samples:,} samples, and on {self.objects:,} objects of other samples"
+        of_others = " of other samples" if self.samples else ""
+        counts = ((self.samples, "samples"), (self.objects, f"objects{of_others}"))
+        return " and ".join(f"{count:,} {what}" for count, what in counts if count) or "nothing"
 
 
 NONE_UNCLICKED = Unclicked()

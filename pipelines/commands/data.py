@@ -231,11 +231,15 @@ def compare(
     For example: mfp compare runs/old runs/new
     """
     from infra.storage.files import Storage
+    from pipelines.first_look import look_at_runs
+
+    storage = Storage(given.storage_options(storage_endpoint, storage_region))
+    look_at_runs(runs, storage)
     from pipelines.commands.terminal import print_result
     from pipelines.comparison import compare_runs
     from pipelines.views.comparison import ComparisonView
 
-    compared = compare_runs(runs, Storage(given.storage_options(storage_endpoint, storage_region)))
+    compared = compare_runs(runs, storage)
     if as_json:
         typer.echo(json.dumps(compared.to_json(), indent=1))
     else:

@@ -132,6 +132,9 @@ def convert(
 
     For example: mfp convert mfp_vit_b.pth mfp-vit-b.safetensors
     """
+    from pipelines.first_look import look_at_conversion
+
+    look_at_conversion(source, out)
     from infra.storage.files import Storage
     from pipelines.convert import run_convert
 

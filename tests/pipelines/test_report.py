@@ -127,7 +127,7 @@ def test_what_the_click_log_left_out_is_in_the_report(tmp_path: Path) -> None:
         run.put(run.write_parts("s0.tar", "a", rows, seconds=1.0, unclicked=Unclicked(5, 2)))
     report = build_report(run.url, Storage())
     assert report.to_json()["unclicked"] == {"samples": 5, "objects": 2}
-    assert "the click log has no click on 5 samples, and on 2 objects of other samples" in printed(report)
+    assert "the click log has no click on 5 samples and 2 objects of other samples" in printed(report)
 
 
 def test_one_model_needs_no_table_of_models(tmp_path: Path) -> None:

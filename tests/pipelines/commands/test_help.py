@@ -107,6 +107,10 @@ def test_a_shell_completes_commands_models_layouts_and_recipes(typed: str, expec
         "train {tmp} --out {tmp}/run --crop-size large",
         "flywheel {tmp} --train-on {tmp} --evaluation {tmp} --out {tmp}/w --model lite00",
         "submit label /data --out /run --model lite00",
+        "verify {tmp}/gone",
+        "compare {tmp}/gone {tmp}/gone",
+        "convert {tmp}/gone.pth {tmp}/out.safetensors",
+        "convert {tmp} {tmp}/out.pth",
     ],
 )
 def test_what_is_mistyped_is_told_before_torch_ray_or_arrow_are_loaded(line: str, tmp_path: Path) -> None:
