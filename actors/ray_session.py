@@ -125,7 +125,9 @@ def _connect(address: str, given_by: str) -> None:
     except Exception as error:  # Ray raises a plain Exception when its processes do not come up in time
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         if address == "local":
-            raise ClusterError(f"Ray does not start on this machine: {reason}") from error
+            raise ClusterError(
+                f"Ray does not start on this machine: {reason}; end what else keeps it busy, or try again"
+            ) from error
         raise ClusterError(f"Ray at {address!r} cannot be used: {reason}; check {given_by}") from error
 
 

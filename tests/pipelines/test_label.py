@@ -253,7 +253,9 @@ def test_a_run_of_a_version_that_reduced_nothing_goes_on_with_that_size_alone(
 def test_a_model_that_nobody_knows_is_refused_before_anything_starts(
     tmp_path: Path, dataset: DatasetManifest
 ) -> None:
-    with pytest.raises(ModelError, match=r"model 'lite9' is unknown; shipped are .*analytic"):
+    with pytest.raises(
+        ModelError, match=r"model 'lite9' is unknown \(did you mean lite0\?\); shipped are .*analytic"
+    ):
         run_label(replace(options(dataset.url, tmp_path), model="lite9"))
 
 
