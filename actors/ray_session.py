@@ -11,6 +11,7 @@ import logging
 import os
 import secrets
 import socket
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,10 @@ from actors.stop_deadline import before_forced_end
 from actors.stop_request import noted_signals
 
 _CONNECT_SECONDS = 5.0
+_LONGEST_SOCKET = (
+    107 if sys.platform.startswith("linux") else 103
+)  # bytes, as the system's struct sockaddr_un has room
+_SOCKET_IN_FOLDER = "/ray/session_2026-01-01_00-00-00_000000_/sockets/plasma_store"  # and the process id
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,7 @@ def ray_session(address: str | None) -> Iterator[Cluster]:
         ClusterError: no cluster answers at `address`, or the local Ray does not start.
 
     """
+    given_by = "--ray-address" if address else "RAY_ADDRESS"
     address = address or os.environ.get("RAY_ADDRESS") or "local"
     with _environment(_settings_for(address)):
         import ray
@@ -55,7 +61,7 @@ def ray_session(address: str | None) -> Iterator[Cluster]:
         with noted_signals():
             try:
                 with noted_signals():
-                    _connect(address)
+                    _connect(address, given_by)
                 yield _cluster(address)
             finally:
                 ray.shutdown()
@@ -68,10 +74,13 @@ def _cluster(address: str) -> Cluster:
     return Cluster(address == "local", total.get("CPU", 0.0), total.get("GPU", 0.0))
 
 
-def _connect(address: str) -> None:
+def _connect(address: str, given_by: str) -> None:
+    """Join or start Ray; `given_by` is the option or variable that names the address."""
     import ray
 
-    _check_listening(address)
+    if address == "local":
+        _check_temporary_folder()
+    _check_listening(address, given_by)
     try:
         ray.init(
             address=address,
@@ -81,10 +90,26 @@ def _connect(address: str) -> None:
         )
     except Exception as error:  # Ray raises a plain Exception when its processes do not come up in time
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ClusterError(f"Ray at {address!r} cannot be used: {reason}; check --ray-address") from error
+        if address == "local":
+            raise ClusterError(
+                f"Ray does not start on this machine: {reason}; end what else keeps it busy, or try again"
+            ) from error
+        raise ClusterError(f"Ray at {address!r} cannot be used: {reason}; check {given_by}") from error
 
 
-def _check_listening(address: str) -> None:
+def _check_temporary_folder() -> None:
+    """Ray's sockets lie in the temporary folder, and the system takes no path of a socket beyond a length."""
+    variable = "RAY_TMPDIR" if "RAY_TMPDIR" in os.environ else "TMPDIR"
+    folder = os.environ.get(variable, "/tmp")  # noqa: S108  # what Ray itself falls back to
+    longest = _LONGEST_SOCKET - len(f"{_SOCKET_IN_FOLDER}{os.getpid()}")
+    if len(os.fsencode(folder)) > longest:
+        raise ClusterError(
+            f"the temporary folder {folder} ({variable}) has a path of {len(os.fsencode(folder))} bytes, and Ray's "
+            f"sockets in it need one of {longest} at most: set RAY_TMPDIR to a shorter one, such as /tmp"
+        )
+
+
+def _check_listening(address: str, given_by: str) -> None:
     """Ray itself tries for a minute and fills the terminal with warnings before it gives up on a dead address."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not port.isdigit():
@@ -93,8 +118,14 @@ def _check_listening(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), _CONNECT_SECONDS).close()
     except OSError as error:
         raise ClusterError(
-            f"no Ray cluster answers at {address} ({error.strerror or error}): start one, or mend --ray-address"
+            f"no Ray cluster answers at {address} ({error.strerror or error}): start one, or {_remedy(given_by)}"
         ) from None
+
+
+def _remedy(given_by: str) -> str:
+    return (
+        "unset the variable RAY_ADDRESS, which names it" if given_by == "RAY_ADDRESS" else f"mend {given_by}"
+    )
 
 
 def _settings_for(address: str) -> dict[str, str]:

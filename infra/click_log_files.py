@@ -78,7 +78,10 @@ def read_log_parts(storage: Storage, url: str) -> Iterator[LogPart]:
         for record, table in zip(records, tables, strict=True):
             yield _checked_part(join(run.url, record.parts[CLICKS.name].path), table)
         return
-    files = [url] if storage.exists(url) else storage.list(url)
+    is_file = storage.exists(url)
+    if not is_file and not storage.is_dir(url):
+        raise ClickLogError(f"there is no click log at {url}: no such file or folder")
+    files = [url] if is_file else storage.list(url)
     readable = [file for file in files if file.endswith(_PARQUET + _JSON_LINES)]
     if not readable:
         known = ", ".join(_PARQUET + _JSON_LINES)

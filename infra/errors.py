@@ -54,7 +54,6 @@ class Reason(StrEnum):
     EMPTY_OBJECT = "empty_object"
     BAD_METADATA = "bad_metadata"
     DUPLICATE_KEY = "duplicate_key"
-    NO_CLICKS = "no_clicks"
     CLICK_OUTSIDE_IMAGE = "click_outside_image"
 
 

@@ -18,9 +18,9 @@ from mfp.session_state import SessionState
 
 logger = logging.getLogger(__name__)
 
-_BATCHES_IN_FLIGHT_ON_CUDA = 4
-"""Networks that keep the aspect ratio see some ten crop sizes: one batch in flight would leave each of them
-one or two sessions."""
+_SESSIONS_PER_BATCH_ROW_ON_CUDA = 4
+"""Sessions in flight for each that a batch takes. One batch runs at a time; the others wait for one of their crop size.
+Networks that keep the aspect ratio see some ten sizes, and fewer sessions would leave each of them one or two."""
 
 
 _PIXELS_PER_PLACE = 2**23
@@ -50,7 +50,7 @@ class EngineSettings:
     @property
     def num_places(self) -> int:
         """Sessions in flight, if their images are not too large for that."""
-        return self.batch_size if self.device == "cpu" else self.batch_size * _BATCHES_IN_FLIGHT_ON_CUDA
+        return self.batch_size * (1 if self.device == "cpu" else _SESSIONS_PER_BATCH_ROW_ON_CUDA)
 
     @property
     def max_pixels(self) -> int:

@@ -97,7 +97,7 @@ def read_header(data: bytes) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise WeightsError(
             f"{len(data)} bytes that are no model file: a safetensors file with the metadata entry "
-            f"{_METADATA_KEY!r} is needed; `mfp train` writes such files"
+            f"{_METADATA_KEY!r} is needed; `mfp train` writes such files, `mfp convert` makes one of released weights"
         ) from None
     if version != FORMAT_VERSION:
         raise WeightsError(f"model file of version {version!r}; this release reads {FORMAT_VERSION}")

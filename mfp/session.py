@@ -29,8 +29,11 @@ class StopReason(StrEnum):
     TARGET_REACHED = "target_reached"
     """The IoU reached the target after at least the minimum number of clicks."""
     PERFECT = "perfect"
-    """The simulated user finds nothing left to click."""
+    """The mask is the truth: there is nothing left to click."""
+    ERRORS_CLICKED = "errors_clicked"
+    """The mask is wrong, but the simulated user has clicked every wrong pixel before: the model does not follow."""
     MAX_CLICKS = "max_clicks"
+    """As many clicks as the limit allows were made, and there would be more."""
     CLICKS_EXHAUSTED = "clicks_exhausted"
     """Every logged click has been made."""
 
@@ -42,15 +45,11 @@ class ClickSource(Protocol):
     def name(self) -> str:
         """Written beside every click that the source makes."""
 
-    @property
-    def end_reason(self) -> StopReason:
-        """Why a session is over when `next_click` returns None."""
-
     def check(self, truth: Truth | None, height: int, width: int) -> None:
         """Raise ClickError where the source cannot work on an image of that many pixels with that truth."""
 
-    def next_click(self, truth: Truth | None, mask: Mask, clicks: Sequence[Click]) -> Click | None:
-        """The click, in image pixels, that follows `clicks` on seeing the mask they made; None: the end.
+    def next_click(self, truth: Truth | None, mask: Mask, clicks: Sequence[Click]) -> Click | StopReason:
+        """The click, in image pixels, that follows `clicks` on seeing the mask they made, or why there is none.
 
         `truth` and `mask` are (H, W); truth is 1 object, 0 background, -1 ignore.
         """
@@ -61,17 +60,20 @@ class SimulatedClicks:
     """Clicks of the evaluation protocol: the pixel deepest inside the error of the current mask."""
 
     name: str = "simulated"
-    end_reason: StopReason = StopReason.PERFECT
 
     def check(self, truth: Truth | None, height: int, width: int) -> None:
         """See ClickSource."""
         if truth is None:
             raise ClickError("simulated clicks: the object has no truth mask; give one, or use logged clicks")
 
-    def next_click(self, truth: Truth | None, mask: Mask, clicks: Sequence[Click]) -> Click | None:
+    def next_click(self, truth: Truth | None, mask: Mask, clicks: Sequence[Click]) -> Click | StopReason:
         """See ClickSource."""
         assert truth is not None, "checked when the session was made"
-        return next_click(truth, mask, clicks)
+        click = next_click(truth, mask, clicks)
+        if click is not None:
+            return click
+        is_wrong = ((truth == 1) & ~mask).any() or ((truth == 0) & mask).any()
+        return StopReason.ERRORS_CLICKED if is_wrong else StopReason.PERFECT
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,6 @@ class LoggedClicks:
 
     clicks: tuple[Click, ...]
     name: str = "logged"
-    end_reason: StopReason = StopReason.CLICKS_EXHAUSTED
 
     def check(self, truth: Truth | None, height: int, width: int) -> None:
         """See ClickSource."""
@@ -91,9 +92,9 @@ class LoggedClicks:
                     f"{height}x{width} pixels; mend the click log"
                 )
 
-    def next_click(self, truth: Truth | None, mask: Mask, clicks: Sequence[Click]) -> Click | None:
+    def next_click(self, truth: Truth | None, mask: Mask, clicks: Sequence[Click]) -> Click | StopReason:
         """See ClickSource."""
-        return self.clicks[len(clicks)] if len(clicks) < len(self.clicks) else None
+        return self.clicks[len(clicks)] if len(clicks) < len(self.clicks) else StopReason.CLICKS_EXHAUSTED
 
 
 @dataclass(frozen=True)

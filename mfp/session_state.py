@@ -120,8 +120,8 @@ class SessionState:
     def _click(self) -> None:
         source = self.session.clicks
         click = source.next_click(self.session.truth, self._mask, self.clicks)
-        if click is None:
-            self.stop_reason = source.end_reason
+        if isinstance(click, StopReason):
+            self.stop_reason = click
             return
         self.clicks.append(click)
         if self._zoom is not None:

@@ -28,9 +28,15 @@ class ClickProtocol:
         """Read it from run.json. RunDirectoryError where there is no run, or none that clicks."""
         clicks = run.config().get("clicks")
         match clicks:
-            case {"source": "logged"}:
-                # a log is replayed to its end, however long it is; the protocol counts this many
-                return cls(is_logged=True, max_clicks=MAX_CLICKS, target_iou=None)
+            case {
+                "source": "logged",
+                "max_clicks": None | int() as given,
+                "target_iou": None | int() | float() as target,
+            }:
+                # a log that was replayed to its end may be of any length; the protocol counts this many
+                return cls(
+                    is_logged=True, max_clicks=MAX_CLICKS if given is None else given, target_iou=target
+                )
             case {
                 "source": "simulated",
                 "max_clicks": int(max_clicks),

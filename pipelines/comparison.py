@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from infra.runs.run_config import num_shards_of
 from infra.runs.run_directory import RunDirectory
 from infra.shards.sample import JsonValue
 from infra.storage.files import Storage
@@ -21,7 +22,7 @@ from mfp.bootstrap import Interval, mean_interval
 from mfp.metrics import ClickIous, noc
 from pipelines.click_protocol import ClickProtocol
 from pipelines.errors import OptionError
-from pipelines.report import THRESHOLDS
+from pipelines.report import THRESHOLDS, unfinished
 
 MEAN_IOU = "mean_iou"
 NOC = {f"noc{name}": threshold for name, threshold in THRESHOLDS.items()}
@@ -49,12 +50,20 @@ class ComparedRun:
 
     A figure is None where it is not defined for this run. A difference is None also where the two runs were clicked by
     another protocol: an IoU target that stops one of them earlier would look like a difference of the models.
+    `num_shards` are committed of `num_expected`; None: its run.json does not say.
     """
 
     url: str
     num_objects: int
+    num_shards: int
+    num_expected: int | None
     figures: Mapping[str, Estimate | None]
     differences: Mapping[str, Estimate | None]
+
+    @property
+    def unfinished(self) -> str | None:
+        """What is missing of the run, in words; None if nothing is, or nobody knows."""
+        return unfinished(self.num_shards, self.num_expected)
 
 
 @dataclass(frozen=True)
@@ -78,6 +87,9 @@ class Comparison:
             "runs": [
                 {
                     "run": run.url,
+                    "finished": run.unfinished is None,
+                    "shards": run.num_shards,
+                    "shards_expected": run.num_expected,
                     "objects": run.num_objects,
                     "figures": _json(run.figures),
                     "differences": _json(run.differences),
@@ -110,6 +122,8 @@ def compare_runs(urls: Sequence[str], storage: Storage) -> Comparison:
             ComparedRun(
                 url=run.url,
                 num_objects=len(run.names),
+                num_shards=run.num_shards,
+                num_expected=run.num_expected,
                 figures={name: _estimate(values[name], image_idx) for name in FIGURES},
                 differences={
                     name: _estimate(_difference(values[name], of_objects[0][name]), image_idx)
@@ -132,6 +146,8 @@ class _ClickedRun:
 
     url: str
     protocol: ClickProtocol
+    num_shards: int
+    num_expected: int | None
     fingerprint: JsonValue
     names: NDArray[np.object_]
     ious: ClickIous
@@ -140,7 +156,9 @@ class _ClickedRun:
     def read(cls, url: str, storage: Storage) -> _ClickedRun:
         run = RunDirectory(url, storage)
         protocol = ClickProtocol.of(run)
-        dataset = run.config().get("dataset")
+        config = run.config()
+        dataset = config.get("dataset")
+        num_shards = len(run.committed())
         table = run.read_clicks(["sample_key", "object_id", "click_idx", "iou"])
         name = pc.binary_join_element_wise(table["sample_key"], table["object_id"], _SEPARATOR)
         without_truth = pc.unique(name.filter(pc.is_null(table["iou"], nan_is_null=True)))
@@ -149,7 +167,7 @@ class _ClickedRun:
         clicks = table.filter(has_truth)
         ious = ClickIous.from_columns(object_idx, clicks["click_idx"].to_numpy(), clicks["iou"].to_numpy())
         fingerprint = dataset.get("fingerprint") if isinstance(dataset, dict) else None
-        return cls(url, protocol, fingerprint, names, ious)
+        return cls(url, protocol, num_shards, num_shards_of(config), fingerprint, names, ious)
 
     def of_objects(self, names: NDArray[np.object_]) -> dict[str, NDArray[np.float64] | None]:
         """By name of the figure: (num_names,) values of these objects."""

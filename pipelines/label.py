@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,7 +19,7 @@ from actors.labelling.model_feed import FixedModel, FollowedModels, ModelFeed
 from actors.labelling.shard_labeller import ShardSummary
 from actors.ray_session import Cluster, ray_session
 from infra.published_models import PublishedModel
-from infra.runs.commit import CommitOutcome, CommitRecord
+from infra.runs.commit import NONE_UNCLICKED, CommitOutcome, CommitRecord, Unclicked
 from infra.runs.commit_guard import CommitGuard, guarded
 from infra.runs.run_directory import RunDirectory
 from infra.runs.set_aside import SetAsideShard, committed_and_set_aside, delete_outdated, note_set_aside
@@ -41,6 +40,7 @@ from pipelines.inputs.label_inputs import (
     run_config,
 )
 from pipelines.inputs.published_source import keep_model, training_run_of
+from pipelines.inputs.quarantined import in_words
 from pipelines.options import Device, LabelOptions
 from pipelines.progress import OnProgress, ProgressReport
 
@@ -52,11 +52,15 @@ _NOTHING = LabelCounts()
 
 @dataclass(frozen=True)
 class RunSummary:
-    """A finished run: `objects`, `clicks` and `errors` count all rows of the run, also those of earlier runs into
-    the same directory, which did `skipped_shards` of the `shards`. `lost_shards` were committed by another run while
-    this one was at them. `seconds` is the wall time of this run. `unknown_samples` are the keys in the click log that
-    no sample of the data set has. `set_aside` are the shards that could not be done: the run is not complete without
-    them. `fitting_batch_size` is the batch size that a GPU's memory held, None where that was the one asked for."""
+    """A finished run.
+
+    `objects`, `clicks` and `errors` count all rows of the run, also those of earlier runs into its directory, which
+    did `skipped_shards` of the `shards`. `lost_shards` were committed by another run while this one was at them.
+    `seconds` is the wall time of this run. `unknown_samples` are the keys in the click log that no sample of the data
+    set has, `unclicked` is what of the data set the log has no click on. `set_aside` are the shards that could not be
+    done: the run is not complete without them. `fitting_batch_size` is the batch size that a GPU's memory held, None
+    where that was the one asked for.
+    """
 
     objects: int
     clicks: int
@@ -66,6 +70,7 @@ class RunSummary:
     skipped_shards: int
     lost_shards: int = 0
     unknown_samples: tuple[str, ...] = ()
+    unclicked: Unclicked = NONE_UNCLICKED
     set_aside: tuple[SetAsideShard, ...] = ()
     fitting_batch_size: int | None = None
 
@@ -99,7 +104,8 @@ def _run_guarded(
     models = _models(options, inputs, run)
     committed = run.committed()
     labelling = _Labelling(options, inputs, models, guard, _counts_of(committed.values()), on_progress)
-    labelling.report(notice=str(guard))
+    for notice in (*inputs.notices, str(guard)):
+        labelling.report(notice=notice)
     labelling.check()
     missing = [shard for shard in inputs.dataset.shards if shard.name not in committed]
     if missing:
@@ -124,6 +130,7 @@ def _run_guarded(
         skipped_shards=len(inputs.dataset.shards) - len(missing),
         lost_shards=labelling.num_lost,
         unknown_samples=unknown,
+        unclicked=done.unclicked,
         set_aside=set_aside,
         fitting_batch_size=labelling.fitting_batch_size,
     )
@@ -209,7 +216,7 @@ class _Labelling:
         if self._limit.is_exceeded(self.done, is_complete=is_complete):
             raise TooManyErrorsError(self._too_many_errors())
         if is_complete and has_all and self._inputs.click_log is None and self.done == _NOTHING:
-            raise OptionError(no_masks(self._inputs.dataset.url))
+            raise OptionError(no_masks(self._inputs.dataset, self._run.storage))
 
     def report(
         self,
@@ -230,12 +237,13 @@ class _Labelling:
 
     def _job(self) -> LabelJob:
         options = self._options
+        max_clicks, target_iou = options.click_limits
         return LabelJob(
             dataset_url=self._inputs.dataset.url,
             run_url=self._run.url,
             storage=options.storage,
             modulation=options.modulation,
-            limits=SessionLimits(max_clicks=options.max_clicks, target_iou=options.target_iou),
+            limits=SessionLimits(max_clicks=max_clicks, target_iou=target_iou),
             engine=EngineSettings(
                 batch_size=options.batch_size,
                 flip=options.flip,
@@ -248,8 +256,8 @@ class _Labelling:
         )
 
     def _too_many_errors(self) -> str:
-        reasons = Counter(self._run.read_errors(["reason"]).column("reason").to_pylist())
-        named = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common(3))
+        errors = self._run.read_errors(["reason", "sample_key"])
+        named = in_words(zip(errors["reason"].to_pylist(), errors["sample_key"].to_pylist(), strict=True))
         return (
             f"{self.done.quarantined} of {self.done.objects + self.done.quarantined} samples and objects so far "
             f"were quarantined ({named}), more than --max-errors {self._options.max_errors:g} allows: see the table "
@@ -283,8 +291,7 @@ def _unknown_samples(inputs: LabelInputs, run: RunDirectory) -> tuple[str, ...]:
     log = inputs.click_log
     if log is None:
         return ()
-    seen = set(run.read_masks(["sample_key"]).column("sample_key").unique().to_pylist())
-    seen |= set(run.read_errors(["sample_key"]).column("sample_key").unique().to_pylist())
+    seen = run.sample_keys()
     keys: list[str] = log.sample_keys.to_pylist()
     unknown = tuple(key for key in keys if key not in seen)
     if len(unknown) == len(keys):
@@ -302,7 +309,9 @@ def uses_gpu(device: Device, cluster: Cluster) -> bool:
 
 def _counts_of(records: Iterable[CommitRecord]) -> LabelCounts:
     per_shard = (
-        LabelCounts(record.objects, record.parts["clicks"].rows, record.parts["errors"].rows)
+        LabelCounts(
+            record.objects, record.parts["clicks"].rows, record.parts["errors"].rows, record.unclicked
+        )
         for record in records
     )
     return sum(per_shard, _NOTHING)

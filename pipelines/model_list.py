@@ -15,7 +15,8 @@ from infra.storage.files import Storage
 from mfp.model_file import read_header
 from mfp.models.registry import TRAINABLE, TrainableNetwork, build_network
 from mfp.models.vit import ViTConfig
-from pipelines.inputs.model_source import find_model, shipped_models
+from pipelines.inputs.model_names import shipped_models
+from pipelines.inputs.model_source import find_model
 
 NOC_THRESHOLDS = ("85", "90", "95")
 _STATISTICS = {"running_mean", "running_var", "num_batches_tracked"}

@@ -23,6 +23,7 @@ Orientation = Literal["upright", "stored"]
 CrowdRegions = Literal["skip", "objects"]
 
 SIMULATED_CLICKS = "simulated"
+ALL_CLICKS = 2**31  # more than an object of a click log can have
 EVALUATION_TARGET_IOU = 0.95  # the highest threshold that NoC is reported for
 LOGGED_CLICKS_PREFIX = "logged:"
 TRAINING_RUN_PREFIX = "run://"
@@ -83,15 +84,27 @@ class Follow:
 
 
 @dataclass(frozen=True)
+class Replay:
+    """How far the clicks of a log are made: at most `max_clicks` on an object, and none once its IoU is `target_iou`.
+
+    `target_iou` None: no IoU ends them. It has no effect on an object without truth.
+    """
+
+    max_clicks: int = ALL_CLICKS
+    target_iou: float | None = None
+
+
+@dataclass(frozen=True)
 class LabelOptions:
     """One run of `mfp label` or `mfp evaluate`: click every object of a data set with a model.
 
     `model` is a shipped model's name, a model file, or run:// and a training run, whose newest model is taken at the
     start; `follow` goes on to take newer ones. `part` (i, n) takes the i-th of n parts of the shards, from 0.
-    `clicks` is "simulated" or "logged:URL". `target_iou` None clicks on until `max_clicks` or a perfect mask
-    (`--full-curve`). `zoom_size` and `modulation` None take what the model file says. Images of more than
-    `working_pixels` are worked on at a half, a quarter or an eighth of their size. `ray_address` None
-    starts a local Ray. `max_errors` is the fraction of quarantined samples or objects that fails a run.
+    `clicks` is "simulated" or "logged:URL". Simulated clicks end at `max_clicks` or `target_iou`; None clicks on until
+    `max_clicks` or a perfect mask (`--full-curve`). Those of a log end as `replay` says. `zoom_size` and `modulation`
+    None take what the model file says. Images of more than `working_pixels` are worked on at a half, a quarter or an
+    eighth of their size. `ray_address` None starts a local Ray. `max_errors` is the fraction of quarantined samples or
+    objects that fails a run.
     """
 
     dataset: str
@@ -102,6 +115,7 @@ class LabelOptions:
     clicks: str = SIMULATED_CLICKS
     max_clicks: int = 20
     target_iou: float | None = 0.95
+    replay: Replay = Replay()
     workers: Workers = Workers()
     device: Device = "auto"
     batch_size: int = 8
@@ -116,12 +130,20 @@ class LabelOptions:
     storage: StorageOptions = field(default_factory=_standard_storage)
     max_errors: float = 0.05
 
+    @property
+    def click_limits(self) -> tuple[int, float | None]:
+        """The most clicks on an object, and the IoU that ends them, for the clicks that were chosen."""
+        if self.clicks == SIMULATED_CLICKS:
+            return self.max_clicks, self.target_iou
+        return self.replay.max_clicks, self.replay.target_iou
+
 
 @dataclass(frozen=True)
 class VerifyOptions:
     """One run of `mfp verify`.
 
-    `share` of the objects, in [0, 1], is labelled again; a mask may then differ in `tolerance` of its image's pixels.
+    `share` of the objects, in [0, 1], is labelled again; a mask may then differ in `tolerance` of its image's pixels,
+    and IoUs by as much.
     """
 
     run: str
@@ -148,8 +170,9 @@ class Thresholds:
 class FlywheelOptions:
     """One run of `mfp flywheel`.
 
-    `unlabelled` is labelled in `rounds` parts while training goes on, on `train_on` and what was selected in the
-    rounds before; `evaluation` is only evaluated on. `train_steps` and `checkpoint_every` are those of one round.
+    `unlabelled` is labelled in `rounds` parts, with clicks as in `LabelOptions`, while training goes on, on `train_on`
+    and what was selected in the rounds before; `evaluation` is only evaluated on. `train_steps` and `checkpoint_every`
+    are those of one round.
     None of `crop_size`, `batch_size` and `rate` takes the recipe's. With `frozen_statistics` batch norms keep what they
     have learned before. `label_workers` and `train_workers` share the cluster.
     """
@@ -162,6 +185,7 @@ class FlywheelOptions:
     rounds: int = 2
     clicks: str = SIMULATED_CLICKS
     max_clicks: int = 20
+    replay: Replay = Replay()
     thresholds: Thresholds = Thresholds()
     recipe: str | None = None
     train_steps: int = 1000

@@ -33,18 +33,19 @@ from pipelines.errors import OptionError
 from pipelines.inputs.earlier_versions import EARLIER_WORKING_PIXELS
 from pipelines.inputs.model_source import find_model
 from pipelines.inputs.published_source import model_of_step, training_run_of
-from pipelines.options import LOGGED_CLICKS_PREFIX, SIMULATED_CLICKS
+from pipelines.options import ALL_CLICKS, LOGGED_CLICKS_PREFIX, SIMULATED_CLICKS
 
 ObjectName: TypeAlias = tuple[str, str]  # sample key and object id
-_MANY_CLICKS = 10_000  # replayed clicks end by themselves
 
 
 @dataclass(frozen=True)
 class Redone:
     """One object, as it was committed and as it came out now.
 
-    `iou_difference` is that of the last IoUs, None without truth; `pixel_share` the share of the image's pixels
-    whose mask differs; `same_clicks` tells whether all clicks are the same, in the same order.
+    `iou_difference` is the largest of those after the clicks that both have, None without truth; `pixel_share` the
+    share of the image's pixels whose mask differs; `same_clicks` tells whether all clicks are the same, in the same
+    order, and `same_end` whether they ended for the same reason. `num_pixels` are those of the image, `area` those of
+    the smallest mask after one of the clicks.
     """
 
     shard: str
@@ -53,6 +54,26 @@ class Redone:
     iou_difference: float | None
     pixel_share: float
     same_clicks: bool
+    same_end: bool
+    num_pixels: int
+    area: int
+
+    def problems(self, tolerance: float) -> Iterator[str]:
+        """What came out another way.
+
+        With a tolerance a mask may differ in that share of the image's pixels, and an IoU by what so many pixels can
+        change: d pixels change the intersection and the union by d at most, the IoU so by 2 d / area. Clicks have to be
+        the same: figures are made of them.
+        """
+        if self.pixel_share > tolerance:
+            yield f"comes out with {self.pixel_share:.2%} of its pixels changed"
+        if not self.same_clicks:
+            yield "comes out with other clicks"
+        elif not self.same_end:
+            yield "comes out with another stop reason"
+        allowed = 2 * tolerance * self.num_pixels / max(self.area, 1)
+        if self.iou_difference is not None and self.iou_difference > allowed:
+            yield f"comes out with IoUs that differ by up to {self.iou_difference:.2g}"
 
 
 @dataclass(frozen=True)
@@ -88,9 +109,9 @@ class PastRun:
         click_log = None
         if clicks != SIMULATED_CLICKS:
             click_log = load_click_log(storage, clicks.removeprefix(LOGGED_CLICKS_PREFIX))
+        most = config["clicks"]["max_clicks"]
         limits = SessionLimits(
-            max_clicks=config["clicks"].get("max_clicks", _MANY_CLICKS),
-            target_iou=config["clicks"].get("target_iou"),
+            max_clicks=ALL_CLICKS if most is None else most, target_iou=config["clicks"]["target_iou"]
         )
         execution = config["execution"]
         engine = EngineSettings(
@@ -235,17 +256,33 @@ def _rows(run: RunDirectory, record: CommitRecord) -> dict[ObjectName, tuple[Any
 def _compared(
     shard: str, name: ObjectName, before: tuple[Any, list[Any]], after: tuple[Any, list[Any]] | None
 ) -> Redone:
-    if after is None:  # the object is not there any more, or was quarantined this time
-        return Redone(shard, *name, None, 1.0, False)
-    old, new = before[0], after[0]
+    old = before[0]
     height, width = old["height"], old["width"]
-    if (height, width) != (new["height"], new["width"]):
-        return Redone(shard, *name, None, 1.0, False)
-    share = rle.num_different(old["rle"], new["rle"], height, width) / (height * width)
-    difference = None
-    if old["iou"] is not None and new["iou"] is not None:
-        difference = abs(float(old["iou"]) - float(new["iou"]))
-    return Redone(shard, *name, difference, share, _places(before[1]) == _places(after[1]))
+    num_pixels = height * width
+    # the object may not be there any more, or was quarantined this time
+    if after is None or (height, width) != (after[0]["height"], after[0]["width"]):
+        return Redone(
+            shard, *name, None, 1.0, same_clicks=False, same_end=False, num_pixels=num_pixels, area=0
+        )
+    new = after[0]
+    pairs = [(old, new), *zip(before[1], after[1], strict=False)]
+    ious = [(one["iou"], other["iou"]) for one, other in pairs]
+    differences = [_iou_difference(*pair) for pair in ious if pair != (None, None)]
+    return Redone(
+        shard,
+        *name,
+        max(differences, default=None),
+        rle.num_different(old["rle"], new["rle"], height, width) / num_pixels,
+        same_clicks=_places(before[1]) == _places(after[1]),
+        same_end=old["stop_reason"] == new["stop_reason"],
+        num_pixels=num_pixels,
+        area=min(one["area"] for one, _ in pairs),
+    )
+
+
+def _iou_difference(one: float | None, other: float | None) -> float:
+    """1 if only one of both has truth."""
+    return 1.0 if one is None or other is None else abs(one - other)
 
 
 def _places(clicks: Sequence[Mapping[str, JsonValue]]) -> list[tuple[JsonValue, ...]]:

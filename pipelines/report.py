@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from infra.runs.commit import CommitRecord
+from infra.runs.commit import NONE_UNCLICKED, CommitRecord, Unclicked
+from infra.runs.run_config import num_shards_of
 from infra.runs.run_directory import RunDirectory
 from infra.runs.set_aside import SetAsideShard, committed_and_set_aside
 from infra.runs.tables import CLICKS, ERRORS
@@ -71,10 +72,14 @@ class Report:
 
     `models`: every model that clicked an object, in the order of their training steps. `set_aside`: shards that could
     not be done; nothing of them is in the figures.
+
+    `num_shards` are committed of `num_expected`; None: run.json does not say. `unclicked` is what the click log leaves
+    out.
     """
 
     run_url: str
     num_shards: int
+    num_expected: int | None
     objects: int
     objects_with_truth: int
     clicks: int
@@ -87,13 +92,23 @@ class Report:
     clicks_per_second: float | None
     models: tuple[ModelFigures, ...] = ()
     set_aside: tuple[SetAsideShard, ...] = ()
+    unclicked: Unclicked = NONE_UNCLICKED
+
+    @property
+    def unfinished(self) -> str | None:
+        """What is missing of the run, in words; None if nothing is, or nobody knows."""
+        return unfinished(self.num_shards, self.num_expected)
 
     def to_json(self) -> dict[str, JsonValue]:
         """Return the figures for programs, as `mfp report --json` prints them; what is not defined is None."""
         figures = self.at_threshold.items()
         return {
+            "finished": self.unfinished is None,
+            "shards": self.num_shards,
+            "shards_expected": self.num_expected,
             "objects": self.objects,
             "clicks": self.clicks,
+            "unclicked": asdict(self.unclicked),
             "noc": {name: None if at is None else at.noc for name, at in figures},
             "nof_published": {name: None if at is None else at.nof_published for name, at in figures},
             "nof_never_reached": {name: None if at is None else at.nof_never_reached for name, at in figures},
@@ -104,6 +119,13 @@ class Report:
             "models": [asdict(model) for model in self.models],
             "set_aside": [asdict(shard) for shard in self.set_aside],
         }
+
+
+def unfinished(num_shards: int, num_expected: int | None) -> str | None:
+    """`unfinished: 2 of 4 shards`; None for a run that has all its shards, or does not say how many there are."""
+    if num_expected is None or num_shards == num_expected:
+        return None
+    return f"unfinished: {num_shards:,} of {num_expected:,} shards"
 
 
 def build_report(run_url: str, storage: Storage) -> Report:
@@ -127,6 +149,7 @@ def build_report(run_url: str, storage: Storage) -> Report:
     return Report(
         run_url=run_url,
         num_shards=len(records),
+        num_expected=num_shards_of(run.config()),
         objects=num_objects,
         objects_with_truth=ious.num_objects,
         clicks=num_clicks,
@@ -139,6 +162,7 @@ def build_report(run_url: str, storage: Storage) -> Report:
         clicks_per_second=num_clicks / seconds if seconds else None,
         models=_by_model(run, tables, protocol),
         set_aside=set_aside,
+        unclicked=sum((record.unclicked for record in records), NONE_UNCLICKED),
     )
 
 

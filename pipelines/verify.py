@@ -9,11 +9,13 @@ from infra.errors import InfraError
 from infra.json_text import parse_json
 from infra.runs.commit import CommitRecord
 from infra.runs.run_check import CheckedShard, Finding, check_files, check_shard
+from infra.runs.run_config import num_shards_of
 from infra.runs.run_directory import RunDirectory
 from infra.runs.set_aside import SetAsideShard, committed_and_set_aside
 from infra.shards.sample import JsonValue
 from infra.storage.files import Storage, join
 from mfp.errors import MfpError
+from mfp.session import StopReason
 from pipelines.errors import PipelineError
 from pipelines.inputs.label_inputs import absolute
 from pipelines.options import VerifyOptions
@@ -47,7 +49,7 @@ class Verification:
 
     @property
     def largest_iou_difference(self) -> float | None:
-        """Largest difference of the last IoU; None where nothing redone has truth."""
+        """Largest difference of an IoU after a click; None where nothing redone has truth."""
         known = [redone.iou_difference for redone in self.redone if redone.iou_difference is not None]
         return max(known, default=None)
 
@@ -102,7 +104,7 @@ def run_verify(options: VerifyOptions, on_progress: OnProgress | None = None) ->
         findings += [*trouble, *_differing(redone, options.tolerance)]
     return Verification(
         num_shards=len(records),
-        num_expected=_num_expected(config),
+        num_expected=num_shards_of(config),
         objects=sum(shard.objects for shard in shards),
         clicks=sum(shard.clicks for shard in shards),
         set_aside=set_aside,
@@ -117,7 +119,7 @@ def _check_shards(
 ) -> list[CheckedShard]:
     checked: list[CheckedShard] = []
     for record in records:
-        checked.append(check_shard(run, record))
+        checked.append(check_shard(run, record, frozenset(map(str, StopReason))))
         if on_progress is not None:
             on_progress(ProgressReport(len(checked), len(records)))
     return checked
@@ -162,18 +164,7 @@ def _redo(
 
 def _differing(redone: Collection[Redone], tolerance: float) -> list[Finding]:
     return [
-        Finding(
-            f"{again.shard}, {again.sample_key}, object {again.object_id}",
-            f"comes out with {again.pixel_share:.2%} of its pixels changed"
-            + ("" if again.same_clicks else ", after other clicks"),
-        )
+        Finding(f"{again.shard}, {again.sample_key}, object {again.object_id}", "; ".join(problems))
         for again in redone
-        if again.pixel_share > tolerance
+        if (problems := list(again.problems(tolerance)))
     ]
-
-
-def _num_expected(config: dict[str, JsonValue]) -> int | None:
-    """Shards that the run was to do, a part of the data set's where it was given a part."""
-    dataset = config.get("dataset")
-    number = dataset.get("num_shards") if isinstance(dataset, dict) else None
-    return number if isinstance(number, int) else None

@@ -10,6 +10,7 @@ from actors.labelling.object_sessions import ObjectKey
 from infra import rle
 from infra.errors import SampleError
 from infra.reduced_rle import encode_enlarged
+from infra.runs.commit import NONE_UNCLICKED, Unclicked
 from infra.runs.shard_rows import ShardRows
 from infra.runs.tables import BoundingBox, ClickRow, ErrorRow, MaskRow, RegionBounds
 from mfp.session import ClickRecord, FinishedSession
@@ -17,17 +18,19 @@ from mfp.session import ClickRecord, FinishedSession
 
 @dataclass(frozen=True)
 class LabelCounts:
-    """How much was done: objects with a mask, clicks on them, rows in `errors`."""
+    """How much was done: objects with a mask, clicks on them, rows in `errors`, and what the click log left out."""
 
     objects: int = 0
     clicks: int = 0
     quarantined: int = 0
+    unclicked: Unclicked = NONE_UNCLICKED
 
     def __add__(self, other: LabelCounts) -> LabelCounts:
         return LabelCounts(
             self.objects + other.objects,
             self.clicks + other.clicks,
             self.quarantined + other.quarantined,
+            self.unclicked + other.unclicked,
         )
 
 
@@ -88,6 +91,10 @@ class GatheredRows:
             ErrorRow(sample_key, object_id, str(error.reason), error.detail, self.assignment.shard.name)
         )
         self._counts += LabelCounts(quarantined=1)
+
+    def leave_out(self, unclicked: Unclicked) -> None:
+        """Count what the click log has no click on."""
+        self._counts += LabelCounts(unclicked=unclicked)
 
     def end_session(self, key: ObjectKey, finished: FinishedSession) -> None:
         """Take the outcome of a session that was opened before."""

@@ -24,8 +24,8 @@ from mfp.session import SessionLimits
 class LabelJob:
     """One run's settings: small, without credentials, the same for every worker and every model.
 
-    `modulation` None keeps what the model file says. `limits` hold for simulated clicks. The device in `engine`
-    is replaced by the worker's own. Images of more than `working_pixels` are worked on at a reduced size. For
+    `modulation` None keeps what the model file says. `limits` hold for simulated and for logged clicks. The device in
+    `engine` is replaced by the worker's own. Images of more than `working_pixels` are worked on at a reduced size. For
     `driver_commits` see `infra.runs.commit_guard`.
     """
 

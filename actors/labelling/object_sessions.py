@@ -12,8 +12,10 @@ from actors.working_size import WORKING_PIXELS, WorkingSize
 from infra.click_log import ClickLog, LoggedClick
 from infra.errors import Reason, SampleError
 from infra.reduced_rle import decode_reduced
+from infra.runs.commit import NONE_UNCLICKED, Unclicked
 from infra.shards.image_file import decode_image
 from infra.shards.sample import ObjectTruth, Sample
+from infra.shards.sample_document import ShardItem
 from mfp.clicks import Click
 from mfp.errors import ClickError
 from mfp.session import LoggedClicks, Session, SessionLimits, SimulatedClicks
@@ -48,7 +50,7 @@ class ObjectSessions:
     def __init__(
         self, limits: SessionLimits, click_log: ClickLog | None, working_pixels: int = WORKING_PIXELS
     ) -> None:
-        """Without a click log the clicks are simulated within `limits`; logged clicks are replayed to their end.
+        """Without a click log the clicks are simulated; `limits` hold for both, and a log may end before them.
 
         Images of more than `working_pixels` are worked on at a half, a quarter or an eighth of their size.
         """
@@ -56,11 +58,26 @@ class ObjectSessions:
         self._click_log = click_log
         self._working_pixels = working_pixels
 
-    def has_any(self, sample: Sample) -> bool:
-        """Whether there is anything to click, so that its image is worth decoding."""
-        return bool(sample.objects) or (
-            self._click_log is not None and bool(self._click_log.objects_of(sample.key))
-        )
+    def clicked_part(self, item: ShardItem) -> tuple[ShardItem | None, Unclicked]:
+        """What there is to do of an item of a shard, None if nothing is, and what the click log leaves out.
+
+        A log may cover a part of the data. What nobody clicked is left out and counted; its defects are no errors of
+        the run. Without a log everything with a mask is clicked.
+        """
+        if self._click_log is None:
+            has_nothing = isinstance(item, Sample) and not item.objects
+            return None if has_nothing else item, NONE_UNCLICKED
+        logged = self._click_log.objects_of(item.key)
+        if not isinstance(item, Sample):
+            if item.object_id is None:
+                return (item, NONE_UNCLICKED) if logged else (None, Unclicked(samples=1))
+            if item.object_id in logged:
+                return item, NONE_UNCLICKED
+            return None, Unclicked(objects=1 if logged else 0)  # the sample itself still comes
+        if not logged:
+            return None, Unclicked(samples=1)
+        clicked = tuple(truth for truth in item.objects if truth.object_id in logged)
+        return replace(item, objects=clicked), Unclicked(objects=len(item.objects) - len(clicked))
 
     def decode(self, sample: Sample) -> DecodedSample:
         """Decode the image of a sample, reduced where it is too large.
@@ -83,7 +100,7 @@ class ObjectSessions:
         return DecodedSample(replace(sample, image_bytes=b""), size, image, ignore)
 
     def open(self, attempt: str, decoded: DecodedSample) -> Iterator[Session | tuple[str, SampleError]]:
-        """Yield a session per object, or its id and why there is none.
+        """Yield a session per object of a `clicked_part`, or its id and why there is none.
 
         Objects come in the order of the sample, then those that only the click log knows, by id.
         """
@@ -96,7 +113,7 @@ class ObjectSessions:
                 if self._click_log is None:
                     yield self._simulated(key, decoded, truths[object_id])
                 else:
-                    yield _replay(key, decoded, truths.get(object_id), logged.get(object_id, ()))
+                    yield _replay(key, decoded, truths.get(object_id), logged[object_id], self._limits)
             except SampleError as error:
                 yield object_id, error
 
@@ -110,12 +127,15 @@ class ObjectSessions:
 
 
 def _replay(
-    key: ObjectKey, decoded: DecodedSample, truth: ObjectTruth | None, logged: tuple[LoggedClick, ...]
+    key: ObjectKey,
+    decoded: DecodedSample,
+    truth: ObjectTruth | None,
+    logged: tuple[LoggedClick, ...],
+    limits: SessionLimits,
 ) -> Session:
-    if not logged:
-        raise SampleError(Reason.NO_CLICKS, "the click log has no click on this object")
     labels = None if truth is None else _labels(decoded, truth)
-    limits = SessionLimits(max_clicks=len(logged), target_iou=None)
+    if limits.max_clicks == len(logged):  # it cuts nothing off: the log ends the session
+        limits = replace(limits, max_clicks=len(logged) + 1)
     try:
         made = LoggedClicks(tuple(Click(click.y, click.x, click.is_foreground) for click in logged))
         made.check(None, key.size.height, key.size.width)

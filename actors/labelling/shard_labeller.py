@@ -28,7 +28,7 @@ from actors.labelling.loaded_model import LoadedModel
 from actors.labelling.object_sessions import DecodedSample, ObjectKey, ObjectSessions
 from actors.labelling.pixel_queue import PixelQueue
 from infra.errors import SampleError
-from infra.runs.commit import CommitOutcome, CommitRecord
+from infra.runs.commit import NONE_UNCLICKED, CommitOutcome, CommitRecord, Unclicked
 from infra.runs.run_directory import RunDirectory
 from infra.shards.manifest import ShardEntry
 from infra.shards.sample import QuarantinedSample
@@ -96,7 +96,7 @@ class _EndOfShard:
     error: BaseException | None = None
 
 
-_Item: TypeAlias = tuple[_Task, DecodedSample | QuarantinedSample | _EndOfShard]
+_Item: TypeAlias = tuple[_Task, DecodedSample | QuarantinedSample | Unclicked | _EndOfShard]
 
 
 class ShardLabeller:
@@ -147,6 +147,7 @@ class ShardLabeller:
                 task.gathered.rows,
                 seconds=seconds,
                 model_id=task.model.model_id,
+                unclicked=task.gathered.counts.unclicked,
             )
             outcome = None if self._driver_commits else self._run.put(record)
         finally:
@@ -192,11 +193,14 @@ class ShardLabeller:
                 end = _EndOfShard(error)
             self._decoded.put((task, end), num_pixels=0)
 
-    def _put_decoded(self, task: _Task, record: ShardItem) -> None:
+    def _put_decoded(self, task: _Task, item: ShardItem) -> None:
+        record, unclicked = self._objects.clicked_part(item)
+        if unclicked != NONE_UNCLICKED:
+            self._decoded.put((task, unclicked), num_pixels=0)
+        if record is None:
+            return
         if isinstance(record, QuarantinedSample):
             self._decoded.put((task, record), num_pixels=0)
-            return
-        if not self._objects.has_any(record):
             return
         try:
             decoded = self._objects.decode(record)
@@ -241,6 +245,8 @@ class ShardLabeller:
                 with task.failing_alone():
                     error = SampleError(content.reason, content.detail)
                     task.gathered.quarantine(content.key, content.object_id, error)
+            elif isinstance(content, Unclicked):
+                task.gathered.leave_out(content)
             elif content.error is not None:
                 task.fail(content.error)
             else:

@@ -4,10 +4,10 @@ A worker writes one part file per table, and only when all of them are durable i
 commit record with a create-only put. Whoever creates the record wins; the rows of every other attempt were
 never part of the run. Readers take what records name, so half a shard can be read at no moment.
 
-Hand-outs repeat: Ray calls an actor again when its node was lost, although the first call may still be
-running. Every call therefore draws a token of its own, which its part files and its record carry: no two
-calls ever write the same path, and a record that a call meets because its put was sent twice can be told
-from a rival's.
+A shard may be with two workers at once: one that was given up is still running when its shard is handed out
+again. Each hand-out is an attempt of its own, and Ray is told never to repeat a call. Every call still draws a token
+of its own, which its part files and its record carry: no two calls ever write the same path, whoever repeats them,
+and a record that a call meets because its put was sent twice can be told from a rival's.
 """
 
 from __future__ import annotations
@@ -55,13 +55,35 @@ class PartRecord:
 
 
 @dataclass(frozen=True)
+class Unclicked:
+    """What a click log that covers a part of the data has no click on.
+
+    `samples` without any click, and `objects` with a mask (or a record in the shard) of samples that have some.
+    """
+
+    samples: int = 0
+    objects: int = 0
+
+    def __add__(self, other: Unclicked) -> Unclicked:
+        return Unclicked(self.samples + other.samples, self.objects + other.objects)
+
+    def __str__(self) -> str:
+        of_others = " of other samples" if self.samples else ""
+        counts = ((self.samples, "samples"), (self.objects, f"objects{of_others}"))
+        return " and ".join(f"{count:,} {what}" for count, what in counts if count) or "nothing"
+
+
+NONE_UNCLICKED = Unclicked()
+
+
+@dataclass(frozen=True)
 class CommitRecord:
     """What makes a shard's parts count.
 
     `attempt` is the hand-out, `token` the call that wrote the parts. `parts` is keyed by table name.
     `objects` counts mask rows. `seconds` is the wall time from the start of the shard until its parts were
     durable, `finished` (UTC, the worker's clock) that last moment. `model_id` is that of every row; None in records
-    of earlier versions.
+    of earlier versions. `unclicked` is what the click log left out.
     """
 
     shard: str
@@ -72,6 +94,7 @@ class CommitRecord:
     seconds: float
     finished: datetime
     model_id: str | None = None
+    unclicked: Unclicked = NONE_UNCLICKED
 
     def to_json(self) -> bytes:
         """Return the content of the record's file."""
@@ -89,6 +112,7 @@ class CommitRecord:
             if part.path != f"{name}/{basename(part.path)}":  # whoever reads parts stays in the run directory
                 raise ValueError(f"the part {part.path!r} does not lie in {name}/")
         fields["finished"] = datetime.fromisoformat(fields["finished"])
+        fields["unclicked"] = Unclicked(**fields.get("unclicked", {}))
         record = cls(**fields)
         record._check()
         return record
@@ -98,9 +122,10 @@ class CommitRecord:
         if missing := {MASKS.name, CLICKS.name, ERRORS.name} - self.parts.keys():
             raise ValueError(f"it names no part of {', '.join(sorted(missing))}")
         texts = [self.shard, *(part.sha256 for part in self.parts.values())]
-        counts = [self.objects, *(count for part in self.parts.values() for count in (part.rows, part.bytes))]
+        counts = [self.objects, self.unclicked.samples, self.unclicked.objects]
+        counts += [count for part in self.parts.values() for count in (part.rows, part.bytes)]
         if not all(isinstance(text, str) for text in texts) or not all(isinstance(n, int) for n in counts):
-            raise TypeError("a name or a number in it is none")
+            raise TypeError("it has no text for a name, or no whole number for a count")
         if self.finished.tzinfo is None:
             raise ValueError("its time has no zone")
         try:
@@ -121,7 +146,7 @@ def commit_url(run_url: str, shard: str) -> str:
 
 
 def is_part_of(path: str, stems: Collection[str]) -> bool:
-    """Tell whether a file is a part of one of these shards (`shard_stem`), or was to become one when its writer died.
+    """Tell whether a file is a part of one of these shards (`shard_stem`), finished or left unfinished by its writer.
 
     What follows the last dash is the attempt, which has none. The unfinished file has a dot before the name.
     """
@@ -138,10 +163,12 @@ def write_parts(
     *,
     seconds: float,
     model_id: str | None = None,
+    unclicked: Unclicked = NONE_UNCLICKED,
 ) -> CommitRecord:
     """Make the parts of an attempt durable and return the record that would make them count.
 
-    `seconds` is the wall time since the shard was begun, `model_id` the model that clicked it.
+    `seconds` is the wall time since the shard was begun, `model_id` the model that clicked it, `unclicked` what the
+    click log left out.
 
     Raises:
         StorageError: something could not be written or read.
@@ -155,7 +182,7 @@ def write_parts(
     parts = {part.kind.name: _store_part(storage, run_url, part, name) for part in rows.parts}
     seconds += time.monotonic() - begun
     return CommitRecord(
-        shard, attempt, token, parts, rows.masks.num_rows, seconds, datetime.now(UTC), model_id
+        shard, attempt, token, parts, rows.masks.num_rows, seconds, datetime.now(UTC), model_id, unclicked
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -46,8 +46,10 @@ class CheckedShard:
     findings: tuple[Finding, ...]
 
 
-def check_shard(run: RunDirectory, record: CommitRecord) -> CheckedShard:
+def check_shard(run: RunDirectory, record: CommitRecord, stop_reasons: Collection[str]) -> CheckedShard:
     """Compare the parts of a committed shard with its record, and its rows with each other.
+
+    `stop_reasons` are those that a session can have.
 
     Raises StorageError where the storage does not answer; a part that is missing is a finding.
     """
@@ -65,6 +67,14 @@ def check_shard(run: RunDirectory, record: CommitRecord) -> CheckedShard:
     findings.extend(
         Finding(f"{record.shard}, {sample_key}, object {object_id}", problem)
         for (sample_key, object_id), problem in _problems_of_rows(masks, clicks, errors)
+    )
+    findings.extend(
+        Finding(
+            f"{record.shard}, {row['sample_key']}, object {row['object_id']}",
+            f"has the stop reason {row['stop_reason']!r}, which no session has",
+        )
+        for row in masks
+        if row["stop_reason"] not in stop_reasons
     )
     return CheckedShard(len(masks), len(clicks), tuple(findings))
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Mapping
 from types import MappingProxyType
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from infra.errors import RunDirectoryError
 from infra.json_text import parse_json
-from infra.shards.sample import JsonValue
 from infra.storage.create_once import create_or_read
 from infra.storage.files import Storage, join
+
+if TYPE_CHECKING:
+    from infra.shards.sample import JsonValue
 
 RUN_FILE = "run.json"
 TRAINING_FILE = "training.json"
@@ -36,7 +38,7 @@ class _Unknown:
 UNKNOWN: Final = _Unknown()
 """Stands for what an earlier version did where nobody can say it any more: the field is not compared."""
 
-Earlier: TypeAlias = Mapping[str, JsonValue | _Unknown]
+Earlier: TypeAlias = "Mapping[str, JsonValue | _Unknown]"
 """Dotted names of fields that were added later, and what was done before there was such a field."""
 
 NO_FIELDS: Earlier = MappingProxyType({})
@@ -55,8 +57,12 @@ def create_or_compare(
     Top-level fields in `volatile` are recorded by whoever comes first and never compared. A field of `earlier` that the
     file lacks counts as what is said there.
 
-    Raises RunDirectoryError with every differing field and both values.
+    Raises:
+        RunDirectoryError: the directory is that of another kind of run; or a field differs: every one with both values.
+        StorageError: it cannot be read or written.
+
     """
+    refuse_other_runs(storage, run_url, file)
     url = join(run_url, file)
     data = json.dumps(dict(config), indent=1, allow_nan=False).encode()
     create_or_read(storage, url, data)
@@ -74,6 +80,18 @@ def create_or_compare(
         )
 
 
+def refuse_other_runs(storage: Storage, run_url: str, file: str) -> None:
+    """Refuse the directory of a run that another command has begun: both would write into it, and neither could go on.
+
+    `file` is that of the run which is to begin. Raises RunDirectoryError.
+    """
+    for other, commands in _COMMANDS.items():
+        if other != file and storage.exists(join(run_url, other)):
+            raise RunDirectoryError(
+                f"{run_url} is the directory of a run of {commands} (it holds {other}): give another directory as --out"
+            )
+
+
 def read_config(storage: Storage, run_url: str, file: str = RUN_FILE) -> dict[str, JsonValue]:
     """Return the content of `run.json`, or of `file`. RunDirectoryError where it is missing or no object."""
     url = join(run_url, file)
@@ -86,6 +104,13 @@ def read_config(storage: Storage, run_url: str, file: str = RUN_FILE) -> dict[st
     if not isinstance(config, dict):
         raise RunDirectoryError(f"{url} holds no JSON object: delete it or give another directory")
     return config
+
+
+def num_shards_of(config: Mapping[str, JsonValue]) -> int | None:
+    """Return how many shards the `run.json` of a labelling run says it is to do; None if it does not say."""
+    dataset = config.get("dataset")
+    number = dataset.get("num_shards") if isinstance(dataset, dict) else None
+    return number if isinstance(number, int) else None
 
 
 def _no_run(storage: Storage, run_url: str, file: str) -> str:

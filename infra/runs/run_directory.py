@@ -13,8 +13,10 @@ from infra.errors import RunDirectoryError
 from infra.runs import run_config
 from infra.runs.commit import (
     COMMITS_FOLDER,
+    NONE_UNCLICKED,
     CommitOutcome,
     CommitRecord,
+    Unclicked,
     commit_url,
     is_part_of,
     put_record,
@@ -23,7 +25,7 @@ from infra.runs.commit import (
     write_parts,
 )
 from infra.runs.shard_rows import ShardRows
-from infra.runs.tables import CLICKS, ERRORS, MASKS, RowT, TableKind
+from infra.runs.tables import CLICKS, ERRORS, MASKS, RowT, TableKind, keys_of_part
 from infra.shards.sample import JsonValue
 from infra.storage.files import Storage, basename, join
 
@@ -65,9 +67,19 @@ class RunDirectory:
         *,
         seconds: float,
         model_id: str | None = None,
+        unclicked: Unclicked = NONE_UNCLICKED,
     ) -> CommitRecord:
         """Make the parts of an attempt durable: see `commit.write_parts`."""
-        return write_parts(self.storage, self.url, shard, attempt, rows, seconds=seconds, model_id=model_id)
+        return write_parts(
+            self.storage,
+            self.url,
+            shard,
+            attempt,
+            rows,
+            seconds=seconds,
+            model_id=model_id,
+            unclicked=unclicked,
+        )
 
     def put(self, record: CommitRecord) -> CommitOutcome:
         """Make those parts the shard's rows unless another attempt was first: see `commit.put_record`."""
@@ -100,6 +112,28 @@ class RunDirectory:
     def read_masks(self, columns: Sequence[str] | None = None) -> pa.Table:
         """Return the mask rows of every committed shard."""
         return self._read(MASKS, columns)
+
+    def sample_keys(self) -> set[str]:
+        """Return the key of every sample with a row in `masks` or `errors`.
+
+        Of each part only the column of keys is asked for, by range: parts of masks are large. So they are not held
+        against their checksums.
+        """
+        urls = [
+            join(self.url, record.parts[kind.name].path)
+            for record in self.committed().values()
+            for kind in (MASKS, ERRORS)
+            if record.parts[kind.name].rows
+        ]
+        with ThreadPoolExecutor(_READ_THREADS) as pool:
+            return set().union(*pool.map(self._keys_of_part, urls))
+
+    def _keys_of_part(self, url: str) -> set[str]:
+        with self.storage.open_ranges(url) as stream:
+            try:
+                return keys_of_part(stream)
+            except (ValueError, OSError) as error:
+                raise RunDirectoryError(f"{url} is no table of a run ({error}): see `mfp verify`") from None
 
     def read_clicks(self, columns: Sequence[str] | None = None) -> pa.Table:
         """Return the click rows of every committed shard."""

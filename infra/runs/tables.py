@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
-from typing import Generic, NamedTuple, TypeVar
+from typing import BinaryIO, Generic, NamedTuple, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 SCHEMA_VERSION = 1
+_KEY_COLUMN = "sample_key"
 _KIND_KEY, _VERSION_KEY = b"mfp.table", b"mfp.schema_version"
 
 
@@ -46,6 +47,8 @@ class MaskRow:
     `rle`: COCO compressed counts (column-major) of the (height, width) mask. `area`: pixels. `iou`: [0, 1],
     None without truth. `quality`: [0, 1], the IoU that the probability map expects of its own mask; it needs
     no truth. Where an image was worked on at a reduced size, both are those of the mask at that size.
+    `stop_reason`, why no more clicks were made: `target_reached`, `perfect` (nothing left to click), `errors_clicked`
+    (all that is wrong was clicked before), `max_clicks` or `clicks_exhausted` (the click log has no more).
     """
 
     sample_key: str
@@ -103,6 +106,22 @@ class ErrorRow:
     reason: str
     detail: str
     shard: str
+
+
+def keys_of_part(stream: BinaryIO) -> set[str]:
+    """Return the sample keys of a part of any table; nothing but its footer and that column is read.
+
+    Raises ValueError or OSError if it is no such Parquet file.
+    """
+    # neither pre-buffering nor threads: see `TableKind.from_parquet`
+    with pq.ParquetFile(stream, pre_buffer=False) as file:
+        return {
+            key
+            for group in range(file.num_row_groups)
+            for key in file.read_row_group(group, [_KEY_COLUMN], use_threads=False)[_KEY_COLUMN]
+            .unique()
+            .to_pylist()
+        }
 
 
 RowT = TypeVar("RowT", bound=MaskRow | ClickRow | ErrorRow)

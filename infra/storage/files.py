@@ -9,20 +9,23 @@ from __future__ import annotations
 import io
 import re
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias, cast
 
 from infra.errors import StorageError, UnusableStorageError
 from infra.storage import local_files, s3
-from infra.storage.storage_errors import explain, is_missing, is_unusable
+from infra.storage.locations import refuse_broken_url
+from infra.storage.storage_errors import explain, is_missing, is_unexplained, is_unusable
 
 Urls: TypeAlias = list[str]  # inside the class the name `list` is the method
 READ_BLOCK = (
     8 * 2**20
 )  # bytes asked of a server at a time: less is slower, see the measurements of pyarrow and s3fs
+_RANGE_BUFFER = 2**16  # a Parquet footer comes in one request
 _SIGNATURE = re.compile(
     r"[?&](x-amz-(signature|security-token)|x-goog-signature|signature|sig|token|access_token|password)=",
     re.I,
@@ -68,7 +71,7 @@ class Storage:
 
     def read_bytes(self, url: str) -> bytes:
         """Read a whole file."""
-        with _translated("read", url):
+        with self._translated("read", url):
             if _is_local(url):
                 return _local(url).read_bytes()
             filesystem, path = self._remote(url)
@@ -76,12 +79,23 @@ class Storage:
 
     def open_read(self, url: str) -> BinaryIO:
         """Open a file as a stream that can seek; it holds a few `READ_BLOCK`s whatever the file's size."""
-        with _translated("read", url):
+        with self._translated("read", url):
             if _is_local(url):
                 return _local(url).open("rb")
             filesystem, path = self._remote(url)
             stream = filesystem.open(path, "rb", block_size=READ_BLOCK, cache_type="readahead")
-        return io.BufferedReader(_TranslatingStream(stream, url), 2**20)
+        return io.BufferedReader(_TranslatingStream(stream, partial(self._translated, "read", url)), 2**20)
+
+    def open_ranges(self, url: str) -> BinaryIO:
+        """Open a file of which a few pieces are wanted: every read asks for its own bytes and no others."""
+        with self._translated("read", url):
+            if _is_local(url):
+                return _local(url).open("rb")
+            filesystem, path = self._remote(url)
+            stream = filesystem.open(path, "rb", cache_type="none")
+        return io.BufferedReader(
+            _TranslatingStream(stream, partial(self._translated, "read", url)), _RANGE_BUFFER
+        )
 
     def size(self, url: str) -> int:
         """Return the size of a file in bytes."""
@@ -89,7 +103,7 @@ class Storage:
 
     def info(self, url: str) -> FileInfo:
         """Return size and version of a file."""
-        with _translated("read", url):
+        with self._translated("read", url):
             if _is_local(url):
                 status = _local(url).stat()
                 return FileInfo(url, status.st_size, str(status.st_mtime_ns))
@@ -107,7 +121,7 @@ class Storage:
 
     def write_bytes(self, url: str, data: bytes) -> None:
         """Store a file in one step, over whatever was there."""
-        with _translated("write", url):
+        with self._translated("write", url):
             if _is_local(url):
                 local_files.replace_with_bytes(_local(url), data)
                 return
@@ -116,7 +130,7 @@ class Storage:
 
     def write_file(self, url: str, source: Path) -> None:
         """Store a local file in one step, over whatever was there; memory does not grow with its size."""
-        with _translated("write", url):
+        with self._translated("write", url):
             if _is_local(url):
                 local_files.replace_with_copy(_local(url), source)
                 return
@@ -131,7 +145,7 @@ class Storage:
         what is there and compare. Some storages do not honour the condition (S3 look-alikes, other protocols,
         disks without hard links): there the file is written over what it was, and `create_probe` tells.
         """
-        with _translated("write", url):
+        with self._translated("write", url):
             if _is_local(url):
                 return local_files.create_exclusively(_local(url), data)
             if url.startswith("s3://"):
@@ -145,7 +159,7 @@ class Storage:
 
     def delete(self, url: str) -> None:
         """Delete a file; it is no error if there is none."""
-        with _translated("delete", url), suppress(FileNotFoundError):
+        with self._translated("delete", url), suppress(FileNotFoundError):
             if _is_local(url):
                 _local(url).unlink()
                 return
@@ -166,7 +180,7 @@ class Storage:
         return self._files(url, recursive=True)
 
     def _files(self, url: str, recursive: bool) -> Sequence[FileInfo]:
-        with _translated("list", url):
+        with self._translated("list", url):
             if _is_local(url):
                 found: Sequence[tuple[str, int, str]] = list(local_files.files_below(_local(url), recursive))
             else:
@@ -198,7 +212,7 @@ class Storage:
         ]
 
     def _type(self, url: str) -> str | None:
-        with _translated("read", url):
+        with self._translated("read", url):
             if _is_local(url):
                 path = _local(url)
                 return "directory" if path.is_dir() else "file" if path.exists() else None
@@ -210,33 +224,53 @@ class Storage:
                     return None
                 raise
 
+    @contextmanager
+    def _translated(self, action: str, url: str) -> Iterator[None]:
+        try:
+            yield
+        except StorageError:
+            raise
+        except Exception as error:
+            told: Exception = error
+            if url.startswith("s3://") and is_unexplained(error):
+                with suppress(StorageError):
+                    told = s3.reason_of_refusal(self._client(url), url, error)
+            reason = explain(told)
+            if reason is None:
+                raise
+            kind = UnusableStorageError if is_unusable(told) else StorageError
+            raise kind(f"cannot {action} {url}: {reason}") from error
+
     def _remote(self, url: str) -> tuple[Any, str]:
         protocol = url.split("://", 1)[0]
         _refuse_credentials(url)
         with self._lock:
             if protocol not in self._filesystems:
-                self._filesystems[protocol] = self._open_filesystem(protocol)
+                self._filesystems[protocol] = self._open_filesystem(protocol, url)
             filesystem = self._filesystems[protocol]
         return filesystem, cast(str, filesystem._strip_protocol(url))
 
-    def _open_filesystem(self, protocol: str) -> Any:
+    def _open_filesystem(self, protocol: str, url: str) -> Any:
         if protocol == "s3":
-            self._check_endpoint()
+            self._check_endpoint(url)
             return s3.open_filesystem(self.options.endpoint, self.options.region)
         import fsspec
 
         return fsspec.filesystem(protocol)
 
     def _create_on_s3(self, url: str, data: bytes) -> bool:
+        return s3.create(self._client(url), url, data)
+
+    def _client(self, url: str) -> Any:
         with self._lock:
             if self._s3_client is None:
-                self._check_endpoint()
+                self._check_endpoint(url)
                 self._s3_client = s3.open_client(self.options.endpoint, self.options.region)
-        return s3.create(self._s3_client, url, data)
+            return self._s3_client
 
-    def _check_endpoint(self) -> None:
+    def _check_endpoint(self, url: str) -> None:
         if not self._endpoint_is_known:
-            s3.check_endpoint(self.options.endpoint)
+            s3.check_endpoint(self.options.endpoint, url.removeprefix("s3://").partition("/")[0])
 
 
 def join(url: str, *parts: str) -> str:
@@ -257,9 +291,9 @@ def relative_to(url: str, folder: str) -> str:
 class _TranslatingStream(io.RawIOBase):
     """A remote file whose errors name the URL."""
 
-    def __init__(self, stream: Any, url: str) -> None:
+    def __init__(self, stream: Any, translated: Callable[[], AbstractContextManager[None]]) -> None:
         self._stream = stream
-        self._url = url
+        self._translated = translated
 
     def readable(self) -> bool:
         return True
@@ -268,7 +302,7 @@ class _TranslatingStream(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        with _translated("read", self._url):
+        with self._translated():
             data = self._stream.read(len(buffer))
         buffer[: len(data)] = data
         return len(data)
@@ -283,20 +317,6 @@ class _TranslatingStream(io.RawIOBase):
         if not self.closed:
             self._stream.close()
         super().close()
-
-
-@contextmanager
-def _translated(action: str, url: str) -> Iterator[None]:
-    try:
-        yield
-    except StorageError:
-        raise
-    except Exception as error:
-        reason = explain(error)
-        if reason is None:
-            raise
-        kind = UnusableStorageError if is_unusable(error) else StorageError
-        raise kind(f"cannot {action} {url}: {reason}") from error
 
 
 def carries_credentials(url: str) -> bool:
@@ -329,6 +349,7 @@ def _version(entry: dict[str, Any]) -> str:
 
 
 def _is_local(url: str) -> bool:
+    refuse_broken_url(url)
     return "://" not in url or url.startswith("file://")
 
 

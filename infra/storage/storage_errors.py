@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import re
 from typing import Any
 
 from infra.errors import UnusableStorageError
@@ -18,9 +19,26 @@ _OF_CODE = {
     "403": "access is denied; check the credentials and the bucket's policy",
     "ExpiredToken": "the session token has expired; get a new one",
     "InvalidToken": "the session token is not valid; check AWS_SESSION_TOKEN",
+    "RequestTimeTooSkewed": "the clock of this machine is wrong; set it",
     # S3 answers a HEAD without saying why
-    "400": "the server refuses the request, as S3 does where a session token has expired; check the credentials",
+    "400": "the server refuses the request without a reason; check region (--storage-region), endpoint and credentials",
 }
+_WRONG_REGION = {
+    *(
+        "AuthorizationHeaderMalformed",
+        "PermanentRedirect",
+        "TemporaryRedirect",
+        "IllegalLocationConstraintException",
+    ),
+    *("InvalidRegion", "301", "307"),
+}
+_NAMED_REGION = re.compile(r"expecting '([a-z0-9-]+)'")
+_CHECKSUMS = re.compile(r"checksum|x-amz-trailer|aws-chunked|x-amz-content-sha256|trailer", re.IGNORECASE)
+_REFUSED = {400, 403, 405, 411, 501}
+_CHECKSUM_REMEDY = (
+    "it does not take the checksums of newer S3 clients; set AWS_REQUEST_CHECKSUM_CALCULATION=when_required and "
+    "AWS_RESPONSE_CHECKSUM_VALIDATION=when_required"
+)
 _OF_TYPE = {
     "NoCredentialsError": "no S3 credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
     "PartialCredentialsError": "half of the S3 credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
@@ -44,18 +62,19 @@ _UNUSABLE_CODES = {
     "SignatureDoesNotMatch",
     "ExpiredToken",
     "InvalidToken",
+    "RequestTimeTooSkewed",
     "400",
+    *_WRONG_REGION,
 }
-_UNUSABLE_TYPES = {"NoCredentialsError", "PartialCredentialsError", "ProfileNotFound"}
+_WITHOUT_TEXT = {"400", "301", "307", "403"}  # of an answer to HEAD, which has no body
+_UNUSABLE_TYPES = {"RecursionError", "NoCredentialsError", "PartialCredentialsError", "ProfileNotFound"}
 _LIBRARIES = ("botocore", "aiobotocore", "aiohttp", "s3fs", "fsspec", "urllib3")
 
 
 def explain(error: BaseException) -> str | None:
     """Return one line for an error of the file system or of an S3 library, None for any other."""
     for link in _chain(error):
-        known = (
-            _OF_CODE.get(_code(link)) or _OF_TYPE.get(type(link).__name__) or _OF_NUMBER.get(_number(link))
-        )
+        known = _of_answer(link) or _OF_TYPE.get(type(link).__name__) or _OF_NUMBER.get(_number(link))
         if known is not None:
             return known
     if isinstance(error, FileNotFoundError):
@@ -84,6 +103,11 @@ def is_unusable(error: BaseException) -> bool:
     )
 
 
+def is_unexplained(error: BaseException) -> bool:
+    """Whether a server has refused a request and has given no reason, since its answer had no body."""
+    return any(_code(link) in _WITHOUT_TEXT for link in _chain(error))
+
+
 def is_missing(error: FileNotFoundError) -> bool:
     """Tell a file that is not there from a bucket that is not there; s3fs raises the same type for both."""
     return not any(_code(link) == "NoSuchBucket" for link in _chain(error))
@@ -97,9 +121,37 @@ def _chain(error: BaseException | None) -> list[BaseException]:
     return links
 
 
-def _code(error: BaseException) -> str:
+def _of_answer(error: BaseException) -> str | None:
+    """What a server's answer means; None if it is none, or one that nobody here knows."""
+    if isinstance(error, RecursionError):  # botocore follows a redirect that names no region in a circle
+        return _other_region()
+    number, response = _code(error), _response(error)
+    message = str(response.get("Error", {}).get("Message", ""))
+    metadata = response.get("ResponseMetadata", {})
+    if number in _WRONG_REGION:
+        named = _NAMED_REGION.search(message)
+        region = named[1] if named else metadata.get("HTTPHeaders", {}).get("x-amz-bucket-region")
+        return _other_region(f" {region}" if region else "")
+    if metadata.get("HTTPStatusCode") in _REFUSED and _CHECKSUMS.search(message):
+        return f"{message.splitlines()[0].rstrip('.')}: {_CHECKSUM_REMEDY}"
+    return _OF_CODE.get(number)
+
+
+def _other_region(which: str = "") -> str:
+    return (
+        f"the bucket is of another region{which} than the one asked for; give that as --storage-region or AWS_REGION, "
+        "and check the endpoint (--storage-endpoint, AWS_ENDPOINT_URL)"
+    )
+
+
+def _response(error: BaseException) -> dict[str, Any]:
+    """The answer of a server in an error of botocore; empty in any other."""
     response: Any = getattr(error, "response", None)
-    return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
+    return response if isinstance(response, dict) else {}
+
+
+def _code(error: BaseException) -> str:
+    return str(_response(error).get("Error", {}).get("Code", ""))
 
 
 def _number(error: BaseException) -> int:

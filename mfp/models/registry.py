@@ -11,14 +11,13 @@ from mfp.config_json import dataclass_from_json
 from mfp.errors import ModelError
 from mfp.models.hrnet18 import HRNet18, HRNet18Config
 from mfp.models.lite0 import Lite0, Lite0Config
+from mfp.models.names import TRAINABLE_NAMES
 from mfp.models.resnet34 import ResNet34, ResNet34Config
 from mfp.models.vit import ViT, ViTConfig
 from mfp.network import ClickNetwork
 
 JsonObject: TypeAlias = Mapping[str, Any]
 NetworkConfig: TypeAlias = Lite0Config | ViTConfig | ResNet34Config | HRNet18Config
-
-ANALYTIC = "analytic"
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ TRAINABLE: Mapping[str, TrainableNetwork] = {
 
 def trainable_names() -> list[str]:
     """The names that config_by_name knows."""
-    return list(TRAINABLE)
+    return list(TRAINABLE_NAMES)
 
 
 def config_by_name(name: str) -> NetworkConfig:

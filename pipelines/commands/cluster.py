@@ -40,16 +40,19 @@ def submit(
     For example: mfp submit label s3://bucket/photos --out s3://bucket/masks --model lite0
     """
     from infra.storage.files import Storage, StorageOptions
-    from pipelines.inputs.model_source import find_model, is_location
+    from pipelines.inputs.model_names import check_model_name, is_location
+
+    params = _parsed(ctx, command)
+    storage = StorageOptions(params["storage_endpoint"], params["storage_region"])
+    if command != "train" and not is_location(params["model"]):
+        check_model_name(
+            params["model"], Storage(storage)
+        )  # an unknown name shows here and not on the cluster
     from pipelines.submit import JobCommand, check_locations
     from pipelines.submit import submit as submit_command
 
-    params = _parsed(ctx, command)
     check_locations(_locations(params))
-    storage = StorageOptions(params["storage_endpoint"], params["storage_region"])
-    if command != "train" and not is_location(params["model"]):
-        find_model(params["model"], Storage(storage))  # an unknown name shows here and not on the cluster
-    job_command = JobCommand(command, tuple(ctx.args), params["out"], storage)
+    job_command = JobCommand(command, tuple(map(_with_home, ctx.args)), params["out"], storage)
     job_id = submit_command(job_command, address)
     typer.echo(f"{job_id} submitted: {command} -> {params['out']}")
     is_on_command_line = str(getattr(ctx.get_parameter_source("address"), "name", "")) == "COMMANDLINE"
@@ -79,7 +82,12 @@ def jobs(address: given.AddressOption = given.DEFAULT_ADDRESS) -> None:
 
 def status(
     job: Annotated[
-        str, typer.Argument(metavar="JOB|RUN", help="Job id, or a run directory: that needs no cluster.")
+        str,
+        typer.Argument(
+            parser=given.location,
+            metavar="JOB|RUN",
+            help="Job id, or a run directory: that needs no cluster.",
+        ),
     ],
     address: given.AddressOption = given.DEFAULT_ADDRESS,
     storage_endpoint: given.StorageEndpointOption = None,
@@ -128,10 +136,18 @@ def _parsed(ctx: typer.Context, command: str) -> dict[str, Any]:
         return params
 
 
+def _with_home(argument: str) -> str:
+    """An argument as it is sent: `~` is the home folder of whoever submits, not of the cluster."""
+    option, equals, value = argument.partition("=")
+    if argument.startswith("--") and equals:
+        return f"{option}={given.location(value)}"
+    return given.location(argument)
+
+
 def _locations(params: dict[str, Any]) -> list[tuple[str, str]]:
     """What names a file among the parameters, each with the name a person calls it by."""
     from pipelines.inputs.dataset_mix import parse_mix
-    from pipelines.inputs.model_source import is_location
+    from pipelines.inputs.model_names import is_location
 
     found = [("DATASET", parse_mix(text).url) for text in params.get("datasets", [])]
     found += [("--train-on", text) for text in params.get("train_on", [])]

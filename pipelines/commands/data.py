@@ -11,10 +11,12 @@ from actors.working_size import WORKING_PIXELS
 from pipelines.commands import options as given
 from pipelines.exit_codes import ExitCode
 from pipelines.options import (
+    ALL_CLICKS,
     EVALUATION_TARGET_IOU,
     SIMULATED_CLICKS,
     Follow,
     LabelOptions,
+    Replay,
     ShardOptions,
     Workers,
 )
@@ -33,8 +35,16 @@ def add_to(app: typer.Typer) -> None:
 
 
 def shard(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="Folder or URL with images and masks.")],
-    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="Folder or URL to write the shards to.")],
+    source: Annotated[
+        str,
+        typer.Argument(parser=given.location, metavar="SOURCE", help="Folder or URL with images and masks."),
+    ],
+    dataset: Annotated[
+        str,
+        typer.Argument(
+            parser=given.location, metavar="DATASET", help="Folder or URL to write the shards to."
+        ),
+    ],
     layout: given.LayoutOption,
     samples_per_shard: given.SamplesPerShardOption = 500,
     split: given.SplitOption = None,
@@ -92,8 +102,8 @@ def label(
     follow: given.FollowOption = False,
     follow_if_better: given.FollowIfBetterOption = False,
     clicks: given.ClicksOption = SIMULATED_CLICKS,
-    max_clicks: given.MaxClicksOption = 20,
-    target_iou: given.TargetIouOption = 0.95,
+    max_clicks: given.LabelMaxClicksOption = None,
+    target_iou: given.TargetIouOption = None,
     workers: given.WorkersOption = "1",
     cpus_per_worker: given.CpusPerWorkerOption = 1.0,
     gpus_per_worker: given.GpusPerWorkerOption = 1.0,
@@ -121,8 +131,9 @@ def label(
         model=model,
         follow=Follow(follow_if_better) if follow or follow_if_better else None,
         clicks=clicks,
-        max_clicks=max_clicks,
-        target_iou=target_iou,
+        max_clicks=LabelOptions.max_clicks if max_clicks is None else max_clicks,
+        target_iou=LabelOptions.target_iou if target_iou is None else target_iou,
+        replay=Replay(ALL_CLICKS if max_clicks is None else max_clicks, target_iou),
         workers=Workers(*given.parse_workers(workers), cpus_per_worker, gpus_per_worker),
         device=device,
         batch_size=batch_size,
@@ -168,9 +179,6 @@ def evaluate(
 
     For example: mfp evaluate s3://bucket/davis --out runs/davis --model lite0 --workers 2
     """
-    from pipelines.commands.terminal import print_result
-    from pipelines.views.report import ReportView
-
     options = LabelOptions(
         dataset=dataset,
         out=out,
@@ -192,6 +200,9 @@ def evaluate(
         storage=given.storage_options(storage_endpoint, storage_region),
     )
     summary, figures = _label("evaluate", options)
+    from pipelines.commands.terminal import print_result
+    from pipelines.views.report import ReportView
+
     print_result(ReportView(figures))
     _exit_after(summary)
 
@@ -222,7 +233,9 @@ def compare(
     runs: Annotated[
         list[str],
         typer.Argument(
-            metavar="RUN", help="Run directories over the same data set; the first is the measure."
+            parser=given.location,
+            metavar="RUN",
+            help="Run directories over the same data set; the first is the measure.",
         ),
     ],
     as_json: given.JsonOption = False,
@@ -234,11 +247,15 @@ def compare(
     For example: mfp compare runs/old runs/new
     """
     from infra.storage.files import Storage
+    from pipelines.first_look import look_at_runs
+
+    storage = Storage(given.storage_options(storage_endpoint, storage_region))
+    look_at_runs(runs, storage)
     from pipelines.commands.terminal import print_result
     from pipelines.comparison import compare_runs
     from pipelines.views.comparison import ComparisonView
 
-    compared = compare_runs(runs, Storage(given.storage_options(storage_endpoint, storage_region)))
+    compared = compare_runs(runs, storage)
     if as_json:
         typer.echo(json.dumps(compared.to_json(), indent=1))
     else:
@@ -247,6 +264,10 @@ def compare(
 
 def _label(command: str, options: LabelOptions) -> tuple[RunSummary, Report]:
     from infra.storage.files import Storage
+    from pipelines.first_look import look_at_labelling
+
+    look_at_labelling(options)
+    from infra.runs.commit import NONE_UNCLICKED
     from pipelines.label import run_label
     from pipelines.progress import duration, shown_progress
     from pipelines.report import build_report
@@ -266,6 +287,10 @@ def _label(command: str, options: LabelOptions) -> tuple[RunSummary, Report]:
         f"{summary.objects:,} objects, {summary.clicks:,} clicks, {summary.errors:,} quarantined in "
         f"{summary.shards:,} shards{without}{before}, {duration(summary.seconds)}: {options.out}"
     )
+    if summary.unclicked != NONE_UNCLICKED:
+        typer.echo(
+            f"mfp: the click log has no click on {summary.unclicked}: they were not labelled", err=True
+        )
     if summary.unknown_samples:
         typer.echo(
             f"mfp: {len(summary.unknown_samples):,} samples of the click log are not in the data set (the first: "

@@ -8,7 +8,7 @@ import typer
 
 from pipelines.commands import options as given
 from pipelines.commands import training_options as given_training
-from pipelines.options import SIMULATED_CLICKS, FlywheelOptions, Thresholds, Workers
+from pipelines.options import ALL_CLICKS, SIMULATED_CLICKS, FlywheelOptions, Replay, Thresholds, Workers
 
 _PANEL = "Models"
 _SELECTION = "Selection"
@@ -22,12 +22,18 @@ def add_to(app: typer.Typer) -> None:
 
 def flywheel(
     unlabelled: Annotated[
-        str, typer.Argument(metavar="UNLABELLED", help="Folder or URL of the shards to label and learn from.")
+        str,
+        typer.Argument(
+            parser=given.location,
+            metavar="UNLABELLED",
+            help="Folder or URL of the shards to label and learn from.",
+        ),
     ],
     train_on: Annotated[
         list[str],
         typer.Option(
             "--train-on",
+            parser=given.location,
             metavar="DATASET",
             help="Shards with masks to train on from the beginning; may be repeated.",
         ),
@@ -36,6 +42,7 @@ def flywheel(
         str,
         typer.Option(
             "--evaluation",
+            parser=given.location,
             metavar="DATASET",
             help="Shards with masks that are never trained on: NoC is measured on them before and after.",
         ),
@@ -43,19 +50,28 @@ def flywheel(
     out: Annotated[
         str,
         typer.Option(
-            "--out", metavar="FOLDER", help="Folder for everything, a path or URL. Given again, it goes on."
+            "--out",
+            parser=given.location,
+            metavar="FOLDER",
+            help="Folder for everything, a path or URL. Given again, it goes on.",
         ),
     ],
     model: Annotated[
         str,
-        typer.Option("--model", metavar="MODEL", help="A shipped model or a safetensors file to begin with."),
+        typer.Option(
+            "--model",
+            parser=given.location,
+            autocompletion=given.complete_model,
+            metavar="MODEL",
+            help="A shipped model or a safetensors file to begin with.",
+        ),
     ],
     rounds: Annotated[
         int,
         typer.Option("--rounds", min=1, metavar="N", help="Parts in which UNLABELLED is labelled."),
     ] = 2,
     clicks: given.ClicksOption = SIMULATED_CLICKS,
-    max_clicks: given.MaxClicksOption = 20,
+    max_clicks: given.LabelMaxClicksOption = None,
     min_quality: Annotated[
         float,
         typer.Option(
@@ -131,9 +147,7 @@ def flywheel(
     For example: mfp flywheel s3://b/photos --clicks logged:s3://b/clicks --train-on s3://b/seed
     --evaluation s3://b/val --out s3://b/wheel --model lite0
     """
-    from pipelines.commands.terminal import print_result
-    from pipelines.flywheel.flywheel import run_flywheel
-    from pipelines.views.flywheel import FlywheelView
+    from pipelines.first_look import look_at_flywheel
 
     options = FlywheelOptions(
         unlabelled=unlabelled,
@@ -143,7 +157,8 @@ def flywheel(
         model=model,
         rounds=rounds,
         clicks=clicks,
-        max_clicks=max_clicks,
+        max_clicks=FlywheelOptions.max_clicks if max_clicks is None else max_clicks,
+        replay=Replay(ALL_CLICKS if max_clicks is None else max_clicks),
         thresholds=Thresholds(quality=min_quality, iou=min_iou),
         recipe=recipe,
         train_steps=train_steps,
@@ -162,4 +177,9 @@ def flywheel(
         ray_address=ray_address,
         storage=given.storage_options(storage_endpoint, storage_region),
     )
+    look_at_flywheel(options)
+    from pipelines.commands.terminal import print_result
+    from pipelines.flywheel.flywheel import run_flywheel
+    from pipelines.views.flywheel import FlywheelView
+
     print_result(FlywheelView(run_flywheel(options)))

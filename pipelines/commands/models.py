@@ -63,8 +63,7 @@ def train(
 
     For example: mfp train s3://bucket/voc s3://bucket/coco --out s3://bucket/run --validate s3://bucket/held-out
     """
-    from pipelines.progress import shown_progress
-    from pipelines.train import run_train
+    from pipelines.first_look import look_at_training
 
     options = TrainOptions(
         datasets=tuple(datasets),
@@ -102,6 +101,10 @@ def train(
         ray_address=ray_address,
         storage=given.storage_options(storage_endpoint, storage_region),
     )
+    look_at_training(options)
+    from pipelines.progress import shown_progress
+    from pipelines.train import run_train
+
     with shown_progress("train", "steps") as on_progress:
         result = run_train(options, on_progress)
     typer.echo(f"{result.steps:,} steps: the model is {result.model_url}")
@@ -110,10 +113,17 @@ def train(
 def convert(
     source: Annotated[
         str,
-        typer.Argument(metavar="WEIGHTS", help="A checkpoint of torch.save or safetensors; a path or URL."),
+        typer.Argument(
+            parser=given.location,
+            metavar="WEIGHTS",
+            help="A checkpoint of torch.save or safetensors; a path or URL.",
+        ),
     ],
     out: Annotated[
-        str, typer.Argument(metavar="OUT.safetensors", help="The model file to write, a path or URL.")
+        str,
+        typer.Argument(
+            parser=given.location, metavar="OUT.safetensors", help="The model file to write, a path or URL."
+        ),
     ],
     storage_endpoint: given.StorageEndpointOption = None,
     storage_region: given.StorageRegionOption = None,
@@ -122,6 +132,9 @@ def convert(
 
     For example: mfp convert mfp_vit_b.pth mfp-vit-b.safetensors
     """
+    from pipelines.first_look import look_at_conversion
+
+    look_at_conversion(source, out)
     from infra.storage.files import Storage
     from pipelines.convert import run_convert
 

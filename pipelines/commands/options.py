@@ -9,6 +9,7 @@ import typer
 from pipelines.options import (
     LOGGED_CLICKS_PREFIX,
     SIMULATED_CLICKS,
+    TRAINING_RUN_PREFIX,
     CrowdRegions,
     Device,
     MaskValues,
@@ -48,13 +49,34 @@ def checked_workers(text: str) -> str:
     return text
 
 
+def location(text: str) -> str:
+    """A path or URL, with the home folder for `~`; also behind `logged:` and `run://`."""
+    from infra.errors import StorageError
+    from infra.storage.locations import expand_home, refuse_broken_url
+
+    prefix = next((one for one in (LOGGED_CLICKS_PREFIX, TRAINING_RUN_PREFIX) if text.startswith(one)), "")
+    try:
+        expanded = expand_home(text.removeprefix(prefix))
+        refuse_broken_url(expanded)
+    except StorageError as error:
+        raise typer.BadParameter(str(error)) from None
+    return prefix + expanded
+
+
+def complete_model(incomplete: str) -> list[str]:
+    """The shipped models that begin so."""
+    from pipelines.inputs.model_names import shipped_models
+
+    return [name for name in shipped_models() if name.startswith(incomplete)]
+
+
 def _checked_clicks(text: str) -> str:
     """`simulated` or `logged:URL`."""
     if text != SIMULATED_CLICKS and not text.removeprefix(LOGGED_CLICKS_PREFIX):
         raise typer.BadParameter(f"{text!r} names no click log after {LOGGED_CLICKS_PREFIX!r}")
     if text != SIMULATED_CLICKS and not text.startswith(LOGGED_CLICKS_PREFIX):
         raise typer.BadParameter(f"{text!r} is neither {SIMULATED_CLICKS!r} nor {LOGGED_CLICKS_PREFIX}URL")
-    return text
+    return location(text)
 
 
 def storage_options(endpoint: str | None, region: str | None) -> StorageOptions:
@@ -67,10 +89,14 @@ def storage_options(endpoint: str | None, region: str | None) -> StorageOptions:
 DatasetArgument = Annotated[
     str,
     typer.Argument(
-        metavar="DATASET", help="Folder or URL of shards: what `mfp shard` wrote, or Parquet shards."
+        parser=location,
+        metavar="DATASET",
+        help="Folder or URL of shards: what `mfp shard` wrote, or Parquet shards.",
     ),
 ]
-RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Run directory: what was given as --out.")]
+RunArgument = Annotated[
+    str, typer.Argument(parser=location, metavar="RUN", help="Run directory: what was given as --out.")
+]
 JobArgument = Annotated[
     str, typer.Argument(metavar="JOB", help="Job id, as `mfp submit` and `mfp jobs` print it.")
 ]
@@ -78,6 +104,7 @@ OutOption = Annotated[
     str,
     typer.Option(
         "--out",
+        parser=location,
         metavar="RUN",
         help="Run directory, a path or URL. Given again, the run goes on with what is not committed yet.",
     ),
@@ -86,6 +113,8 @@ ModelOption = Annotated[
     str,
     typer.Option(
         "--model",
+        parser=location,
+        autocompletion=complete_model,
         metavar="MODEL",
         help="A shipped model (see `mfp models`), `analytic`, a path or URL of a safetensors file, or run:// and a "
         "training run, for its newest model.",
@@ -118,15 +147,27 @@ MaxClicksOption = Annotated[
         "--max-clicks", min=1, metavar="N", rich_help_panel=_CLICKS, help="Clicks per object at most."
     ),
 ]
+LabelMaxClicksOption = Annotated[
+    int | None,
+    typer.Option(
+        "--max-clicks",
+        min=1,
+        metavar="N",
+        show_default="20 simulated ones, all of a click log",
+        rich_help_panel=_CLICKS,
+        help="Clicks per object at most.",
+    ),
+]
 TargetIouOption = Annotated[
-    float,
+    float | None,
     typer.Option(
         "--target-iou",
         min=0.0,
         max=1.0,
         metavar="IOU",
+        show_default="0.95 for simulated clicks, none for a click log",
         rich_help_panel=_CLICKS,
-        help="An object is finished at this IoU.",
+        help="An object is finished at this IoU; needs its true mask.",
     ),
 ]
 FullCurveOption = Annotated[
@@ -157,7 +198,7 @@ BatchSizeOption = Annotated[
         min=1,
         metavar="N",
         rich_help_panel=_NETWORK,
-        help="Objects in one pass of the network.",
+        help="Objects in one pass of the network on a GPU. On a CPU each has its own passes, and so many take turns.",
     ),
 ]
 PrecisionOption = Annotated[
@@ -257,6 +298,7 @@ StorageEndpointOption = Annotated[
     str | None,
     typer.Option(
         "--storage-endpoint",
+        parser=location,
         metavar="URL",
         show_default="AWS_ENDPOINT_URL",
         rich_help_panel=_STORAGE,
@@ -371,6 +413,7 @@ SplitOption = Annotated[
     str | None,
     typer.Option(
         "--split",
+        parser=location,
         metavar="NAME|FILE",
         show_default="everything",
         help="Subset by its name in the layout, such as val, or a text file with one stem a line.",

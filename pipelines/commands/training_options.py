@@ -6,16 +6,49 @@ from typing import Annotated, Literal
 
 import typer
 
-from pipelines.commands.options import checked_workers
+from pipelines.commands.options import checked_workers, location
 from pipelines.options import TrainPrecision
 
 _RECIPE = "Recipe"
 _VALIDATION = "Validation"
 _AS_RECIPE = "as the recipe says"
 
+
+def complete_network(incomplete: str) -> list[str]:
+    """The networks to train that begin so."""
+    from mfp.models.names import TRAINABLE_NAMES
+
+    return [name for name in TRAINABLE_NAMES if name.startswith(incomplete)]
+
+
+def complete_recipe(incomplete: str) -> list[str]:
+    """The shipped recipes that begin so."""
+    from pipelines.inputs.recipe_names import recipe_names
+
+    return [name for name in recipe_names() if name.startswith(incomplete)]
+
+
+def parse_crop_size(text: str | None) -> tuple[int, int] | None:
+    """`256` -> (256, 256), `320x480` -> (320, 480)."""
+    if text is None:
+        return None
+    first, cross, second = text.partition("x")
+    try:
+        return int(first), int(second if cross else first)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is neither a number of pixels nor HxW") from None
+
+
+def _checked_crop_size(text: str | None) -> str | None:
+    """The text itself, once `parse_crop_size` can read it."""
+    parse_crop_size(text)
+    return text
+
+
 DatasetsArgument = Annotated[
     list[str],
     typer.Argument(
+        parser=location,
         metavar="DATASET[:SHARE]",
         help="Folders or URLs of shards. With shares (s3://a:2 s3://b:1) they are mixed in that ratio.",
     ),
@@ -24,6 +57,7 @@ TrainedModelOption = Annotated[
     str | None,
     typer.Option(
         "--model",
+        autocompletion=complete_network,
         metavar="NAME",
         show_default="the recipe's, lite0",
         help="Architecture to train: lite0, vit_b, hrnet18 or resnet34.",
@@ -33,6 +67,8 @@ RecipeOption = Annotated[
     str | None,
     typer.Option(
         "--recipe",
+        parser=location,
+        autocompletion=complete_recipe,
         metavar="NAME|FILE",
         show_default="the model's",
         help="Recipe by name (lite0, vit_b_sbd, vit_b_cocolvis, hrnet18, resnet34) or a .toml file.",
@@ -52,6 +88,7 @@ InitOption = Annotated[
     str | None,
     typer.Option(
         "--init",
+        parser=location,
         metavar="WEIGHTS",
         show_default="the model's own start: ImageNet for lite0",
         help="Safetensors file to start from, a path or URL.",
@@ -61,6 +98,7 @@ TrainingOutOption = Annotated[
     str,
     typer.Option(
         "--out",
+        parser=location,
         metavar="RUN",
         help="Folder for checkpoints, log and models, a path or URL. Given again, training goes on.",
     ),
@@ -107,6 +145,7 @@ ValidateOption = Annotated[
     str | None,
     typer.Option(
         "--validate",
+        parser=location,
         metavar="DATASET",
         rich_help_panel=_VALIDATION,
         help="Held-out shards on which NoC and mean IoU are measured while training.",
@@ -136,6 +175,7 @@ CropSizeOption = Annotated[
     str | None,
     typer.Option(
         "--crop-size",
+        callback=_checked_crop_size,
         metavar="PIXELS|HxW",
         show_default=_AS_RECIPE,
         rich_help_panel=_RECIPE,
@@ -295,14 +335,3 @@ FrozenStatisticsOption = Annotated[
         help="Batch norms keep the statistics of --init: for going on from a trained model on few images.",
     ),
 ]
-
-
-def parse_crop_size(text: str | None) -> tuple[int, int] | None:
-    """`256` -> (256, 256), `320x480` -> (320, 480)."""
-    if text is None:
-        return None
-    first, cross, second = text.partition("x")
-    try:
-        return int(first), int(second if cross else first)
-    except ValueError:
-        raise typer.BadParameter(f"--crop-size {text!r} is neither a number of pixels nor HxW") from None

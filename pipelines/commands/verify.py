@@ -30,8 +30,8 @@ def verify(
             min=0,
             max=1,
             metavar="SHARE",
-            help="Share of an image's pixels in which a mask may come out differently; on the processor that made it "
-            "none should, on another the last bit of a map may tip some.",
+            help="Share of an image's pixels in which a mask may come out differently, and IoUs by as much; on the "
+            "processor that made it none should, on another the last bit of a map may tip some. Clicks must be equal.",
         ),
     ] = 0.0,
     seed: Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Draws the objects.")] = 0,
@@ -46,13 +46,17 @@ def verify(
 
     Ends with exit code 1 where something is wrong, with 3 where shards were set aside. For example: mfp verify s3://bucket/run
     """
-    from pipelines.progress import shown_progress
-    from pipelines.verify import run_verify
-    from pipelines.views.verify import verification_lines
+    from infra.storage.files import Storage
+    from pipelines.first_look import look_at_runs
 
     options = VerifyOptions(
         run, sample, tolerance, seed, device, given.storage_options(storage_endpoint, storage_region)
     )
+    look_at_runs([run], Storage(options.storage))
+    from pipelines.progress import shown_progress
+    from pipelines.verify import run_verify
+    from pipelines.views.verify import verification_lines
+
     with shown_progress("verify", "shards") as on_progress:
         found = run_verify(options, on_progress)
     typer.echo(json.dumps(found.to_json(), indent=1) if as_json else "\n".join(verification_lines(found)))

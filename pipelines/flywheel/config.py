@@ -31,7 +31,7 @@ def flywheel_config(
         "train_on": [dataset.fingerprint for dataset in train_on],
         "evaluation": evaluation.fingerprint,
         "model_id": model_id,
-        "clicks": click_source(click_log),
+        "clicks": click_source(click_log, options.replay),
         "rounds": options.rounds,
         "max_clicks": options.max_clicks,
         "thresholds": dict(asdict(options.thresholds)),

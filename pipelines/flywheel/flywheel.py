@@ -26,6 +26,7 @@ from pipelines.flywheel.config import FLYWHEEL_VOLATILE, flywheel_config
 from pipelines.flywheel.directory import FlywheelDirectory
 from pipelines.flywheel.selection import Selection, SelectionCounts
 from pipelines.flywheel.training_beside import TrainingBeside
+from pipelines.inputs.click_log_check import check_click_log
 from pipelines.inputs.earlier_versions import BEFORE_FLYWHEEL
 from pipelines.inputs.held_out import image_hashes, refuse_shared_shards
 from pipelines.inputs.label_inputs import absolute, find_click_log
@@ -93,6 +94,10 @@ class _Flywheel:
         self._model = find_model(options.model, self._storage)
         self._check()
         click_log = find_click_log(options.clicks, self._unlabelled, self._storage)
+        if click_log is not None:
+            check_click_log(
+                click_log, self._unlabelled, self._storage
+            )  # what it has to tell is told with each round
         self._config = flywheel_config(
             options, self._unlabelled, self._evaluation, self._train_on, self._model.model_id, click_log
         )
@@ -204,6 +209,7 @@ class _Flywheel:
             part=(number - 1, self._options.rounds),
             clicks=self._options.clicks,
             max_clicks=self._options.max_clicks,
+            replay=self._options.replay,
         )
         training.start()
         with self._show(f"round {number}: label", "objects") as on_progress:

@@ -20,14 +20,19 @@ from infra.shards.shard_reader import read_shard
 from infra.storage.files import Storage
 from mfp.errors import ImageSizeError, WeightsError
 from pipelines.errors import OptionError
-from pipelines.inputs.model_source import ModelSource, find_model, is_location
+from pipelines.inputs.click_log_check import check_click_log
+from pipelines.inputs.model_names import is_location
+from pipelines.inputs.model_source import ModelSource, find_model
 from pipelines.inputs.published_source import find_published, training_run_of
+from pipelines.inputs.quarantined import in_words, quarantined_in
 from pipelines.inputs.run_folder import load_beside
 from pipelines.options import (
+    ALL_CLICKS,
     LOGGED_CLICKS_PREFIX,
     SIMULATED_CLICKS,
     TRAINING_RUN_PREFIX,
     LabelOptions,
+    Replay,
 )
 
 VOLATILE = VOLATILE_FIELDS | {"given", "execution"}
@@ -43,6 +48,8 @@ class LabelInputs:
     dataset: DatasetManifest
     model: ModelSource
     click_log: ClickLog | None
+    notices: tuple[str, ...] = ()
+    """Lines to tell a person before the run begins."""
 
 
 _SAMPLES_TO_LOOK_AT = 100
@@ -59,7 +66,8 @@ def find_inputs(options: LabelOptions, storage: Storage) -> LabelInputs:
     dataset = load_beside(absolute(options.out), absolute(options.dataset), storage)
     dataset = _part_of(dataset, options.part)
     click_log = find_click_log(options.clicks, dataset, storage)
-    return LabelInputs(dataset, _find_model(options, storage), click_log)
+    notices = () if click_log is None else check_click_log(click_log, dataset, storage)
+    return LabelInputs(dataset, _find_model(options, storage), click_log, notices)
 
 
 def find_click_log(clicks: str, dataset: DatasetManifest, storage: Storage) -> ClickLog | None:
@@ -75,7 +83,7 @@ def find_click_log(clicks: str, dataset: DatasetManifest, storage: Storage) -> C
     if clicks != SIMULATED_CLICKS:
         raise OptionError(f"--clicks {clicks!r} is neither {SIMULATED_CLICKS} nor {LOGGED_CLICKS_PREFIX}URL")
     if not has_objects(dataset, storage):
-        raise OptionError(no_masks(dataset.url))
+        raise OptionError(no_masks(dataset, storage))
     return None
 
 
@@ -122,10 +130,16 @@ def _checked(model: ModelSource, options: LabelOptions) -> ModelSource:
     return model
 
 
-def no_masks(dataset_url: str) -> str:
+def no_masks(dataset: DatasetManifest, storage: Storage) -> str:
     """What to tell a person whose data set has nothing to simulate clicks from."""
+    quarantined = in_words(quarantined_in(dataset, storage))
+    if quarantined:
+        return (
+            f"{dataset.url} has no usable object mask, what it had was quarantined: {quarantined}: mend the source and "
+            "run mfp shard again"
+        )
     return (
-        f"{dataset_url} has no object masks, which --clicks simulated needs: shard it with masks, or replay clicks "
+        f"{dataset.url} has no object masks, which --clicks simulated needs: shard it with masks, or replay clicks "
         f"with --clicks {LOGGED_CLICKS_PREFIX}URL"
     )
 
@@ -141,9 +155,8 @@ def has_objects(dataset: DatasetManifest, storage: Storage) -> bool:
 
 def run_config(options: LabelOptions, inputs: LabelInputs) -> dict[str, JsonValue]:
     """`run.json`: everything that decides a row, and beside it what a person may want to look up."""
-    log = inputs.click_log
-    clicks = click_source(log)
-    if log is None:
+    clicks = click_source(inputs.click_log, options.replay)
+    if inputs.click_log is None:
         clicks |= {"max_clicks": options.max_clicks, "target_iou": options.target_iou}
     return {
         "job": "label",
@@ -170,11 +183,17 @@ def run_config(options: LabelOptions, inputs: LabelInputs) -> dict[str, JsonValu
     }
 
 
-def click_source(log: ClickLog | None) -> dict[str, JsonValue]:
-    """Which clicks a run is of, by their content."""
+def click_source(log: ClickLog | None, replay: Replay) -> dict[str, JsonValue]:
+    """Which clicks a run is of, by their content, and how far those of a log are made; null: to their end."""
     if log is None:
         return {"source": "simulated"}
-    return {"source": "logged", "fingerprint": _fingerprint(log), "num_clicks": log.num_clicks}
+    return {
+        "source": "logged",
+        "fingerprint": _fingerprint(log),
+        "num_clicks": log.num_clicks,
+        "max_clicks": None if replay.max_clicks == ALL_CLICKS else replay.max_clicks,
+        "target_iou": replay.target_iou,
+    }
 
 
 def _dataset(options: LabelOptions, dataset: DatasetManifest) -> dict[str, JsonValue]:
@@ -209,10 +228,10 @@ def _given(options: LabelOptions, model: ModelSource) -> dict[str, JsonValue]:
 
 
 def num_expected(inputs: LabelInputs) -> int | None:
-    """Objects and quarantined records of the whole run; None where the shards were not counted."""
-    objects, quarantined = inputs.dataset.num_objects, inputs.dataset.num_quarantined
+    """Objects and quarantined records of the whole run; None if nobody has counted them, and no log is replayed."""
     if inputs.click_log is not None:
-        return max(_num_objects(inputs.click_log), objects or 0) + (quarantined or 0)
+        return _num_objects(inputs.click_log)  # what nobody clicked is neither labelled nor an error
+    objects, quarantined = inputs.dataset.num_objects, inputs.dataset.num_quarantined
     return None if objects is None else objects + (quarantined or 0)
 
 

@@ -9,8 +9,9 @@ from infra.published_models import PublishedModel
 from infra.storage.files import Storage
 from mfp.errors import ModelError, WeightsError
 from mfp.model_file import model_id_of, read_header
-from mfp.models.registry import ANALYTIC, config_by_name, config_from_json, trainable_names
-from pipelines.options import TRAINING_RUN_PREFIX
+from mfp.models.names import ANALYTIC
+from mfp.models.registry import config_by_name, config_from_json, trainable_names
+from pipelines.inputs.model_names import EXTENSION, check_model_name, is_location
 
 
 @dataclass(frozen=True)
@@ -26,38 +27,22 @@ class ModelSource:
     published: PublishedModel | None = None
 
 
-def shipped_models() -> list[str]:
-    """The names of the models inside this package, `analytic` included."""
-    files = resources.files("mfp.weights").iterdir()
-    names = sorted(file.name.removesuffix(_EXTENSION) for file in files if file.name.endswith(_EXTENSION))
-    return [*names, ANALYTIC]
-
-
-def is_location(name: str) -> bool:
-    """Whether what was given as --model is a path or URL, and not a name."""
-    return "/" in name or name.endswith(_EXTENSION)
-
-
 def find_model(name: str, storage: Storage) -> ModelSource:
     """Find a shipped model by its name, or read a safetensors file from a path or URL.
 
     Raises:
-        ModelError: no shipped model of that name, and no path or URL either.
+        ModelError: no shipped model of that name, and no path or URL of a file either.
         WeightsError: a file that is no model.
         StorageError: a file that cannot be read.
 
     """
+    check_model_name(name, storage)
     if name == ANALYTIC:
         return ModelSource(ANALYTIC, ANALYTIC, None)
-    if name in shipped_models():
-        data = resources.files("mfp.weights").joinpath(name + _EXTENSION).read_bytes()
-    elif is_location(name):
+    if is_location(name):
         data = storage.read_bytes(name)
     else:
-        raise ModelError(
-            f"model {name!r} is unknown; shipped are {', '.join(shipped_models())}, anything else is the path or "
-            f"URL of a {_EXTENSION} file, or {TRAINING_RUN_PREFIX} and the directory of a training run"
-        )
+        data = resources.files("mfp.weights").joinpath(name + EXTENSION).read_bytes()
     try:
         read_header(data)
     except WeightsError as error:
@@ -73,6 +58,3 @@ def trainable_name(model: ModelSource) -> str:
             if isinstance(config_by_name(name), config_type):
                 return name
     raise ModelError(f"model {model.name} cannot be trained: choose from {', '.join(trainable_names())}")
-
-
-_EXTENSION = ".safetensors"

@@ -13,16 +13,11 @@ from mfp.errors import TrainingError
 from mfp.models.registry import trainable_names
 from mfp.training.recipe import Recipe
 from pipelines.errors import OptionError
+from pipelines.inputs.recipe_names import check_recipe_name, recipe_names
 from pipelines.options import TrainOptions
 
-_FOLDER = Path(__file__).parents[1] / "recipes"
 _TYPES: Mapping[str, Any] = typing.get_type_hints(Recipe)
 _RECIPE_OF_MODEL = {"vit_b": "vit_b_sbd"}  # others have one of their own name
-
-
-def recipe_names() -> list[str]:
-    """The recipes that come with this release."""
-    return sorted(path.stem for path in _FOLDER.glob("*.toml"))
 
 
 def chosen_recipe(options: TrainOptions) -> Recipe:
@@ -53,13 +48,7 @@ def load_recipe(name_or_path: str) -> Recipe:
         OptionError: there is none, or it is not what a recipe is: every value is needed, and no other is taken.
         TrainingError: a value out of its range.
     """
-    path = Path(name_or_path)
-    if path.suffix != ".toml":
-        path = _FOLDER / f"{name_or_path}.toml"
-        if not path.is_file():
-            raise OptionError(
-                f"recipe {name_or_path!r} does not exist: choose from {', '.join(recipe_names())}, or give a .toml file"
-            )
+    path = check_recipe_name(name_or_path)
     try:
         document = tomllib.loads(path.read_text())
     except OSError as error:

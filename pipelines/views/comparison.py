@@ -55,7 +55,7 @@ def _table(
         table.add_column(_HEADINGS[name], justify="right")
     for run in runs:
         cells = (_cell(estimate, _DECIMALS[name], sign) for name, estimate in estimates(run).items())
-        table.add_row(run.url, *cells)
+        table.add_row(run.url if run.unfinished is None else f"{run.url} ({run.unfinished})", *cells)
     return table
 
 

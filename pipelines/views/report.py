@@ -9,6 +9,7 @@ from rich.console import Console, ConsoleOptions
 from rich.table import Table
 from rich.text import Text
 
+from infra.runs.commit import NONE_UNCLICKED
 from pipelines.report import Report
 
 _SHOWN_CLICKS = (1, 3, 5, 10, 20)
@@ -24,6 +25,9 @@ class ReportView:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Table | Text]:
         """Yield the NoC table, the mean IoU table, where there were several the models, and the totals."""
         style = box.SIMPLE_HEAD if console.is_terminal else None
+        if self._report.unfinished is not None:
+            yield Text(f"{self._report.unfinished}; the figures are of these alone", style="bold")
+            yield Text()
         yield self._noc_table(style)
         if self._report.mean_iou is not None:
             yield Text()
@@ -81,7 +85,8 @@ class ReportView:
     def _lines(self) -> Iterator[str]:
         report = self._report
         speed = "" if report.clicks_per_second is None else f", {report.clicks_per_second:.2f} clicks/s"
-        yield f"{report.objects:,} objects, {report.clicks:,} clicks{speed}, {report.num_shards:,} shards"
+        of_shards = "" if report.unfinished is None else f" of {report.num_expected:,}"
+        yield f"{report.objects:,} objects, {report.clicks:,} clicks{speed}, {report.num_shards:,}{of_shards} shards"
         without_truth = report.objects - report.objects_with_truth
         if without_truth:
             yield f"{without_truth:,} objects without truth: no IoU, not in the figures above"
@@ -94,6 +99,8 @@ class ReportView:
             yield f"{_UNDEFINED} not defined: {reason}"
         reasons = ", ".join(f"{number:,} {reason}" for reason, number in report.errors_by_reason.items())
         yield f"{sum(report.errors_by_reason.values()):,} errors{f': {reasons}' if reasons else ''}"
+        if report.unclicked != NONE_UNCLICKED:
+            yield f"the click log has no click on {report.unclicked}"
         for shard in report.set_aside:
             yield f"{shard}; nothing of it is in the figures"
         yield f"masks, clicks and errors as Parquet, and the report: {report.run_url}"

@@ -109,12 +109,13 @@ def labeller(
     batch_size: int = 4,
     click_log: ClickLog | None = None,
     max_pixels_ahead: int = MAX_PIXELS_AHEAD,
+    limits: SessionLimits = LIMITS,
 ) -> OneModelLabeller:
     """A shard labeller with the analytic model."""
     settings = EngineSettings(batch_size=batch_size, zoom_size=ZOOM_SIZE)
     return OneModelLabeller(
         Engine(AnalyticClickModel(), settings),
-        ObjectSessions(LIMITS, click_log),
+        ObjectSessions(limits, click_log),
         read,
         run,
         "analytic",

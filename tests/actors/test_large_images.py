@@ -21,7 +21,7 @@ from infra.shards.sample_document import ShardItem
 from infra.storage.files import Storage
 from mfp.engine import Engine, EngineSettings
 from mfp.models.analytic import AnalyticClickModel
-from mfp.session import SessionLimits
+from mfp.session import SessionLimits, StopReason
 from tests.actors.shapes import LIMITS, OneModelLabeller, rows_of, shape_sample
 
 STORAGE = Storage()
@@ -57,7 +57,7 @@ def reduced(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
 
 def test_masks_have_the_size_of_the_image_and_rows_agree_with_each_other(reduced: RunDirectory) -> None:
     (record,) = reduced.committed().values()
-    assert check_shard(reduced, record).findings == ()
+    assert check_shard(reduced, record, tuple(StopReason)).findings == ()
     size_of = {sample.key: (sample.height, sample.width) for sample in SAMPLES}
     for row in reduced.read_masks().to_pylist():
         assert (row["height"], row["width"]) == size_of[row["sample_key"]]

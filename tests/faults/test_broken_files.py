@@ -127,7 +127,7 @@ def parquet_shard() -> bytes:
 
 def document() -> bytes:
     return dump_document(
-        "k", sample("k", 24, 32, {"a": [1, None]}), [QuarantinedSample("k", Reason.NO_CLICKS, "x", "3")]
+        "k", sample("k", 24, 32, {"a": [1, None]}), [QuarantinedSample("k", Reason.EMPTY_OBJECT, "x", "3")]
     )
 
 

@@ -256,10 +256,18 @@ def test_an_index_that_comes_twice_is_named_with_both_places(tmp_path: Path) -> 
     )
 
 
-@pytest.mark.parametrize("name", ["log.jsonl", "folder.of.logs"])
-def test_what_holds_no_log_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(ClickLogError, match="is no click log: it needs to be a file that ends in"):
-        load_click_log(Storage(), str(tmp_path / name))
+@pytest.mark.parametrize("name", ["nope.jsonl", "nope.txt", "folder.of.logs/"])
+def test_a_log_that_is_not_there_is_called_that(folder_url: str, name: str) -> None:
+    with pytest.raises(ClickLogError, match=rf"there is no click log at .*{name}: no such file or folder"):
+        load_click_log(Storage(), f"{folder_url}/{name}")
+
+
+def test_what_holds_no_log_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "clicks.txt").write_text("1 2 3")
+    (tmp_path / "empty").mkdir()
+    for name in ("clicks.txt", "empty"):
+        with pytest.raises(ClickLogError, match="is no click log: it needs to be a file that ends in"):
+            load_click_log(Storage(), str(tmp_path / name))
 
 
 def test_a_log_without_clicks_is_refused(tmp_path: Path) -> None:

@@ -101,6 +101,31 @@ def test_a_logged_click_on_a_pixel_that_is_already_right_goes_on() -> None:
     assert state.finish(mask.astype(np.float32), 0.5).clicks[1].changed_fraction == 0
 
 
+def test_a_session_whose_errors_were_all_clicked_before_is_not_called_perfect() -> None:
+    truth = np.zeros((40, 60), np.int8)
+    truth[10, 10:12] = 1
+    truth[20, 20] = -1  # does not count
+    state = create_state(Session("key", IMAGE, truth, SimulatedClicks(), SessionLimits(target_iou=None)))
+    for num_clicks in (1, 2):
+        assert len(state.clicks) == num_clicks
+        assert state.stop_reason is None
+        answer(state, np.zeros((40, 60), np.bool_))  # the network does not follow
+    assert state.stop_reason is StopReason.ERRORS_CLICKED
+    assert state.finish(np.zeros((40, 60), np.float32), 0.5).iou == 0.0
+
+
+def test_surplus_that_was_clicked_before_is_an_error_too() -> None:
+    truth = np.zeros((40, 60), np.int8)
+    truth[10, 10] = 1
+    state = create_state(Session("key", IMAGE, truth, SimulatedClicks(), SessionLimits(target_iou=None)))
+    with_surplus = truth == 1
+    with_surplus[30, 30] = True
+    answer(state, with_surplus)
+    assert state.clicks[-1] == Click(30, 30, False)
+    answer(state, with_surplus)
+    assert state.stop_reason is StopReason.ERRORS_CLICKED
+
+
 def test_nothing_to_click_is_an_empty_mask_without_clicks() -> None:
     without_object = Session("key", IMAGE, np.zeros((40, 60), np.int8), SimulatedClicks())
     state = create_state(without_object)

@@ -6,16 +6,24 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 from infra.runs.run_directory import RunDirectory
+from infra.shards.sample import JsonValue
 from infra.storage.files import Storage
 from tests.infra.rows import click_row, commit_rows, error_row, mask_row
 
 Ious: TypeAlias = Sequence[float | None]
 
 
-def begin(url: str, *, max_clicks: int = 4, target_iou: float | None = 0.95) -> RunDirectory:
-    """Begin a run of simulated clicks."""
+def begin(
+    url: str, *, max_clicks: int = 4, target_iou: float | None = 0.95, num_shards: int | None = None
+) -> RunDirectory:
+    """Begin a run of simulated clicks over so many shards; None: it does not say over how many."""
     run = RunDirectory(url, Storage())
-    run.open({"clicks": {"source": "simulated", "max_clicks": max_clicks, "target_iou": target_iou}})
+    config: dict[str, JsonValue] = {
+        "clicks": {"source": "simulated", "max_clicks": max_clicks, "target_iou": target_iou}
+    }
+    if num_shards is not None:
+        config["dataset"] = {"num_shards": num_shards}
+    run.open(config)
     return run
 
 

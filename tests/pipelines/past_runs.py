@@ -27,7 +27,8 @@ def label_here(options: LabelOptions, *, num_shards: int | None = None) -> RunDi
     engine = EngineSettings(
         batch_size=options.batch_size, flip=options.flip, zoom=options.zoom, zoom_size=options.zoom_size
     )
-    limits = SessionLimits(max_clicks=options.max_clicks, target_iou=options.target_iou)
+    max_clicks, target_iou = options.click_limits
+    limits = SessionLimits(max_clicks=max_clicks, target_iou=target_iou)
     job = LabelJob(
         options.dataset,
         options.out,

@@ -56,6 +56,17 @@ def test_figures_and_paired_differences_are_means_over_the_common_objects(tmp_pa
     assert compared.runs[0].differences["noc90"].interval == (0.0, 0.0)
 
 
+def test_half_a_run_is_called_that_beside_a_whole_one(tmp_path: Path) -> None:
+    for name, num_shards in (("half", 4), ("whole", 1)):
+        commit(begin(str(tmp_path / name), num_shards=num_shards), "s0.tar", [QUICK, SLOW])
+    compared = compare_runs([str(tmp_path / "whole"), str(tmp_path / "half")], STORAGE)
+    assert printed(compared).count("half (unfinished: 1 of 4 shards)") == 2
+    assert "whole (unfinished" not in printed(compared)
+    whole, half = compared.to_json()["runs"]  # type: ignore[misc, str-unpack]
+    assert [run["finished"] for run in (whole, half)] == [True, False]  # type: ignore[index, call-overload]
+    assert (half["shards"], half["shards_expected"]) == (1, 4)  # type: ignore[index, call-overload]
+
+
 def test_an_object_that_one_run_lacks_counts_for_none(tmp_path: Path) -> None:
     whole = run_of(tmp_path / "whole", [QUICK, QUICK], [SLOW, SLOW, (None, None)])
     part = run_of(tmp_path / "part", [SLOW, QUICK])

@@ -18,6 +18,7 @@ from actors.labelling.hand_out import Assignment
 from actors.labelling.worker import WorkerInfo
 from actors.working_size import WORKING_PIXELS
 from infra.errors import RunDirectoryError
+from infra.runs.commit import Unclicked
 from infra.runs.run_directory import RunDirectory
 from infra.shards.image_file import MAX_PIXELS
 from infra.shards.manifest import DatasetManifest
@@ -28,11 +29,11 @@ from mfp.models.lite0 import Lite0Config
 from mfp.models.registry import build_network
 from pipelines.errors import OptionError
 from pipelines.label import RunSummary, run_label
-from pipelines.options import LabelOptions, Workers
+from pipelines.options import LabelOptions, Replay, Workers
 from pipelines.progress import ProgressReport
 from pipelines.report import build_report
 from pipelines.submit import run_progress
-from tests.actors.shapes import LIMITS, ZOOM_SIZE, labeller, reader_of, rows_of, write_shapes
+from tests.actors.shapes import LIMITS, ZOOM_SIZE, labeller, reader_of, rows_of, shape_sample, write_shapes
 from tests.pipelines.past_runs import label_here
 
 STORAGE = Storage()
@@ -252,7 +253,9 @@ def test_a_run_of_a_version_that_reduced_nothing_goes_on_with_that_size_alone(
 def test_a_model_that_nobody_knows_is_refused_before_anything_starts(
     tmp_path: Path, dataset: DatasetManifest
 ) -> None:
-    with pytest.raises(ModelError, match=r"model 'lite9' is unknown; shipped are .*analytic"):
+    with pytest.raises(
+        ModelError, match=r"model 'lite9' is unknown \(did you mean lite0\?\); shipped are .*analytic"
+    ):
         run_label(replace(options(dataset.url, tmp_path), model="lite9"))
 
 
@@ -284,6 +287,25 @@ def test_logged_clicks_of_unknown_samples_are_told_and_a_log_of_other_data_is_re
     asked = options(manifest.url, tmp_path / "run")
     summary = run_label(replace(asked, clicks=_log(tmp_path, ["folder/shape-000", "folder/shape-000.png"])))
     assert (summary.objects, summary.unknown_samples) == (1, ("folder/shape-000.png",))
-    other = replace(asked, out=str(tmp_path / "other"), clicks=_log(tmp_path, ["folder/shape-000.png"]))
-    with pytest.raises(OptionError, match=r"none of the 1 sample keys .*'folder/shape-000\.png'"):
+    assert (summary.errors, summary.unclicked) == (0, Unclicked(samples=1))
+    other = replace(asked, out=str(tmp_path / "other"), clicks=_log(tmp_path, ["folder/shape-999"]))
+    with pytest.raises(OptionError, match=r"none of the 1 sample keys .*'folder/shape-999'"):
         run_label(other)
+
+
+def test_a_log_that_covers_a_tenth_of_the_data_labels_that_and_nothing_is_an_error(
+    ray_cluster: None, tmp_path: Path
+) -> None:
+    manifest = write_shapes(str(tmp_path / "data"), STORAGE, num_samples=10, broken=range(1, 4))
+    asked = replace(
+        options(manifest.url, tmp_path / "run"),
+        clicks=_log(tmp_path, ["folder/shape-000"]),
+        replay=Replay(max_clicks=1),
+    )
+    reports: list[ProgressReport] = []
+    summary = run_label(asked, reports.append)
+    assert (summary.objects, summary.clicks, summary.errors) == (1, 1, 0)
+    num_others = len(shape_sample(0).objects) - 1
+    assert summary.unclicked == Unclicked(samples=9, objects=num_others)
+    assert reports[-1].total == 1
+    assert build_report(asked.out, STORAGE).unclicked == summary.unclicked

@@ -17,9 +17,10 @@ from rich.console import Console
 
 from infra.errors import RunDirectoryError
 from infra.published_models import publish
-from infra.runs.commit import CommitRecord
+from infra.runs.commit import CommitRecord, Unclicked
 from infra.runs.run_directory import RunDirectory
 from infra.runs.set_aside import SetAsideShard, note_set_aside
+from infra.runs.shard_rows import ShardRows
 from infra.shards.sample import JsonValue
 from infra.storage.files import Storage, join
 from infra.taken_models import add_taken
@@ -27,7 +28,7 @@ from mfp.errors import MetricsError
 from pipelines.report import ModelFigures, Report, build_report, busy_seconds
 from pipelines.report_files import curve_svg, write_report
 from pipelines.views.report import ReportView
-from tests.infra.rows import click_row, commit_rows
+from tests.infra.rows import click_row, commit_rows, mask_row
 from tests.pipelines.clicked_runs import begin, commit
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -40,15 +41,19 @@ def printed(report: Report, *, terminal: bool = False, width: int = 80) -> str:
 
 
 def test_figures_come_from_all_committed_shards(folder_url: str) -> None:
-    run = begin(folder_url)
+    run = begin(folder_url, num_shards=2)
     commit(run, "s0.tar", [(0.5, 0.86, 0.91, 0.96), (0.85, 0.84, 0.84, 0.95)], ["empty_object"])
     commit(run, "s1.tar", [(0.97,), (0.1, 0.2, 0.3, 0.4)], ["empty_object", "undecodable_image"])
     report = build_report(folder_url, Storage())
     figures = report.to_json()
     speed = figures.pop("clicks_per_second")
     assert figures == {
+        "finished": True,
+        "shards": 2,
+        "shards_expected": 2,
         "objects": 4,
         "clicks": 13,
+        "unclicked": {"samples": 0, "objects": 0},
         "noc": {"85": (2 + 1 + 1 + 4) / 4, "90": (3 + 4 + 1 + 4) / 4, "95": (4 + 4 + 1 + 4) / 4},
         "nof_published": {"85": 1, "90": 2, "95": 3},
         "nof_never_reached": {"85": 1, "90": 1, "95": 1},
@@ -93,6 +98,36 @@ def test_a_run_of_several_models_has_their_figures_side_by_side(tmp_path: Path) 
     lines = [line.split() for line in printed(report).splitlines()]
     assert ["b" * 16, "7", "3", "7", "0.825", "2.50"] in lines
     assert ["a" * 16, "9", "1", "2", "0.920", "2.00"] in lines
+
+
+def test_half_a_run_is_called_that_wherever_its_figures_stand(tmp_path: Path) -> None:
+    run = begin(str(tmp_path), num_shards=4)
+    commit(run, "s0.tar", [(0.5, 0.92)])
+    commit(run, "s1.tar", [(0.97,)])
+    report = build_report(run.url, Storage())
+    assert printed(report).splitlines()[0] == "unfinished: 2 of 4 shards; the figures are of these alone"
+    assert "2 of 4 shards" in printed(report).splitlines()[-3]
+    figures = report.to_json()
+    assert (figures["finished"], figures["shards"], figures["shards_expected"]) == (False, 2, 4)
+    write_report(report, Storage())
+    assert json.loads((tmp_path / "report" / "summary.json").read_text())["finished"] is False
+    assert "unfinished: 2 of 4 shards" in (tmp_path / "report" / "mean_iou.svg").read_text()
+    for shard in ("s2.tar", "s3.tar"):
+        commit(run, shard, [(0.97,)])
+    whole = build_report(run.url, Storage())
+    assert whole.to_json()["finished"] is True
+    assert "unfinished" not in printed(whole)
+
+
+def test_what_the_click_log_left_out_is_in_the_report(tmp_path: Path) -> None:
+    run = begin(str(tmp_path), num_shards=1)
+    with ShardRows() as rows:
+        rows.masks.append(mask_row("a", "1"))
+        rows.clicks.append(click_row("a", "1", 0))
+        run.put(run.write_parts("s0.tar", "a", rows, seconds=1.0, unclicked=Unclicked(5, 2)))
+    report = build_report(run.url, Storage())
+    assert report.to_json()["unclicked"] == {"samples": 5, "objects": 2}
+    assert "the click log has no click on 5 samples and 2 objects of other samples" in printed(report)
 
 
 def test_one_model_needs_no_table_of_models(tmp_path: Path) -> None:
@@ -190,7 +225,7 @@ def test_noc_of_logged_clicks_is_defined_where_every_object_got_there_or_had_all
     tmp_path: Path,
 ) -> None:
     run = RunDirectory(str(tmp_path), Storage())
-    run.open({"clicks": {"source": "logged", "num_clicks": 28}})
+    run.open({"clicks": {"source": "logged", "num_clicks": 28, "max_clicks": None, "target_iou": None}})
     commit(run, "s0.tar", [(0.5, 0.86, 0.91), (0.1,) * 25])
     report = build_report(str(tmp_path), Storage())
     assert report.to_json()["noc"] == {"85": (2 + 20) / 2, "90": (3 + 20) / 2, "95": None}
@@ -198,6 +233,15 @@ def test_noc_of_logged_clicks_is_defined_where_every_object_got_there_or_had_all
     assert report.mean_iou is not None
     assert len(report.mean_iou) == 20
     assert "not defined: the logged clicks of some objects end below that IoU" in printed(report)
+
+
+def test_a_replay_that_was_cut_off_counts_as_many_clicks_for_a_failure(tmp_path: Path) -> None:
+    run = RunDirectory(str(tmp_path), Storage())
+    run.open({"clicks": {"source": "logged", "num_clicks": 9, "max_clicks": 2, "target_iou": 0.95}})
+    commit(run, "s0.tar", [(0.5, 0.86), (0.96,)])
+    report = build_report(str(tmp_path), Storage())
+    assert report.to_json()["noc"] == {"85": (2 + 1) / 2, "90": (2 + 1) / 2, "95": (2 + 1) / 2}
+    assert report.to_json()["nof_never_reached"] == {"85": 0, "90": 1, "95": 1}
 
 
 def test_a_click_table_with_a_click_missing_is_refused(tmp_path: Path) -> None:
@@ -238,6 +282,7 @@ def test_busy_time_is_the_number_of_seconds_that_some_span_covers(spans: list[tu
 REPORT = Report(
     run_url="s3://bucket/a-run-with-a-name-that-is-longer-than-a-line-of-eighty-columns/davis-lite0-full",
     num_shards=12,
+    num_expected=12,
     objects=1204,
     objects_with_truth=1204,
     clicks=6521,

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from typer.testing import CliRunner
 
 from infra.published_models import model_url, publish
+from infra.runs.commit import CommitRecord, commit_url
 from infra.runs.run_directory import RunDirectory
 from infra.runs.set_aside import SetAsideShard, note_set_aside
+from infra.runs.tables import CLICKS, MASKS, TableKind
 from infra.storage.files import Storage
 from pipelines.cli import app
 from pipelines.options import LabelOptions, VerifyOptions
@@ -128,8 +135,82 @@ def test_a_mask_that_the_model_did_not_make_is_found(options: LabelOptions) -> N
     found = run_verify(everything(other))
     assert not found.is_good
     assert found.largest_pixel_share > 0
-    assert any("comes out with" in str(finding) for finding in found.findings)
-    assert run_verify(replace(everything(other), tolerance=1.0)).is_good
+    assert any("of its pixels changed" in str(finding) for finding in found.findings)
+    tolerant = run_verify(replace(everything(other), tolerance=1.0))
+    assert not any("of its pixels changed" in str(finding) for finding in tolerant.findings)
+    assert all("comes out with other clicks" in str(finding) for finding in tolerant.findings)
+    assert 0 < len(tolerant.findings) == len(tolerant.redone) - tolerant.num_same_clicks
+
+
+@pytest.mark.parametrize(
+    ("column", "change", "problem"),
+    [
+        ("y", 1.0, "comes out with other clicks"),
+        ("is_foreground", 0.0, "comes out with other clicks"),
+        ("iou", 0.25, "comes out with IoUs that differ by up to 0.25"),
+    ],
+)
+def test_an_object_whose_mask_agrees_is_not_equal_if_its_clicks_or_ious_are_not(
+    options: LabelOptions, column: str, change: float, problem: str
+) -> None:
+    run = label_here(options)
+    num_changed = rewrite_first_clicks(run, column, change)
+    found = run_verify(everything(options))
+    assert found.largest_pixel_share == 0
+    assert len(found.findings) == num_changed > 0
+    assert all(str(finding).endswith(problem) for finding in found.findings)
+    if column == "iou":
+        assert found.largest_iou_difference == 0.25
+        assert run_verify(replace(everything(options), tolerance=0.5)).is_good
+    else:
+        assert not run_verify(replace(everything(options), tolerance=0.5)).is_good
+
+
+def test_an_object_that_ended_for_another_reason_is_found(options: LabelOptions) -> None:
+    give_first_object_the_stop_reason("errors_clicked", label_here(options))
+    (finding,) = run_verify(everything(options)).findings
+    assert str(finding).endswith("comes out with another stop reason")
+
+
+def test_a_stop_reason_that_no_session_has_is_found(options: LabelOptions) -> None:
+    give_first_object_the_stop_reason("bored", label_here(options))
+    (finding,) = run_verify(VerifyOptions(options.out, share=0)).findings
+    assert str(finding).endswith("has the stop reason 'bored', which no session has")
+
+
+def give_first_object_the_stop_reason(reason: str, run: RunDirectory) -> None:
+    record = next(iter(run.committed().values()))
+    first, *others = next(run.read_parts(MASKS, [record])).to_pylist()
+    rows = [first | {"stop_reason": reason}, *others]
+    replace_part(run, record, MASKS, pa.Table.from_pylist(rows, schema=MASKS.schema))
+
+
+def rewrite_first_clicks(run: RunDirectory, column: str, change: float) -> int:
+    """Change a column in the first click of every object with several clicks, or turn it over; how many there were."""
+    num_changed = 0
+    for record in run.committed().values():
+        clicks = next(run.read_parts(CLICKS, [record]))
+        rows = clicks.to_pylist()
+        for row, following in itertools.pairwise(rows):
+            if row["click_idx"] == 0 and following["click_idx"] == 1:
+                if column == "is_foreground":
+                    row[column] = not row[column]
+                else:
+                    row[column] += change if row[column] < 1 / 2 else -change
+                num_changed += 1
+        replace_part(run, record, CLICKS, pa.Table.from_pylist(rows, schema=clicks.schema))
+    return num_changed
+
+
+def replace_part(run: RunDirectory, record: CommitRecord, kind: TableKind[Any], table: pa.Table) -> None:
+    """Put other rows in the place of a part, as if they had been committed."""
+    part = record.parts[kind.name]
+    path = Path(run.url, part.path)
+    pq.write_table(table, path)
+    data = path.read_bytes()
+    changed = replace(part, bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+    parts = {**record.parts, kind.name: changed}
+    Path(commit_url(run.url, record.shard)).write_bytes(replace(record, parts=parts).to_json())
 
 
 def test_a_run_that_is_not_finished_is_checked_as_far_as_it_is(options: LabelOptions) -> None:

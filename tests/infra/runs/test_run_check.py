@@ -37,13 +37,19 @@ def committed(
     return run, run.committed()["s0.tar"]
 
 
+STOP_REASONS = ("target_reached",)
+
+
 def found(run: RunDirectory, record: CommitRecord) -> list[str]:
-    return [str(finding) for finding in (*check_shard(run, record).findings, *check_files(run, [record]))]
+    return [
+        str(finding)
+        for finding in (*check_shard(run, record, STOP_REASONS).findings, *check_files(run, [record]))
+    ]
 
 
 def test_nothing_is_found_in_a_good_shard(tmp_path: Path) -> None:
     run, record = committed(tmp_path, [GOOD], CLICKED, [error_row("b")])
-    checked = check_shard(run, record)
+    checked = check_shard(run, record, STOP_REASONS)
     assert (checked.objects, checked.clicks, checked.findings) == (1, 2, ())
     assert not list(check_files(run, [record]))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -10,7 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.errors import RunDirectoryError
-from infra.runs.run_config import TRAINING_FILE, UNKNOWN, Earlier, create_or_compare, differences, read_config
+from infra.runs.run_config import (
+    FLYWHEEL_FILE,
+    RUN_FILE,
+    TRAINING_FILE,
+    UNKNOWN,
+    Earlier,
+    create_or_compare,
+    differences,
+    read_config,
+)
 from infra.shards.sample import JsonValue
 from infra.storage.files import Storage, join
 from tests.infra.overwriting import Overwriting
@@ -40,6 +50,19 @@ def test_the_same_configuration_goes_on(folder_url: str) -> None:
     create_or_compare(STORAGE, folder_url, CONFIG)
     create_or_compare(STORAGE, folder_url, dict(reversed(CONFIG.items())))
     assert read_config(STORAGE, folder_url) == CONFIG
+
+
+FILES = (RUN_FILE, TRAINING_FILE, FLYWHEEL_FILE)
+
+
+@pytest.mark.parametrize(("first", "second"), [*itertools.permutations(FILES, 2)])
+def test_the_directory_of_another_kind_of_run_is_refused(folder_url: str, first: str, second: str) -> None:
+    create_or_compare(STORAGE, folder_url, CONFIG, file=first)
+    with pytest.raises(
+        RunDirectoryError, match=rf"is the directory of a run of .*it holds {first}.*another dir"
+    ):
+        create_or_compare(STORAGE, folder_url, CONFIG, file=second)
+    assert not STORAGE.exists(join(folder_url, second))
 
 
 def test_another_configuration_is_refused_naming_every_differing_field(folder_url: str) -> None:

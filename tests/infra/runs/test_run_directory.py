@@ -10,7 +10,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -320,3 +322,34 @@ def test_a_record_that_names_a_part_elsewhere_is_refused(tmp_path: Path, path: s
     run.storage.write_bytes(url, replace(record, parts=parts).to_json())
     with pytest.raises(RunDirectoryError, match="does not lie in masks/"):
         run.read_masks()
+
+
+def test_the_keys_of_a_run_cost_no_reading_of_its_masks(
+    folder_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunDirectory(folder_url, STORAGE)
+    run.open({})
+    rng = np.random.default_rng(0)
+    masks = [
+        replace(mask_row(f"k{number}", str(number)), rle=rng.bytes(2**20)) for number in range(8)
+    ]  # 8 MB that do not compress
+    commit_rows(run, "s0.tar", "a", masks, [], [error_row("broken")])
+    commit_rows(run, "s1.tar", "a", [mask_row("other", "1", shard="s1.tar")], [])
+    commit_rows(run, "s2.tar", "a", [], [])
+    num_read: list[int] = []
+
+    class CountingStream(io.BufferedReader):
+        def read(self, size: int | None = -1, /) -> bytes:
+            data = super().read(size)
+            num_read.append(len(data))
+            return data
+
+    opened = Storage.open_ranges
+
+    def counting(self: Storage, url: str) -> BinaryIO:
+        return CountingStream(opened(self, url))  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Storage, "open_ranges", counting)
+    monkeypatch.setattr(Storage, "open_read", None)
+    assert run.sample_keys() == {*(f"k{number}" for number in range(8)), "other", "broken"}
+    assert sum(num_read) < 200_000

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+import pipelines.first_look
 import pipelines.flywheel.flywheel
 import pipelines.label
 import pipelines.report
@@ -22,7 +23,14 @@ from tests.pipelines.commands.replaced_jobs import summary
 
 
 @pytest.fixture
-def labelled(monkeypatch: pytest.MonkeyPatch) -> list[LabelOptions]:
+def not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names of data and models that are not there reach the job."""
+    for job in ("labelling", "training", "flywheel"):
+        monkeypatch.setattr(pipelines.first_look, f"look_at_{job}", lambda options: None)
+
+
+@pytest.fixture
+def labelled(not_looked_at: None, monkeypatch: pytest.MonkeyPatch) -> list[LabelOptions]:
     """Options that reached the labelling job, which does nothing but report a summary."""
     seen: list[LabelOptions] = []
 

@@ -49,6 +49,20 @@ from tests.pipelines.commands.replaced_jobs import failing, mfp, summary
         "submit shard photos shards",
         "submit label data --out run",
         "submit label /data --out /run --model m --no-such-option",
+        "report s3:/bucket/run",
+        "label data --out gs:/bucket/run --model m",
+        "label data --out run --model http:/host/m.safetensors",
+        "label data --out run --model run:/training",
+        "label data --out run --model m --clicks logged:s3:/bucket/clicks.jsonl",
+        "shard s3:/bucket/photos shards --layout folder",
+        "train data s3:/bucket/more:2 --out run",
+        "convert m.pth s3:/bucket/m.safetensors",
+        "compare run s3:/bucket/run",
+        "verify s3:/bucket/run",
+        "status s3:/bucket/run",
+        "flywheel photos --train-on seed --train-on s3:/b/s --evaluation val --out wheel --model lite0",
+        "report run --storage-endpoint http:/127.0.0.1:9000",
+        "report ~nobody-of-that-name/run",
     ],
 )
 def test_wrong_usage_exits_with_2(line: str, labelled: list[LabelOptions]) -> None:
@@ -101,7 +115,7 @@ class WorkerError(Exception):
     ],
 )
 def test_a_persons_error_is_one_line_on_stderr_and_exits_with_1(
-    error: Exception, monkeypatch: pytest.MonkeyPatch
+    error: Exception, not_looked_at: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pipelines.label, "run_label", failing(error))
     result = mfp("label", "data", "--out", "run", "--model", "lite9")
@@ -109,13 +123,13 @@ def test_a_persons_error_is_one_line_on_stderr_and_exits_with_1(
     assert result.stderr == "mfp: model 'lite9' is unknown: choose lite0\n"
 
 
-def test_a_defect_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_defect_keeps_its_traceback(not_looked_at: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipelines.label, "run_label", failing(ZeroDivisionError("defect")))
     result = mfp("label", "data", "--out", "run", "--model", "lite0")
     assert isinstance(result.exception, ZeroDivisionError)
 
 
-def test_interrupting_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupting_says_how_to_go_on(not_looked_at: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipelines.label, "run_label", failing(KeyboardInterrupt()))
     result = mfp("label", "data", "--out", "run", "--model", "lite0")
     assert result.exit_code == 130
@@ -127,6 +141,26 @@ def test_interrupting_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None
     [
         ("report {tmp}/nothing", "is no run directory"),
         ("label {tmp}/nothing --out {tmp}/run --model analytic", "no data set at"),
+        ("evaluate {tmp} --out {tmp}/run --model lite00", "model 'lite00' is unknown (did you mean lite0?)"),
+        ("evaluate {tmp} --out {tmp}/run --model {tmp}/gone.safetensors", "there is no such file"),
+        ("evaluate {tmp} --out {tmp}/run --model {tmp}/m.pth", "there is no such file"),
+        (
+            "label {tmp} --out {tmp}/run --model lite0 --clicks logged:{tmp}/nope.jsonl",
+            "no such file or folder",
+        ),
+        ("train {tmp} --out {tmp}/run --model resnt34", "(did you mean resnet34?)"),
+        ("train {tmp} --out {tmp}/run --recipe lite1", "recipe 'lite1' does not exist (did you mean lite0?)"),
+        ("train {tmp} --out {tmp}/run --recipe {tmp}/mine.toml", "there is no such file"),
+        ("train {tmp} --out {tmp}/run --init {tmp}/gone.safetensors", "there is no such file"),
+        ("train {tmp} --out {tmp}/run --validate {tmp}/gone", "no data set at"),
+        (
+            "flywheel {tmp} --train-on {tmp} --evaluation {tmp} --out {tmp}/w --model lite-0",
+            "(did you mean lite0?)",
+        ),
+        (
+            "flywheel {tmp} --train-on {tmp} --evaluation {tmp} --out {tmp}/w --model run://{tmp}",
+            "a flywheel begins with one model",
+        ),
         ("shard {tmp}/nothing {tmp}/shards --layout folder", "nothing"),
         ("train {tmp}/nothing --out {tmp}/run", "no data set at"),
         (

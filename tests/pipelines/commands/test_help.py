@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from importlib.metadata import version
+from pathlib import Path
 from typing import get_args
 
 import pytest
+from typer.testing import CliRunner
 
 from infra.layouts import LAYOUTS
+from pipelines.cli import app
 from pipelines.commands.options import LayoutName
 from tests.pipelines.commands.replaced_jobs import mfp
 
@@ -70,3 +74,55 @@ def test_the_module_runs_as_the_command_does() -> None:
     result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=60)
     assert result.returncode == 2
     assert "Missing argument 'DATASET'" in result.stderr
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    assert mfp("--version").output == f"mfp {version('mfp-pipeline')}\n"
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("mfp eval", {"evaluate"}),
+        ("mfp evaluate data --model li", {"lite0"}),
+        ("mfp shard photos shards --layout c", {"coco"}),
+        ("mfp train data --recipe vit", {"vit_b_cocolvis", "vit_b_sbd"}),
+        ("mfp train data --model res", {"resnet34"}),
+    ],
+)
+def test_a_shell_completes_commands_models_layouts_and_recipes(typed: str, expected: set[str]) -> None:
+    words = {"_MFP_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(len(typed.split()) - 1)}
+    result = CliRunner().invoke(app, [], prog_name="mfp", env=words)
+    assert set(result.output.split()) == expected
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "evaluate {tmp} --out {tmp}/run --model lite00",
+        "evaluate {tmp}/gone --out {tmp}/run --model lite0",
+        "label {tmp} --out {tmp}/run --model lite0 --clicks logged:{tmp}/gone.jsonl",
+        "train {tmp} --out {tmp}/run --model lite00",
+        "train {tmp} --out {tmp}/run --recipe lite00",
+        "train {tmp} --out {tmp}/run --crop-size large",
+        "flywheel {tmp} --train-on {tmp} --evaluation {tmp} --out {tmp}/w --model lite00",
+        "submit label /data --out /run --model lite00",
+        "verify {tmp}/gone",
+        "compare {tmp}/gone {tmp}/gone",
+        "convert {tmp}/gone.pth {tmp}/out.safetensors",
+        "convert {tmp} {tmp}/out.pth",
+    ],
+)
+def test_what_is_mistyped_is_told_before_torch_ray_or_arrow_are_loaded(line: str, tmp_path: Path) -> None:
+    code = (
+        f"import sys; sys.argv = ['mfp', *{line.format(tmp=tmp_path).split()!r}]\n"
+        "from pipelines.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as left: assert left.code in {1, 2}, left.code\n"
+        "heavy = {'torch', 'ray', 'pyarrow', 'cv2', 'boto3', 'numpy', 'timm'} & set(sys.modules)\n"
+        "sys.exit(f'imported {heavy}' if heavy else 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr

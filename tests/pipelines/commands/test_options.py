@@ -14,9 +14,11 @@ import pipelines.views.report
 from infra.storage.files import StorageOptions
 from pipelines.errors import OptionError
 from pipelines.options import (
+    ALL_CLICKS,
     FlywheelOptions,
     Follow,
     LabelOptions,
+    ShardOptions,
     Thresholds,
     TrainOptions,
     Workers,
@@ -43,6 +45,7 @@ def test_every_option_of_label_reaches_the_job(labelled: list[LabelOptions]) -> 
     assert result.exit_code == 0, result.output
     (options,) = labelled
     defaults = LabelOptions(dataset="data", out="run", model="lite0")
+    assert options.click_limits == (7, 0.8)
     assert options.follow == Follow()
     assert options.workers == Workers(2, 4, 2.0, 0.5)
     assert (options.storage.endpoint, options.storage.region) == ("http://host:9000", "eu")
@@ -64,7 +67,9 @@ def test_the_full_curve_does_not_stop_at_an_iou(labelled: list[LabelOptions]) ->
     assert labelled[0].target_iou is None
 
 
-def test_train_passes_its_options_and_names_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_train_passes_its_options_and_names_the_model(
+    not_looked_at: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen: list[TrainOptions] = []
 
     def run_train(options: TrainOptions, on_progress: OnProgress) -> TrainingRun:
@@ -122,7 +127,9 @@ def test_train_passes_its_options_and_names_the_model(monkeypatch: pytest.Monkey
     ]
 
 
-def test_every_option_of_the_flywheel_reaches_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_option_of_the_flywheel_reaches_the_job(
+    not_looked_at: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[FlywheelOptions] = []
 
     def run_flywheel(options: FlywheelOptions) -> None:
@@ -147,3 +154,46 @@ def test_every_option_of_the_flywheel_reaches_the_job(monkeypatch: pytest.Monkey
     assert options.thresholds == Thresholds(quality=0.8, iou=0.7)
     defaults = FlywheelOptions("", (), "", "", "")
     assert [name for name, value in vars(options).items() if value == getattr(defaults, name)] == []
+
+
+def test_the_clicks_of_a_log_are_made_to_their_end_unless_limits_are_given(
+    labelled: list[LabelOptions],
+) -> None:
+    line = ("label", "data", "--out", "run", "--model", "lite0", "--clicks", "logged:c.jsonl")
+    for given in (
+        (),
+        ("--max-clicks", "2"),
+        ("--target-iou", "0.5"),
+        ("--max-clicks", "2", "--target-iou", "0.5"),
+    ):
+        assert mfp(*line, *given).exit_code == 0
+    assert [options.click_limits for options in labelled] == [
+        (ALL_CLICKS, None),
+        (2, None),
+        (ALL_CLICKS, 0.5),
+        (2, 0.5),
+    ]
+
+
+def test_a_tilde_is_the_home_folder_in_every_path(
+    labelled: list[LabelOptions], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "/home/kim")
+    line = "label ~/data --out ~/run --model run://~/training --clicks logged:~/clicks.jsonl"
+    assert mfp(*line.split()).exit_code == 0
+    (options,) = labelled
+    assert (options.dataset, options.out) == ("/home/kim/data", "/home/kim/run")
+    assert (options.model, options.clicks) == ("run:///home/kim/training", "logged:/home/kim/clicks.jsonl")
+    seen: list[ShardOptions] = []
+
+    def run_shard(options: ShardOptions, on_progress: OnProgress) -> None:
+        seen.append(options)
+        raise OptionError("enough")
+
+    monkeypatch.setattr(pipelines.shard, "run_shard", run_shard)
+    mfp(*["shard", "~/photos", "~/shards", "--layout", "folder", "--split", "~/val.txt"])
+    assert (seen[0].source, seen[0].destination, seen[0].split) == (
+        "/home/kim/photos",
+        "/home/kim/shards",
+        "/home/kim/val.txt",
+    )

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
+from infra.errors import Reason
+from infra.shards.sample import QuarantinedSample
+from infra.shards.sample_document import ShardItem
+from infra.shards.shard_writer import write_dataset
 from infra.storage.files import Storage
+from mfp.errors import WeightsError
 from mfp.model_file import model_to_bytes
 from mfp.models.registry import NetworkConfig
 from mfp.models.vit import ViTConfig
@@ -15,7 +23,7 @@ from mfp.network import BASELINE_CLICKS
 from pipelines.errors import OptionError
 from pipelines.inputs.label_inputs import find_inputs
 from pipelines.options import LabelOptions
-from tests.actors.shapes import write_shapes
+from tests.actors.shapes import shape_sample, write_shapes
 from tests.mfp.network_factories import SMALL_CONFIGS, create_network
 
 STORAGE = Storage()
@@ -58,6 +66,47 @@ def test_a_variant_of_modulation_is_refused_for_a_model_that_is_shown_none(
     asked = options(dataset_url, tmp_path, replace(SMALL_CONFIGS["vit"], clicks=BASELINE_CLICKS))
     with pytest.raises(OptionError, match=r"--modulation paper: .*takes no modulated map"):
         find_inputs(replace(asked, modulation="paper"), STORAGE)
+
+
+def test_a_run_in_other_data_is_refused(tmp_path: Path, dataset_url: str) -> None:
+    other = write_shapes(str(tmp_path / "other"), STORAGE, num_samples=1).url
+    with pytest.raises(OptionError, match=f"--out {other} is a data set: give the run a folder of its own"):
+        find_inputs(LabelOptions(dataset_url, other, "analytic"), STORAGE)
+
+
+def test_a_data_set_whose_masks_were_all_quarantined_names_the_reasons_and_keys(tmp_path: Path) -> None:
+    def items() -> Iterator[ShardItem]:
+        for number in range(5):
+            yield QuarantinedSample(f"photo-{number}", Reason.MISSING_MASK, "no mask of this stem")
+        yield QuarantinedSample("flat", Reason.EMPTY_OBJECT, "no pixel", "1")
+        yield replace(shape_sample(0, with_truth=False), key="flat")
+
+    url = write_dataset(items(), str(tmp_path / "data"), STORAGE, 2).url
+    with pytest.raises(OptionError) as caught:
+        find_inputs(LabelOptions(url, str(tmp_path / "run"), "analytic"), STORAGE)
+    assert "missing_mask 5 ('photo-0', 'photo-1', 'photo-2', ...), empty_object 1 ('flat')" in str(
+        caught.value
+    )
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".pt", ".ckpt", ".pth.tar", ".PTH"])
+def test_a_checkpoint_is_named_with_the_command_that_converts_it(
+    tmp_path: Path, dataset_url: str, suffix: str
+) -> None:
+    checkpoint = tmp_path / f"mfp_vit_b{suffix}"
+    checkpoint.write_bytes(b"PK")
+    asked = LabelOptions(dataset_url, str(tmp_path / "run"), str(checkpoint))
+    with pytest.raises(WeightsError, match=rf"`mfp convert {checkpoint} mfp_vit_b\.safetensors`"):
+        find_inputs(asked, STORAGE)
+
+
+def test_safetensors_of_another_program_are_named_with_the_command_that_converts_them(
+    tmp_path: Path, dataset_url: str
+) -> None:
+    foreign = tmp_path / "foreign.safetensors"
+    save_file({"weight": torch.zeros(2)}, foreign)
+    with pytest.raises(WeightsError, match="`mfp convert` makes one of released weights"):
+        find_inputs(LabelOptions(dataset_url, str(tmp_path / "run"), str(foreign)), STORAGE)
 
 
 def test_a_run_in_its_own_data_is_refused(tmp_path: Path) -> None:

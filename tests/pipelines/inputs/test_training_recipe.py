@@ -10,7 +10,8 @@ import pipelines
 from mfp.errors import TrainingError
 from mfp.models.registry import trainable_names
 from pipelines.errors import OptionError
-from pipelines.inputs.training_recipe import chosen_recipe, load_recipe, recipe_names
+from pipelines.inputs.recipe_names import recipe_names
+from pipelines.inputs.training_recipe import chosen_recipe, load_recipe
 from pipelines.options import TrainOptions
 
 FOLDER = Path(pipelines.__file__).parent / "recipes"
@@ -93,5 +94,5 @@ def test_a_recipe_that_is_none_is_refused_in_one_line(
 def test_a_recipe_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="recipe 'alexnet' does not exist: choose from hrnet18, lite0"):
         load_recipe("alexnet")
-    with pytest.raises(OptionError, match="cannot be read: No such file"):
+    with pytest.raises(OptionError, match="cannot be read: there is no such file"):
         load_recipe(str(tmp_path / "none.toml"))

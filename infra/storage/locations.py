@@ -1,0 +1,69 @@
+"""Paths and URLs as people type them: `~` is their home folder, and a URL that lost a slash is no folder."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from infra.errors import StorageError
+
+_KNOWN = (
+    "s3|s3a|s3n|gs|gcs|az|abfs|abfss|adl|wasb|wasbs|hdfs|webhdfs|http|https|ftp|ftps|sftp|ssh|smb|hf|oci|oss|r2|b2|"
+    "file|memory|github|git|webdav|gdrive|dropbox|run"
+)
+# pathlib makes s3:/bucket of s3://bucket, and /folder/s3:/bucket of that once it is made absolute
+_IN_PATH = re.compile(rf"(?:^|/)(?P<scheme>{_KNOWN}):/(?P<rest>.*)", re.IGNORECASE)
+_NO_SLASH = re.compile(rf"(?P<scheme>{_KNOWN}):(?![\d.]*$)(?P<rest>.*)", re.IGNORECASE)  # but DATASET:SHARE
+_OTHER_SCHEME = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]+):/(?P<rest>.*)", re.IGNORECASE)
+_EMPTY = re.compile(r"(?P<scheme>s3|s3a|gs|gcs|https?)://(?:/|$)", re.IGNORECASE)
+
+
+def expand_home(location: str) -> str:
+    """Put the home folder in place of a `~` or `~user` at the beginning; anything else stays as it is.
+
+    Raises:
+        StorageError: there is no such user.
+
+    """
+    prefix = "file://" if location.startswith("file://~") else ""
+    path = location.removeprefix(prefix)
+    if not path.startswith("~"):
+        return location
+    first, slash, rest = path.partition("/")
+    try:
+        home = str(Path(first).expanduser())
+    except RuntimeError:
+        raise StorageError(
+            f"{location}: {first!r} stands for no home folder that is known here: write the path whole, or ./{path} if "
+            "a folder is called that"
+        ) from None
+    return f"{prefix}{home}{slash}{rest}"
+
+
+def refuse_broken_url(location: str) -> None:
+    """Refuse what was to be a URL and is none: a local folder would be made of it.
+
+    Raises:
+        StorageError: it lacks a slash after its scheme, or names no bucket or host.
+
+    """
+    empty = _EMPTY.match(location)
+    if empty is not None:
+        raise StorageError(
+            f"{location} names nothing after its slashes: write {empty['scheme'].lower()}://NAME/PATH, with two slashes"
+        )
+    if "://" in location:
+        return
+    found = _IN_PATH.search(location) or _NO_SLASH.match(location) or _OTHER_SCHEME.match(location)
+    if found is None:
+        return
+    url = f"{found['scheme'].lower()}://{found['rest']}"
+    if found.start("scheme") > 0:
+        raise StorageError(
+            f"{location} holds a URL that was taken for a path: write {url} alone, as text and not as pathlib.Path"
+        )
+    or_folder = f"; for a folder of that name ./{location}" if found.re is _OTHER_SCHEME else ""
+    raise StorageError(
+        f"{location} is no URL, which has two slashes after its colon: write {url}{or_folder} (pathlib.Path drops a "
+        "slash: pass URLs as text)"
+    )

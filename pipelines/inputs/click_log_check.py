@@ -1,0 +1,115 @@
+"""Whether a click log speaks of a data set in its terms: told before a run, from the log and the first samples."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import PurePosixPath
+
+import numpy as np
+
+from infra.click_log import ClickLog
+from infra.errors import InfraError
+from infra.shards.manifest import DatasetManifest
+from infra.shards.sample import Sample
+from infra.shards.sample_document import ShardItem
+from infra.shards.shard_reader import read_shard
+from infra.storage.files import Storage
+from pipelines.errors import OptionError
+
+_ITEMS_TO_LOOK_AT = 20
+_IMAGE_EXTENSIONS = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif"),
+    *(".heic", ".heif", ".avif", ".ppm", ".pgm", ".jp2", ".dng"),
+)
+_PERCENT = 100
+_SIDE_TO_TELL = 2 * _PERCENT  # of an image on which clicks at most 100 from the corner are strange
+_CLICKS_TO_TELL = 10
+
+
+def check_click_log(log: ClickLog, dataset: DatasetManifest, storage: Storage) -> tuple[str, ...]:
+    """Compare a log with the beginning of a data set; return what to tell a person.
+
+    Only the first samples of the first shard are read, so a log that covers other samples passes: which of its keys
+    are in no shard is known at the end.
+
+    Raises:
+        OptionError: coordinates are shares of the image and no pixels, or keys are written another way.
+
+    """
+    if _looks_like_shares(log):
+        raise OptionError(
+            f"all {log.num_clicks:,} clicks of the log have coordinates between 0 and 1, which are shares of the image "
+            "and no pixels: multiply y by the height and x by the width of the image"
+        )
+    items = _first_items(dataset, storage)
+    _check_keys(log.sample_keys.to_pylist(), [item.key for item in items], dataset.url)
+    return _notice_of_percent(log, items)
+
+
+def _looks_like_shares(log: ClickLog) -> bool:
+    """Whole numbers pass: somebody may have clicked the pixels in the corner."""
+    both = np.concatenate([log.y, log.x])
+    return bool(both.min() >= 0 and both.max() <= 1 and (both % 1 != 0).any())
+
+
+def _notice_of_percent(log: ClickLog, items: list[ShardItem]) -> tuple[str, ...]:
+    sizes = [(item.height, item.width) for item in items if isinstance(item, Sample)]
+    both = np.concatenate([log.y, log.x])
+    is_strange = (
+        log.num_clicks >= _CLICKS_TO_TELL
+        and both.max() <= _PERCENT
+        and (both % 1 != 0).mean() > 1 / 2
+        and len(sizes) > 0
+        and min(min(size) for size in sizes) >= _SIDE_TO_TELL
+    )
+    if not is_strange:
+        return ()
+    height, width = sizes[0]
+    return (
+        f"no click of the log has a coordinate above {_PERCENT}, and the first image has {height} x {width} pixels: if "
+        f"they are in percent, multiply y by height / {_PERCENT} and x by width / {_PERCENT}",
+    )
+
+
+def _first_items(dataset: DatasetManifest, storage: Storage) -> list[ShardItem]:
+    """The first records of the first shard; none if it cannot be read, which the run itself deals with."""
+    try:
+        return list(islice(read_shard(storage, dataset.shard_url(dataset.shards[0])), _ITEMS_TO_LOOK_AT))
+    except InfraError:
+        return []
+
+
+def _check_keys(logged: list[str], present: list[str], dataset_url: str) -> None:
+    if not present or not set(logged).isdisjoint(present):
+        return
+    have_extension = [_extension(key) in _IMAGE_EXTENSIONS for key in logged]
+    if all(have_extension) and not any(_extension(key) in _IMAGE_EXTENSIONS for key in present):
+        raise _other_keys(logged[0], present[0], dataset_url, "write them without the extension of the image")
+    stems = {_without_extension(key) for key in logged}
+    if not stems.isdisjoint(present):
+        raise _other_keys(logged[0], present[0], dataset_url, "write them without the extension of the image")
+    have_folder, need_folder = ["/" in key for key in logged], ["/" in key for key in present]
+    if all(have_folder) and not any(need_folder) and not {_name(key) for key in stems}.isdisjoint(present):
+        raise _other_keys(logged[0], present[0], dataset_url, "write them without the folder")
+    if not any(have_folder) and all(need_folder) and not stems.isdisjoint({_name(key) for key in present}):
+        raise _other_keys(logged[0], present[0], dataset_url, "write them with the folder")
+    if not {key.lower() for key in stems}.isdisjoint({key.lower() for key in present}):
+        raise _other_keys(logged[0], present[0], dataset_url, "write them with the same capital letters")
+
+
+def _other_keys(logged: str, present: str, dataset_url: str, remedy: str) -> OptionError:
+    return OptionError(
+        f"sample keys of the click log are such as {logged!r}, those of {dataset_url} such as {present!r}: {remedy}"
+    )
+
+
+def _extension(key: str) -> str:
+    return PurePosixPath(key).suffix.lower()
+
+
+def _without_extension(key: str) -> str:
+    return key[: -len(_extension(key))] if _extension(key) in _IMAGE_EXTENSIONS else key
+
+
+def _name(key: str) -> str:
+    return PurePosixPath(key).name
