@@ -99,7 +99,8 @@ def _run_guarded(
     models = _models(options, inputs, run)
     committed = run.committed()
     labelling = _Labelling(options, inputs, models, guard, _counts_of(committed.values()), on_progress)
-    labelling.report(notice=str(guard))
+    for notice in (*inputs.notices, str(guard)):
+        labelling.report(notice=notice)
     labelling.check()
     missing = [shard for shard in inputs.dataset.shards if shard.name not in committed]
     if missing:
@@ -209,7 +210,7 @@ class _Labelling:
         if self._limit.is_exceeded(self.done, is_complete=is_complete):
             raise TooManyErrorsError(self._too_many_errors())
         if is_complete and has_all and self._inputs.click_log is None and self.done == _NOTHING:
-            raise OptionError(no_masks(self._inputs.dataset.url))
+            raise OptionError(no_masks(self._inputs.dataset, self._run.storage))
 
     def report(
         self,

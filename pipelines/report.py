@@ -19,6 +19,7 @@ from infra.runs.run_directory import RunDirectory
 from infra.runs.set_aside import SetAsideShard, committed_and_set_aside
 from infra.runs.tables import CLICKS, ERRORS
 from infra.shards.sample import JsonValue
+from infra.shards.shard_note import NoteCount, NoteTally
 from infra.storage.files import Storage
 from infra.taken_models import taken_models
 from mfp.metrics import ClickIous, auc, mean_iou_curve, noc, nof_never_reached, nof_published
@@ -70,7 +71,8 @@ class Report:
     the directory do not count, the start of the workers and lost attempts neither. None before the first commit.
 
     `models`: every model that clicked an object, in the order of their training steps. `set_aside`: shards that could
-    not be done; nothing of them is in the figures.
+    not be done; nothing of them is in the figures. `notes`: what in the shards was left out or taken for something,
+    beside the errors.
     """
 
     run_url: str
@@ -87,6 +89,7 @@ class Report:
     clicks_per_second: float | None
     models: tuple[ModelFigures, ...] = ()
     set_aside: tuple[SetAsideShard, ...] = ()
+    notes: tuple[NoteCount, ...] = ()
 
     def to_json(self) -> dict[str, JsonValue]:
         """Return the figures for programs, as `mfp report --json` prints them; what is not defined is None."""
@@ -103,6 +106,7 @@ class Report:
             "clicks_per_second": self.clicks_per_second,
             "models": [asdict(model) for model in self.models],
             "set_aside": [asdict(shard) for shard in self.set_aside],
+            "notes": [asdict(note) for note in self.notes],
         }
 
 
@@ -139,7 +143,15 @@ def build_report(run_url: str, storage: Storage) -> Report:
         clicks_per_second=num_clicks / seconds if seconds else None,
         models=_by_model(run, tables, protocol),
         set_aside=set_aside,
+        notes=_notes(records),
     )
+
+
+def _notes(records: Collection[CommitRecord]) -> tuple[NoteCount, ...]:
+    tally = NoteTally()
+    for record in records:
+        tally.add_all(record.notes)
+    return tally.counts()
 
 
 def busy_seconds(records: Collection[CommitRecord]) -> float:

@@ -29,6 +29,7 @@ from infra.json_text import parse_json
 from infra.runs.part_writer import PartWriter
 from infra.runs.shard_rows import ShardRows
 from infra.runs.tables import CLICKS, ERRORS, MASKS
+from infra.shards.shard_note import NoteCount
 from infra.storage.create_once import create_or_read
 from infra.storage.files import Storage, basename, join
 
@@ -61,7 +62,7 @@ class CommitRecord:
     `attempt` is the hand-out, `token` the call that wrote the parts. `parts` is keyed by table name.
     `objects` counts mask rows. `seconds` is the wall time from the start of the shard until its parts were
     durable, `finished` (UTC, the worker's clock) that last moment. `model_id` is that of every row; None in records
-    of earlier versions.
+    of earlier versions. `notes` say what of the shard was left out or taken for something, beside its errors.
     """
 
     shard: str
@@ -72,6 +73,7 @@ class CommitRecord:
     seconds: float
     finished: datetime
     model_id: str | None = None
+    notes: tuple[NoteCount, ...] = ()
 
     def to_json(self) -> bytes:
         """Return the content of the record's file."""
@@ -89,6 +91,10 @@ class CommitRecord:
             if part.path != f"{name}/{basename(part.path)}":  # whoever reads parts stays in the run directory
                 raise ValueError(f"the part {part.path!r} does not lie in {name}/")
         fields["finished"] = datetime.fromisoformat(fields["finished"])
+        fields["notes"] = tuple(
+            NoteCount(note["text"], note["count"], tuple(note["first_keys"]))
+            for note in fields.get("notes", ())
+        )
         record = cls(**fields)
         record._check()
         return record
@@ -98,7 +104,9 @@ class CommitRecord:
         if missing := {MASKS.name, CLICKS.name, ERRORS.name} - self.parts.keys():
             raise ValueError(f"it names no part of {', '.join(sorted(missing))}")
         texts = [self.shard, *(part.sha256 for part in self.parts.values())]
+        texts += [text for note in self.notes for text in (note.text, *note.first_keys)]
         counts = [self.objects, *(count for part in self.parts.values() for count in (part.rows, part.bytes))]
+        counts += [note.count for note in self.notes]
         if not all(isinstance(text, str) for text in texts) or not all(isinstance(n, int) for n in counts):
             raise TypeError("a name or a number in it is none")
         if self.finished.tzinfo is None:
@@ -138,10 +146,12 @@ def write_parts(
     *,
     seconds: float,
     model_id: str | None = None,
+    notes: tuple[NoteCount, ...] = (),
 ) -> CommitRecord:
     """Make the parts of an attempt durable and return the record that would make them count.
 
-    `seconds` is the wall time since the shard was begun, `model_id` the model that clicked it.
+    `seconds` is the wall time since the shard was begun, `model_id` the model that clicked it, `notes` are those of
+    its reader.
 
     Raises:
         StorageError: something could not be written or read.
@@ -155,7 +165,7 @@ def write_parts(
     parts = {part.kind.name: _store_part(storage, run_url, part, name) for part in rows.parts}
     seconds += time.monotonic() - begun
     return CommitRecord(
-        shard, attempt, token, parts, rows.masks.num_rows, seconds, datetime.now(UTC), model_id
+        shard, attempt, token, parts, rows.masks.num_rows, seconds, datetime.now(UTC), model_id, notes
     )
 
 

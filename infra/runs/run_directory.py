@@ -25,6 +25,7 @@ from infra.runs.commit import (
 from infra.runs.shard_rows import ShardRows
 from infra.runs.tables import CLICKS, ERRORS, MASKS, RowT, TableKind
 from infra.shards.sample import JsonValue
+from infra.shards.shard_note import NoteCount
 from infra.storage.files import Storage, basename, join
 
 _READ_THREADS = 16
@@ -65,9 +66,12 @@ class RunDirectory:
         *,
         seconds: float,
         model_id: str | None = None,
+        notes: tuple[NoteCount, ...] = (),
     ) -> CommitRecord:
         """Make the parts of an attempt durable: see `commit.write_parts`."""
-        return write_parts(self.storage, self.url, shard, attempt, rows, seconds=seconds, model_id=model_id)
+        return write_parts(
+            self.storage, self.url, shard, attempt, rows, seconds=seconds, model_id=model_id, notes=notes
+        )
 
     def put(self, record: CommitRecord) -> CommitOutcome:
         """Make those parts the shard's rows unless another attempt was first: see `commit.put_record`."""

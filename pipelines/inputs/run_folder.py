@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from infra.shards.manifest import DatasetManifest, is_listed, load_manifest
+from infra.shards.shard_listing import is_pattern_of_shards
+from infra.shards.shard_pattern import folder_and_pattern
 from infra.storage.files import Storage
 from pipelines.errors import OptionError
 
@@ -17,6 +19,8 @@ def load_beside(out: str, dataset_url: str, storage: Storage) -> DatasetManifest
 
     """
     out, folder = out.rstrip("/"), dataset_url.rstrip("/")
+    if is_pattern_of_shards(storage, folder):
+        folder, _ = folder_and_pattern(folder)
     if out == folder or (out.startswith(f"{folder}/") and is_listed(storage, folder)):
         raise OptionError(f"--out {out} is in the data set {folder}: give the run a folder outside it")
     return load_manifest(storage, dataset_url)

@@ -94,6 +94,8 @@ class ReportView:
             yield f"{_UNDEFINED} not defined: {reason}"
         reasons = ", ".join(f"{number:,} {reason}" for reason, number in report.errors_by_reason.items())
         yield f"{sum(report.errors_by_reason.values()):,} errors{f': {reasons}' if reasons else ''}"
+        for note in report.notes:
+            yield f"in the shards: {note}"
         for shard in report.set_aside:
             yield f"{shard}; nothing of it is in the figures"
         yield f"masks, clicks and errors as Parquet, and the report: {report.run_url}"
