@@ -68,5 +68,7 @@ def _values(data: bytes) -> npt.NDArray[Any]:
             colours = np.asarray(image.convert("RGB")).astype(np.uint32)
             packed: npt.NDArray[np.uint32] = colours @ np.array([1 << 16, 1 << 8, 1], np.uint32)
             return packed
-    except (OSError, ValueError, SyntaxError, EOFError):
+    except SampleError:
+        raise
+    except Exception:  # a broken file makes Pillow's parsers raise almost anything
         raise SampleError(Reason.UNDECODABLE_MASK, f"the mask: {what_is_no_image(data)}") from None
