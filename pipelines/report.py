@@ -20,6 +20,7 @@ from infra.runs.run_directory import RunDirectory
 from infra.runs.set_aside import SetAsideShard, committed_and_set_aside
 from infra.runs.tables import CLICKS, ERRORS
 from infra.shards.sample import JsonValue
+from infra.shards.shard_note import NoteCount, NoteTally
 from infra.storage.files import Storage
 from infra.taken_models import taken_models
 from mfp.metrics import ClickIous, auc, mean_iou_curve, noc, nof_never_reached, nof_published
@@ -74,7 +75,7 @@ class Report:
     not be done; nothing of them is in the figures.
 
     `num_shards` are committed of `num_expected`; None: run.json does not say. `unclicked` is what the click log leaves
-    out.
+    out. `notes`: what in the shards was left out or taken for something, beside the errors.
     """
 
     run_url: str
@@ -93,6 +94,7 @@ class Report:
     models: tuple[ModelFigures, ...] = ()
     set_aside: tuple[SetAsideShard, ...] = ()
     unclicked: Unclicked = NONE_UNCLICKED
+    notes: tuple[NoteCount, ...] = ()
 
     @property
     def unfinished(self) -> str | None:
@@ -118,6 +120,7 @@ class Report:
             "clicks_per_second": self.clicks_per_second,
             "models": [asdict(model) for model in self.models],
             "set_aside": [asdict(shard) for shard in self.set_aside],
+            "notes": [asdict(note) for note in self.notes],
         }
 
 
@@ -163,7 +166,15 @@ def build_report(run_url: str, storage: Storage) -> Report:
         models=_by_model(run, tables, protocol),
         set_aside=set_aside,
         unclicked=sum((record.unclicked for record in records), NONE_UNCLICKED),
+        notes=_notes(records),
     )
+
+
+def _notes(records: Collection[CommitRecord]) -> tuple[NoteCount, ...]:
+    tally = NoteTally()
+    for record in records:
+        tally.add_all(record.notes)
+    return tally.counts()
 
 
 def busy_seconds(records: Collection[CommitRecord]) -> float:

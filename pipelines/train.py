@@ -22,7 +22,7 @@ from infra.training_driver import new_driver
 from infra.training_progress import TrainingProgress, read_progress
 from mfp.errors import TrainingError
 from pipelines.inputs.earlier_versions import BEFORE_TRAINING
-from pipelines.inputs.label_inputs import absolute
+from pipelines.inputs.label_inputs import absolute, how_read
 from pipelines.inputs.training_inputs import (
     TRAINING_VOLATILE,
     check_shared_out,
@@ -63,6 +63,9 @@ def run_train(options: TrainOptions, on_progress: OnProgress = lambda report: No
     directory = TrainDirectory(job.run_url, Storage(job.storage), job.checkpoints_kept)
     done = directory.step_to_go_on_from(job.recipe.steps)
     if done < job.recipe.steps:
+        for dataset in (dataset for pool in job.pools for dataset in pool.datasets):
+            for line in how_read(dataset, directory.storage):
+                on_progress(ProgressReport(done, job.recipe.steps, notice=line))
         on_progress(ProgressReport(done, job.recipe.steps, note="workers start"))
         with (
             tempfile.TemporaryDirectory(prefix="mfp-ray-train-", ignore_cleanup_errors=True) as notes,

@@ -13,6 +13,7 @@ from infra.reduced_rle import encode_enlarged
 from infra.runs.commit import NONE_UNCLICKED, Unclicked
 from infra.runs.shard_rows import ShardRows
 from infra.runs.tables import BoundingBox, ClickRow, ErrorRow, MaskRow, RegionBounds
+from infra.shards.shard_note import NoteTally
 from mfp.session import ClickRecord, FinishedSession
 
 
@@ -52,6 +53,7 @@ class GatheredRows:
         """StorageError where the local disk does not take the rows, here as in all that adds some."""
         self.assignment = assignment
         self.rows = ShardRows()
+        self.notes = NoteTally()  # of the reader, complete once the shard was read
         self._model_id = model_id
         self._open: dict[ObjectKey, _ObjectRows | None] = {}  # in the order of the shard; None: not ended
         self._is_read = False

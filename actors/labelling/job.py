@@ -13,6 +13,7 @@ from infra.click_log import ClickLog
 from infra.runs.run_directory import RunDirectory
 from infra.shards.manifest import ShardEntry
 from infra.shards.sample_document import ShardItem
+from infra.shards.shard_note import ShardNote
 from infra.shards.shard_reader import read_shard
 from infra.storage.files import Storage, StorageOptions, join
 from mfp.engine import EngineSettings
@@ -47,8 +48,13 @@ def build_labeller(job: LabelJob, click_log: ClickLog | None) -> ShardLabeller:
     """Put a labeller together. `click_log` None is the simulated user."""
     storage = Storage(job.storage, endpoint_is_known=True)
 
-    def read(shard: ShardEntry) -> Iterator[ShardItem]:
-        return read_shard(storage, join(job.dataset_url, shard.name), shard)
+    def read(shard: ShardEntry) -> Iterator[ShardItem | ShardNote]:
+        notes: list[ShardNote] = []
+        for item in read_shard(storage, join(job.dataset_url, shard.name), shard, notes.append):
+            yield from notes
+            notes.clear()
+            yield item
+        yield from notes
 
     return ShardLabeller(
         objects=ObjectSessions(job.limits, click_log, job.working_pixels),

@@ -33,12 +33,13 @@ from infra.runs.run_directory import RunDirectory
 from infra.shards.manifest import ShardEntry
 from infra.shards.sample import QuarantinedSample
 from infra.shards.sample_document import ShardItem
+from infra.shards.shard_note import ShardNote
 from mfp.engine import Engine
 from mfp.session import FinishedSession, Session
 
 MAX_PIXELS_AHEAD = 2**26  # 200 MB of decoded images wait for the engine at most
 
-ReadShard: TypeAlias = Callable[[ShardEntry], Iterator[ShardItem]]
+ReadShard: TypeAlias = Callable[[ShardEntry], Iterator[ShardItem | ShardNote]]
 
 
 @dataclass(frozen=True)
@@ -148,6 +149,7 @@ class ShardLabeller:
                 seconds=seconds,
                 model_id=task.model.model_id,
                 unclicked=task.gathered.counts.unclicked,
+                notes=task.gathered.notes.counts(),
             )
             outcome = None if self._driver_commits else self._run.put(record)
         finally:
@@ -187,6 +189,9 @@ class ShardLabeller:
                 for record in self._read_shard(task.assignment.shard):
                     if task.is_over or self._decoded.is_closed:
                         break
+                    if isinstance(record, ShardNote):
+                        task.gathered.notes.add(record)
+                        continue
                     self._put_decoded(task, record)
                 end = _EndOfShard()
             except Exception as error:  # whatever it is, the caller of `label` has to hear of it

@@ -15,8 +15,9 @@ from pathlib import PurePosixPath
 from infra.errors import LayoutError, Reason
 from infra.layouts.coco_document import CocoImage
 from infra.layouts.coco_names import Spelling, canonical, composed, relative_path, spellings_of
-from infra.layouts.source_files import HIDDEN, image_suffixes, is_hidden
+from infra.layouts.source_files import HIDDEN
 from infra.layouts.source_note import SourceNote, Topic
+from infra.shards.file_names import image_suffixes, is_hidden
 from infra.storage.files import Storage, basename, join, relative_to
 
 _GENERIC = ("images", "data", "JPEGImages", "")

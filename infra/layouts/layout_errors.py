@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 
 from infra.errors import LayoutError
-from infra.layouts.source_files import is_hidden
+from infra.shards.file_names import is_hidden
 from infra.storage.files import Storage, join, relative_to
 
 # the first whose folders are all there is named, so that `images/` alone comes last

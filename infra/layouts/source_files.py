@@ -7,17 +7,12 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from PIL import Image
-
 from infra.errors import Reason, SampleError, StorageError
 from infra.layouts.source_note import SourceNote, Topic
+from infra.shards.file_names import NEED_A_PLUGIN, image_suffixes, is_hidden
 from infra.shards.image_file import ImageReading, StoredImage, stored_image
 from infra.storage.files import Storage, relative_to
 
-_USUAL_SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm"}
-_USUAL_SUFFIXES |= {".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".avif"}
-_NEED_A_PLUGIN = {".heic", ".heif", ".hif"}
-_OF_SYSTEMS = {"__macosx", "@eadir", "thumbs.db", "desktop.ini", "#recycle", "$recycle.bin"}
 HIDDEN = "hidden files and folders, and those of file managers and notebooks"
 _HEIC_MISSING = "HEIC photographs, for which `pip install pillow-heif` is needed"
 _COMPOSED = "names with composed letters (NFC), so that both ways of writing an accent are one name"
@@ -54,7 +49,7 @@ def list_files(storage: Storage, folder_url: str, suffixes: Collection[str], lef
         elif suffix not in suffixes:
             text = (
                 _HEIC_MISSING
-                if suffix in _NEED_A_PLUGIN
+                if suffix in NEED_A_PLUGIN
                 else f"{left_out}{suffix or 'files without a suffix'}"
             )
             notes.append(SourceNote(Topic.LEFT_OUT, text, str(path)))
@@ -65,17 +60,6 @@ def list_files(storage: Storage, folder_url: str, suffixes: Collection[str], lef
                 notes.append(SourceNote(Topic.READ, _COMPOSED, composed))
             found.setdefault(composed, []).append(url)
     return SourceFiles(dict(sorted(found.items())), tuple(notes))
-
-
-def image_suffixes() -> frozenset[str]:
-    """Return the suffixes, in lower case, of the files that are taken for images."""
-    with_plugin = _NEED_A_PLUGIN & Image.registered_extensions().keys()
-    return frozenset(_USUAL_SUFFIXES | with_plugin)
-
-
-def is_hidden(path: PurePosixPath) -> bool:
-    """Tell whether a path below the source is one that no person made: `.ipynb_checkpoints`, `__MACOSX`, `._x.jpg`."""
-    return any(part.startswith(".") or part.lower() in _OF_SYSTEMS for part in path.parts)
 
 
 def only_file(stem: str, files: Mapping[str, list[str]], missing: Reason) -> str:

@@ -7,8 +7,8 @@ import unicodedata
 from collections.abc import Sequence
 
 from infra.errors import LayoutError
-from infra.layouts.source_files import image_suffixes
 from infra.layouts.source_note import SourceNote, Topic
+from infra.shards.file_names import image_suffixes
 from infra.storage.files import Storage, join
 
 _ENCODINGS = ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))

@@ -29,6 +29,7 @@ from infra.json_text import parse_json
 from infra.runs.part_writer import PartWriter
 from infra.runs.shard_rows import ShardRows
 from infra.runs.tables import CLICKS, ERRORS, MASKS
+from infra.shards.shard_note import NoteCount
 from infra.storage.create_once import create_or_read
 from infra.storage.files import Storage, basename, join
 
@@ -83,7 +84,8 @@ class CommitRecord:
     `attempt` is the hand-out, `token` the call that wrote the parts. `parts` is keyed by table name.
     `objects` counts mask rows. `seconds` is the wall time from the start of the shard until its parts were
     durable, `finished` (UTC, the worker's clock) that last moment. `model_id` is that of every row; None in records
-    of earlier versions. `unclicked` is what the click log left out.
+    of earlier versions. `unclicked` is what the click log left out. `notes` say what of the shard was left out or taken
+    for something, beside its errors.
     """
 
     shard: str
@@ -95,6 +97,7 @@ class CommitRecord:
     finished: datetime
     model_id: str | None = None
     unclicked: Unclicked = NONE_UNCLICKED
+    notes: tuple[NoteCount, ...] = ()
 
     def to_json(self) -> bytes:
         """Return the content of the record's file."""
@@ -113,6 +116,10 @@ class CommitRecord:
                 raise ValueError(f"the part {part.path!r} does not lie in {name}/")
         fields["finished"] = datetime.fromisoformat(fields["finished"])
         fields["unclicked"] = Unclicked(**fields.get("unclicked", {}))
+        fields["notes"] = tuple(
+            NoteCount(note["text"], note["count"], tuple(note["first_keys"]))
+            for note in fields.get("notes", ())
+        )
         record = cls(**fields)
         record._check()
         return record
@@ -122,8 +129,10 @@ class CommitRecord:
         if missing := {MASKS.name, CLICKS.name, ERRORS.name} - self.parts.keys():
             raise ValueError(f"it names no part of {', '.join(sorted(missing))}")
         texts = [self.shard, *(part.sha256 for part in self.parts.values())]
+        texts += [text for note in self.notes for text in (note.text, *note.first_keys)]
         counts = [self.objects, self.unclicked.samples, self.unclicked.objects]
         counts += [count for part in self.parts.values() for count in (part.rows, part.bytes)]
+        counts += [note.count for note in self.notes]
         if not all(isinstance(text, str) for text in texts) or not all(isinstance(n, int) for n in counts):
             raise TypeError("it has no text for a name, or no whole number for a count")
         if self.finished.tzinfo is None:
@@ -164,11 +173,12 @@ def write_parts(
     seconds: float,
     model_id: str | None = None,
     unclicked: Unclicked = NONE_UNCLICKED,
+    notes: tuple[NoteCount, ...] = (),
 ) -> CommitRecord:
     """Make the parts of an attempt durable and return the record that would make them count.
 
     `seconds` is the wall time since the shard was begun, `model_id` the model that clicked it, `unclicked` what the
-    click log left out.
+    click log left out, `notes` are those of the shard's reader.
 
     Raises:
         StorageError: something could not be written or read.
@@ -182,7 +192,16 @@ def write_parts(
     parts = {part.kind.name: _store_part(storage, run_url, part, name) for part in rows.parts}
     seconds += time.monotonic() - begun
     return CommitRecord(
-        shard, attempt, token, parts, rows.masks.num_rows, seconds, datetime.now(UTC), model_id, unclicked
+        shard=shard,
+        attempt=attempt,
+        token=token,
+        parts=parts,
+        objects=rows.masks.num_rows,
+        seconds=seconds,
+        finished=datetime.now(UTC),
+        model_id=model_id,
+        unclicked=unclicked,
+        notes=notes,
     )
 
 

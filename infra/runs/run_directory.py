@@ -27,6 +27,7 @@ from infra.runs.commit import (
 from infra.runs.shard_rows import ShardRows
 from infra.runs.tables import CLICKS, ERRORS, MASKS, RowT, TableKind, keys_of_part
 from infra.shards.sample import JsonValue
+from infra.shards.shard_note import NoteCount
 from infra.storage.files import Storage, basename, join
 
 _READ_THREADS = 16
@@ -68,6 +69,7 @@ class RunDirectory:
         seconds: float,
         model_id: str | None = None,
         unclicked: Unclicked = NONE_UNCLICKED,
+        notes: tuple[NoteCount, ...] = (),
     ) -> CommitRecord:
         """Make the parts of an attempt durable: see `commit.write_parts`."""
         return write_parts(
@@ -79,6 +81,7 @@ class RunDirectory:
             seconds=seconds,
             model_id=model_id,
             unclicked=unclicked,
+            notes=notes,
         )
 
     def put(self, record: CommitRecord) -> CommitOutcome:

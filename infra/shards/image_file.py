@@ -185,7 +185,7 @@ def _pillow_header(data: bytes) -> _Header | None:
             if image_format != "MPO" and getattr(image, "n_frames", 1) > 1:
                 remarks.append(_FIRST_FRAME)
             return _Header(image_format, height, width, orientation_of(image), is_deep, tuple(remarks))
-    except (OSError, ValueError, SyntaxError, EOFError):
+    except Exception:  # broken tags and tables make Pillow's parsers raise almost anything
         return None
 
 

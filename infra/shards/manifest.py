@@ -7,18 +7,18 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any
 
 from infra.errors import DatasetError
 from infra.json_text import parse_json
 from infra.shards.sample import JsonValue
-from infra.storage.files import Storage, basename, join, relative_to
+from infra.shards.shard_listing import Kind, kind_of, list_shards
+from infra.shards.shard_pattern import is_pattern
+from infra.storage.files import Storage, basename, join
 
 MANIFEST_NAME = "dataset.json"
 _FORMAT = "mfp-dataset"
 _VERSION = 1
-
-Kind: TypeAlias = Literal["tar", "parquet"]
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,11 @@ class DatasetManifest:
     def num_quarantined(self) -> int | None:
         """Records of unusable samples and objects in all shards, None where no one has counted them."""
         return _total(shard.quarantined for shard in self.shards)
+
+    @property
+    def is_foreign(self) -> bool:
+        """Tell whether the shards were listed, so that any program may have written them."""
+        return any(shard.sha256 is None for shard in self.shards)
 
     def shard_url(self, shard: ShardEntry) -> str:
         """Return the URL of a shard."""
@@ -106,45 +111,32 @@ def has_manifest(storage: Storage, url: str) -> bool:
 
 def is_listed(storage: Storage, url: str) -> bool:
     """Tell whether all shards below `url` are one data set, because no `dataset.json` names them."""
-    return basename(url) != MANIFEST_NAME and _kind_of(url) is None and not has_manifest(storage, url)
+    return basename(url) != MANIFEST_NAME and kind_of(url) is None and not has_manifest(storage, url)
 
 
 def load_manifest(storage: Storage, url: str) -> DatasetManifest:
-    """Load a data set by its folder, its `dataset.json`, or the URL of a single shard.
+    """Load a data set by its folder, its `dataset.json`, the URL of a single shard, or a pattern of such URLs.
 
-    A folder without `dataset.json` is listed once: all `.tar` or all `.parquet` files below it are its shards.
+    A folder without `dataset.json` is listed once: all `.tar` or all `.parquet` files below it are its shards, if
+    their names tell no more than one split. A pattern (`data/test-*.parquet`) chooses among them.
 
     Raises:
-        DatasetError: there is no data set, it is not complete, or it is of two kinds.
+        DatasetError: there is no data set, it is not complete, or it is of two kinds or of several splits.
         StorageError: the storage does not answer.
 
     """
     if basename(url) == MANIFEST_NAME:
         url = url.removesuffix(MANIFEST_NAME).rstrip("/")
-    if _kind_of(url) is not None and storage.exists(url):
-        name = basename(url)
-        parent = url.removesuffix(name).rstrip("/") or "."
-        info = storage.info(url)
-        return _listed(parent, [(name, info.size, info.version)])
-    document = _own_document(storage, url)
+    is_folder = kind_of(url) is None and not is_pattern(url)
+    document = _own_document(storage, url) if is_folder or storage.is_dir(url) else None
     if document is not None:
         return _parsed(url, document)
-    infos = storage.walk_info(url)
-    shards = [(relative_to(info.url, url), info.size, info.version) for info in infos if _kind_of(info.url)]
-    return _listed(url, shards)
-
-
-def _listed(url: str, shards: list[tuple[str, int, str]]) -> DatasetManifest:
-    kinds = {_kind_of(name) for name, _, _ in shards}
-    if not kinds:
-        raise DatasetError(f"no data set at {url}: no {MANIFEST_NAME}, no .tar, no .parquet; see mfp shard")
-    if len(kinds) > 1:
-        raise DatasetError(f"{url} holds both .tar and .parquet files: name the folder of one kind")
+    listed = list_shards(storage, url)
     return DatasetManifest(
-        url=url,
-        shards=tuple(ShardEntry(name, size) for name, size, _ in shards),
-        fingerprint=_fingerprint((name, f"{size} {version}") for name, size, version in shards),
-        kind=cast(Kind, kinds.pop()),
+        url=listed.url,
+        shards=tuple(ShardEntry(name, info.size) for name, info in listed.files),
+        fingerprint=_fingerprint((name, f"{info.size} {info.version}") for name, info in listed.files),
+        kind=listed.kind,
     )
 
 
@@ -173,15 +165,9 @@ def _parsed(url: str, document: dict[str, Any]) -> DatasetManifest:
         ) from None
     for shard in manifest.shards:
         path = PurePosixPath(str(shard.name))
-        if path.is_absolute() or ".." in path.parts or _kind_of(path.name) is None:
+        if path.is_absolute() or ".." in path.parts or kind_of(path.name) is None:
             raise DatasetError(f"{location} names a shard {shard.name!r}: expected a .tar file below {url}")
     return manifest
-
-
-def _kind_of(name: str) -> Kind | None:
-    if basename(name).startswith("."):
-        return None
-    return "tar" if name.endswith(".tar") else "parquet" if name.endswith(".parquet") else None
 
 
 def _fingerprint(parts: Iterable[tuple[str, str]]) -> str:

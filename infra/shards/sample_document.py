@@ -7,51 +7,38 @@
 
 `ignore` and `quarantined` are left out where there is nothing to say. What was set aside when the shards were
 made stays in them as `quarantined` (without an image where `object_id` is null), so that every run reports it.
-Shards of other programs may lack any of this, the JSON included.
+Shards of other programs may lack any of this, the JSON included, or have the JSON of `foreign_document.py`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 from typing import Any, TypeAlias
 
-from infra import rle
 from infra.errors import Reason, SampleError
-from infra.shards.image_file import stored_image
-from infra.shards.sample import JsonValue, ObjectTruth, QuarantinedSample, Sample
+from infra.shards.foreign_document import described_sample, has_annotations, is_list_of_masks
+from infra.shards.raw_sample import (
+    RawMask,
+    RawObject,
+    RawSample,
+    UnreadableMask,
+    check_sample,
+    size_of,
+)
+from infra.shards.sample import JsonValue, QuarantinedSample, Sample
+from infra.shards.shard_note import OnNote, ShardNote, ignore_note
 
 ShardItem: TypeAlias = Sample | QuarantinedSample
 
-
-@dataclass(frozen=True)
-class RawMask:
-    """A mask as a shard has it: compressed counts, or a list of run lengths; the (height, width) it says it has."""
-
-    counts: bytes | Sequence[int]
-    size: tuple[int, int] | None = None
-
-
-@dataclass(frozen=True)
-class RawObject:
-    """An object as a shard has it; `mask` None where it could not be read at all."""
-
-    object_id: str
-    mask: RawMask | None
-    attributes: Mapping[str, JsonValue] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class RawSample:
-    """A sample as a shard has it, before any check; `size` is the (height, width) that its metadata give."""
-
-    key: str
-    image_bytes: bytes
-    objects: Iterable[RawObject] = ()
-    ignore: RawMask | None = None
-    size: tuple[int, int] | None = None
-    attributes: Mapping[str, JsonValue] = field(default_factory=dict)
+_NOT_ADJACENT = (
+    "metadata without an image of the same name beside it: the members of a sample lie next to each other, as "
+    "`tar --sort=name` packs them"
+)
+_WHOLE_COCO = "a COCO file of several images: unpack the shard and run mfp shard --layout coco"
+_NO_OBJECTS = (
+    "JSON beside an image that holds no objects (no `objects`, no `annotations`): the image alone was taken"
+)
 
 
 def dump_document(key: str, sample: Sample | None, quarantined: Iterable[QuarantinedSample]) -> bytes:
@@ -84,10 +71,14 @@ def dump_document(key: str, sample: Sample | None, quarantined: Iterable[Quarant
     return json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 
-def parse_document(member_key: str, document_bytes: bytes, image_bytes: bytes | None) -> Iterator[ShardItem]:
+def parse_document(
+    member_key: str, document_bytes: bytes, image_bytes: bytes | None, on_note: OnNote = ignore_note
+) -> Iterator[ShardItem]:
     """Read the JSON of a sample together with its image: records of what is set aside, then the sample."""
     try:
         document = json.loads(document_bytes)
+        if is_list_of_masks(document):
+            document = {"annotations": document}
         if not isinstance(document, dict):
             raise SampleError(Reason.BAD_METADATA, "the JSON is no object")
     except (ValueError, RecursionError):
@@ -104,88 +95,31 @@ def parse_document(member_key: str, document_bytes: bytes, image_bytes: bytes | 
         if any(record.object_id is None for record in records):
             return
         if image_bytes is None:
-            raise SampleError(Reason.MISSING_IMAGE, "the shard has metadata but no image for this key")
-        raw = RawSample(
-            key=key,
-            image_bytes=image_bytes,
-            objects=[_raw_object(entry) for entry in _list(document, "objects")],
-            ignore=None if document.get("ignore") is None else _raw_mask(document["ignore"]),
-            size=_size([document["height"], document.get("width")]) if "height" in document else None,
-            attributes=_object(document, "attributes"),
-        )
+            is_coco = isinstance(document.get("images"), list)
+            raise SampleError(Reason.MISSING_IMAGE, _WHOLE_COCO if is_coco else _NOT_ADJACENT)
+        if has_annotations(document):
+            raw = described_sample(key, document, image_bytes, on_note)
+        else:
+            if document.keys().isdisjoint({"objects", "quarantined"}):
+                on_note(ShardNote(_NO_OBJECTS, key))
+            raw = _own_sample(key, document, image_bytes)
     except SampleError as error:
         yield QuarantinedSample(key, error.reason, error.detail)
         return
-    yield from check_sample(raw)
+    yield from check_sample(raw, on_note)
 
 
-def check_sample(raw: RawSample) -> Iterator[ShardItem]:
-    """Check image header, sizes, encodings and ids; yields records of what fails, then what is left."""
-    try:
-        _check_text(raw.key)
-        image = stored_image(raw.image_bytes)
-        size = (image.height, image.width)
-        if raw.size is not None and raw.size != size:
-            raise SampleError(
-                Reason.MASK_SIZE_MISMATCH, f"metadata say {_by(raw.size)} pixels, the image has {_by(size)}"
-            )
-        ignore_rle = None if raw.ignore is None else _checked_mask(raw.ignore, size)
-    except SampleError as error:
-        yield QuarantinedSample(raw.key, error.reason, error.detail)
-        return
-    objects: dict[str, ObjectTruth] = {}
-    num_failed = 0
-    for candidate in raw.objects:
-        try:
-            _check_text(candidate.object_id)
-            if candidate.object_id in objects:
-                raise SampleError(Reason.BAD_METADATA, "another object of the sample has the same id")
-            objects[candidate.object_id] = _checked_object(candidate, size)
-        except SampleError as error:
-            num_failed += 1
-            yield QuarantinedSample(raw.key, error.reason, error.detail, candidate.object_id)
-    if num_failed and not objects:
-        return
-    yield Sample(
-        key=raw.key,
-        image_bytes=image.data,
-        extension=image.extension,
-        height=image.height,
-        width=image.width,
-        objects=tuple(objects.values()),
-        ignore_rle=ignore_rle,
-        attributes=raw.attributes,
+def _own_sample(key: str, document: dict[str, Any], image_bytes: bytes) -> RawSample:
+    return RawSample(
+        key=key,
+        image_bytes=image_bytes,
+        objects=[_raw_object(entry) for entry in _list(document, "objects")],
+        ignore=None if document.get("ignore") is None else _raw_mask(document["ignore"]),
+        size=size_of([document["height"], document.get("width")]) if "height" in document else None,
+        attributes=_object(document, "attributes"),
+        # dump_document writes all of these
+        is_foreign=not document.keys() >= {"key", "height", "width", "objects", "attributes"},
     )
-
-
-def _check_text(name: str) -> None:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        raise SampleError(Reason.BAD_METADATA, "the key or object id is no UTF-8") from None
-
-
-def _checked_object(candidate: RawObject, size: tuple[int, int]) -> ObjectTruth:
-    if candidate.mask is None:
-        raise SampleError(Reason.BAD_METADATA, "the object has no run-length encoding")
-    encoded = _checked_mask(candidate.mask, size)
-    if rle.area(encoded, *size) == 0:
-        raise SampleError(Reason.EMPTY_OBJECT, "the mask has no object pixel")
-    return ObjectTruth(candidate.object_id, encoded, candidate.attributes)
-
-
-def _checked_mask(mask: RawMask, size: tuple[int, int]) -> bytes:
-    if mask.size is not None and mask.size != size:
-        raise SampleError(
-            Reason.MASK_SIZE_MISMATCH, f"the mask has {_by(mask.size)} pixels, the image {_by(size)}"
-        )
-    try:
-        if isinstance(mask.counts, bytes):
-            rle.run_lengths(mask.counts, *size)
-            return mask.counts
-        return rle.from_runs(mask.counts, *size)
-    except (ValueError, TypeError, OverflowError) as error:
-        raise SampleError(Reason.BAD_METADATA, str(error)) from None
 
 
 def _record(key: str, entry: Any) -> QuarantinedSample:
@@ -198,25 +132,22 @@ def _record(key: str, entry: Any) -> QuarantinedSample:
 
 
 def _raw_object(entry: Any) -> RawObject:
-    if not isinstance(entry, dict) or not isinstance(entry.get("object_id"), str | int):
-        raise SampleError(Reason.BAD_METADATA, "an entry of objects has no object_id")
+    if not isinstance(entry, dict):
+        raise SampleError(Reason.BAD_METADATA, "an entry of objects is no JSON object")
+    if not isinstance(entry.get("object_id"), str | int):
+        fields = ", ".join(sorted(entry)[:8])
+        raise SampleError(
+            Reason.BAD_METADATA, f"an entry of objects has no object_id; its fields are: {fields}"
+        )
     segmentation = entry.get("segmentation")
-    mask = _raw_mask(segmentation) if segmentation is not None else None
+    mask = UnreadableMask() if segmentation is None else _raw_mask(segmentation)
     return RawObject(str(entry["object_id"]), mask, _object(entry, "attributes"))
 
 
 def _raw_mask(entry: Any) -> RawMask:
     if not isinstance(entry, dict) or not isinstance(entry.get("counts"), str | list):
         raise SampleError(Reason.BAD_METADATA, "a mask is no COCO run-length encoding {size, counts}")
-    counts = entry["counts"]
-    # what is not ASCII is no encoding either; the check of the runs says so
-    return RawMask(counts.encode() if isinstance(counts, str) else counts, _size(entry.get("size")))
-
-
-def _size(value: Any) -> tuple[int, int]:
-    if not (isinstance(value, list) and len(value) == 2 and all(isinstance(side, int) for side in value)):
-        raise SampleError(Reason.BAD_METADATA, f"a size is {str(value)[:40]}, expected [height, width]")
-    return (value[0], value[1])
+    return RawMask.of_json(entry)
 
 
 def _list(document: dict[str, Any], name: str) -> list[Any]:
@@ -231,7 +162,3 @@ def _object(document: dict[str, Any], name: str) -> dict[str, JsonValue]:
     if not isinstance(value, dict):
         raise SampleError(Reason.BAD_METADATA, f"{name} is no JSON object")
     return value
-
-
-def _by(size: tuple[int, int]) -> str:
-    return f"{size[0]} x {size[1]}"

@@ -5,21 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from infra.errors import DatasetError, Reason
+from infra.shards.file_names import image_suffixes
 from infra.shards.manifest import ShardEntry
+from infra.shards.member_names import DOCUMENT, PICTURES
 from infra.shards.parquet_shard import read_parquet
+from infra.shards.raw_sample import RawSample, check_sample
 from infra.shards.sample import QuarantinedSample, Sample
-from infra.shards.sample_document import RawSample, ShardItem, check_sample, parse_document
+from infra.shards.sample_document import ShardItem, parse_document
+from infra.shards.shard_note import OnNote, ShardNote, ignore_note
 from infra.shards.tar_stream import MeasuredStream, TarGroup, max_bytes, read_groups
 from infra.storage.files import Storage
 
-_IMAGE_EXTENSIONS = ("jpg", "jpeg", "png", "webp")
+_UNREADABLE_BESIDE = "pictures of a kind that is not read, beside one of the same name that is"
 
 
-def read_shard(storage: Storage, shard_url: str, expected: ShardEntry | None = None) -> Iterator[ShardItem]:
+def read_shard(
+    storage: Storage, shard_url: str, expected: ShardEntry | None = None, on_note: OnNote = ignore_note
+) -> Iterator[ShardItem]:
     """Yield the samples of a shard in order; a broken one, or a broken object, is a `QuarantinedSample`.
 
     One sample's encoded bytes are held at a time, beside the read buffers. Pixels are not decoded: a file that
     breaks behind its header shows in `decode_image`. What is yielded before an exception must not be committed.
+    `on_note` is told, while the samples are read, what is left out besides and what was taken for what.
 
     Raises:
         DatasetError: the shard as a whole is broken, or differs from `expected` in size or checksum.
@@ -27,19 +34,21 @@ def read_shard(storage: Storage, shard_url: str, expected: ShardEntry | None = N
 
     """
     if shard_url.endswith(".tar"):
-        items = _read_tar(storage, shard_url, expected)
+        items = _read_tar(storage, shard_url, expected, on_note)
     elif shard_url.endswith(".parquet"):
-        items = _read_parquet(storage, shard_url, expected)
+        items = _read_parquet(storage, shard_url, expected, on_note)
     else:
         raise DatasetError(f"shard {shard_url} is neither .tar nor .parquet")
     return _without_duplicates(items)
 
 
-def _read_tar(storage: Storage, url: str, expected: ShardEntry | None) -> Iterator[ShardItem]:
+def _read_tar(
+    storage: Storage, url: str, expected: ShardEntry | None, on_note: OnNote
+) -> Iterator[ShardItem]:
     with storage.open_read(url) as stream:
         measured = MeasuredStream(stream)
-        for group in read_groups(measured, url, (*_IMAGE_EXTENSIONS, "json")):
-            yield from _items_of_group(group)
+        for group in read_groups(measured, url, on_note):
+            yield from _items_of_group(group, on_note)
         sha256 = measured.drain()
     _check_size(url, measured.num_bytes, expected)
     if expected is not None and expected.sha256 not in {None, sha256}:
@@ -48,11 +57,13 @@ def _read_tar(storage: Storage, url: str, expected: ShardEntry | None) -> Iterat
         )
 
 
-def _read_parquet(storage: Storage, url: str, expected: ShardEntry | None) -> Iterator[ShardItem]:
+def _read_parquet(
+    storage: Storage, url: str, expected: ShardEntry | None, on_note: OnNote
+) -> Iterator[ShardItem]:
     _check_size(url, storage.size(url), expected)
     name = expected.name if expected is not None else url.rsplit("/", 1)[-1]
     with storage.open_read(url) as stream:
-        yield from read_parquet(stream, url, name.removesuffix(".parquet"))
+        yield from read_parquet(stream, url, name.removesuffix(".parquet"), on_note)
 
 
 def _check_size(url: str, num_bytes: int, expected: ShardEntry | None) -> None:
@@ -62,24 +73,35 @@ def _check_size(url: str, num_bytes: int, expected: ShardEntry | None) -> None:
         )
 
 
-def _items_of_group(group: TarGroup) -> Iterator[ShardItem]:
+def _items_of_group(group: TarGroup, on_note: OnNote) -> Iterator[ShardItem]:
     if group.too_large:
         extension = group.too_large[0]
         detail = f"a member .{extension} of more than {max_bytes(extension)} bytes"
-        reason = Reason.BAD_METADATA if extension == "json" else Reason.IMAGE_TOO_LARGE
+        reason = Reason.BAD_METADATA if extension == DOCUMENT else Reason.IMAGE_TOO_LARGE
         yield QuarantinedSample(group.key, reason, detail)
         return
-    images = [group.members[extension] for extension in _IMAGE_EXTENSIONS if extension in group.members]
-    if len(images) > 1:
-        yield QuarantinedSample(group.key, Reason.BAD_METADATA, f"{len(images)} images share the key")
+    pictures = [extension for extension in group.members if extension in PICTURES]
+    readable = [extension for extension in pictures if f".{extension}" in image_suffixes()]
+    if len(readable) == 1:
+        for extension in pictures:
+            if extension not in readable:
+                on_note(ShardNote(_UNREADABLE_BESIDE, f"{group.key}.{extension}"))
+        pictures = readable
+    if len(pictures) > 1:
+        named = ", ".join(f".{extension}" for extension in pictures)
+        detail = (
+            f"{len(pictures)} images share the key ({named}): a sample has one image and its masks in .json; "
+            "if one is a mask, unpack the tar and run mfp shard --layout folder"
+        )
+        yield QuarantinedSample(group.key, Reason.BAD_METADATA, detail)
         return
-    image_bytes = images[0] if images else None
-    document = group.members.get("json")
+    image_bytes = group.members[pictures[0]] if pictures else None
+    document = group.members.get(DOCUMENT)
     if document is not None:
-        yield from parse_document(group.key, document, image_bytes)
+        yield from parse_document(group.key, document, image_bytes, on_note)
         return
-    assert image_bytes is not None  # a group has at least one of the members that were asked for
-    yield from check_sample(RawSample(group.key, image_bytes))
+    assert image_bytes is not None  # a group has at least one of the members that are read
+    yield from check_sample(RawSample(group.key, image_bytes), on_note)
 
 
 def _without_duplicates(items: Iterator[ShardItem]) -> Iterator[ShardItem]:

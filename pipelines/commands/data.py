@@ -148,7 +148,9 @@ def label(
         ray_address=ray_address,
         storage=given.storage_options(storage_endpoint, storage_region),
     )
-    summary, _ = _label("label", options)
+    summary, figures = _label("label", options)
+    for note in figures.notes:
+        typer.echo(f"mfp: in the shards: {note}", err=True)
     _exit_after(summary)
 
 

@@ -6,7 +6,6 @@ import hashlib
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +13,9 @@ import numpy as np
 from actors.labelling.model_feed import METRIC
 from infra.click_log import ClickLog, load_click_log
 from infra.runs.run_config import VOLATILE_FIELDS
+from infra.shards.glance import look_into
 from infra.shards.manifest import DatasetManifest
-from infra.shards.sample import JsonValue, QuarantinedSample
-from infra.shards.shard_reader import read_shard
+from infra.shards.sample import JsonValue
 from infra.storage.files import Storage
 from mfp.errors import ImageSizeError, WeightsError
 from pipelines.errors import OptionError
@@ -52,9 +51,6 @@ class LabelInputs:
     """Lines to tell a person before the run begins."""
 
 
-_SAMPLES_TO_LOOK_AT = 100
-
-
 def find_inputs(options: LabelOptions, storage: Storage) -> LabelInputs:
     """Find the data set, the model and the clicks of a run.
 
@@ -66,7 +62,9 @@ def find_inputs(options: LabelOptions, storage: Storage) -> LabelInputs:
     dataset = load_beside(absolute(options.out), absolute(options.dataset), storage)
     dataset = _part_of(dataset, options.part)
     click_log = find_click_log(options.clicks, dataset, storage)
-    notices = () if click_log is None else check_click_log(click_log, dataset, storage)
+    notices = how_read(dataset, storage)
+    if click_log is not None:
+        notices += check_click_log(click_log, dataset, storage)
     return LabelInputs(dataset, _find_model(options, storage), click_log, notices)
 
 
@@ -140,17 +138,22 @@ def no_masks(dataset: DatasetManifest, storage: Storage) -> str:
         )
     return (
         f"{dataset.url} has no object masks, which --clicks simulated needs: shard it with masks, or replay clicks "
-        f"with --clicks {LOGGED_CLICKS_PREFIX}URL"
+        f"with --clicks {LOGGED_CLICKS_PREFIX}URL ({look_into(dataset, storage)})"
     )
 
 
 def has_objects(dataset: DatasetManifest, storage: Storage) -> bool:
-    """Whether there are masks; where no one has counted, the beginning of the first shard tells."""
+    """Whether there are masks; if no one has counted, the beginnings of some shards tell."""
     if dataset.num_objects is not None:
         return dataset.num_objects > 0
-    first = dataset.shards[0]
-    items = islice(read_shard(storage, dataset.shard_url(first)), _SAMPLES_TO_LOOK_AT)
-    return any(isinstance(item, QuarantinedSample) or item.objects for item in items)
+    return look_into(dataset, storage).has_objects
+
+
+def how_read(dataset: DatasetManifest, storage: Storage) -> tuple[str, ...]:
+    """Lines on how the shards of another program are read, from their beginnings; the report has the counts."""
+    if not dataset.is_foreign:
+        return ()
+    return tuple(f"{note.text} ({', '.join(note.first_keys)})" for note in look_into(dataset, storage).notes)
 
 
 def run_config(options: LabelOptions, inputs: LabelInputs) -> dict[str, JsonValue]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from infra.shards.manifest import DatasetManifest, has_manifest, is_listed, load_manifest
+from infra.shards.shard_listing import is_pattern_of_shards
+from infra.shards.shard_pattern import folder_and_pattern
 from infra.storage.files import Storage
 from pipelines.errors import OptionError
 
@@ -19,6 +21,8 @@ def load_beside(out: str, dataset_url: str, storage: Storage) -> DatasetManifest
     out, folder = out.rstrip("/"), dataset_url.rstrip("/")
     if out != folder and has_manifest(storage, out):
         raise OptionError(f"--out {out} is a data set: give the run a folder of its own")
+    if is_pattern_of_shards(storage, folder):
+        folder, _ = folder_and_pattern(folder)
     if out == folder or (out.startswith(f"{folder}/") and is_listed(storage, folder)):
         raise OptionError(f"--out {out} is in the data set {folder}: give the run a folder outside it")
     return load_manifest(storage, dataset_url)

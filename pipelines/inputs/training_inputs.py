@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from actors.training.job import TrainingPool, Validation
 from actors.training.reader import has_object, num_samples
 from infra.runs.run_config import VOLATILE_FIELDS
+from infra.shards.glance import look_into
 from infra.shards.manifest import DatasetManifest, load_manifest
 from infra.shards.sample import JsonValue, Sample
 from infra.shards.shard_reader import read_shard
@@ -103,7 +104,7 @@ def _with_objects(dataset: DatasetManifest, storage: Storage, smallest: int) -> 
     if not any(has_object(sample, smallest) for sample in _samples(useful, storage)):
         raise TrainingError(
             f"no object of {smallest} pixels or more in {dataset.url}: training needs masks; shard with masks, or "
-            "larger images"
+            f"larger images ({look_into(dataset, storage)})"
         )
     return useful
 

@@ -101,6 +101,8 @@ class ReportView:
         yield f"{sum(report.errors_by_reason.values()):,} errors{f': {reasons}' if reasons else ''}"
         if report.unclicked != NONE_UNCLICKED:
             yield f"the click log has no click on {report.unclicked}"
+        for note in report.notes:
+            yield f"in the shards: {note}"
         for shard in report.set_aside:
             yield f"{shard}; nothing of it is in the figures"
         yield f"masks, clicks and errors as Parquet, and the report: {report.run_url}"

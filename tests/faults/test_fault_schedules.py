@@ -18,6 +18,7 @@ from infra.runs.lease import MARGIN, Lease
 from infra.runs.run_directory import RunDirectory
 from infra.shards.manifest import ShardEntry
 from infra.shards.sample_document import ShardItem
+from infra.shards.shard_note import ShardNote
 from infra.storage.files import Storage
 from tests.actors.shapes import rows_of
 from tests.faults.driver import do_what_is_missing, tables_and_named_parts, write_small_dataset
@@ -92,7 +93,7 @@ def do_as_the_refusal_says(files: dict[str, bytes], path: str) -> None:
 def or_be_gone(read: ReadShard) -> ReadShard:
     """Death in the reader's thread, which would end that thread alone, ends the worker."""
 
-    def read_shard(shard: ShardEntry) -> Iterator[ShardItem]:
+    def read_shard(shard: ShardEntry) -> Iterator[ShardItem | ShardNote]:
         try:
             yield from read(shard)
         except Death as error:

@@ -78,6 +78,7 @@ def test_figures_come_from_all_committed_shards(folder_url: str) -> None:
             }
         ],
         "set_aside": [],
+        "notes": [],
     }
     assert report.errors_by_reason == {"empty_object": 2, "undecodable_image": 1}
     assert isinstance(speed, float)

@@ -17,6 +17,7 @@ from infra.runs.commit import CommitOutcome
 from infra.runs.run_directory import RunDirectory
 from infra.shards.manifest import DatasetManifest, ShardEntry
 from infra.shards.sample_document import ShardItem
+from infra.shards.shard_note import ShardNote
 from mfp.clicks import Click
 from mfp.engine import Engine, EngineSettings
 from mfp.models.analytic import AnalyticClickModel
@@ -94,7 +95,7 @@ def test_an_object_that_lies_in_ignored_pixels_altogether_is_an_error_row(tmp_pa
 def test_a_shard_that_cannot_be_read_fails_alone(tmp_path: Path, dataset: DatasetManifest) -> None:
     broken = dataset.shards[0].name
 
-    def read(shard: ShardEntry) -> Iterator[ShardItem]:
+    def read(shard: ShardEntry) -> Iterator[ShardItem | ShardNote]:
         items = reader_of(dataset, STORAGE)(shard)
         if shard.name == broken:
             yield next(items)
@@ -150,7 +151,7 @@ def test_closing_ends_the_calls_that_wait(tmp_path: Path, dataset: DatasetManife
     began = threading.Event()
     may_end = threading.Event()
 
-    def read(shard: ShardEntry) -> Iterator[ShardItem]:
+    def read(shard: ShardEntry) -> Iterator[ShardItem | ShardNote]:
         began.set()
         assert may_end.wait(60)
         yield from ()

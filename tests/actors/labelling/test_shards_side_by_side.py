@@ -18,6 +18,7 @@ from actors.labelling.shard_labeller import ShardLabeller
 from infra.runs.run_directory import RunDirectory
 from infra.shards.manifest import DatasetManifest, ShardEntry
 from infra.shards.sample_document import ShardItem
+from infra.shards.shard_note import ShardNote
 from mfp.clicks import Click
 from mfp.engine import Engine, EngineSettings
 from mfp.models.analytic import AnalyticClickModel
@@ -75,7 +76,7 @@ def test_the_next_shards_samples_join_while_the_last_sessions_of_one_end(
     all_was_read = threading.Event()
     engine = RecordingEngine(GatedModel(all_was_read), batch_size=4)
 
-    def read(shard: ShardEntry) -> Iterator[ShardItem]:
+    def read(shard: ShardEntry) -> Iterator[ShardItem | ShardNote]:
         yield from reader_of(dataset, STORAGE)(shard)
         if was_read:
             all_was_read.set()
@@ -99,7 +100,7 @@ def test_a_shard_of_another_model_waits_until_the_sessions_before_it_have_ended(
     engines = [RecordingEngine(GatedModel(all_was_read), batch_size=4, events=events) for _ in range(2)]
     models = [LoadedModel(f"model-{number}", engine) for number, engine in enumerate(engines)]
 
-    def read(shard: ShardEntry) -> Iterator[ShardItem]:
+    def read(shard: ShardEntry) -> Iterator[ShardItem | ShardNote]:
         yield from reader_of(dataset, STORAGE)(shard)
         was_read.append(shard.name)
         if len(was_read) == len(dataset.shards):
@@ -155,7 +156,7 @@ def test_decoding_ahead_stops_at_the_pixel_limit_however_long_the_shard(tmp_path
     num_read = 0
     read_enough = threading.Event()
 
-    def read(shard: ShardEntry) -> Iterator[ShardItem]:
+    def read(shard: ShardEntry) -> Iterator[ShardItem | ShardNote]:
         nonlocal num_read
         for index in range(num_samples):
             num_read += 1

@@ -192,7 +192,7 @@ def test_a_tilde_is_the_home_folder_in_every_path(
 
     monkeypatch.setattr(pipelines.shard, "run_shard", run_shard)
     mfp(*["shard", "~/photos", "~/shards", "--layout", "folder", "--split", "~/val.txt"])
-    assert (seen[0].source, seen[0].destination, seen[0].split) == (
+    assert (seen[0].source, seen[0].destination, seen[0].reading.split) == (
         "/home/kim/photos",
         "/home/kim/shards",
         "/home/kim/val.txt",

@@ -1,0 +1,111 @@
+"""A run over shards of another program says how it read them: at its start, in its records and in its report."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from actors.labelling.hand_out import Assignment
+from actors.labelling.job import LabelJob, build_labeller
+from actors.labelling.loaded_model import ModelBytes
+from infra.errors import DatasetError
+from infra.runs.commit import CommitRecord
+from infra.runs.run_directory import RunDirectory
+from infra.shards.glance import look_into
+from infra.shards.manifest import load_manifest
+from infra.shards.sample_document import dump_document
+from infra.shards.shard_note import NoteCount
+from infra.storage.files import Storage
+from mfp.engine import EngineSettings
+from mfp.session import SessionLimits
+from pipelines.errors import OptionError
+from pipelines.inputs.label_inputs import VOLATILE, find_inputs, run_config
+from pipelines.options import LabelOptions
+from pipelines.report import build_report
+from pipelines.views.report import ReportView
+from tests.actors.shapes import shape_sample
+
+STORAGE = Storage()
+CAPTIONS = "members .txt, which are not read"
+
+
+def write_tar(path: Path, numbers: range, *, with_masks: bool = True) -> None:
+    """Samples with a dot in their names, and a caption each."""
+    path.parent.mkdir(exist_ok=True)
+    with tarfile.open(path, "w") as tar:
+        for number in numbers:
+            sample = shape_sample(number)
+            members = {sample.extension: sample.image_bytes, "txt": b"a caption"}
+            if with_masks:
+                members["json"] = dump_document(f"x.{number}", sample, [])
+            for suffix, data in sorted(members.items()):
+                info = tarfile.TarInfo(f"x.{number}.{suffix}")
+                info.size = len(data)
+                tar.addfile(info, io.BytesIO(data))
+
+
+def test_what_a_shard_holds_besides_is_counted_in_the_report(tmp_path: Path) -> None:
+    for number in range(2):
+        write_tar(tmp_path / f"data/{number}.tar", range(2 * number, 2 * number + 2))
+    asked = LabelOptions(str(tmp_path / "data/*.tar"), str(tmp_path / "run"), "analytic")
+    inputs = find_inputs(asked, STORAGE)
+    run = RunDirectory(asked.out, STORAGE)
+    run.open(run_config(asked, inputs), VOLATILE)
+    job = LabelJob(
+        inputs.dataset.url,
+        run.url,
+        asked.storage,
+        None,
+        SessionLimits(max_clicks=2, target_iou=None),
+        EngineSettings(zoom_size=32),
+    )
+    labeller = build_labeller(job, None)
+    for shard in inputs.dataset.shards:
+        summary = labeller.label(Assignment(shard, shard.name), job.load(ModelBytes("analytic", None), "cpu"))
+        assert CommitRecord.from_json(summary.record.to_json()) == summary.record
+    labeller.close()
+    report = build_report(run.url, STORAGE)
+    assert report.errors_by_reason == {}
+    assert report.notes == (NoteCount(CAPTIONS, 4, ("x.0.txt", "x.1.txt", "x.2.txt")),)
+    assert report.to_json()["notes"] == [
+        {"text": CAPTIONS, "count": 4, "first_keys": ("x.0.txt", "x.1.txt", "x.2.txt")}
+    ]
+    console = Console(file=io.StringIO(), width=200)
+    console.print(ReportView(report))
+    assert isinstance(console.file, io.StringIO)
+    assert f"in the shards: 4 x {CAPTIONS} (x.0.txt, x.1.txt, x.2.txt, ...)" in console.file.getvalue()
+
+
+def test_shards_without_masks_are_refused_with_what_was_seen(tmp_path: Path) -> None:
+    write_tar(tmp_path / "data/0.tar", range(3), with_masks=False)
+    asked = LabelOptions(str(tmp_path / "data"), str(tmp_path / "run"), "analytic")
+    with pytest.raises(OptionError, match=r"3 samples with 0 objects in 1 shard; 3 x members \.txt"):
+        find_inputs(asked, STORAGE)
+
+
+def test_masks_behind_samples_without_any_are_found(tmp_path: Path) -> None:
+    for shard in range(3):
+        write_tar(tmp_path / f"data/{shard}.tar", range(60 * shard, 60 * shard + 60), with_masks=shard == 2)
+    glance = look_into(load_manifest(STORAGE, str(tmp_path / "data")), STORAGE)
+    assert (glance.has_objects, glance.num_samples, glance.num_shards) == (True, 121, 3)
+
+
+def test_a_later_shard_that_is_broken_does_not_keep_a_run_from_starting(tmp_path: Path) -> None:
+    write_tar(tmp_path / "data/0.tar", range(2), with_masks=False)
+    (tmp_path / "data/1.tar").write_bytes(b"broken")
+    write_tar(tmp_path / "data/2.tar", range(2))
+    assert look_into(load_manifest(STORAGE, str(tmp_path / "data")), STORAGE).has_objects
+    (tmp_path / "data/0.tar").write_bytes(b"broken")
+    with pytest.raises(DatasetError, match=r"0\.tar is broken"):
+        look_into(load_manifest(STORAGE, str(tmp_path / "data")), STORAGE)
+
+
+def test_a_run_is_not_made_where_a_pattern_may_find_it(tmp_path: Path) -> None:
+    write_tar(tmp_path / "data/0.tar", range(1))
+    asked = LabelOptions(str(tmp_path / "data/**/*.tar"), str(tmp_path / "data/run"), "analytic")
+    with pytest.raises(OptionError, match="is in the data set"):
+        find_inputs(asked, STORAGE)
