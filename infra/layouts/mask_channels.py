@@ -66,7 +66,9 @@ def open_mask(data: bytes, orientation: Orientation) -> MaskChannels:
             is_lossy = _is_lossy(image, data)
             turn = orientation_of(image) if orientation == "upright" else 1
             return _channels(image, data, is_lossy, turn)
-    except (OSError, ValueError, SyntaxError, EOFError):
+    except SampleError:
+        raise
+    except Exception:  # broken tags and tables make Pillow's parsers raise almost anything
         raise SampleError(
             Reason.UNDECODABLE_MASK, f"the mask does not decode: {what_is_no_image(data)}"
         ) from None

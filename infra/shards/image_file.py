@@ -266,7 +266,7 @@ def _pillow(data: bytes, flags: int) -> npt.NDArray[Any] | None:
             if flags == cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION and image.mode in _DEEP_MODES:
                 return np.asarray(image)
             return np.asarray(image.convert("RGB"))[:, :, ::-1]
-    except (OSError, ValueError, SyntaxError):
+    except Exception:  # broken tags and tables make Pillow's parsers raise almost anything
         return None
 
 

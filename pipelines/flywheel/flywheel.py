@@ -12,8 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from typing import Literal, TypeAlias
 
-from actors.errors import ClusterError
-from actors.ray_session import Cluster, ray_session
+from actors.ray_session import ray_session
 from actors.training.start import check_start
 from infra.published_models import newest, publish
 from infra.runs.run_config import FLYWHEEL_FILE, create_or_compare
@@ -24,6 +23,7 @@ from mfp.model_file import model_from_bytes
 from pipelines.errors import IncompleteRunError, OptionError
 from pipelines.flywheel.config import FLYWHEEL_VOLATILE, flywheel_config
 from pipelines.flywheel.directory import FlywheelDirectory
+from pipelines.flywheel.room import check_room
 from pipelines.flywheel.selection import Selection, SelectionCounts
 from pipelines.flywheel.training_beside import TrainingBeside
 from pipelines.inputs.click_log_check import check_click_log
@@ -33,7 +33,7 @@ from pipelines.inputs.label_inputs import absolute, find_click_log
 from pipelines.inputs.model_source import find_model, trainable_name
 from pipelines.inputs.training_inputs import check_shared_out, find_training_inputs
 from pipelines.inputs.training_recipe import chosen_recipe
-from pipelines.label import run_label, uses_gpu
+from pipelines.label import run_label
 from pipelines.options import (
     EVALUATION_TARGET_IOU,
     TRAINING_RUN_PREFIX,
@@ -105,7 +105,10 @@ class _Flywheel:
     def run(self) -> FlywheelResult:
         """All stages, in order."""
         with ray_session(self._options.ray_address) as cluster:
-            self._check_room(cluster)
+            told = check_room(self._options, cluster)
+            if told:
+                with self._show("flywheel", "stages") as on_progress:
+                    on_progress(ProgressReport(0, notice=told))
             start_url = self._begin()
             before = self._evaluate("before", start_url)
             held_out = image_hashes(self._evaluation, self._storage)
@@ -141,32 +144,6 @@ class _Flywheel:
         assert self._model.data is not None, "what can be trained has weights"
         check_start(self._options.model, model_from_bytes(self._model.data).config, recipe, most)
         find_training_inputs(options, recipe, self._storage)
-
-    def _check_room(self, cluster: Cluster) -> None:
-        """Labelling and training run at the same time: there must be room for both.
-
-        A local Ray stays as it is, so it is refused; another cluster may grow, so it is only told.
-        """
-        label, train = self._options.label_workers, self._options.train_workers
-        for name, option, has, of_label, of_train in (
-            ("CPU", "--cpus-per-worker", cluster.num_cpus, label.num_cpus, train.num_cpus),
-            ("GPU", "--gpus-per-worker", cluster.num_gpus, label.num_gpus, train.num_gpus),
-        ):
-            needed = label.minimum * of_label + train.minimum * of_train
-            if needed <= has or (name == "GPU" and not uses_gpu(self._options.device, cluster)):
-                continue
-            where = "this machine" if cluster.is_local else "the cluster"
-            line = (
-                f"{label.minimum} workers that label and {train.minimum} that train need {needed:g} {name} together, "
-                f"{where} has {has:g}: ask for fewer, or smaller ones ({option} "
-                f"{0.99 * has / (label.minimum + train.minimum):.2g})"
-            )
-            if cluster.is_local:
-                raise ClusterError(line)
-            with self._show("room", "stages") as on_progress:
-                on_progress(
-                    ProgressReport(0, notice=f"unless the cluster grows, this waits for ever: {line}")
-                )
 
     def _begin(self) -> str:
         """Write down what was asked for, and the model to begin with; its URL."""

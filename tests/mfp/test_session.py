@@ -238,6 +238,24 @@ def test_limits_that_cannot_hold_are_refused(max_clicks: int, min_clicks: int, t
         SessionLimits(max_clicks, min_clicks, target)
 
 
+def test_quality_is_of_the_region_that_the_network_saw_last() -> None:
+    """Small probabilities elsewhere, which add up to more than a small object, are no statement about it."""
+    truth = np.zeros((600, 600), np.int8)
+    truth[290:310, 290:310] = 1
+    clicks = LoggedClicks((Click(300, 300, True), Click(301, 301, True)))
+    session = Session("key", np.zeros((600, 600, 3), np.uint8), truth, clicks, SessionLimits(target_iou=None))
+    state = create_state(session)
+    answer(state, truth == 1)
+    assert state.region.height < 600, "the second pass is zoomed in"
+    answer(state, truth == 1)
+    prob = np.where(truth == 1, 1.0, 0.01).astype(np.float32)
+    region = state.region
+    num_others = region.height * region.width - 400
+    quality = state.finish(prob, 0.5).quality
+    assert quality == pytest.approx(400 / (400 + 0.01 * num_others), abs=1e-6)
+    assert quality > 2 * expected_iou(prob, truth == 1)
+
+
 def test_quality_is_one_for_a_certain_map_and_zero_for_an_empty_mask() -> None:
     mask = create_truth(3, 40, 60) == 1
     assert expected_iou(mask.astype(np.float32), mask) == 1.0

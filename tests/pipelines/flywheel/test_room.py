@@ -1,0 +1,55 @@
+"""Labelling and training need room at the same time, and a person hears of it before the start."""
+
+from __future__ import annotations
+
+import pytest
+
+from actors.errors import ClusterError
+from actors.ray_session import Cluster
+from pipelines.flywheel.room import check_room
+from pipelines.options import Device, FlywheelOptions, Workers
+
+
+def options(label: Workers, train: Workers, device: Device = "auto") -> FlywheelOptions:
+    return FlywheelOptions(
+        unlabelled="u",
+        train_on=("t",),
+        evaluation="e",
+        out="o",
+        model="lite0",
+        label_workers=label,
+        train_workers=train,
+        device=device,
+    )
+
+
+def test_one_gpu_is_not_enough_for_two_workers_that_take_a_whole_one_each() -> None:
+    one = Cluster(is_local=True, num_cpus=8, num_gpus=1)
+    with pytest.raises(ClusterError) as raised:
+        check_room(options(Workers(), Workers()), one)
+    assert str(raised.value) == (
+        "1 workers that label and 1 that train need 2 GPU together, this machine has 1: ask for fewer, or smaller "
+        "ones (--gpus-per-worker 0.5)"
+    )
+    shared = options(Workers(num_gpus=0.5), Workers(num_gpus=0.5))
+    assert check_room(shared, one) == "", "the remedy that is named is one"
+
+
+@pytest.mark.parametrize("device", ["cpu", "auto"])
+def test_without_a_gpu_or_a_wish_for_one_none_is_needed(device: Device) -> None:
+    num_gpus = 1.0 if device == "cpu" else 0.0
+    cluster = Cluster(is_local=True, num_cpus=8, num_gpus=num_gpus)
+    assert check_room(options(Workers(4, 4), Workers(2, 2), device), cluster) == ""
+
+
+def test_cores_are_counted_together_with_a_remedy_that_fits() -> None:
+    two = Cluster(is_local=True, num_cpus=2, num_gpus=0)
+    with pytest.raises(ClusterError, match=r"need 3 CPU together, .* \(--cpus-per-worker 0\.66\)"):
+        check_room(options(Workers(2, 2), Workers()), two)
+    assert check_room(options(Workers(2, 2, num_cpus=0.66), Workers(num_cpus=0.66)), two) == ""
+
+
+def test_a_cluster_that_may_grow_is_told_and_not_refused() -> None:
+    cluster = Cluster(is_local=False, num_cpus=16, num_gpus=1)
+    told = check_room(options(Workers(), Workers()), cluster)
+    assert told.startswith("unless the cluster grows, this waits for ever: 1 workers that label")
