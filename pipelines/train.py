@@ -13,7 +13,7 @@ from actors.ray_session import Cluster, ray_session
 from actors.stop_request import check_stop
 from actors.training.directory import START_FILE, TrainDirectory
 from actors.training.job import TrainJob
-from actors.training.precision import read_notes
+from actors.training.precision import is_chosen, read_notes
 from actors.training.start import check_passes, start_network
 from infra.published_models import model_url
 from infra.runs.run_config import TRAINING_FILE, create_or_compare
@@ -190,16 +190,20 @@ def _fit(trainer: TorchTrainer, job: TrainJob, on_progress: OnProgress) -> None:
     thread.start()
     storage = Storage(job.storage)
     shown: TrainingProgress | None = None
-    said = False
+    is_said = False
+    assert job.driver is not None, "named when the job was begun"
     while thread.is_alive():
         thread.join(_POLL_SECONDS)
         check_stop()
+        if not is_said and is_chosen(storage, job.run_url, job.driver.name):
+            for notice in read_notes(storage, job.run_url):
+                on_progress(
+                    ProgressReport(0 if shown is None else shown.step, job.recipe.steps, notice=notice)
+                )
+            is_said = True
         progress = read_progress(job.run_url, storage)
         if progress is not None and progress != shown:
             # until its workers are there it is that of the run before, which may have been shorter
-            notices, said = ([] if said else read_notes(storage, job.run_url)), True
-            for notice in notices:
-                on_progress(ProgressReport(progress.step, job.recipe.steps, notice=notice))
             on_progress(ProgressReport(progress.step, job.recipe.steps, note=progress.note))
             shown = progress
     if outcome:

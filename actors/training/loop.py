@@ -61,7 +61,8 @@ def train(job: TrainJob, group: TrainGroup, report: Report, on_step: OnStep = la
     network.to(group.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     record = TrainRecord(job, config, directory, is_writer=group.rank == 0)
     done = int(group.sums([record.begin()])[0])  # the first worker's: the others say 0
-    recipe = choose_precision(recipe, network, group, storage, job.run_url).in_recipe(recipe)
+    driver = "" if job.driver is None else job.driver.name
+    recipe = choose_precision(recipe, network, group, storage, job.run_url, driver).in_recipe(recipe)
     job = replace(job, recipe=recipe)
     state = TrainingState(
         network,

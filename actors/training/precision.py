@@ -38,10 +38,11 @@ class ChosenPrecision:
 
 
 def choose_precision(
-    recipe: Recipe, network: ModulatedNetwork, group: TrainGroup, storage: Storage, run_url: str
+    recipe: Recipe, network: ModulatedNetwork, group: TrainGroup, storage: Storage, run_url: str, driver: str
 ) -> ChosenPrecision:
     """Return what all workers compute in; the first of them decides, by timed passes, and writes it down.
 
+    `driver` names the command that the run belongs to: it waits for the notes of this very start.
     A recipe in float32 needs no passes. What an earlier start of the run chose stays; it is timed here all the same,
     and a note says so if it is slower than float32. The same is done for an arithmetic that a person named.
 
@@ -59,25 +60,29 @@ def choose_precision(
             names[field] = cast(PrecisionName, name)
             notes += said
         chosen = ChosenPrecision(names["precision"], names["recursion_precision"], tuple(notes))
-        document = {**names, "notes": notes}
+        document = {**names, "notes": notes, "driver": driver}
         storage.write_bytes(join(run_url, PRECISION_FILE), json.dumps(document, indent=1).encode())
     return group.gathered(chosen)[0]
 
 
-def read_notes(storage: Storage, run_url: str) -> Sequence[str]:
-    """Return what is to be told of the choice; nothing before the workers are there."""
+def is_chosen(storage: Storage, run_url: str, driver: str) -> bool:
+    """Tell whether the workers of this command have chosen, in this start of the run."""
     url = join(run_url, PRECISION_FILE)
-    if not storage.exists(url):
-        return ()
-    notes = _document(storage, url).get("notes")
+    return storage.exists(url) and _document(storage, url).get("driver") == driver
+
+
+def read_notes(storage: Storage, run_url: str) -> Sequence[str]:
+    """Return what is to be told of the choice."""
+    notes = _document(storage, join(run_url, PRECISION_FILE)).get("notes")
     return [str(note) for note in notes] if isinstance(notes, list) else ()
 
 
 def _choice(
     asked: str, kept: str, field: str, recipe: Recipe, network: ModulatedNetwork
 ) -> tuple[str, list[str]]:
-    if asked in {"fp32", "fp16"}:  # the latter is for GPUs that know no bfloat16
-        return asked, []
+    # fp16 is for GPUs that know no bfloat16
+    if asked in {"fp32", "fp16"} or (asked == AUTO and kept == "fp32"):
+        return kept if asked == AUTO else asked, []
     cost = cost_of_bf16(network, recipe.crop_size, with_gradient=field == "precision")
     option = f"--{field.replace('_', '-')}"
     measured = f"passes in bf16 take {cost:.2f} of the time of fp32 here"

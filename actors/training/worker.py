@@ -23,10 +23,11 @@ from infra.storage.storage_errors import is_unusable
 from mfp.errors import MfpError
 
 MAX_FRUITLESS_STARTS = 3
-# what gloo raises is a plain RuntimeError with the place in its sources; NCCL and the store have types (DistError)
-_LOST_PEER = re.compile(
-    r"/gloo/transport/|Connection (closed|reset) by peer|Socket Timeout|NCCL (error|communicator was aborted)"
-)
+# what gloo raises is a plain RuntimeError that begins with the place in its sources; NCCL and the store have types
+_LOST_PEER = re.compile(r"\[[^\]]*/gloo/transport/")
+_MISUSE = re.compile(
+    r"ncclInvalid(Usage|Argument)"
+)  # such as two workers on one GPU: it would only fail again
 
 
 def train_worker(config: dict[str, Any]) -> None:
@@ -68,8 +69,10 @@ class FailureRule(UserCallback):
             is_known = isinstance(error, InfraError | MfpError | ActorsError)
             if is_unusable(error) or (is_known and not isinstance(error, StorageError)):
                 raise error
-        if not any(is_passing(error) for error in errors):
-            raise errors[0]
+        defects = [error for error in errors if not is_passing(error)]
+        # beside a defect the others meet its echo; beside a worker that died, whatever they meet may be its echo
+        if defects and not any(isinstance(error, RayActorError | RayTrainError) for error in errors):
+            raise defects[0]
         self._num_fruitless += 1
         if self._num_fruitless >= MAX_FRUITLESS_STARTS:
             known = [error for error in errors if isinstance(error, StorageError)]
@@ -89,9 +92,11 @@ def is_passing(error: BaseException) -> bool:
 
     What a worker raised comes as it was; errors of Ray Train's own say that it does not answer.
     """
-    if isinstance(error, RayActorError | RayTrainError | StorageError | torch.distributed.DistError):
+    if isinstance(error, RayActorError | RayTrainError | StorageError):
         return True
-    return type(error) is RuntimeError and _LOST_PEER.search(str(error)) is not None
+    if isinstance(error, torch.distributed.DistError):
+        return _MISUSE.search(str(error)) is None
+    return type(error) is RuntimeError and _LOST_PEER.match(str(error)) is not None
 
 
 def _first_line(error: BaseException) -> str:

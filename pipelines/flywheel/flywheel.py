@@ -193,7 +193,9 @@ class _Flywheel:
 
             def on_labelled(report: ProgressReport) -> None:
                 training.check()
-                on_progress(replace(report, note=training.note))
+                on_progress(
+                    replace(report, note=training.note, notice=report.notice or training.next_notice())
+                )
 
             _label_whole(labels, on_labelled)
         counts = self._select(number, RunDirectory(labels.out, self._storage), held_out)

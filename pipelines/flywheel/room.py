@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import ceil
+
 from actors.errors import ClusterError
 from actors.ray_session import Cluster
 from pipelines.label import uses_gpu
 from pipelines.options import FlywheelOptions
+
+
+def fit_on(shares: Sequence[float], num_gpus: int) -> bool:
+    """Tell whether workers fit: a share of a GPU lies on one of them, whole numbers take as many.
+
+    First fit, the largest shares first: what it places is placed; Ray may do no better.
+    """
+    free = [1.0] * num_gpus
+    for share in sorted(shares, reverse=True):
+        for _ in range(max(1, ceil(share))):
+            part = min(share, 1.0)
+            place = next((gpu for gpu, left in enumerate(free) if left >= part - 1e-9), -1)
+            if place < 0:
+                return False
+            free[place] -= part
+    return True
 
 
 def check_room(options: FlywheelOptions, cluster: Cluster) -> str:
@@ -16,19 +35,25 @@ def check_room(options: FlywheelOptions, cluster: Cluster) -> str:
 
     """
     label, train = options.label_workers, options.train_workers
-    needs = [("CPU", "--cpus-per-worker", cluster.num_cpus, label.num_cpus, train.num_cpus)]
-    if uses_gpu(options.device, cluster):
-        needs.append(("GPU", "--gpus-per-worker", cluster.num_gpus, label.num_gpus, train.num_gpus))
+    num_workers = label.minimum + train.minimum
+    where = "this machine" if cluster.is_local else "the cluster"
+    who = f"{label.minimum} workers that label and {train.minimum} that train"
     lines = []
-    for name, option, available, of_label, of_train in needs:
-        needed = label.minimum * of_label + train.minimum * of_train
-        if needed <= available:
-            continue
-        where = "this machine" if cluster.is_local else "the cluster"
-        share = int(100 * available / (label.minimum + train.minimum)) / 100
+    num_cpus = label.minimum * label.num_cpus + train.minimum * train.num_cpus
+    if num_cpus > cluster.num_cpus:
+        share = int(100 * cluster.num_cpus / num_workers) / 100
         lines.append(
-            f"{label.minimum} workers that label and {train.minimum} that train need {needed:g} {name} together, "
-            f"{where} has {available:g}: ask for fewer, or smaller ones ({option} {share:g})"
+            f"{who} need {num_cpus:g} CPU together, {where} has {cluster.num_cpus:g}: ask for fewer, or smaller ones "
+            f"(--cpus-per-worker {share:g})"
+        )
+    shares = [label.num_gpus] * label.minimum + [train.num_gpus] * train.minimum
+    if uses_gpu(options.device, cluster) and not fit_on(shares, int(cluster.num_gpus)):
+        remedy = "give --device cpu"
+        if cluster.num_gpus >= 1:
+            share = int(100 / ceil(num_workers / int(cluster.num_gpus))) / 100
+            remedy = f"ask for fewer, or smaller ones (--gpus-per-worker {share:g})"
+        lines.append(
+            f"{who} do not fit on the {cluster.num_gpus:g} GPU of {where}, each of them on one: {remedy}"
         )
     if lines and cluster.is_local:
         raise ClusterError("; ".join(lines))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
+from dataclasses import replace
 
 from actors.stop_request import check_stop
 from pipelines.options import TrainOptions
@@ -18,6 +20,7 @@ class TrainingBeside:
     def __init__(self, options: TrainOptions) -> None:
         self._options = options
         self._report: ProgressReport | None = None
+        self._notices: deque[str] = deque()
         self._result: TrainingRun | None = None
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="training", daemon=True)
@@ -33,6 +36,10 @@ class TrainingBeside:
             return "training starts" if self._thread.is_alive() else "training done"
         return f"training step {self._report.done:,}/{self._report.total:,}"
 
+    def next_notice(self) -> str:
+        """Return a sentence of the training that was not told yet; "" if there is none."""
+        return self._notices.popleft() if self._notices else ""
+
     def check(self) -> None:
         """Raise what ended the training, if it has failed."""
         if self._error is not None:
@@ -43,7 +50,8 @@ class TrainingBeside:
         while self._thread.is_alive():
             self._thread.join(_POLL_SECONDS)
             check_stop()
-            on_progress(ProgressReport(0) if self._report is None else self._report)
+            report = ProgressReport(0) if self._report is None else self._report
+            on_progress(replace(report, notice=self.next_notice()))
         self.check()
         assert self._result is not None, "a training run that ends has a result or an error"
         return self._result
@@ -55,4 +63,7 @@ class TrainingBeside:
             self._error = error
 
     def _take(self, report: ProgressReport) -> None:
-        self._report = report
+        if report.notice:
+            self._notices.append(report.notice)
+        else:
+            self._report = report

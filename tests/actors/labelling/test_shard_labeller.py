@@ -191,3 +191,13 @@ def test_closing_drops_what_the_engine_is_at(tmp_path: Path, dataset: DatasetMan
         with pytest.raises(RuntimeError, match="was closed"):
             waiting.result(60)
     assert model.num_passes <= 4
+
+
+def test_a_shard_that_comes_after_the_end_is_refused_and_not_waited_for(
+    tmp_path: Path, dataset: DatasetManifest
+) -> None:
+    shards = labeller(new_run(tmp_path), reader_of(dataset, STORAGE))
+    shards.close()
+    with pytest.raises(RuntimeError, match="the shard labeller was closed"):
+        shards.label(Assignment(dataset.shards[0], "late"))
+    assert shards.counts() == {}

@@ -12,6 +12,7 @@ import torch
 import torch.distributed as dist
 from ray.exceptions import ActorDiedError
 from ray.train.v2._internal.exceptions import WorkerHealthCheckFailedError
+from torch.distributed import DistBackendError, DistNetworkError, DistStoreError
 
 from actors.errors import ClusterError
 from actors.training.group import TrainGroup
@@ -50,12 +51,27 @@ def test_what_would_only_fail_again_ends_the_run_at_once_even_beside_its_echo(er
         KeyError("a name that no one gave"),
         RuntimeError("cannot restore: the checkpoint has other keys"),
         RuntimeError("mat1 and mat2 shapes cannot be multiplied (no connection to any peer)"),
+        RuntimeError("[enforce fail at third_party/gloo/gloo/transport/tcp/pair.cc:447] op.nbytes == nbytes"),
+        DistBackendError("NCCL error: ncclInvalidUsage: Duplicate GPU detected"),
         NotImplementedError("gloo has no such operation"),
     ],
 )
-def test_a_defect_ends_the_run_at_once_whatever_words_it_uses(defect: Exception) -> None:
-    with pytest.raises(type(defect)):
-        _fail(FailureRule(), defect)
+def test_a_defect_ends_the_run_at_once_whatever_words_it_uses_and_beside_its_echo(defect: Exception) -> None:
+    for errors in ((defect,), (ECHO, defect), (defect, ECHO)):
+        with pytest.raises(type(defect)) as raised:
+            _fail(FailureRule(), *errors)
+        assert raised.value is defect
+
+
+def test_what_is_met_beside_a_worker_that_died_may_be_its_echo() -> None:
+    _fail(FailureRule(), KILLED, RuntimeError("some words of another library"))
+
+
+@pytest.mark.parametrize(
+    "error", [DistNetworkError("The client socket has failed"), DistStoreError("timed out")]
+)
+def test_a_store_or_network_of_the_group_that_does_not_answer_may_pass(error: Exception) -> None:
+    assert is_passing(error)
 
 
 def _lose_the_other(rank: int, rendezvous: str, out: str) -> None:

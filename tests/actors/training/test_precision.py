@@ -12,7 +12,7 @@ import torch
 import actors.training.precision as precision_module
 from actors.training.group import TrainGroup
 from actors.training.loop import train
-from actors.training.precision import PRECISION_FILE, ChosenPrecision, choose_precision, read_notes
+from actors.training.precision import PRECISION_FILE, ChosenPrecision, choose_precision, is_chosen, read_notes
 from infra.storage.files import Storage
 from mfp.errors import TrainingError
 from mfp.models.lite0 import Lite0, Lite0Config
@@ -45,7 +45,7 @@ def costs(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def choose(recipe: Recipe, folder: Path) -> ChosenPrecision:
-    return choose_precision(recipe, network(), ALONE, Storage(), str(folder))
+    return choose_precision(recipe, network(), ALONE, Storage(), str(folder), "this command")
 
 
 @pytest.mark.parametrize(("cost", "name"), [(0.4, "bf16"), (0.95, "fp32"), (11.0, "fp32")])
@@ -74,6 +74,22 @@ def test_a_run_that_goes_on_elsewhere_keeps_its_arithmetic_and_says_if_it_is_slo
     assert again.recursion_precision == "bf16"
     (note,) = again.notes
     assert "chosen when the run began, it stays; passes in bf16 take 11.00 of the time" in note
+
+
+def test_an_arithmetic_that_was_kept_as_float32_needs_no_further_pass(
+    tmp_path: Path, costs: list[float]
+) -> None:
+    costs.append(11.0)
+    assert choose(AUTO, tmp_path).recursion_precision == "fp32"
+    assert choose(AUTO, tmp_path).recursion_precision == "fp32"
+
+
+def test_a_command_waits_for_the_choice_of_its_own_start(tmp_path: Path, costs: list[float]) -> None:
+    costs.append(11.0)
+    assert not is_chosen(Storage(), str(tmp_path), "this command")
+    choose(AUTO, tmp_path)
+    assert is_chosen(Storage(), str(tmp_path), "this command")
+    assert not is_chosen(Storage(), str(tmp_path), "a later command")
 
 
 def test_a_named_precision_is_taken_and_a_slow_one_is_told(tmp_path: Path, costs: list[float]) -> None:
@@ -116,7 +132,7 @@ def test_no_recipe_names_an_arithmetic_that_was_not_checked_on_the_machine() -> 
 
 
 def _choose_in_two(group: TrainGroup, folder: str) -> None:
-    chosen = choose_precision(AUTO, network(), group, Storage(), folder)
+    chosen = choose_precision(AUTO, network(), group, Storage(), folder, "")
     Path(folder, f"worker-{group.rank}").write_text(repr(chosen))
 
 

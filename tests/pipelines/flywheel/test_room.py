@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from actors.errors import ClusterError
 from actors.ray_session import Cluster
-from pipelines.flywheel.room import check_room
+from pipelines.flywheel.room import check_room, fit_on
 from pipelines.options import Device, FlywheelOptions, Workers
 
 
@@ -28,8 +30,8 @@ def test_one_gpu_is_not_enough_for_two_workers_that_take_a_whole_one_each() -> N
     with pytest.raises(ClusterError) as raised:
         check_room(options(Workers(), Workers()), one)
     assert str(raised.value) == (
-        "1 workers that label and 1 that train need 2 GPU together, this machine has 1: ask for fewer, or smaller "
-        "ones (--gpus-per-worker 0.5)"
+        "1 workers that label and 1 that train do not fit on the 1 GPU of this machine, each of them on one: ask for "
+        "fewer, or smaller ones (--gpus-per-worker 0.5)"
     )
     shared = options(Workers(num_gpus=0.5), Workers(num_gpus=0.5))
     assert check_room(shared, one) == "", "the remedy that is named is one"
@@ -53,3 +55,32 @@ def test_a_cluster_that_may_grow_is_told_and_not_refused() -> None:
     cluster = Cluster(is_local=False, num_cpus=16, num_gpus=1)
     told = check_room(options(Workers(), Workers()), cluster)
     assert told.startswith("unless the cluster grows, this waits for ever: 1 workers that label")
+
+
+def test_a_share_lies_on_one_gpu() -> None:
+    """Three of 0.6 are 1.8 of two GPUs, and only two of them find a place."""
+    two = Cluster(is_local=True, num_cpus=8, num_gpus=2)
+    with pytest.raises(ClusterError, match=r"do not fit on the 2 GPU .* \(--gpus-per-worker 0\.5\)"):
+        check_room(options(Workers(2, 2, num_gpus=0.6), Workers(num_gpus=0.6)), two)
+    assert check_room(options(Workers(2, 2, num_gpus=0.5), Workers(num_gpus=0.5)), two) == ""
+
+
+def test_a_gpu_that_is_asked_for_and_not_there_has_another_remedy() -> None:
+    none = Cluster(is_local=True, num_cpus=8, num_gpus=0)
+    with pytest.raises(
+        ClusterError, match="the 0 GPU of this machine, each of them on one: give --device cpu"
+    ):
+        check_room(options(Workers(), Workers(), "cuda"), none)
+
+
+@given(num_gpus=st.integers(1, 6), num_workers=st.integers(2, 20))
+def test_the_share_that_is_advised_fits(num_gpus: int, num_workers: int) -> None:
+    cluster = Cluster(is_local=True, num_cpus=100, num_gpus=num_gpus)
+    workers = Workers(num_workers - 1, num_workers - 1)
+    try:
+        check_room(options(workers, Workers()), cluster)
+    except ClusterError as error:
+        share = float(str(error).rpartition("--gpus-per-worker ")[2].rstrip(")"))
+        assert fit_on([share] * num_workers, num_gpus)
+    else:
+        assert num_workers <= num_gpus
