@@ -10,17 +10,16 @@ import functools
 import logging
 import os
 import secrets
-import signal
 import socket
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from actors.errors import ClusterError
-from actors.stop_deadline import before_forced_end, start_deadline
+from actors.stop_request import before_leaving, check, closed_in_order
 
 _CONNECT_SECONDS = 5.0
 
@@ -46,53 +45,28 @@ def ray_session(address: str | None) -> Iterator[Cluster]:
 
     """
     address = address or os.environ.get("RAY_ADDRESS") or "local"
-    with _environment(_settings_for(address)):
-        import ray
-
+    with _environment(_settings_for(address)), closed_in_order():
+        ray = _imported_ray()
         if ray.is_initialized():
             yield _cluster(address)
             return
         try:
-            with held_signals():
-                _connect(address)
+            _connect(address)
+            check()
             yield _cluster(address)
         finally:
-            with held_signals():
-                ray.shutdown()
+            ray.shutdown()
 
 
-@contextmanager
-def held_signals() -> Iterator[None]:
-    """Take Ctrl-C and SIGTERM at the end of the block: Ray crashes where they meet it in the middle of these steps.
+def _imported_ray() -> Any:
+    """Ray, told to leave SIGTERM alone: its handler for failures takes that for one, prints a stack trace and ends.
 
-    It also puts its own handlers for SIGTERM in place: one ends in a stack trace, and the one of the first moments
-    leaves with exit code 15 and without a word. The one from before comes back, and gets what they took.
+    Ray reads the variable once, when it is imported; workers keep their handlers.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    caught: list[int] = []
-
-    def note(received: int, _: object) -> None:
-        start_deadline(received)
-        caught.append(received)
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number, handler in before.items():
-        if handler is not signal.SIG_IGN:  # what runs in the background may be told to take no Ctrl-C
-            signal.signal(number, note)
-    try:
-        yield
-    except SystemExit as left:
-        if left.code != signal.SIGTERM:
-            raise
-        start_deadline(signal.SIGTERM)
-        caught.append(signal.SIGTERM)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    if caught:
-        signal.raise_signal(caught[0])
+    name = "RAY_DISABLE_FAILURE_SIGNAL_HANDLER"
+    with _environment({name: os.environ.get(name, "1")}):
+        import ray
+    return ray
 
 
 def _cluster(address: str) -> Cluster:
@@ -157,7 +131,7 @@ def _token_file() -> Path:
     path = Path(name)
     delete = functools.partial(path.unlink, missing_ok=True)
     atexit.register(delete)
-    before_forced_end(delete)
+    before_leaving(delete)
     return path
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typer
 
+from actors.stop_request import run_command
 from pipelines.commands import cluster, data, flywheel, models, verify
 from pipelines.commands.group import CommandGroup
 
@@ -25,7 +26,7 @@ for commands in (data, verify, models, flywheel, cluster):
 
 def main() -> None:
     """Entry point of the console command."""
-    app()
+    run_command(app)
 
 
 if __name__ == "__main__":

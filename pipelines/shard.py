@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from actors.stop_request import check, closed_in_order
 from infra.errors import LayoutError
 from infra.layouts import LAYOUTS, LayoutOptions
 from infra.shards.manifest import DatasetManifest
@@ -28,12 +29,14 @@ def run_shard(options: ShardOptions, on_progress: OnProgress = lambda report: No
     storage = Storage(options.storage)
     layout_options = LayoutOptions(options.mask_values, options.ignore_value, options.split)
     items = _counted(read(options.source, storage, layout_options), on_progress)
-    return write_dataset(items, options.destination, storage, options.samples_per_shard)
+    with closed_in_order():
+        return write_dataset(items, options.destination, storage, options.samples_per_shard)
 
 
 def _counted(items: Iterable[ShardItem], on_progress: OnProgress) -> Iterator[ShardItem]:
     num_samples = num_quarantined = 0
     for item in items:
+        check()
         yield item
         if isinstance(item, QuarantinedSample):
             num_quarantined += 1

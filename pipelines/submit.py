@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 from urllib.parse import urlsplit
 
+from actors.stop_request import check, closed_in_order
 from infra.errors import RunDirectoryError
 from infra.runs.run_directory import RunDirectory
 from infra.runs.set_aside import committed_and_set_aside
@@ -111,7 +112,8 @@ def check_locations(locations: Iterable[tuple[str, str]]) -> None:
 
 def submit(command: JobCommand, address: str) -> str:
     """Start `command` on the cluster at `address` (its dashboard's URL); return the job's id."""
-    with _cluster(address) as client, package() as folder:
+    with _cluster(address) as client, closed_in_order(), package() as folder:
+        check()
         return client.submit_job(
             entrypoint=command.entrypoint(),
             runtime_env={"working_dir": str(folder)},

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from actors.errors import ClusterError
 from actors.ray_session import Cluster, ray_session
+from actors.stop_request import check, closed_in_order
 from actors.training.directory import START_FILE, TrainDirectory
 from actors.training.job import TrainJob
 from actors.training.start import check_passes, start_network
@@ -63,6 +64,7 @@ def run_train(options: TrainOptions, on_progress: OnProgress = lambda report: No
     if done < job.recipe.steps:
         on_progress(ProgressReport(done, job.recipe.steps, note="workers start"))
         with (
+            closed_in_order(),
             tempfile.TemporaryDirectory(prefix="mfp-ray-train-", ignore_cleanup_errors=True) as notes,
             ray_session(options.ray_address) as cluster,
         ):
@@ -172,7 +174,7 @@ def _uses_gpu(options: TrainOptions, cluster: Cluster) -> bool:
 
 
 def _fit(trainer: TorchTrainer, job: TrainJob, on_progress: OnProgress) -> None:
-    """Run the job in a thread of its own, so that an interrupt reaches this one, and tell how far it is."""
+    """Run the job in a thread of its own, so that this one can tell how far it is, and be stopped."""
     outcome: list[BaseException] = []
 
     def fit() -> None:
@@ -187,6 +189,7 @@ def _fit(trainer: TorchTrainer, job: TrainJob, on_progress: OnProgress) -> None:
     shown: TrainingProgress | None = None
     while thread.is_alive():
         thread.join(_POLL_SECONDS)
+        check()
         progress = read_progress(job.run_url, storage)
         if progress is not None and progress != shown:
             # until its workers are there it is that of the run before, which may have been shorter

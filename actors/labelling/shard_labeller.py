@@ -121,6 +121,7 @@ class ShardLabeller:
         self._engine: Engine | None = None  # at work, or the last one that was
         self._tasks: dict[str, _Task] = {}  # by attempt
         self._lock = threading.Lock()
+        self._is_closed = False
         self._threads = [
             threading.Thread(target=self._read, name="decode-ahead", daemon=True),
             threading.Thread(target=self._run_engine, name="engine", daemon=True),
@@ -132,9 +133,12 @@ class ShardLabeller:
         """Click every object of a shard and commit its rows, or leave that to the driver; they are durable on return.
 
         Raises what kept the shard from being read, labelled or written; the shards beside it go on if they can.
+        RuntimeError after `close`.
         """
         task = _Task(assignment, model)
         with self._lock:
+            if self._is_closed:
+                raise _closed()
             assert assignment.attempt not in self._tasks, "every hand-out has an attempt id of its own"
             self._tasks[assignment.attempt] = task
         try:
@@ -169,14 +173,16 @@ class ShardLabeller:
             return {attempt: task.gathered.counts for attempt, task in self._tasks.items()}
 
     def close(self) -> None:
-        """End both threads, and drop what they are at; calls of `label` that still wait raise."""
+        """End both threads, and drop what they are at; calls of `label` that still wait raise, and so do later ones."""
+        with self._lock:
+            self._is_closed = True
         self._to_read.put(None)
         self._decoded.close()
         if self._engine is not None:
             self._engine.abandon()
         for thread in self._threads:
             thread.join()
-        self._fail_all(RuntimeError("the shard labeller was closed"))
+        self._fail_all(_closed())
 
     def _read(self) -> None:
         """The reader's thread."""
@@ -274,3 +280,7 @@ class ShardLabeller:
             tasks = list(self._tasks.values())
         for task in tasks:
             task.fail(error)
+
+
+def _closed() -> RuntimeError:
+    return RuntimeError("the shard labeller was closed")

@@ -31,6 +31,7 @@ from actors.labelling.model_feed import ModelFeed
 from actors.labelling.shard_labeller import ShardSummary
 from actors.labelling.worker import LabelWorker, StoredModel, WorkerInfo, WorkerResources
 from actors.ray_session import Cluster
+from actors.stop_request import check
 from infra.click_log import ClickLog
 from infra.errors import InfraError
 from infra.runs.set_aside import SetAsideShard
@@ -142,6 +143,7 @@ class WorkerPool:
 
         Raises:
             ClusterError: the workers do not start within the time given.
+            Stopped: the command was told to stop; it is noticed within a second.
             EveryShardFailsError: one shard after the other fails.
             UnusableStorageError: no shard can be read or written any more.
             ActorsError, InfraError, MfpError: why a worker cannot start.
@@ -150,6 +152,7 @@ class WorkerPool:
         self._create_workers(min(self._size.maximum, len(shards)))
         hand_out = HandOut(shards, len(self._workers))
         while not hand_out.is_done:
+            check()
             self._check_there_are_workers()
             self._assign(hand_out)
             answered, _ = ray.wait(list(self._calls), num_returns=1, timeout=_POLL_SECONDS)

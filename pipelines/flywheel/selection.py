@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from actors.stop_request import check
 from infra.runs.commit import CommitRecord
 from infra.runs.run_directory import RunDirectory
 from infra.runs.tables import CLICKS, MASKS, ClickRow, MaskRow
@@ -73,6 +74,7 @@ class Selection:
             return
         clicks = self._clicks_by_object(record)
         for item in read_shard(self.run.storage, self.dataset.shard_url(shard), shard):
+            check()
             if not isinstance(item, Sample) or item.key not in masks:
                 continue
             rows = masks.pop(item.key)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+from actors.stop_request import check
 from pipelines.options import TrainOptions
 from pipelines.progress import OnProgress, ProgressReport
 from pipelines.train import TrainingRun, run_train
@@ -41,6 +42,7 @@ class TrainingBeside:
         """Wait for the last step; raises what ended the training."""
         while self._thread.is_alive():
             self._thread.join(_POLL_SECONDS)
+            check()
             on_progress(ProgressReport(0) if self._report is None else self._report)
         self.check()
         assert self._result is not None, "a training run that ends has a result or an error"
