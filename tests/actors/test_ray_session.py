@@ -1,15 +1,13 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
-import sys
 import time
 
 import pytest
 
 from actors.errors import ClusterError
-from actors.ray_session import held_signals, ray_session
+from actors.ray_session import ray_session
 
 
 @pytest.mark.parametrize("scheme", ["", "ray://"])
@@ -29,22 +27,3 @@ def test_the_environment_is_as_before_after_a_session(monkeypatch: pytest.Monkey
     with pytest.raises(ClusterError, match="cannot be used"), ray_session("no address at all"):
         pass
     assert dict(os.environ) == before
-
-
-def test_a_signal_that_rays_own_handler_takes_reaches_the_one_from_before() -> None:
-    class TerminatedError(BaseException):
-        pass
-
-    def leave(number: int, frame: object) -> None:
-        raise TerminatedError
-
-    before = signal.signal(signal.SIGTERM, leave)
-    try:
-        with pytest.raises(TerminatedError), held_signals():
-            signal.signal(signal.SIGTERM, lambda number, _: sys.exit(number))  # what `ray.init` begins with
-            signal.raise_signal(signal.SIGTERM)
-        assert signal.getsignal(signal.SIGTERM) is leave
-        with pytest.raises(SystemExit), held_signals():
-            sys.exit(1)  # somebody else's
-    finally:
-        signal.signal(signal.SIGTERM, before)
