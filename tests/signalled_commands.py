@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from tests.process_tree import descendants, is_running, title
 
@@ -24,6 +24,14 @@ LINES = {
     signal.SIGINT: "mfp: interrupted; the same command goes on where it stopped",
     signal.SIGTERM: "mfp: terminated; the same command goes on where it stopped",
 }
+
+
+_SIGNS_OF_A_CRASH = (
+    "Traceback",
+    "SystemError",
+    "Exception ignored",
+    "***",
+)  # the last is Ray's own stack trace
 
 
 class Ended:
@@ -53,20 +61,24 @@ def take_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def start_mfp(*arguments: str) -> subprocess.Popen[str]:
+def start_mfp(*arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
     """A command in a process of its own."""
-    return _start(["-m", "pipelines.cli", *arguments])
+    return _start(["-m", "pipelines", *arguments], environment=environment)
 
 
 def stop_inside(
-    call: str, number: signal.Signals, arguments: Sequence[str], after: str = "/*", num_files: int = 1
+    call: str,
+    number: signal.Signals,
+    arguments: Sequence[str],
+    after: str = "/*",
+    num_files: int = 1,
+    environment: Mapping[str, str] | None = None,
 ) -> Ended:
     """Send a signal while a command is inside a call (see `tests.watched_cli`), once as many files match `after`."""
     told, teller = os.pipe()
     try:
-        process = _start(
-            ["-m", "tests.watched_cli", str(teller), call, after, str(num_files), *arguments], teller
-        )
+        command = ["-m", "tests.watched_cli", str(teller), call, after, str(num_files), *arguments]
+        process = _start(command, [teller], environment)
         deadline = time.monotonic() + SECONDS_TO_GET_THERE
         while not select.select([told], [], [], 0.5)[0]:
             assert process.poll() is None, process.communicate()
@@ -79,21 +91,32 @@ def stop_inside(
 
 def assert_ended_by(number: signal.Signals, ended: Ended) -> None:
     """In time, with the shell's exit code and one line, and nothing left running."""
-    assert ended.code == CODES[number], ended.errors
-    assert ended.errors.splitlines()[-1] == LINES[number]
-    for sign in ("Traceback", "SystemError", "Exception ignored", "***"):  # the last is Ray's own stack trace
-        assert sign not in ended.errors, ended.errors
-    assert ended.seconds < SECONDS_TO_END, f"{ended.seconds:.1f} s"
-    assert ended.left_behind() == []
+    assert list(findings(number, ended)) == [], ended.errors
 
 
-def _start(arguments: Sequence[str], *descriptors: int) -> subprocess.Popen[str]:
+def findings(number: signal.Signals, ended: Ended) -> Iterator[str]:
+    """What is not as it should be about a command that a signal has ended."""
+    lines = ended.errors.splitlines()
+    if ended.code != CODES[number]:
+        yield f"exit code {ended.code} after {number.name}"
+    if lines[-1:] != [LINES[number]] or ended.errors.count(LINES[number]) != 1:
+        yield f"its last line is {lines[-1:]}"
+    yield from (f"it prints {sign!r}" for sign in _SIGNS_OF_A_CRASH if sign in ended.errors)
+    if ended.seconds > SECONDS_TO_END:
+        yield f"it took {ended.seconds:.1f} s to end"
+    yield from (f"{line} still runs" for line in ended.left_behind())
+
+
+def _start(
+    arguments: Sequence[str], descriptors: Sequence[int] = (), environment: Mapping[str, str] | None = None
+) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         pass_fds=descriptors,
+        env=environment,
         preexec_fn=take_ctrl_c,  # noqa: PLW1509
     )
 

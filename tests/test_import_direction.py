@@ -43,8 +43,8 @@ UNKNOWN = {
     "pipelines/views": ("pipelines.cli", "pipelines.commands", "pipelines.inputs"),
     "pipelines/commands": ("pipelines.cli",),
 }
-# The command line's entry is a file of the room, and stands above all its shelves.
-ENTRY = {"pipelines/cli.py"}
+# The command line's entry are files of the room that stand above all its shelves.
+ENTRY = {"pipelines/__main__.py", "pipelines/cli.py"}
 
 # The method opens no files and knows no cluster; bytes need no networks.
 FOREIGN = {

@@ -115,13 +115,6 @@ def test_a_defect_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(result.exception, ZeroDivisionError)
 
 
-def test_interrupting_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipelines.label, "run_label", failing(KeyboardInterrupt()))
-    result = mfp("label", "data", "--out", "run", "--model", "lite0")
-    assert result.exit_code == 130
-    assert result.stderr == "mfp: interrupted; the same command goes on where it stopped\n"
-
-
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
