@@ -18,12 +18,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from actors import ray_session
+from actors import ray_session, stop_request
 from pipelines.cli import main
 
 _PAUSE_SECONDS = 0.02
 
 _under_way: list[None] = []  # an item for each call
+_told = threading.Event()
 
 
 @contextmanager
@@ -48,6 +49,20 @@ def _watch(owner: Any, name: str, of_interest: Callable[..., bool] = lambda *_, 
     setattr(owner, name, watched)
 
 
+def _hold(owner: Any, name: str) -> None:
+    """Watch calls that are over in no time: each waits to be found, and the one that was waits for the signal."""
+    call = getattr(owner, name)
+
+    @functools.wraps(call)
+    def held(*args: Any, **kwargs: Any) -> Any:
+        with _inside():
+            if _told.wait(2 * _PAUSE_SECONDS):
+                stop_request._requested.wait()
+            return call(*args, **kwargs)
+
+    setattr(owner, name, held)
+
+
 def _watch_ray_wait() -> None:
     """Not before the session has imported Ray: it decides by which settings."""
     connect = ray_session._connect
@@ -69,13 +84,14 @@ _CALLS: dict[str, Callable[[], None]] = {
         threading.Thread, "join", lambda thread, *_: thread.name in {"ray-train", "training"}
     ),
     "select": lambda: _watch(selectors.DefaultSelector, "select"),
-    "Future.result": lambda: _watch(concurrent.futures.Future, "result"),
+    "Future.result": lambda: _hold(concurrent.futures.Future, "result"),
 }
 
 
 def _tell(descriptor: int, after: str, number: int) -> None:
     while not (_under_way and len(list(Path("/").glob(after.removeprefix("/")))) >= number):
         time.sleep(_PAUSE_SECONDS)
+    _told.set()
     os.write(descriptor, b".")
 
 
