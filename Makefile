@@ -1,7 +1,8 @@
 # make test   lint, types and tests          make demo   the main job on bundled images
 # make lint   lint and types only            make setup  the virtual environment alone
 # make demo-flywheel   labelling and training side by side on the bundled images, some minutes
-# make chaos   kills workers, nodes, drivers and the S3 server of labelling runs for ten minutes, and compares
+# make chaos   kills workers, nodes, drivers and the S3 server of labelling runs for ten minutes, and compares; then
+#              sends commands signals at random moments, for twenty minutes at most and one run of each before and after
 # All of them build .venv when it is missing or when what it should hold has changed.
 
 PYTHON ?= python3

@@ -17,10 +17,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from actors.errors import ClusterError
-from actors.stop_deadline import before_forced_end
-from actors.stop_request import noted_signals
+from actors.stop_request import before_leaving, check_stop, closed_in_order
 
 _CONNECT_SECONDS = 5.0
 _LONGEST_SOCKET = (
@@ -44,7 +44,7 @@ def ray_session(address: str | None) -> Iterator[Cluster]:
 
     `address` None: the cluster that `RAY_ADDRESS` names (Ray Jobs sets it), else a local Ray with the CPUs
     and GPUs of this machine, whose processes end with the block. Inside another session the block joins that one.
-    Ctrl-C and SIGTERM are noted inside the block: loops in it call `check_stop`.
+    Loops inside the block call `check_stop`.
 
     Raises:
         ClusterError: no cluster answers at `address`, or the local Ray does not start.
@@ -52,19 +52,28 @@ def ray_session(address: str | None) -> Iterator[Cluster]:
     """
     given_by = "--ray-address" if address else "RAY_ADDRESS"
     address = address or os.environ.get("RAY_ADDRESS") or "local"
-    with _environment(_settings_for(address)):
-        import ray
-
+    with _environment(_settings_for(address)), closed_in_order():
+        ray = _imported_ray()
         if ray.is_initialized():
             yield _cluster(address)
             return
-        with noted_signals():
-            try:
-                with noted_signals():
-                    _connect(address, given_by)
-                yield _cluster(address)
-            finally:
-                ray.shutdown()
+        try:
+            _connect(address, given_by)
+            check_stop()
+            yield _cluster(address)
+        finally:
+            ray.shutdown()
+
+
+def _imported_ray() -> Any:
+    """Ray, told to leave SIGTERM alone: its handler for failures takes that for one, prints a stack trace and ends.
+
+    Ray reads the variable once, when it is imported; workers keep their handlers.
+    """
+    name = "RAY_DISABLE_FAILURE_SIGNAL_HANDLER"
+    with _environment({name: os.environ.get(name, "1")}):
+        import ray
+    return ray
 
 
 def _cluster(address: str) -> Cluster:
@@ -154,7 +163,7 @@ def _token_file() -> Path:
     path = Path(name)
     delete = functools.partial(path.unlink, missing_ok=True)
     atexit.register(delete)
-    before_forced_end(delete)
+    before_leaving(delete)
     return path
 
 

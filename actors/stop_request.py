@@ -1,69 +1,156 @@
-"""Ctrl-C and SIGTERM while Ray is in use: they are noted, and the loops that wait look at the note.
+"""A command that is told to stop (SIGTERM, Ctrl-C): who hears it, what is closed first, and how the process leaves.
 
-A handler that raises is no good there. Python runs it inside Ray's compiled code, which wraps the exception
-(`SystemError: ... returned a result with an exception set`), loses it in a callback, or crashes.
+Python runs signal handlers in the main thread only, in whatever it is at: an exception that a handler raises comes out
+of Ray, S3 or torch as a crash, or is swallowed there. So a command runs in a thread of its own, and the main thread
+does nothing but wait, for the command and for signals. Nothing is ever torn.
+
+Nothing that is committed depends on how a command ends. So the process leaves within a moment, unless something is
+open that is better closed first (`closed_in_order`): then the command has `SECONDS` to notice it: loops
+and waits call `check_stop`.
 """
 
 from __future__ import annotations
 
+import os
+import select
 import signal
+import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import NoReturn
 
-from actors.stop_deadline import start_deadline
+SECONDS = 7.0  # of the 10 that are promised, on a busy machine as well; Ray's start and end may take longer
+_SECONDS_TO_UNWIND = 0.5  # of a command that has nothing open
+_SECONDS_FOR_LAST_ACTS = 1.0
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_WOKEN = 0  # in the pipe beside the numbers of signals
 
-_notes: list[list[int]] = []  # of each block that is open, the innermost last: the signals that arrived in it
+_requested = threading.Event()
 
 
-class StopRequested(BaseException):
-    """A signal was noted; it unwinds the block of `noted_signals`, at whose end the signal is taken."""
+class Stopped(BaseException):
+    """The command was told to stop; raised by `check_stop`, so that what is open is closed on the way out."""
+
+
+class _Open:
+    """What is open now: how many blocks want to be closed in order, and what is done before the process leaves."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.num_blocks = 0
+        self.last_acts: list[Callable[[], object]] = []
+        self.on_closed: Callable[[], object] = lambda: None  # called where the last block has ended
+
+
+_open = _Open()
 
 
 def check_stop() -> None:
-    """Raise StopRequested if a signal was noted. Loops of the main thread that wait call this, each second or so."""
-    is_main = threading.current_thread() is threading.main_thread()
-    if is_main and _notes and _notes[-1]:
-        raise StopRequested
+    """Raise Stopped if the command was told to stop."""
+    if _requested.is_set():
+        raise Stopped
 
 
 @contextmanager
-def noted_signals() -> Iterator[None]:
-    """Note Ctrl-C and SIGTERM inside the block, and take them at its end with the handlers from before.
+def closed_in_order() -> Iterator[None]:
+    """Have a command that is told to stop get out of the block before the process leaves, if `SECONDS` are enough.
 
-    Ray puts handlers of its own in place when it starts: one ends in a stack trace, another leaves with exit code 15
-    and without a word. So starting Ray needs a block of its own, inside the one in which it is used.
-    What else is raised after a signal was noted is a consequence of it, such as a worker that was ended too.
-    In other threads than the main one no signal arrives, and the block does nothing.
+    Raises Stopped instead of entering the block where the command was told already.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    noted: list[int] = []
-
-    def note(number: int, _: object) -> None:
-        start_deadline(number)
-        noted.append(number)
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number, handler in before.items():
-        if handler is not signal.SIG_IGN:  # what runs in the background may be told to take no Ctrl-C
-            signal.signal(number, note)
-    _notes.append(noted)
+    with _open.lock:
+        check_stop()
+        _open.num_blocks += 1
     try:
         yield
-    except SystemExit as left:
-        if left.code != signal.SIGTERM and not noted:
-            raise
-        if not noted:  # Ray's handler took it
-            note(signal.SIGTERM, None)
-    except BaseException:
-        if not noted:
-            raise
     finally:
-        _notes.pop()
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    if noted:
-        signal.raise_signal(noted[0])
-        raise StopRequested  # the handler from before has noted it as well: its block ends too
+        with _open.lock:
+            _open.num_blocks -= 1
+            if _open.num_blocks == 0:
+                _open.on_closed()
+
+
+def before_leaving(act: Callable[[], object]) -> None:
+    """Have something quick done when a stopped process leaves, which passes by every `finally` and `atexit`.
+
+    It may have been done before, and by another thread.
+    """
+    _open.last_acts.append(act)
+
+
+def run_command(command: Callable[[], object]) -> None:
+    """Run a command to its end, and raise what it raises; or leave with 130 or 143 and one line after a signal.
+
+    For the main thread, once in a process. Ctrl-C is not taken where it was ignored before, as in the background of a
+    shell.
+    """
+    raised: list[BaseException] = []
+    ended = threading.Event()
+    received, woken = os.pipe()
+    os.set_blocking(woken, False)
+
+    def wake() -> None:
+        os.write(woken, bytes([_WOKEN]))
+
+    def run() -> None:
+        try:
+            command()
+        except BaseException as error:  # raised again in the main thread
+            raised.append(error)
+        finally:
+            ended.set()
+            wake()
+
+    _open.on_closed = wake
+    _take_signals(woken)
+    threading.Thread(target=run, name="command", daemon=True).start()
+    while not ended.is_set():
+        number = _next_of(received, None)
+        if number in _SIGNALS:
+            _stop(received, ended)
+            _leave(number)
+    if raised:
+        raise raised[0]
+
+
+def _take_signals(woken: int) -> None:
+    """Have the number of every signal that comes written to a pipe, which wakes its reader whatever it is doing."""
+    signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
+    for number in _SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
+
+
+def _next_of(received: int, seconds: float | None) -> int:
+    """The next byte of the pipe; `_WOKEN` where none comes in time."""
+    ready, _, _ = select.select([received], [], [], seconds)
+    return os.read(received, 1)[0] if ready else _WOKEN
+
+
+def _stop(received: int, ended: threading.Event) -> None:
+    """Tell the command, and wait until nothing is open or the time is over."""
+    leave_at = time.monotonic() + SECONDS
+    with _open.lock:
+        _requested.set()
+    while _open.num_blocks and (left := leave_at - time.monotonic()) > 0:
+        _next_of(received, left)
+    if not _open.num_blocks:
+        ended.wait(_SECONDS_TO_UNWIND)
+
+
+def _leave(number: int) -> NoReturn:
+    last_acts = threading.Thread(target=_do_last_acts, name="last-acts", daemon=True)
+    last_acts.start()
+    last_acts.join(_SECONDS_FOR_LAST_ACTS)
+    how = "interrupted" if number == signal.SIGINT else "terminated"
+    # past the stream, whose lock the command may hold
+    os.write(2, f"mfp: {how}; the same command goes on where it stopped\n".encode())
+    os._exit(128 + number)
+
+
+def _do_last_acts() -> None:
+    for act in reversed(_open.last_acts):
+        with suppress(Exception):
+            act()
+    sys.stdout.flush()

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from actors.stop_request import run_command
 from pipelines.commands import cluster, data, flywheel, models, verify
 from pipelines.commands.group import CommandGroup
 
@@ -50,7 +51,7 @@ def _options(
 
 def main() -> None:
     """Entry point of the console command."""
-    app()
+    run_command(app)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from actors.stop_request import closed_in_order
 from infra.storage.files import Storage, basename
 from mfp.conversion import Conversion, convert_weights
 from mfp.errors import WeightsError
@@ -51,7 +52,8 @@ def run_convert(source: str, out: str, storage: Storage) -> ConvertedModel:
         raise WeightsError(f"{source}: {error}") from None
     origin = {"source": basename(source), "source_sha256": hashlib.sha256(data).hexdigest()}
     model = model_to_bytes(conversion.config, conversion.tensors, conversion.facts | origin)
-    storage.write_bytes(out, model)
+    with closed_in_order():
+        storage.write_bytes(out, model)
     return ConvertedModel(out, model_id_of(model), conversion)
 
 

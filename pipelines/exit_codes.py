@@ -6,11 +6,12 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """Usage errors (2) are Typer's own. QUARANTINED: finished, without some samples or shards that were set aside."""
+    """Usage errors (2) are Typer's own. QUARANTINED: finished, without some samples or shards that were set aside.
+
+    A command that a signal has stopped ends with 130 (SIGINT) or 143 (SIGTERM): see `actors.stop_request`.
+    """
 
     DONE = 0
     FAILED = 1
     USAGE = 2
     QUARANTINED = 3
-    INTERRUPTED = 130
-    TERMINATED = 143

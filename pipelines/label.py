@@ -18,6 +18,7 @@ from actors.labelling.loaded_model import ModelBytes
 from actors.labelling.model_feed import FixedModel, FollowedModels, ModelFeed
 from actors.labelling.shard_labeller import ShardSummary
 from actors.ray_session import Cluster, ray_session
+from actors.stop_request import check_stop, closed_in_order
 from infra.published_models import PublishedModel
 from infra.runs.commit import NONE_UNCLICKED, CommitOutcome, CommitRecord, Unclicked
 from infra.runs.commit_guard import CommitGuard, guarded
@@ -86,7 +87,8 @@ def run_label(options: LabelOptions, on_progress: OnProgress | None = None) -> R
     started = time.monotonic()
     storage = Storage(options.storage)
     inputs = find_inputs(options, storage)
-    with guarded(RunDirectory(absolute(options.out), storage)) as guard:
+    with closed_in_order(), guarded(RunDirectory(absolute(options.out), storage)) as guard:
+        check_stop()  # taking a lease takes seconds
         return _run_guarded(options, inputs, guard, on_progress, started)
 
 

@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Column
 
+from actors.stop_request import before_leaving
+
 SECONDS_BETWEEN_LINES = 15.0
 
 
@@ -139,8 +141,9 @@ class PlainProgress:
 
     def close(self) -> None:
         """Print the last report where it was held back."""
-        if self._waiting is not None:
-            self._print(self._waiting)
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            self._print(waiting)
 
     def _print(self, line: str) -> None:
         if line != self._printed:
@@ -187,6 +190,7 @@ def shown_progress(title: str, unit: str, console: Console | None = None) -> Ite
     """Show the reports of one job on stderr, so that stdout holds nothing but results."""
     console = Console(stderr=True) if console is None else console
     display = (BarProgress if console.is_terminal else PlainProgress)(console, title, unit)
+    before_leaving(display.close)
     try:
         yield display
     finally:

@@ -15,6 +15,7 @@ from actors.labelling.job import LabelJob
 from actors.labelling.loaded_model import LoadedModel, ModelBytes
 from actors.labelling.object_sessions import ObjectSessions
 from actors.labelling.shard_labeller import ShardLabeller
+from actors.stop_request import closed_in_order
 from infra import rle
 from infra.click_log import ClickLog, load_click_log
 from infra.runs.commit import CommitRecord
@@ -226,7 +227,7 @@ def _label_again(
                     objects=tuple(truth for truth in item.objects if (item.key, truth.object_id) in wanted),
                 )
 
-    with tempfile.TemporaryDirectory(prefix="mfp-verify-") as folder:
+    with closed_in_order(), tempfile.TemporaryDirectory(prefix="mfp-verify-") as folder:
         again = RunDirectory(folder, Storage())
         labeller = ShardLabeller(
             ObjectSessions(past.job.limits, past.click_log, past.job.working_pixels), read, again

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from actors.stop_request import check_stop, closed_in_order
 from infra.errors import LayoutError
 from infra.layouts import LAYOUTS
 from infra.layouts.layout import SourceItem
@@ -55,13 +56,14 @@ def run_shard(options: ShardOptions, on_progress: OnProgress = lambda report: No
     tally = SourceTally()
     sheet = ContactSheet(options.preview)
     items = layout.read(options.source, storage, options.reading)
-    dataset = write_dataset(
-        _counted(items, tally, sheet, on_progress, options.source),
-        options.destination,
-        storage,
-        options.samples_per_shard,
-        on_refused=tally.refuse,
-    )
+    with closed_in_order():
+        dataset = write_dataset(
+            _counted(items, tally, sheet, on_progress, options.source),
+            options.destination,
+            storage,
+            options.samples_per_shard,
+            on_refused=tally.refuse,
+        )
     if options.reading.images.white is not None and not tally.has_deep_images:
         note = SourceNote(Topic.DOUBT, "--white was given, and no image has more than 8 bits", options.source)
         tally.add(note)
@@ -84,6 +86,7 @@ def _counted(
 ) -> Iterator[ShardItem]:
     """Pass on what becomes a shard, and count everything; LayoutError at the end if nothing can be used."""
     for item in items:
+        check_stop()
         tally.add(item)
         if isinstance(item, SourceNote):
             sheet.add_note(item)

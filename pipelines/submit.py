@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 from urllib.parse import urlsplit
 
-from actors.stop_request import check_stop, noted_signals
+from actors.stop_request import check_stop, closed_in_order
 from infra.errors import RunDirectoryError
 from infra.runs.run_directory import RunDirectory
 from infra.runs.set_aside import committed_and_set_aside
@@ -113,7 +113,8 @@ def check_locations(locations: Iterable[tuple[str, str]]) -> None:
 
 def submit(command: JobCommand, address: str) -> str:
     """Start `command` on the cluster at `address` (its dashboard's URL); return the job's id."""
-    with _cluster(address) as client, package() as folder:
+    with _cluster(address) as client, closed_in_order(), package() as folder:
+        check_stop()
         return client.submit_job(
             entrypoint=command.entrypoint(),
             runtime_env={"working_dir": str(folder)},
@@ -164,8 +165,7 @@ def write_logs(job_id: str, address: str, follow: bool, out: TextIO) -> None:
     with _cluster(address) as client:
         _details(client, job_id)
         if follow:
-            with noted_signals():
-                asyncio.run(_tail(client, job_id, out))
+            asyncio.run(_tail(client, job_id, out))
         else:
             out.write(client.get_job_logs(job_id))
 
@@ -184,18 +184,9 @@ def stop(job_id: str, address: str) -> JobState:
 
 
 async def _tail(client: JobSubmissionClient, job_id: str, out: TextIO) -> None:
-    """Write the log as it comes. An event loop loses what a handler raises in one of its callbacks."""
-
-    async def write() -> None:
-        async for text in client.tail_job_logs(job_id):
-            out.write(text)
-            out.flush()
-
-    writing = asyncio.ensure_future(write())
-    while not writing.done():
-        await asyncio.wait({writing}, timeout=_POLL_SECONDS)
-        check_stop()
-    await writing
+    async for text in client.tail_job_logs(job_id):
+        out.write(text)
+        out.flush()
 
 
 def _state(details: JobDetails) -> JobState:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from actors.errors import ClusterError
 from actors.ray_session import Cluster, ray_session
-from actors.stop_request import check_stop
+from actors.stop_request import check_stop, closed_in_order
 from actors.training.directory import START_FILE, TrainDirectory
 from actors.training.job import TrainJob
 from actors.training.precision import is_chosen, read_notes
@@ -68,6 +68,7 @@ def run_train(options: TrainOptions, on_progress: OnProgress = lambda report: No
                 on_progress(ProgressReport(done, job.recipe.steps, notice=line))
         on_progress(ProgressReport(done, job.recipe.steps, note="workers start"))
         with (
+            closed_in_order(),
             tempfile.TemporaryDirectory(prefix="mfp-ray-train-", ignore_cleanup_errors=True) as notes,
             ray_session(options.ray_address) as cluster,
         ):
@@ -177,7 +178,7 @@ def _uses_gpu(options: TrainOptions, cluster: Cluster) -> bool:
 
 
 def _fit(trainer: TorchTrainer, job: TrainJob, on_progress: OnProgress) -> None:
-    """Run the job in a thread of its own, so that this one can look for signals, and tell how far it is."""
+    """Run the job in a thread of its own, so that this one can tell how far it is, and be stopped."""
     outcome: list[BaseException] = []
 
     def fit() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
 
+from actors.stop_request import check_stop
 from infra.errors import InfraError
 from infra.json_text import parse_json
 from infra.runs.commit import CommitRecord
@@ -119,6 +120,7 @@ def _check_shards(
 ) -> list[CheckedShard]:
     checked: list[CheckedShard] = []
     for record in records:
+        check_stop()
         checked.append(check_shard(run, record, frozenset(map(str, StopReason))))
         if on_progress is not None:
             on_progress(ProgressReport(len(checked), len(records)))
@@ -156,6 +158,7 @@ def _redo(
         past = PastRun.of(run)
         torch.set_num_threads(past.num_threads)
         for shard, names in choose(past, list(records), options.share, options.seed).items():
+            check_stop()
             redone.extend(redo(past, by_shard[shard], names, options.device))
     except (PipelineError, InfraError, MfpError, KeyError) as error:
         return tuple(redone), [Finding("labelling again", f"not possible: {error}")]

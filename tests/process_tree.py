@@ -29,6 +29,16 @@ def is_running(pid: int) -> bool:
     return status is not None and status[0] not in {"Z", "X"}
 
 
+def takes_signal(pid: int, number: int) -> bool:
+    """Whether a process has a handler of its own for a signal."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return False
+    caught = next(line for line in lines if line.startswith("SigCgt:")).split()[1]
+    return bool(int(caught, 16) >> (number - 1) & 1)
+
+
 def title(pid: int) -> str:
     """What it calls itself, its command line to begin with; empty where there is no such process."""
     try:

@@ -21,7 +21,13 @@ KNOWN = {
     "infra/layouts": (*_PLAIN, "infra.storage", "infra.shards"),
     "infra/runs": (*_PLAIN, "infra.storage", "infra.shards"),
     "actors/*.py": (*_METHOD_AND_BYTES, "actors"),
-    "actors/labelling": (*_METHOD_AND_BYTES, "actors.errors", "actors.ray_session", "actors.working_size"),
+    "actors/labelling": (
+        *_METHOD_AND_BYTES,
+        "actors.errors",
+        "actors.ray_session",
+        "actors.stop_request",
+        "actors.working_size",
+    ),
     "actors/training": (*_METHOD_AND_BYTES, "actors"),
     "pipelines/*.py": (*_METHOD_AND_BYTES, "actors", "pipelines"),
     "pipelines/inputs": (*_METHOD_AND_BYTES, "actors", "pipelines.errors", "pipelines.options"),
@@ -37,8 +43,8 @@ UNKNOWN = {
     "pipelines/views": ("pipelines.cli", "pipelines.commands", "pipelines.inputs"),
     "pipelines/commands": ("pipelines.cli",),
 }
-# The command line's entry is a file of the room, and stands above all its shelves.
-ENTRY = {"pipelines/cli.py"}
+# The command line's entry are files of the room that stand above all its shelves.
+ENTRY = {"pipelines/__main__.py", "pipelines/cli.py"}
 
 # The method opens no files and knows no cluster; bytes need no networks.
 FOREIGN = {

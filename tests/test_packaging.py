@@ -32,5 +32,5 @@ def test_every_dependency_is_pinned_to_a_version_that_the_project_accepts() -> N
 
 def test_the_console_command_is_the_one_the_makefile_calls() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert project["scripts"] == {"mfp": "pipelines.cli:main"}
+    assert project["scripts"] == {"mfp": "pipelines.__main__:main"}
     assert re.search(r"\$\(BIN\)/mfp evaluate ", (ROOT / "Makefile").read_text())

@@ -143,6 +143,7 @@ class WorkerPool:
 
         Raises:
             ClusterError: the workers do not start within the time given.
+            Stopped: the command was told to stop; it is noticed within a second.
             EveryShardFailsError: one shard after the other fails.
             UnusableStorageError: no shard can be read or written any more.
             ActorsError, InfraError, MfpError: why a worker cannot start.
@@ -151,10 +152,10 @@ class WorkerPool:
         self._create_workers(min(self._size.maximum, len(shards)))
         hand_out = HandOut(shards, len(self._workers))
         while not hand_out.is_done:
+            check_stop()
             self._check_there_are_workers()
             self._assign(hand_out)
             answered, _ = ray.wait(list(self._calls), num_returns=1, timeout=_POLL_SECONDS)
-            check_stop()
             finished = None
             for ref in answered:
                 finished = self._take(ref, self._calls.pop(ref), hand_out)

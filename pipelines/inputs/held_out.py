@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
+from actors.stop_request import check_stop
 from infra.shards.manifest import DatasetManifest
 from infra.shards.sample import Sample
 from infra.shards.shard_reader import read_shard
@@ -40,12 +41,13 @@ def refuse_shared_shards(
 
 def image_hashes(dataset: DatasetManifest, storage: Storage) -> frozenset[bytes]:
     """`image_hash` of every image of a data set, which is read once; 32 bytes of memory an image."""
-    return frozenset(
-        image_hash(item)
-        for shard in dataset.shards
-        for item in read_shard(storage, dataset.shard_url(shard), shard)
-        if isinstance(item, Sample)
-    )
+    hashes: set[bytes] = set()
+    for shard in dataset.shards:
+        for item in read_shard(storage, dataset.shard_url(shard), shard):
+            check_stop()
+            if isinstance(item, Sample):
+                hashes.add(image_hash(item))
+    return frozenset(hashes)
 
 
 def image_hash(sample: Sample) -> bytes:

@@ -1,117 +1,152 @@
-"""Signals while Ray is in use: noted, looked at by loops, taken by the handler from before."""
+"""A command that is told to stop is gone within a moment, or when what it has open is closed, or at the deadline."""
 
 from __future__ import annotations
 
 import signal
+import subprocess
 import sys
-import threading
-from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from actors.stop_request import StopRequested, check_stop, noted_signals
+from tests.signalled_commands import CODES, LINES, take_ctrl_c
+
+SECONDS = 0.5
+SECONDS_TO_END = 60
+SIGNALS = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+
+PROGRAM = f"""
+import signal, sys, time
+from pathlib import Path
+from actors import stop_request
+from actors.stop_request import Stopped, before_leaving, check_stop, closed_in_order, run_command
+
+stop_request.SECONDS = {SECONDS}
 
 
-class TerminatedError(BaseException):
-    """What the handler from before raises."""
+def ready():
+    print("ready", flush=True)
 
 
-@pytest.fixture
-def handler() -> Iterator[None]:
-    """SIGTERM raises TerminatedError, as the command line has it."""
-
-    def leave(number: int, frame: object) -> None:
-        raise TerminatedError
-
-    before = signal.signal(signal.SIGTERM, leave)
-    yield
-    assert signal.getsignal(signal.SIGTERM) is leave
-    signal.signal(signal.SIGTERM, before)
+def command():
+    %s
 
 
-def test_a_signal_raises_nothing_until_a_loop_looks(handler: None) -> None:
-    steps = []
-    with pytest.raises(TerminatedError), noted_signals():
-        check_stop()
-        signal.raise_signal(signal.SIGTERM)
-        steps.append("went on")
-        check_stop()
-        steps.append("never")
-    assert steps == ["went on"]
-
-
-def test_a_signal_is_taken_at_the_end_of_a_block_that_never_looks(handler: None) -> None:
-    with pytest.raises(TerminatedError), noted_signals():
-        signal.raise_signal(signal.SIGTERM)
-
-
-def test_ctrl_c_is_a_keyboard_interrupt_again_at_the_end() -> None:
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        with pytest.raises(KeyboardInterrupt), noted_signals():
-            signal.raise_signal(signal.SIGINT)
-            check_stop()
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def test_what_fails_after_a_signal_is_a_consequence_of_it(handler: None) -> None:
-    with pytest.raises(TerminatedError), noted_signals():
-        signal.raise_signal(signal.SIGTERM)
-        raise SystemError("returned a result with an exception set")
-    with pytest.raises(SystemError), noted_signals():
-        raise SystemError("before any signal it is a defect")
-
-
-def test_a_block_inside_another_ends_both(handler: None) -> None:
-    steps = []
-    with pytest.raises(TerminatedError), noted_signals():
-        with noted_signals():
-            signal.raise_signal(signal.SIGTERM)
-        steps.append("never")
-    assert not steps
-
-
-def test_a_handler_from_before_that_returns_does_not_let_the_block_pass_for_done() -> None:
-    before = signal.signal(signal.SIGTERM, lambda number, frame: None)
-    try:
-        with pytest.raises(StopRequested), noted_signals():
-            signal.raise_signal(signal.SIGTERM)
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def test_a_signal_that_rays_own_handler_takes_reaches_the_one_from_before(handler: None) -> None:
-    with pytest.raises(TerminatedError), noted_signals():
-        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(number))  # what `ray.init` begins with
-        signal.raise_signal(signal.SIGTERM)
-    with pytest.raises(SystemExit), noted_signals():
-        sys.exit(1)  # somebody else's
-
-
-def test_an_ignored_ctrl_c_stays_ignored() -> None:
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        with noted_signals():
-            signal.raise_signal(signal.SIGINT)
-            check_stop()
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def test_other_threads_are_left_alone(handler: None) -> None:
-    raised: list[BaseException] = []
-
-    def other() -> None:
+before_leaving(Path(sys.argv[1]).unlink)
+run_command(command)
+"""
+NOTHING_OPEN = """
+    ready()
+    time.sleep(60)
+"""
+CLOSED = """
+    with closed_in_order():
         try:
-            with noted_signals():
+            ready()
+            while True:
                 check_stop()
-        except BaseException as error:
-            raised.append(error)
+                time.sleep(0.01)
+        finally:
+            time.sleep(0.2)
+            print("closed")
+"""
+STUCK = """
+    with closed_in_order():
+        ready()
+        time.sleep(60)
+"""
+CAUGHT_BY_SOMEBODY_ELSE = """
+    stop_request.SECONDS = 30
+    def somebody_elses():
+        try:
+            ready()
+            stop_request._requested.wait()
+            time.sleep(0.1)
+        except BaseException:
+            print("torn")
+    with closed_in_order():
+        somebody_elses()
+        try:
+            check_stop()
+        finally:
+            print("whole")
+"""
+OPENED_TOO_LATE = """
+    with closed_in_order():
+        ready()
+        while not stop_request._requested.is_set():
+            time.sleep(0.01)
+        with closed_in_order():
+            print("opened all the same")
+"""
+WENT_ON = """
+    ready()
+    time.sleep(1)
+    print("went on")
+"""
+IGNORED = "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
 
-    with pytest.raises(TerminatedError), noted_signals():
-        signal.raise_signal(signal.SIGTERM)
-        thread = threading.Thread(target=other)
-        thread.start()
-        thread.join()
-    assert not raised
+
+def start(command: str, token: Path, first: str = "") -> subprocess.Popen[str]:
+    token.touch()
+    process = subprocess.Popen(
+        [sys.executable, "-c", first + PROGRAM % command.strip(), str(token)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=take_ctrl_c,  # noqa: PLW1509
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    output, errors = process.communicate(timeout=SECONDS_TO_END)
+    return process.returncode, output, errors
+
+
+@SIGNALS
+@pytest.mark.parametrize(
+    ("command", "output"),
+    [
+        (NOTHING_OPEN, ""),
+        (CLOSED, "closed\n"),
+        (STUCK, ""),
+        (OPENED_TOO_LATE, ""),
+    ],
+)
+def test_a_command_that_is_told_to_stop_leaves_with_one_line_and_the_code_of_the_signal(
+    tmp_path: Path, number: signal.Signals, command: str, output: str
+) -> None:
+    process = start(command, tmp_path / "token")
+    process.send_signal(number)
+    assert ended(process) == (CODES[number], output, f"{LINES[number]}\n")
+    assert not (tmp_path / "token").exists(), "done before leaving"
+
+
+@SIGNALS
+def test_what_is_under_way_is_not_torn_by_a_signal(tmp_path: Path, number: signal.Signals) -> None:
+    process = start(CAUGHT_BY_SOMEBODY_ELSE, tmp_path / "token")
+    process.send_signal(number)
+    assert ended(process) == (CODES[number], "whole\n", f"{LINES[number]}\n")
+
+
+def test_a_signal_that_was_ignored_before_stops_nothing(tmp_path: Path) -> None:
+    process = start(WENT_ON, tmp_path / "token", f"import signal; {IGNORED}")
+    process.send_signal(signal.SIGINT)
+    assert ended(process) == (0, "went on\n", "")
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "line"),
+    [
+        ("ready()\n    sys.exit(3)", 3, ""),
+        ("ready()\n    1 / 0", 1, "ZeroDivisionError: division by zero"),
+    ],
+)
+def test_a_command_that_ends_by_itself_ends_as_it_would_alone(
+    tmp_path: Path, command: str, code: int, line: str
+) -> None:
+    found, output, errors = ended(start(command, tmp_path / "token"))
+    assert (found, output, errors[-len(line) - 1 :].strip()) == (code, "", line)

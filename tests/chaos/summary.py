@@ -127,5 +127,39 @@ class Summary:
         return f"{self.seconds_lost / len(self.faults):.1f}" if self.faults else "-"
 
 
+@dataclass(frozen=True)
+class SignalTries:
+    """What became of one job: `stopped` signals met it at work, `too_late` ones would have come after its end.
+
+    `slowest` is the longest time from a signal to the end of the process, in seconds.
+    """
+
+    job: str
+    stopped: int
+    too_late: int
+    slowest: float
+    findings: tuple[str, ...]
+
+    @property
+    def is_good(self) -> bool:
+        """It was stopped, and always as it should be."""
+        return self.stopped > 0 and not self.findings
+
+
+def signals_page(tries: Sequence[SignalTries]) -> str:
+    """The page about commands that got signals."""
+    verdict = (
+        "Every one ended as it should" if all(tried.is_good for tried in tries) else "NOT as it should be"
+    )
+    lines = ["# Signals at random moments", "", f"**{verdict}**", ""]
+    lines += [f"- {finding}" for tried in tries for finding in tried.findings]
+    lines += ["", "| command | stopped | done before | slowest end | findings |", "|---|---|---|---|---|"]
+    lines += [
+        f"| {tried.job} | {tried.stopped} | {tried.too_late} | {tried.slowest:.1f} s | {len(tried.findings)} |"
+        for tried in tries
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def _sum(runs: Sequence[FinishedRun], name: str) -> int:
     return sum(getattr(run, name) for run in runs)

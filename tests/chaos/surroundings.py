@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 @contextmanager
-def surroundings(of_storage: Mapping[str, str]) -> Iterator[None]:
+def surroundings(of_storage: Mapping[str, str]) -> Iterator[Path]:
     """Set the variables that all processes inherit; Ray's own files go to a folder that is gone after the block."""
     # in /tmp: Ray makes sockets there, whose paths must be short
     folder = Path(tempfile.mkdtemp(prefix="mfp-chaos-", dir="/tmp"))
@@ -31,6 +31,6 @@ def surroundings(of_storage: Mapping[str, str]) -> Iterator[None]:
         "OMP_NUM_THREADS": "1",
     }
     try:
-        yield
+        yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import signal
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,8 +16,9 @@ from tests.chaos.comparison import differing, rows_of_run, unnamed_parts
 from tests.chaos.labelling import HandOuts, LabelRun
 from tests.chaos.onlooker import Onlooker
 from tests.chaos.schedule import Target, planned_faults
-from tests.chaos.summary import FinishedRun, HitFault, Summary
+from tests.chaos.summary import FinishedRun, HitFault, SignalTries, Summary, signals_page
 from tests.faults.driver import do_what_is_missing, write_small_dataset
+from tests.signalled_commands import LINES, Ended, findings
 
 STORAGE = Storage()
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -127,3 +129,37 @@ def test_the_page_says_what_happened_and_how_to_have_it_again() -> None:
     bad = replace(GOOD, findings=("shard-000001.tar is not committed",)).to_markdown("again")
     assert "**NOT as it should be**" in bad
     assert "- shard-000001.tar is not committed" in bad
+
+
+def test_the_page_about_signals_is_good_only_where_every_command_was_stopped_as_it_should() -> None:
+    label = SignalTries("label", stopped=9, too_late=1, slowest=3.21, findings=())
+    assert label.is_good
+    assert "| label | 9 | 1 | 3.2 s | 0 |" in signals_page([label])
+    assert "**Every one ended as it should**" in signals_page([label])
+    crashed = replace(label, findings=("label, SIGTERM after 4.0 s: exit code 1",))
+    never_met = replace(label, stopped=0, too_late=10)
+    for bad in (crashed, never_met):
+        assert "**NOT as it should be**" in signals_page([label, bad])
+    assert "- label, SIGTERM after 4.0 s: exit code 1\n" in signals_page([label, crashed])
+
+
+@pytest.mark.parametrize(
+    ("code", "errors", "seconds", "left", "found"),
+    [
+        (143, f"label: 3/8 objects\n{LINES[signal.SIGTERM]}\n", 2.0, [], 0),
+        (1, f"Traceback\n{LINES[signal.SIGTERM]}\n", 2.0, [], 2),
+        (143, "", 2.0, [], 1),
+        (143, f"{LINES[signal.SIGTERM]}\n", 11.0, ["ray::LabelWorker"], 2),
+    ],
+)
+def test_what_is_wrong_about_the_end_of_a_command_is_found(
+    code: int, errors: str, seconds: float, left: list[str], found: int
+) -> None:
+    class Looked(Ended):
+        def __init__(self) -> None:
+            self.code, self.errors, self.seconds = code, errors, seconds
+
+        def left_behind(self) -> list[str]:
+            return left
+
+    assert len(list(findings(signal.SIGTERM, Looked()))) == found

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
-import secrets
+import signal
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from urllib.request import Request, urlopen
 
 import cv2
 import numpy as np
@@ -21,98 +17,22 @@ from infra.storage.files import StorageOptions
 from pipelines.options import ShardOptions
 from pipelines.shard import run_shard
 from tests.canary import CANARY, files_with_canary
-from tests.conftest import free_port
+from tests.ray_head import Head, ray_head
+from tests.signalled_commands import assert_ended_by, stop_inside
 
 pytestmark = pytest.mark.slow
 NUM_IMAGES = 8
 
 
-@dataclass(frozen=True)
-class Head:
-    """A cluster, where its files are, and how to run `mfp` as a person who may use it."""
-
-    address: str
-    environment: dict[str, str]
-    folder: Path
-
-    def mfp(self, *args: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "pipelines.cli", *args]
-        return subprocess.run(
-            command, capture_output=True, text=True, env=self.environment, check=False, timeout=120
-        )
-
-    def wait_for(self, job_id: str, condition: Callable[[str], bool]) -> str:
-        """What `mfp status` prints as soon as the condition holds."""
-        for _ in range(120):
-            shown = self.mfp("status", job_id).stdout
-            if condition(shown):
-                return shown
-            time.sleep(1)
-        raise AssertionError(f"{job_id} did not get there: {shown}\n{self.mfp('logs', job_id).stdout}")
-
-    def get(self, path: str) -> str:
-        """What Ray's dashboard answers to who has the token."""
-        token = (self.folder / "token").read_text()
-        request = Request(f"{self.address}{path}", headers={"Authorization": f"Bearer {token}"})
-        with urlopen(request, timeout=60) as answer:
-            text: str = answer.read().decode()
-            return text
-
-
 @pytest.fixture(scope="module")
 def head(tmp_path_factory: pytest.TempPathFactory, s3_endpoint: str) -> Iterator[Head]:
-    folder = tmp_path_factory.mktemp("ray")
-    token = folder / "token"
-    token.write_text(secrets.token_hex(32))
-    ports = {
-        name: free_port()
-        for name in ("port", "dashboard-port", "dashboard-agent-listen-port", "metrics-export-port")
-    }
-    address = f"http://127.0.0.1:{ports['dashboard-port']}"
-    environment = {name: value for name, value in os.environ.items() if name != "AWS_ENDPOINT_URL"} | {
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
-        "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN_PATH": str(token),
-        "RAY_API_SERVER_ADDRESS": address,
-        "OMP_NUM_THREADS": "1",
+    credentials = {
         "AWS_ACCESS_KEY_ID": f"id-{CANARY}",
         "AWS_SECRET_ACCESS_KEY": f"secret-{CANARY}",
         "AWS_SESSION_TOKEN": f"token-{CANARY}",
     }
-    command = [
-        str(Path(sys.executable).with_name("ray")),
-        *[
-            "start",
-            "--head",
-            "--block",
-            "--disable-usage-stats",
-            "--num-cpus=1",
-            "--object-store-memory=100000000",
-        ],
-        *[
-            "--node-ip-address=127.0.0.1",
-            "--dashboard-host=127.0.0.1",
-            "--min-worker-port=0",
-            "--max-worker-port=0",
-        ],
-        f"--ray-client-server-port={free_port()}",
-        f"--temp-dir={folder}",
-        *(f"--{name}={port}" for name, port in ports.items()),
-    ]
-    log = folder / "log.txt"
-    with log.open("wb") as stream:
-        process = subprocess.Popen(command, env=environment, stdout=stream, stderr=subprocess.STDOUT)
-    head = Head(address, environment, folder)
-    try:
-        while (asked := head.mfp("jobs")).returncode != 0:
-            assert process.poll() is None, log.read_text()
-            assert "no Ray cluster answers" in asked.stderr or "did not do as asked" in asked.stderr
-            time.sleep(1)
+    with ray_head(tmp_path_factory.mktemp("ray"), credentials) as head:
         yield head
-    finally:
-        process.terminate()  # with --block, Ray ends its other processes itself
-        process.wait(60)
 
 
 @pytest.fixture
@@ -235,3 +155,15 @@ def test_a_submitted_training_is_followed_to_its_model(
     assert f"{run}: 3 of 3 steps, loss" in shown
     without_cluster = head.mfp("status", run, "--storage-endpoint", s3_endpoint)
     assert f"{run}: 3 of 3 steps, loss" in without_cluster.stdout
+
+
+def test_a_log_that_is_followed_can_be_left_and_the_job_goes_on(
+    head: Head, dataset: str, s3_bucket: str, s3_endpoint: str
+) -> None:
+    slow = ("--full-curve", "--zoom-size", "896", "--max-clicks", "60")
+    job = job_of(head.mfp(*evaluation(dataset, f"{s3_bucket}/run", s3_endpoint, *slow)))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        follow = ("logs", job, "--follow")
+        assert_ended_by(number, stop_inside("select", number, follow, environment=head.environment))
+    assert "RUNNING" in head.wait_for(job, lambda shown: "PENDING" not in shown)
+    assert "STOPPED" in head.mfp("stop", job).stdout

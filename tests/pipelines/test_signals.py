@@ -1,36 +1,49 @@
 """A run that is interrupted or pre-empted ends within seconds, in one line, and goes on where it stopped; after one
-that is killed nobody goes on writing."""
+that is killed nobody goes on writing.
+
+A signal is sent while the command is known to be inside a wait, each time to the same command: first told to stop again
+and again, it then comes to its end.
+"""
 
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from infra.published_models import newest
 from infra.runs.run_directory import RunDirectory
+from infra.shards.manifest import load_manifest
 from infra.shards.shard_writer import write_dataset
 from infra.storage.files import Storage
 from tests.actors.shapes import rows_of, shape_sample, write_shapes
+from tests.infra.layouts.sources import image_file, mask_file
 from tests.process_tree import descendants, is_running, title
+from tests.signalled_commands import (
+    AGENTS,
+    SECONDS_TO_GET_THERE,
+    SECONDS_TO_NOTICE,
+    assert_ended_by,
+    start_mfp,
+    stop_inside,
+)
+from tests.training_jobs import write_bright_objects
 
 STORAGE = Storage()
 NUM_SHARDS = 20
-SECONDS_TO_NOTICE = 20  # until Ray's workers see that the driver and with it their node are gone
-# Ray's own: they run no code of ours, and look about once a minute whether their node is still there
-AGENTS = ("ray::DashboardAgent", "ray::RuntimeEnvAgent")
-AGENT_FILES = ("ray/dashboard/agent.py", "ray/_private/runtime_env/agent/main.py")  # before they have a title
 SECONDS_OF_SILENCE = 3  # a worker at work commits a shard every second or faster
+NUM_PHOTOGRAPHS = 60
+SIZES = ("--zoom-size", "160", "--max-clicks", "8")
 
 
 @pytest.fixture
 def temporary_files(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Where the run makes its temporary files; a short path, since Ray makes sockets there."""
+    """Where the commands make their temporary files; a short path, since Ray makes sockets there."""
     with tempfile.TemporaryDirectory(prefix="mfp", dir="/tmp", ignore_cleanup_errors=True) as folder:
         monkeypatch.setenv("TMPDIR", folder)
         monkeypatch.setenv("RAY_TMPDIR", folder)
@@ -39,145 +52,108 @@ def temporary_files(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         yield Path(folder)
 
 
-EVALUATE = "evaluate {data} --out {run} --model analytic --zoom-size 160 --max-clicks 8"
-TRAIN = (
-    "train {data} --out {run} --steps 10000 --batch-size 2 --crop-size 64 --loader-workers 0 --device cpu "
-    "--checkpoint-every 5000"
-)
-FLYWHEEL = (
-    "flywheel {data} --train-on {seed} --evaluation {held_out} --out {run} --model lite0 --rounds 1 --device cpu "
-    "--zoom-size 96 --train-steps 10000 --checkpoint-every 5000 --crop-size 64 --batch-size 2 --loader-workers 0 "
-    "--cpus-per-worker 0.5"
-)
-IN_RAYS_WAIT = ("ray/_private/worker.py", "wait")
-WHERE_RAY_STARTS = ("ray/_private/", "*")
-IN_A_JOIN = ("threading.py", "_wait_for_tstate_lock")
+def write_photographs(folder: Path) -> str:
+    """A source of the layout `folder`, large enough to take a while."""
+    for index in range(NUM_PHOTOGRAPHS):
+        image_file(folder / f"images/{index:03d}.png", 600, 800)
+        mask_file(folder / f"masks/{index:03d}.png", np.eye(600, 800) * 255)
+    return str(folder)
 
 
-def evaluate(folder: Path) -> subprocess.Popen[str]:
-    return start(folder, EVALUATE, IN_RAYS_WAIT)
-
-
-def start(folder: Path, line: str, inside: tuple[str, str]) -> subprocess.Popen[str]:
-    """Start a command on the data set in `folder`, watched for the moment it is `inside` a wait."""
-    names = {name: str(folder / name) for name in ("data", "seed", "held_out", "run")}
-    command = [sys.executable, "-m", "tests.pipelines.watched_cli", str(folder), *inside]
-    return subprocess.Popen(
-        [*command, *line.format(**names).split()],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=_take_ctrl_c,  # noqa: PLW1509
-    )
-
-
-def _take_ctrl_c() -> None:
-    """What runs in the background, such as a CI job, may ignore Ctrl-C, and so would its children."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    """Wait for an event; what never comes is ended by the time-out of the suite."""
-    while not condition():
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.02)
-
-
-def stop_inside(folder: Path, process: subprocess.Popen[str], number: signal.Signals) -> str:
-    """Send a signal while the command is inside its wait; what it printed on stderr, which is in order."""
-    (folder / "look").touch()
-    wait_for((folder / "inside").exists, process)
-    process.send_signal(number)
-    _, errors = process.communicate()
-    word = {signal.SIGTERM: "terminated", signal.SIGINT: "interrupted"}[number]
-    assert process.returncode == 128 + number, errors
-    assert errors.splitlines()[-1] == f"mfp: {word}; the same command goes on where it stopped"
-    assert "Traceback" not in errors
-    assert "SystemError" not in errors
-    assert "***" not in errors, "Ray's own handler prints a stack trace"
-    return errors
-
-
-def processes_of(session: Path) -> list[str]:
-    """Command lines that mention a folder, such as those of a Ray that still runs; without its agents."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            continue  # it ended meanwhile
-        if str(session) in line and not any(file in line for file in AGENT_FILES):
-            found.append(line)
-    return found
-
-
-def wait_until_gone(session: Path) -> None:
-    """One that was left at the deadline takes its Ray along, but cannot wait for that."""
-    deadline = time.monotonic() + SECONDS_TO_NOTICE
-    while left := processes_of(session):
-        assert time.monotonic() < deadline, left
-        time.sleep(0.1)
-
-
-STOPS = (signal.SIGTERM, signal.SIGINT)
+def finish(*arguments: str) -> str:
+    """Give the command once more and let it come to its end; what it prints."""
+    process = start_mfp(*arguments)
+    output, errors = process.communicate(timeout=3 * SECONDS_TO_GET_THERE)
+    assert process.returncode == 0, errors
+    return output
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", STOPS)
-def test_a_run_that_is_stopped_inside_rays_wait_goes_on_with_the_same_command(
-    tmp_path: Path, temporary_files: Path, number: signal.Signals
+def test_labelling_that_is_stopped_says_how_to_go_on_and_goes_on(
+    tmp_path: Path, temporary_files: Path
 ) -> None:
     write_shapes(str(tmp_path / "data"), STORAGE, num_samples=2 * NUM_SHARDS, samples_per_shard=2)
     run = RunDirectory(str(tmp_path / "run"), STORAGE)
-    process = evaluate(tmp_path)
-    wait_for(lambda: any((tmp_path / "run" / "commits").glob("*.json")), process)
-    stop_inside(tmp_path, process, number)
-    assert not list(temporary_files.glob("mfp-ray-token-*"))
-    wait_until_gone(temporary_files)
-    before = run.committed()
-    assert 0 < len(before) < NUM_SHARDS
-    again = evaluate(tmp_path)
-    output, errors = again.communicate()
-    assert again.returncode == 0, errors
-    assert f"({len(before)} of them done before)" in output
+    command = ("label", str(tmp_path / "data"), "--out", run.url, "--model", "analytic", *SIZES)
+    for call, number in (
+        ("ray.init", signal.SIGINT),
+        ("ray.init", signal.SIGTERM),
+        ("ray.wait", signal.SIGTERM),  # for the workers to start
+    ):
+        assert_ended_by(number, stop_inside(call, number, command))
+    num_before = 0
+    for number in (signal.SIGTERM, signal.SIGINT):  # shards are under way
+        assert_ended_by(
+            number, stop_inside("ray.wait", number, command, f"{run.url}/commits/*", num_before + 1)
+        )
+        num_committed = len(run.committed())
+        assert num_before < num_committed < NUM_SHARDS
+        num_before = num_committed
+    assert not list(temporary_files.glob("mfp-*"))
+    assert f"({num_before} of them done before)" in finish(*command)
     assert len(run.committed()) == NUM_SHARDS
     names = [(row["sample_key"], row["object_id"]) for row in rows_of(run)["masks"]]
     assert len(names) == len(set(names))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("number", "stage"),
-    [(signal.SIGTERM, "driver.json"), (signal.SIGINT, "training.json")],  # training, starting
-)
-def test_a_training_that_is_stopped_inside_its_wait_ends_in_one_line(
-    tmp_path: Path, temporary_files: Path, number: signal.Signals, stage: str
-) -> None:
-    write_shapes(str(tmp_path / "data"), STORAGE, num_samples=8, samples_per_shard=2)
-    process = start(tmp_path, TRAIN, IN_A_JOIN)
-    wait_for((tmp_path / "run" / stage).exists, process)
-    stop_inside(tmp_path, process, number)
-    wait_until_gone(temporary_files)
+def test_training_that_is_stopped_goes_on_from_its_checkpoint(tmp_path: Path, temporary_files: Path) -> None:
+    data, run = write_bright_objects(str(tmp_path / "data")), tmp_path / "run"
+    command = (
+        *("train", data, "--out", str(run), "--steps", "30", "--checkpoint-every", "5", "--batch-size", "2"),
+        *("--crop-size", "64", "--recursion-precision", "fp32", "--loader-workers", "0", "--device", "cpu"),
+    )
+    for number, after in ((signal.SIGTERM, "/*"), (signal.SIGINT, f"{run}/checkpoints/*5*")):
+        assert_ended_by(number, stop_inside("Thread.join", number, command, after))
+    assert not list(temporary_files.glob("mfp-*"))
+    assert "30 steps: the model is" in finish(*command)
+    last = newest(STORAGE, str(run))
+    assert last is not None
+    assert last.step == 30
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("number", "stage", "inside"),
-    [
-        (signal.SIGTERM, "round-01/labels/run.json", IN_RAYS_WAIT),
-        (signal.SIGINT, "round-01/selection.json", IN_A_JOIN),
-    ],
-)
-def test_a_flywheel_that_is_stopped_while_it_labels_or_trains_ends_in_one_line(
-    tmp_path: Path, temporary_files: Path, number: signal.Signals, stage: str, inside: tuple[str, str]
+def test_a_flywheel_that_is_stopped_turns_on(tmp_path: Path, temporary_files: Path) -> None:
+    for name, first, last in (("unlabelled", 0, 4), ("seed", 4, 8), ("evaluation", 8, 10)):
+        write_dataset((shape_sample(index) for index in range(first, last)), str(tmp_path / name), STORAGE, 1)
+    out = tmp_path / "out"
+    command = (
+        *("flywheel", str(tmp_path / "unlabelled"), "--train-on", str(tmp_path / "seed")),
+        *(
+            "--evaluation",
+            str(tmp_path / "evaluation"),
+            "--out",
+            str(out),
+            "--model",
+            "lite0",
+            "--rounds",
+            "1",
+        ),
+        *("--max-clicks", "3", "--train-steps", "20", "--checkpoint-every", "10", "--crop-size", "64"),
+        *("--batch-size", "2", "--cpus-per-worker", "0.5", "--loader-workers", "0", "--device", "cpu"),
+        *("--min-quality", "0", "--no-flip", "--zoom-size", "96"),
+    )
+    for call, number, after in (
+        ("ray.wait", signal.SIGTERM, f"{out}/round-01/labels/run.json"),  # training goes on beside it
+        ("Thread.join", signal.SIGINT, f"{out}/round-01/selection.json"),
+    ):
+        assert_ended_by(number, stop_inside(call, number, command, after))
+    assert not list(temporary_files.glob("mfp-*"))
+    assert "evaluation" in finish(*command)
+    labels = RunDirectory(str(out / "round-01/labels"), STORAGE)
+    assert len(labels.committed()) == len(load_manifest(STORAGE, str(tmp_path / "unlabelled")).shards)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_sharding_that_is_stopped_leaves_no_data_set_and_begins_again(
+    tmp_path: Path, temporary_files: Path, number: signal.Signals
 ) -> None:
-    write_shapes(str(tmp_path / "data"), STORAGE, num_samples=4, samples_per_shard=2)
-    for first, name in ((20, "seed"), (30, "held_out")):
-        write_dataset((shape_sample(first + number) for number in range(2)), str(tmp_path / name), STORAGE)
-    process = start(tmp_path, FLYWHEEL, inside)
-    wait_for((tmp_path / "run" / stage).exists, process)
-    stop_inside(tmp_path, process, number)
-    wait_until_gone(temporary_files)
+    source, data = write_photographs(tmp_path / "source"), tmp_path / "data"
+    command = ("shard", source, str(data), "--layout", "folder", "--samples-per-shard", "2")
+    assert_ended_by(number, stop_inside("Future.result", number, command, f"{data}/shard-000001.tar"))
+    assert not list(temporary_files.iterdir())
+    finish(*command)
+    assert load_manifest(STORAGE, str(data)).num_samples == NUM_PHOTOGRAPHS
 
 
 def test_of_a_killed_driver_no_worker_is_left_and_nothing_is_written_any_more(
@@ -185,8 +161,12 @@ def test_of_a_killed_driver_no_worker_is_left_and_nothing_is_written_any_more(
 ) -> None:
     write_shapes(str(tmp_path / "data"), STORAGE, num_samples=2 * NUM_SHARDS, samples_per_shard=2)
     run = RunDirectory(str(tmp_path / "run"), STORAGE)
-    process = evaluate(tmp_path)
-    wait_for(lambda: any((tmp_path / "run" / "commits").glob("*.json")), process)
+    process = start_mfp("label", str(tmp_path / "data"), "--out", run.url, "--model", "analytic", *SIZES)
+    begun = time.monotonic()
+    while not any((tmp_path / "run" / "commits").glob("*.json")):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() - begun < SECONDS_TO_GET_THERE
+        time.sleep(0.05)
     started = descendants(process.pid)
     assert any(title(pid).startswith("ray::LabelWorker") for pid in started), "what the test looks for exists"
     process.kill()
@@ -198,10 +178,3 @@ def test_of_a_killed_driver_no_worker_is_left_and_nothing_is_written_any_more(
     left = STORAGE.walk_info(run.url)
     time.sleep(SECONDS_OF_SILENCE)
     assert STORAGE.walk_info(run.url) == left
-
-
-def test_ctrl_c_while_ray_starts_is_no_crash(tmp_path: Path, temporary_files: Path) -> None:
-    write_shapes(str(tmp_path / "data"), STORAGE, num_samples=2, samples_per_shard=2)
-    process = start(tmp_path, EVALUATE, WHERE_RAY_STARTS)
-    stop_inside(tmp_path, process, signal.SIGINT)
-    wait_until_gone(temporary_files)

@@ -166,6 +166,16 @@ def test_closing_ends_the_calls_that_wait(tmp_path: Path, dataset: DatasetManife
             call.result(60)
 
 
+def test_a_closed_labeller_refuses_what_comes_later(tmp_path: Path, dataset: DatasetManifest) -> None:
+    shards = labeller(new_run(tmp_path), reader_of(dataset, STORAGE))
+    shards.close()
+    with ThreadPoolExecutor(1) as caller:
+        call = caller.submit(shards.label, Assignment(dataset.shards[0], "1"))
+        with pytest.raises(RuntimeError, match="was closed"):
+            call.result(60)
+    assert shards.counts() == {}
+
+
 def test_closing_drops_what_the_engine_is_at(tmp_path: Path, dataset: DatasetManifest) -> None:
     class ClosedInThePass(AnalyticClickModel):
         num_passes = 0

@@ -129,13 +129,6 @@ def test_a_defect_keeps_its_traceback(not_looked_at: None, monkeypatch: pytest.M
     assert isinstance(result.exception, ZeroDivisionError)
 
 
-def test_interrupting_says_how_to_go_on(not_looked_at: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipelines.label, "run_label", failing(KeyboardInterrupt()))
-    result = mfp("label", "data", "--out", "run", "--model", "lite0")
-    assert result.exit_code == 130
-    assert result.stderr == "mfp: interrupted; the same command goes on where it stopped\n"
-
-
 @pytest.mark.parametrize(
     ("line", "expected"),
     [

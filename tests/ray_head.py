@@ -1,0 +1,102 @@
+"""A Ray cluster of this machine as a person has it: a head started with `ray start`, behind its own token."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+from tests.conftest import free_port
+
+
+@dataclass(frozen=True)
+class Head:
+    """A cluster, where its files are, and how to run `mfp` as a person who may use it."""
+
+    address: str
+    environment: dict[str, str]
+    folder: Path
+
+    def mfp(self, *args: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "pipelines.cli", *args]
+        return subprocess.run(
+            command, capture_output=True, text=True, env=self.environment, check=False, timeout=120
+        )
+
+    def wait_for(self, job_id: str, condition: Callable[[str], bool]) -> str:
+        """What `mfp status` prints as soon as the condition holds."""
+        for _ in range(120):
+            shown = self.mfp("status", job_id).stdout
+            if condition(shown):
+                return shown
+            time.sleep(1)
+        raise AssertionError(f"{job_id} did not get there: {shown}\n{self.mfp('logs', job_id).stdout}")
+
+    def get(self, path: str) -> str:
+        """What Ray's dashboard answers to who has the token."""
+        token = (self.folder / "token").read_text()
+        request = Request(f"{self.address}{path}", headers={"Authorization": f"Bearer {token}"})
+        with urlopen(request, timeout=60) as answer:
+            text: str = answer.read().decode()
+            return text
+
+
+@contextmanager
+def ray_head(folder: Path, variables: Mapping[str, str]) -> Iterator[Head]:
+    """A head with one CPU, its files in `folder`; its processes and those that ask it find `variables` beside ours."""
+    token = folder / "token"
+    token.write_text(secrets.token_hex(32))
+    ports = {
+        name: free_port()
+        for name in ("port", "dashboard-port", "dashboard-agent-listen-port", "metrics-export-port")
+    }
+    address = f"http://127.0.0.1:{ports['dashboard-port']}"
+    environment = {name: value for name, value in os.environ.items() if name != "AWS_ENDPOINT_URL"} | {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN_PATH": str(token),
+        "RAY_API_SERVER_ADDRESS": address,
+        "OMP_NUM_THREADS": "1",
+        **variables,
+    }
+    command = [
+        str(Path(sys.executable).with_name("ray")),
+        *[
+            "start",
+            "--head",
+            "--block",
+            "--disable-usage-stats",
+            "--num-cpus=1",
+            "--object-store-memory=100000000",
+        ],
+        *[
+            "--node-ip-address=127.0.0.1",
+            "--dashboard-host=127.0.0.1",
+            "--min-worker-port=0",
+            "--max-worker-port=0",
+        ],
+        f"--ray-client-server-port={free_port()}",
+        f"--temp-dir={folder}",
+        *(f"--{name}={port}" for name, port in ports.items()),
+    ]
+    log = folder / "log.txt"
+    with log.open("wb") as stream:
+        process = subprocess.Popen(command, env=environment, stdout=stream, stderr=subprocess.STDOUT)
+    head = Head(address, environment, folder)
+    try:
+        while (asked := head.mfp("jobs")).returncode != 0:
+            assert process.poll() is None, log.read_text()
+            assert "no Ray cluster answers" in asked.stderr or "did not do as asked" in asked.stderr
+            time.sleep(1)
+        yield head
+    finally:
+        process.terminate()  # with --block, Ray ends its other processes itself
+        process.wait(60)
