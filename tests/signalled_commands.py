@@ -41,7 +41,11 @@ class Ended:
         started = descendants(process.pid)
         sent = time.monotonic()
         process.send_signal(number)
-        self.code = process.wait(timeout=120)  # what it prints fits the pipe
+        try:
+            self.code = process.wait(timeout=120)  # what it prints fits the pipe
+        except subprocess.TimeoutExpired:
+            process.kill()
+            self.code = process.wait()
         self.seconds = time.monotonic() - sent
         self.output, self.errors = process.communicate(timeout=120)
         self._started = started

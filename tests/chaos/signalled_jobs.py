@@ -20,6 +20,7 @@ from tests.training_jobs import write_bright_objects
 
 Arguments: TypeAlias = tuple[str, ...]
 
+NUM_JOBS = 5
 _NUM_PHOTOGRAPHS = 100
 _LABELLING = ("--model", "analytic", "--zoom-size", "160", "--max-clicks", "8")
 _TRAINING = ("--crop-size", "64", "--batch-size", "2", "--loader-workers", "0", "--device", "cpu")

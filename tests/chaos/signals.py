@@ -7,11 +7,10 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 from tests.chaos.errors import ChaosError
-from tests.chaos.signalled_jobs import SignalledJob, followed_log, jobs_on_local_files
+from tests.chaos.signalled_jobs import NUM_JOBS, SignalledJob, followed_log, jobs_on_local_files
 from tests.chaos.summary import SignalTries
 from tests.chaos.surroundings import surroundings
 from tests.process_tree import takes_signal
@@ -34,14 +33,19 @@ def try_signals(
     """
     rng = random.Random(seed)
     found = []
-    with ExitStack() as stack:
-        own = stack.enter_context(surroundings({}))
-        jobs: list[SignalledJob] = list(jobs_on_local_files(folder / "data"))
-        jobs.append(stack.enter_context(followed_log(own, folder / "data")))
-        for job in jobs:
-            tried = _Trial(job, folder / job.name, rng, say).tries(num_tries, seconds / len(jobs))
-            say(f"{job.name}: {tried.stopped} times stopped, {len(tried.findings)} findings")
-            found.append(tried)
+
+    def give(job: SignalledJob) -> None:
+        tried = _Trial(job, folder / job.name, rng, say).tries(num_tries, seconds / NUM_JOBS)
+        say(f"{job.name}: {tried.stopped} times stopped, {len(tried.findings)} findings")
+        found.append(tried)
+
+    with surroundings({}) as own:
+        for job in jobs_on_local_files(folder / "data"):
+            give(job)
+        with followed_log(
+            own, folder / "data"
+        ) as job:  # last: what is logged takes a processor all the while
+            give(job)
     return tuple(found)
 
 
@@ -69,7 +73,9 @@ class _Trial:
             number = self._rng.choice([signal.SIGINT, signal.SIGTERM])
             moment = self._rng.uniform(0, usual)
             ended = self._stopped(number, moment)
-            if ended is None:
+            if isinstance(ended, int):
+                if ended:
+                    wrong.append(f"{self._job.name} failed by itself: exit code {ended}")
                 too_late += 1
                 self._num_runs += 1
                 continue
@@ -89,20 +95,21 @@ class _Trial:
             self._say(f"{line}\n{ended.errors}")
             yield line
 
-    def _stopped(self, number: signal.Signals, moment: float) -> Ended | None:
-        """Send a signal so many seconds after the command has begun; None where it has ended by itself before."""
+    def _stopped(self, number: signal.Signals, moment: float) -> Ended | int:
+        """Send a signal so many seconds after the command has begun; its exit code if it has ended by itself before."""
         process = self._start()
         begun = time.monotonic()
-        while not takes_signal(process.pid, signal.SIGTERM):
-            if process.poll() is not None or time.monotonic() - begun > SECONDS_TO_TAKE_SIGNALS:
-                raise ChaosError(f"{self._job.name} does not start: {process.communicate()}")
-            time.sleep(_PAUSE_SECONDS)
         try:
-            process.wait(moment)
+            while not takes_signal(process.pid, signal.SIGTERM):
+                if process.poll() is not None or time.monotonic() - begun > SECONDS_TO_TAKE_SIGNALS:
+                    raise ChaosError(f"{self._job.name} does not start")
+                time.sleep(_PAUSE_SECONDS)
+            process.communicate(timeout=moment)
         except subprocess.TimeoutExpired:
             return Ended(process, number)
-        process.communicate()
-        return None
+        finally:
+            process.kill()
+        return process.returncode
 
     def _finish(self) -> float:
         """Run to the end, and tell how many seconds that took."""
@@ -111,8 +118,9 @@ class _Trial:
         try:
             _, errors = process.communicate(timeout=SECONDS_UNDISTURBED)
         except subprocess.TimeoutExpired:
-            process.kill()
             raise ChaosError(f"takes more than {SECONDS_UNDISTURBED} s") from None
+        finally:
+            process.kill()
         if process.returncode:
             raise ChaosError(f"exit code {process.returncode}: {errors.strip()[-200:]}")
         return time.monotonic() - begun
