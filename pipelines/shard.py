@@ -12,6 +12,7 @@ from infra.layouts import LAYOUTS
 from infra.layouts.layout import SourceItem
 from infra.layouts.mask_doubts import doubts_of
 from infra.layouts.source_note import SourceNote, Topic
+from infra.runs.run_config import refuse_runs
 from infra.shards.manifest import DatasetManifest
 from infra.shards.sample import JsonValue, Sample
 from infra.shards.sample_document import ShardItem
@@ -46,13 +47,15 @@ def run_shard(options: ShardOptions, on_progress: OnProgress = lambda report: No
     The summary is stored as `summary.json` beside `dataset.json`, the preview as `preview.png`.
 
     Raises:
-        InfraError: the layout is unknown or does not fit the source, nothing of it can be used, or storage fails.
+        InfraError: the layout is unknown or does not fit the source, nothing of it can be used, the destination is
+            the directory of a run, or storage fails.
 
     """
     layout = LAYOUTS.get(options.layout)
     if layout is None:
         raise LayoutError(f"unknown layout {options.layout!r}: choose one of {', '.join(sorted(LAYOUTS))}")
     storage = Storage(options.storage)
+    refuse_runs(storage, options.destination)
     tally = SourceTally()
     sheet = ContactSheet(options.preview)
     items = layout.read(options.source, storage, options.reading)

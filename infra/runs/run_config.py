@@ -92,6 +92,15 @@ def refuse_other_runs(storage: Storage, run_url: str, file: str) -> None:
             )
 
 
+def refuse_runs(storage: Storage, url: str) -> None:
+    """Refuse the directory of a run as the folder of a data set; RunDirectoryError if one was begun there."""
+    for file, commands in _COMMANDS.items():
+        if storage.exists(join(url, file)):
+            raise RunDirectoryError(
+                f"{url} is the directory of a run of {commands} (it holds {file}): give the data set its own folder"
+            )
+
+
 def read_config(storage: Storage, run_url: str, file: str = RUN_FILE) -> dict[str, JsonValue]:
     """Return the content of `run.json`, or of `file`. RunDirectoryError where it is missing or no object."""
     url = join(run_url, file)

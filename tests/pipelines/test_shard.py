@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from infra.errors import DatasetError, LayoutError, Reason, StorageError
+from infra.errors import DatasetError, LayoutError, Reason, RunDirectoryError, StorageError
 from infra.layouts import LayoutOptions
 from infra.shards.image_file import ImageReading
 from infra.shards.manifest import load_manifest
@@ -164,6 +164,16 @@ def test_a_preview_shows_the_masks_and_first_what_is_doubtful(folder_url: str) -
         colours = {colour for _, colour in sheet.convert("RGB").getcolors(2**24) or []}
     assert (180, 83, 9) in colours  # the amber of what is said of `inverted`
     assert (230, 159, 0) in colours  # an outline
+
+
+@pytest.mark.parametrize("file", ["run.json", "training.json", "flywheel.json"])
+def test_the_directory_of_a_run_is_no_folder_for_a_data_set(tmp_path: Path, file: str) -> None:
+    write_source(str(tmp_path / "source"))
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / file).write_text("{}")
+    with pytest.raises(RunDirectoryError, match="give the data set its own folder"):
+        run_shard(ShardOptions(str(tmp_path / "source"), str(tmp_path / "run"), "folder"))
+    assert [path.name for path in (tmp_path / "run").iterdir()] == [file]
 
 
 def test_a_white_that_no_image_needs_is_said(tmp_path: Path) -> None:
