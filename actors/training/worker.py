@@ -23,8 +23,9 @@ from infra.storage.storage_errors import is_unusable
 from mfp.errors import MfpError
 
 MAX_FRUITLESS_STARTS = 3
-# what gloo raises is a plain RuntimeError that begins with the place in its sources; NCCL and the store have types
-_LOST_PEER = re.compile(r"\[[^\]]*/gloo/transport/")
+# what gloo raises is a plain RuntimeError that begins with the place in its sources; NCCL and the store have types.
+# "enforce fail" is a call that does not match the other worker's: a defect
+_LOST_PEER = re.compile(r"\[(?!enforce fail)[^\]]*/gloo/transport/")
 _MISUSE = re.compile(
     r"ncclInvalid(Usage|Argument)"
 )  # such as two workers on one GPU: it would only fail again
