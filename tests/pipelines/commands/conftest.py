@@ -40,7 +40,7 @@ def labelled(not_looked_at: None, monkeypatch: pytest.MonkeyPatch) -> list[Label
         return summary()
 
     monkeypatch.setattr(pipelines.label, "run_label", run_label)
-    report = SimpleNamespace(to_json=lambda: {"objects": 1204})
+    report = SimpleNamespace(notes=(), to_json=lambda: {"objects": 1204})
     monkeypatch.setattr(pipelines.report, "build_report", lambda run, storage: report)
     monkeypatch.setattr(pipelines.views.report, "ReportView", lambda report: "the table")
     monkeypatch.setattr(pipelines.report_files, "write_report", lambda report, storage: [])
