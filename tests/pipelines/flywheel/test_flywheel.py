@@ -171,7 +171,7 @@ def test_what_cannot_turn_is_refused_in_one_line(options: FlywheelOptions, tmp_p
         run_flywheel(replace(asked, model="analytic"), Shown())
     with pytest.raises(OptionError, match="--clicks 'recorded' is neither simulated nor logged:URL"):
         run_flywheel(replace(asked, clicks="recorded"), Shown())
-    with pytest.raises(ClickLogError, match="there is no click log at .*nothing: no such file"):
+    with pytest.raises(ClickLogError, match=r"there is no click log at .*nothing: no such file"):
         run_flywheel(replace(asked, clicks=f"logged:{tmp_path}/nothing"), Shown())
     with pytest.raises(TrainingError, match=r"crop_size = .*: must be 32 pixels or more"):
         run_flywheel(replace(asked, crop_size=(16, 16)), Shown())
