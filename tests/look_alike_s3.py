@@ -11,7 +11,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
 from urllib.parse import urlsplit
 
-Manner = Literal["refuses_checksums", "insists_on_its_region", "redirects", "is_a_console", "is_read_only"]
+Manner = Literal[
+    "refuses_checksums",
+    "insists_on_its_region",
+    "redirects",
+    "is_a_console",
+    "is_read_only",
+    "ignores_conditions",
+    "refuses_conditions",
+]
 
 REGION = "eu-central-1"
 _HOP_BY_HOP = {"connection", "transfer-encoding", "keep-alive"}
@@ -25,6 +33,7 @@ def look_alike_s3(endpoint: str, manner: Manner) -> Iterator[str]:
     `refuses_checksums`: 400 for any header of the newer clients' checksums. `insists_on_its_region`: 400 for requests
     that were signed for another region than `REGION`, in a HEAD without a word; `redirects`: 301 for those, and the
     region is not named. `is_a_console`: a page for every path. `is_read_only`: 403 for whatever writes.
+    `ignores_conditions`: a put with If-None-Match is done without it; `refuses_conditions`: it is answered with 501.
     """
 
     class Handler(_Proxy):
@@ -93,6 +102,15 @@ class _Proxy(BaseHTTPRequestHandler):
 
     def _is_read_only(self) -> tuple[int, dict[str, str], bytes] | None:
         return None if self.command in {"GET", "HEAD"} else self._error(403, "AccessDenied", "Access Denied")
+
+    def _ignores_conditions(self) -> tuple[int, dict[str, str], bytes] | None:
+        del self.headers["If-None-Match"]
+        return None
+
+    def _refuses_conditions(self) -> tuple[int, dict[str, str], bytes] | None:
+        if "If-None-Match" not in self.headers:
+            return None
+        return self._error(501, "NotImplemented", "A header you provided implies functionality")
 
     def _signed_region(self) -> str | None:
         found = re.search(r"Credential=[^/]+/\d+/([^/]+)/", self.headers.get("Authorization", ""))

@@ -308,7 +308,7 @@ def _by_levels(channels: MaskChannels, reading: MaskReading) -> MaskPixels:
     levels = np.unique(values[~ignored])
     has_fractions = values.dtype.kind == "f" and (levels != np.rint(levels)).any()
     if len(levels) > 2 and (has_fractions or is_soft(values, levels, ignored)):
-        return _thresholded(channels, reading, "soft masks")
+        return _thresholded(channels, reading, "soft edges")
     if len(levels) > 1 and 0 not in levels:
         raise _ambiguous(f"values {_listed(levels)}, none of them 0, which would be background: {_SAY_WHICH}")
     doubts: tuple[str, ...] = ()

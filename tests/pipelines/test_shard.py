@@ -106,7 +106,7 @@ def test_the_summary_says_what_was_understood_left_out_doubted_and_set_aside(tmp
     assert {line.text: (line.count, line.first_keys) for line in summary.read} == {
         "masks: values 0 and 255: what is not 0 is object": (3, ("a", "inverted", "other_size")),
         "masks: lossy JPEG: object from half of 255 on": (1, ("b",)),
-        "masks: soft masks: object from half of 255 on": (1, ("soft",)),
+        "masks: soft edges: object from half of 255 on": (1, ("soft",)),
     }
     assert {(line.text, line.first_keys) for line in summary.left_out} == {
         ("no image file: .txt", ("notes.txt",)),

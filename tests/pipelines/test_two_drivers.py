@@ -24,9 +24,9 @@ from pipelines.options import LabelOptions, TrainOptions, Workers
 from pipelines.progress import ProgressReport
 from pipelines.train import TrainingRun, run_train
 from tests.actors.shapes import LIMITS, ZOOM_SIZE, rows_of, write_shapes
+from tests.look_alike_s3 import look_alike_s3
 from tests.pipelines.past_runs import label_here
 from tests.training_jobs import SMALL, write_bright_objects
-from tests.unconditional_s3 import unconditional_s3
 
 STORAGE = Storage()
 NUM_SHARDS = 6
@@ -100,7 +100,7 @@ def test_where_the_store_ignores_the_condition_one_of_two_runs_is_let_in(
 ) -> None:
     monkeypatch.setattr("infra.runs.held_lease._SETTLE_SECONDS", 2.0)
     asked = options(s3_bucket)
-    with unconditional_s3(s3_endpoint) as endpoint:
+    with look_alike_s3(s3_endpoint, "ignores_conditions") as endpoint:
         outcomes = run_twice_at_once(replace(asked, storage=StorageOptions(endpoint)))
     outcomes.sort(key=lambda outcome: isinstance(outcome[0], LeaseError))
     (summary, said), (refusal, _) = outcomes

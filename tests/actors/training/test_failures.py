@@ -64,7 +64,11 @@ def test_a_defect_ends_the_run_at_once_whatever_words_it_uses_and_beside_its_ech
 
 
 def test_what_is_met_beside_a_worker_that_died_may_be_its_echo() -> None:
-    _fail(FailureRule(), KILLED, RuntimeError("some words of another library"))
+    rule, echo = FailureRule(), RuntimeError("some words of another library")
+    for _ in range(MAX_FRUITLESS_STARTS - 1):
+        _fail(rule, KILLED, echo)  # started again
+    with pytest.raises(ClusterError, match="without reaching a checkpoint"):
+        _fail(rule, KILLED, echo)
 
 
 @pytest.mark.parametrize(

@@ -261,7 +261,7 @@ def levels(*others: int) -> npt.NDArray[np.uint8]:
         (lambda: saved(levels(1, 2, 3)), BINARY, "several values besides 0: all of them the one object"),
         (lambda: saved(levels(1, 2)), INSTANCES, "every value but 0 is an object of its own"),
         (lambda: saved(grey(), "JPEG"), BINARY, "lossy JPEG: object from half of 255 on"),
-        (lambda: saved(soft()), BINARY, "soft masks: object from half of 255 on"),
+        (lambda: saved(soft()), BINARY, "soft edges: object from half of 255 on"),
         (
             ONE_OBJECT["palette with black behind white"],
             BINARY,

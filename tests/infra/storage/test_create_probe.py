@@ -12,7 +12,7 @@ from infra.errors import StorageError
 from infra.storage.create_probe import PROBE_PREFIX, honours_condition
 from infra.storage.files import Storage, StorageOptions, join
 from tests.infra.overwriting import Overwriting
-from tests.unconditional_s3 import unconditional_s3
+from tests.look_alike_s3 import Manner, look_alike_s3
 
 STORAGE = Storage()
 
@@ -22,11 +22,11 @@ def test_local_files_and_s3_honour_the_condition_and_no_probe_stays(folder_url: 
     assert list(STORAGE.walk(folder_url)) == []
 
 
-@pytest.mark.parametrize("condition", ["ignored", "refused"])
+@pytest.mark.parametrize("manner", ["ignores_conditions", "refuses_conditions"])
 def test_an_s3_server_without_the_condition_is_found_out(
-    s3_endpoint: str, s3_bucket: str, condition: str
+    s3_endpoint: str, s3_bucket: str, manner: Manner
 ) -> None:
-    with unconditional_s3(s3_endpoint, "refused" if condition == "refused" else "ignored") as endpoint:
+    with look_alike_s3(s3_endpoint, manner) as endpoint:
         assert not honours_condition(Storage(StorageOptions(endpoint)), f"{s3_bucket}/run")
     assert list(STORAGE.walk(s3_bucket)) == []
 

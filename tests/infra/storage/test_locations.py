@@ -68,7 +68,10 @@ def test_a_url_without_bucket_or_host_is_refused(location: str) -> None:
     ],
 )
 def test_what_is_a_path_or_url_passes(location: str) -> None:
-    refuse_broken_url(location)
+    try:
+        refuse_broken_url(location)
+    except StorageError as error:
+        pytest.fail(f"{location} is refused: {error}")
 
 
 def test_a_tilde_is_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
