@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from actors.stop_request import run_command
 from pipelines.commands import cluster, data, flywheel, models, verify
 from pipelines.commands.group import CommandGroup
 
@@ -47,12 +46,3 @@ def _options(
     ] = False,
 ) -> None:
     pass  # what the group itself does is in its option
-
-
-def main() -> None:
-    """Entry point of the console command."""
-    run_command(app)
-
-
-if __name__ == "__main__":
-    main()

@@ -59,7 +59,7 @@ class JobCommand:
 
     def entrypoint(self) -> str:
         """The shell command that Ray runs in the unpacked package."""
-        return shlex.join(["python", "-m", "pipelines.cli", self.name, *self.arguments])
+        return shlex.join(["python", "-m", "pipelines", self.name, *self.arguments])
 
 
 @dataclass(frozen=True)

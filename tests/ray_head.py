@@ -25,7 +25,7 @@ class Head:
     folder: Path
 
     def mfp(self, *args: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "pipelines.cli", *args]
+        command = [sys.executable, "-m", "pipelines", *args]
         return subprocess.run(
             command, capture_output=True, text=True, env=self.environment, check=False, timeout=120
         )

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from actors import ray_session, stop_request
-from pipelines.cli import main
+from pipelines.__main__ import main
 
 _PAUSE_SECONDS = 0.02
 

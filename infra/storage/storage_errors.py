@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import re
 from typing import Any
@@ -85,10 +84,7 @@ def explain(error: BaseException) -> str | None:
         isinstance(error, ValueError) and "rotocol not known" in str(error)
     ):
         return f"fsspec cannot open this kind of URL ({_first_line(error)})"
-    if (
-        isinstance(error, OSError | asyncio.TimeoutError)
-        or type(error).__module__.split(".")[0] in _LIBRARIES
-    ):
+    if isinstance(error, OSError) or type(error).__module__.split(".")[0] in _LIBRARIES:
         return _first_line(error)
     return None
 

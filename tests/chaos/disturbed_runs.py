@@ -167,7 +167,7 @@ class DisturbedRuns:
 
 def _verified(run: LabelRun) -> list[str]:
     """What `mfp verify` has to say against a run."""
-    command = [sys.executable, "-m", "pipelines.cli", "verify", run.url, "--sample", "0.02"]
+    command = [sys.executable, "-m", "pipelines", "verify", run.url, "--sample", "0.02"]
     try:
         result = subprocess.run(
             command, capture_output=True, text=True, check=False, timeout=SECONDS_TO_VERIFY

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from pipelines.cli import main
+from pipelines.__main__ import main
 
 if __name__ == "__main__":
     logging.basicConfig(format="%(asctime)s %(name)s %(message)s")

@@ -29,7 +29,7 @@ def ray_folder() -> Iterator[Path]:
 
 def mfp(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "pipelines.cli", *arguments],
+        [sys.executable, "-m", "pipelines", *arguments],
         capture_output=True,
         text=True,
         env=os.environ | variables,

@@ -35,7 +35,7 @@ def details(**fields: Any) -> Any:
         "submission_id": "job-1",
         "job_id": None,
         "status": Status.RUNNING,
-        "entrypoint": "python -m pipelines.cli label",
+        "entrypoint": "python -m pipelines label",
         "message": None,
         "metadata": {"mfp_command": "label", "mfp_run": "s3://bucket/run"},
         "start_time": None,
@@ -48,7 +48,7 @@ def details(**fields: Any) -> Any:
 def test_the_shell_of_the_cluster_gets_every_argument_as_it_was_given() -> None:
     arguments = ("s3://bucket/my photos", "--out", "s3://bucket/run", "--model", "$(date)")
     words = shlex.split(command(*arguments).entrypoint())
-    assert words == ["python", "-m", "pipelines.cli", "label", *arguments]
+    assert words == ["python", "-m", "pipelines", "label", *arguments]
 
 
 def test_a_job_remembers_its_run_and_where_it_is_stored() -> None:

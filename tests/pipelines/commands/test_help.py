@@ -7,6 +7,7 @@ import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from statistics import median
 from typing import get_args
 
 import pytest
@@ -35,25 +36,38 @@ COMMANDS = (
 )
 
 
-def test_help_answers_within_half_a_second_without_torch_ray_or_arrow() -> None:
+def test_help_imports_no_torch_ray_or_arrow() -> None:
     code = (
         "import sys; sys.argv = ['mfp', '--help']\n"
-        "from pipelines.cli import main\n"
+        "from pipelines.__main__ import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
         "heavy = {'torch', 'ray', 'pyarrow', 'cv2', 'boto3', 'numpy', 'timm'} & set(sys.modules)\n"
         "sys.exit(f'imported {heavy}' if heavy else 0)"
     )
-    seconds = []
-    for _ in range(3):
-        before = os.times()
-        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=120)
-        after = os.times()
-        # processor time: what a person waits for on a machine that is not busy with something else
-        seconds.append(
-            after.children_user + after.children_system - before.children_user - before.children_system
-        )
-    assert min(seconds) < 0.5
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_help_costs_less_than_twice_what_typer_costs_by_itself() -> None:
+    bare = (
+        "import typer; app = typer.Typer()\n"
+        "@app.command()\ndef first(size: int = 1) -> None: ...\n"
+        "@app.command()\ndef second(size: int = 1) -> None: ...\n"
+        "app(['--help'])"
+    )
+    ours = "from pipelines.cli import app; app(['--help'])"
+    ratios = []
+    for _ in range(5):
+        of_typer = processor_seconds(bare)
+        ratios.append(processor_seconds(ours) / of_typer)
+    assert median(ratios) < 2
+
+
+def processor_seconds(code: str) -> float:
+    before = os.times()
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+    after = os.times()
+    return after.children_user + after.children_system - before.children_user - before.children_system
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -116,7 +130,7 @@ def test_a_shell_completes_commands_models_layouts_and_recipes(typed: str, expec
 def test_what_is_mistyped_is_told_before_torch_ray_or_arrow_are_loaded(line: str, tmp_path: Path) -> None:
     code = (
         f"import sys; sys.argv = ['mfp', *{line.format(tmp=tmp_path).split()!r}]\n"
-        "from pipelines.cli import main\n"
+        "from pipelines.__main__ import main\n"
         "try: main()\n"
         "except SystemExit as left: assert left.code in {1, 2}, left.code\n"
         "heavy = {'torch', 'ray', 'pyarrow', 'cv2', 'boto3', 'numpy', 'timm'} & set(sys.modules)\n"
