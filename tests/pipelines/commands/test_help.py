@@ -83,7 +83,7 @@ def test_the_layouts_offered_are_the_layouts_there_are() -> None:
 
 
 def test_the_module_runs_as_the_command_does() -> None:
-    command = [sys.executable, "-m", "pipelines.cli", "label"]
+    command = [sys.executable, "-m", "pipelines", "label"]
     environment = os.environ | {"COLUMNS": "80"}
     result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=60)
     assert result.returncode == 2
