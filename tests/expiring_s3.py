@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
+from tests.waiting import HANGS
+
 _EXPIRED = (
     b'<?xml version="1.0" encoding="UTF-8"?><Error><Code>ExpiredToken</Code>'
     b"<Message>The provided token has expired.</Message></Error>"
@@ -58,7 +60,7 @@ class _Handler(BaseHTTPRequestHandler):
             # as S3 does: the answer to HEAD has no body, so nothing in it names the reason
             self._send(400, {}, b"" if self.command == "HEAD" else _EXPIRED)
             return
-        connection = http.client.HTTPConnection(self.server.behind, timeout=60)
+        connection = http.client.HTTPConnection(self.server.behind, timeout=HANGS)
         try:
             connection.request(self.command, self.path, body, dict(self.headers))
             answer = connection.getresponse()

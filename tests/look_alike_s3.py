@@ -11,6 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
 from urllib.parse import urlsplit
 
+from tests.waiting import HANGS
+
 Manner = Literal[
     "refuses_checksums",
     "insists_on_its_region",
@@ -63,7 +65,7 @@ class _Proxy(BaseHTTPRequestHandler):
         if refusal is not None:
             self._answer(*refusal)
             return
-        connection = http.client.HTTPConnection(self.behind, timeout=60)
+        connection = http.client.HTTPConnection(self.behind, timeout=HANGS)
         try:
             connection.request(self.command, self.path, body, dict(self.headers))
             answer = connection.getresponse()

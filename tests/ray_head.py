@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.request import Request, urlopen
 
 from tests.conftest import free_port
+from tests.waiting import HANGS, wait_until
 
 
 @dataclass(frozen=True)
@@ -27,23 +28,30 @@ class Head:
     def mfp(self, *args: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "pipelines", *args]
         return subprocess.run(
-            command, capture_output=True, text=True, env=self.environment, check=False, timeout=120
+            command, capture_output=True, text=True, env=self.environment, check=False, timeout=HANGS
         )
 
     def wait_for(self, job_id: str, condition: Callable[[str], bool]) -> str:
         """What `mfp status` prints as soon as the condition holds."""
-        for _ in range(120):
+        shown = ""
+
+        def holds() -> bool:
+            nonlocal shown
             shown = self.mfp("status", job_id).stdout
-            if condition(shown):
-                return shown
-            time.sleep(1)
-        raise AssertionError(f"{job_id} did not get there: {shown}\n{self.mfp('logs', job_id).stdout}")
+            return condition(shown)
+
+        def check_goes_on() -> None:
+            has_ended = any(state in shown for state in ("SUCCEEDED", "FAILED", "STOPPED"))
+            assert not has_ended, f"{shown}\n{self.mfp('logs', job_id).stdout}"
+
+        wait_until(holds, check_goes_on)
+        return shown
 
     def get(self, path: str) -> str:
         """What Ray's dashboard answers to who has the token."""
         token = (self.folder / "token").read_text()
         request = Request(f"{self.address}{path}", headers={"Authorization": f"Bearer {token}"})
-        with urlopen(request, timeout=60) as answer:
+        with urlopen(request, timeout=HANGS) as answer:
             text: str = answer.read().decode()
             return text
 
@@ -99,4 +107,4 @@ def ray_head(folder: Path, variables: Mapping[str, str]) -> Iterator[Head]:
         yield head
     finally:
         process.terminate()  # with --block, Ray ends its other processes itself
-        process.wait(60)
+        process.wait(HANGS)

@@ -11,10 +11,11 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 
 from tests.process_tree import descendants, is_running, title
+from tests.waiting import HANGS
 
-SECONDS_TO_GET_THERE = 300  # nothing but a limit for what never comes: a busy machine takes long to start Ray
 SECONDS_TO_END = 10
-SECONDS_TO_NOTICE = 20  # until Ray's workers see that the driver and with it their node are gone
+# A limit for what never comes: how long until Ray's workers see that the driver, and with it their node, is gone.
+SECONDS_TO_NOTICE = 120
 # Ray's own: they run no code of ours, and look about once a minute whether their node is still there
 AGENTS = ("ray::DashboardAgent", "ray::RuntimeEnvAgent")
 AGENT_FILES = ("ray/dashboard/agent.py", "ray/_private/runtime_env/agent/main.py")  # before they have a title
@@ -83,7 +84,7 @@ def stop_inside(
     try:
         command = ["-m", "tests.watched_cli", str(teller), call, after, str(num_files), *arguments]
         process = _start(command, [teller], environment)
-        deadline = time.monotonic() + SECONDS_TO_GET_THERE
+        deadline = time.monotonic() + HANGS
         while not select.select([told], [], [], 0.5)[0]:
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < deadline, f"{arguments[0]} was never inside {call}"

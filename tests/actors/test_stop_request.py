@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.signalled_commands import CODES, LINES, take_ctrl_c
+from tests.waiting import HANGS
 
 SECONDS = 0.5
-SECONDS_TO_END = 60
 SIGNALS = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 
 PROGRAM = f"""
@@ -40,6 +40,7 @@ NOTHING_OPEN = """
     time.sleep(60)
 """
 CLOSED = """
+    stop_request.SECONDS = 300
     with closed_in_order():
         try:
             ready()
@@ -56,7 +57,7 @@ STUCK = """
         time.sleep(60)
 """
 CAUGHT_BY_SOMEBODY_ELSE = """
-    stop_request.SECONDS = 30
+    stop_request.SECONDS = 300
     def somebody_elses():
         try:
             ready()
@@ -102,7 +103,7 @@ def start(command: str, token: Path, first: str = "") -> subprocess.Popen[str]:
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    output, errors = process.communicate(timeout=SECONDS_TO_END)
+    output, errors = process.communicate(timeout=HANGS)
     return process.returncode, output, errors
 
 

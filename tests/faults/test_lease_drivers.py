@@ -23,6 +23,7 @@ from tests.actors.shapes import rows_of
 from tests.faults.driver import do_what_is_missing, tables_and_named_parts, write_small_dataset
 from tests.faults.killed_driver import drive_under_a_lease
 from tests.infra.overwriting import Overwriting
+from tests.waiting import HANGS
 
 STORAGE = Overwriting()
 KILLS = range(5, 60, 18)
@@ -98,7 +99,7 @@ def test_a_killed_drivers_run_goes_on_when_its_lease_has_run_out_and_not_before(
         folder = copy_of_data(whole, tmp_path / str(step))
         killed = context.Process(target=drive_under_a_lease, args=(str(folder), step))
         killed.start()
-        killed.join(60)
+        killed.join(HANGS)
         assert killed.exitcode == -signal.SIGKILL
         if (folder / "run" / LEASE_FILE).exists():
             with pytest.raises(
@@ -123,21 +124,21 @@ def test_a_driver_that_comes_back_after_its_lease_was_taken_over_commits_nothing
         def write_file(self, url: str, source: Path) -> None:
             if "/errors/" in url:
                 self.has_stopped.set()
-                assert self.may_go_on.wait(60)
+                assert self.may_go_on.wait(HANGS)
             super().write_file(url, source)
 
     folder, storage = copy_of_data(whole, tmp_path), Stopped()
     with ThreadPoolExecutor(1) as drivers:
         stopped = drivers.submit(drive, folder, storage)
         try:
-            assert storage.has_stopped.wait(60)
+            assert storage.has_stopped.wait(HANGS)
             let_the_lease_run_out(folder)
             drive(folder)
             records = {path: path.read_bytes() for path in (folder / "run/commits").iterdir()}
         finally:
             storage.may_go_on.set()
         with pytest.raises(LeaseError, match=r"lease\.json was deleted while this run held it"):
-            stopped.result(60)
+            stopped.result(HANGS)
     assert {path: path.read_bytes() for path in (folder / "run/commits").iterdir()} == records
     assert rows_of(run_of(folder)) == rows_of(run_of(whole))
     run_of(folder).delete_orphans()

@@ -16,8 +16,6 @@ from infra.storage.files import Storage, join
 from tests.actors.shapes import write_shapes
 from tests.canary import CANARY, files_with_canary
 
-SECONDS = 300
-
 
 @pytest.fixture
 def ray_folder() -> Iterator[Path]:
@@ -33,7 +31,6 @@ def mfp(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         env=os.environ | variables,
-        timeout=SECONDS,
         check=False,
     )
 

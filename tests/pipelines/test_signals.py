@@ -26,13 +26,13 @@ from tests.infra.layouts.sources import image_file, mask_file
 from tests.process_tree import descendants, is_running, title
 from tests.signalled_commands import (
     AGENTS,
-    SECONDS_TO_GET_THERE,
     SECONDS_TO_NOTICE,
     assert_ended_by,
     start_mfp,
     stop_inside,
 )
 from tests.training_jobs import write_bright_objects
+from tests.waiting import HANGS, wait_until
 
 STORAGE = Storage()
 NUM_SHARDS = 20
@@ -63,7 +63,7 @@ def write_photographs(folder: Path) -> str:
 def finish(*arguments: str) -> str:
     """Give the command once more and let it come to its end; what it prints."""
     process = start_mfp(*arguments)
-    output, errors = process.communicate(timeout=3 * SECONDS_TO_GET_THERE)
+    output, errors = process.communicate(timeout=HANGS)
     assert process.returncode == 0, errors
     return output
 
@@ -162,11 +162,11 @@ def test_of_a_killed_driver_no_worker_is_left_and_nothing_is_written_any_more(
     write_shapes(str(tmp_path / "data"), STORAGE, num_samples=2 * NUM_SHARDS, samples_per_shard=2)
     run = RunDirectory(str(tmp_path / "run"), STORAGE)
     process = start_mfp("label", str(tmp_path / "data"), "--out", run.url, "--model", "analytic", *SIZES)
-    begun = time.monotonic()
-    while not any((tmp_path / "run" / "commits").glob("*.json")):
+
+    def check_alive() -> None:
         assert process.poll() is None, process.communicate()
-        assert time.monotonic() - begun < SECONDS_TO_GET_THERE
-        time.sleep(0.05)
+
+    wait_until(lambda: any((tmp_path / "run" / "commits").glob("*.json")), check_alive)
     started = descendants(process.pid)
     assert any(title(pid).startswith("ray::LabelWorker") for pid in started), "what the test looks for exists"
     process.kill()

@@ -8,7 +8,6 @@ import pickle
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -24,6 +23,7 @@ from pipelines.options import TrainOptions, Workers
 from pipelines.train import run_train
 from tests.process_tree import ancestors
 from tests.training_jobs import NUM_SAMPLES, SMALL, bright_object
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -76,14 +76,17 @@ def _start_driver(options: TrainOptions, log: Path) -> subprocess.Popen[bytes]:
 
 
 def _wait_for_step(step: int, run: str, storage: Storage, driver: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(2400):
+    def is_there() -> bool:
         progress = read_progress(run, storage)
-        if progress is not None and progress.step >= step:
-            assert progress.step < STEPS, "it was over before it could be killed"
-            return
+        if progress is None or progress.step < step:
+            return False
+        assert progress.step < STEPS, "it was over before it could be killed"
+        return True
+
+    def check_alive() -> None:
         assert driver.poll() is None, log.read_text()
-        time.sleep(0.1)
-    raise AssertionError(f"the run did not get to step {step}: {log.read_text()}")
+
+    wait_until(is_there, check_alive)
 
 
 def test_a_run_on_s3_survives_a_killed_worker_and_a_killed_driver(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +25,7 @@ from tests.actors.shapes import LIMITS, ZOOM_SIZE, rows_of, write_shapes
 from tests.look_alike_s3 import look_alike_s3
 from tests.pipelines.past_runs import label_here
 from tests.training_jobs import SMALL, write_bright_objects
+from tests.waiting import HANGS, wait_until
 
 STORAGE = Storage()
 NUM_SHARDS = 6
@@ -131,24 +130,19 @@ def test_of_two_training_runs_the_later_one_goes_on_where_the_earlier_one_was(
     directory = TrainDirectory(asked.out, STORAGE, 2)
     with ThreadPoolExecutor(2) as drivers:
         earlier = drivers.submit(run_train, asked)
-        _wait_until(lambda: directory.newest_step() > 0, earlier)
+        wait_until(lambda: directory.newest_step() > 0, lambda: check_runs(earlier))
         later = drivers.submit(run_train, asked)
         with pytest.raises(RunDirectoryError, match="was taken over"):
-            earlier.result(120)
+            earlier.result(HANGS)
         left_at = directory.newest_step()
-        _wait_until(lambda: directory.newest_step() > left_at, later)
+        wait_until(lambda: directory.newest_step() > left_at, lambda: check_runs(later))
         take_over(STORAGE, asked.out, new_driver(STORAGE, asked.out))  # ends it too
         with pytest.raises(RunDirectoryError, match="was taken over"):
-            later.result(120)
+            later.result(HANGS)
     steps = pq.read_table(f"{asked.out}/log").sort_by("step").column("step").to_pylist()
     assert steps == list(range(1, directory.newest_step() + 1))
 
 
-def _wait_until(is_so: Callable[[], bool], run: Future[TrainingRun]) -> None:
-    for _ in range(1200):
-        if is_so():
-            return
-        if run.done():
-            run.result()
-        time.sleep(0.1)
-    raise AssertionError("it did not get that far in two minutes")
+def check_runs(run: Future[TrainingRun]) -> None:
+    if run.done():
+        raise AssertionError(f"it has ended: {run.result()}")

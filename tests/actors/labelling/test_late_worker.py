@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from infra.runs.run_directory import RunDirectory
 from infra.storage.files import Storage, StorageOptions
 from mfp.engine import EngineSettings
 from tests.actors.shapes import LIMITS, ZOOM_SIZE, write_shapes
+from tests.waiting import wait_until
 
 STORAGE = Storage()
 NUM_SAMPLES = 60
@@ -65,8 +65,7 @@ def test_a_worker_that_comes_back_late_commits_nothing(
     (late, where), (other, _) = (started_worker(job, model) for _ in range(2))
     try:
         first = late.label.remote(Assignment(manifest.shards[0], "1_late"), model)
-        while not any(counts.objects for counts in ray.get(late.counts.remote()).values()):
-            time.sleep(0.02)
+        wait_until(lambda: any(counts.objects for counts in ray.get(late.counts.remote()).values()))
         os.kill(where.pid, signal.SIGSTOP)
         done: ShardSummary = ray.get(other.label.remote(Assignment(manifest.shards[0], "2_other"), model))
         if driver_commits:

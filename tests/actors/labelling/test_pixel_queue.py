@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from actors.labelling.pixel_queue import PixelQueue
+from tests.waiting import HANGS
 
 
 def in_thread(queue: PixelQueue[str], item: str, num_pixels: int) -> tuple[threading.Thread, list[bool]]:
@@ -30,7 +31,7 @@ def test_put_waits_until_its_pixels_fit() -> None:
     assert thread.is_alive()
     assert queue.num_pixels == 8
     assert queue.get(wait=True) == "a"
-    thread.join(10)
+    thread.join(HANGS)
     assert results == [True]
     assert queue.num_pixels == 4
 
@@ -48,7 +49,7 @@ def test_closing_lets_go_of_whoever_waits() -> None:
     queue.put("a", 10)
     thread, results = in_thread(queue, "b", 1)
     queue.close()
-    thread.join(10)
+    thread.join(HANGS)
     assert results == [False]
     assert queue.is_closed
     assert queue.get(wait=True) is None

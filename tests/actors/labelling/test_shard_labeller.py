@@ -33,6 +33,7 @@ from tests.actors.shapes import (
     shape_sample,
     write_shapes,
 )
+from tests.waiting import HANGS
 
 
 def test_a_run_has_a_mask_for_every_object_and_a_row_for_every_click(
@@ -107,8 +108,8 @@ def test_a_shard_that_cannot_be_read_fails_alone(tmp_path: Path, dataset: Datase
     with ThreadPoolExecutor(2) as callers:
         calls = [callers.submit(shards.label, Assignment(shard, shard.name)) for shard in dataset.shards[:2]]
         with pytest.raises(StorageError, match="the server is gone"):
-            calls[0].result(60)
-        assert calls[1].result(60).outcome is CommitOutcome.COMMITTED
+            calls[0].result(HANGS)
+        assert calls[1].result(HANGS).outcome is CommitOutcome.COMMITTED
     assert shards.counts() == {}
     shards.close()
     assert list(run.committed()) == [dataset.shards[1].name]
@@ -153,17 +154,17 @@ def test_closing_ends_the_calls_that_wait(tmp_path: Path, dataset: DatasetManife
 
     def read(shard: ShardEntry) -> Iterator[ShardItem | ShardNote]:
         began.set()
-        assert may_end.wait(60)
+        assert may_end.wait(HANGS)
         yield from ()
 
     shards = labeller(new_run(tmp_path), read)
     with ThreadPoolExecutor(1) as caller:
         call = caller.submit(shards.label, Assignment(dataset.shards[0], "1"))
-        assert began.wait(60)
+        assert began.wait(HANGS)
         threading.Timer(0.1, may_end.set).start()
         shards.close()
         with pytest.raises(RuntimeError, match="closed"):
-            call.result(60)
+            call.result(HANGS)
 
 
 def test_a_closed_labeller_refuses_what_comes_later(tmp_path: Path, dataset: DatasetManifest) -> None:
@@ -172,7 +173,7 @@ def test_a_closed_labeller_refuses_what_comes_later(tmp_path: Path, dataset: Dat
     with ThreadPoolExecutor(1) as caller:
         call = caller.submit(shards.label, Assignment(dataset.shards[0], "1"))
         with pytest.raises(RuntimeError, match="was closed"):
-            call.result(60)
+            call.result(HANGS)
     assert shards.counts() == {}
 
 
@@ -184,7 +185,7 @@ def test_closing_drops_what_the_engine_is_at(tmp_path: Path, dataset: DatasetMan
             self.num_passes += 1
             if self.num_passes == 3:
                 under_way.set()
-                is_closing.wait(60)
+                is_closing.wait(HANGS)
                 threading.Event().wait(0.2)  # for the close itself
             return super().forward_clicks(image, prob, clicks)
 
@@ -195,11 +196,11 @@ def test_closing_drops_what_the_engine_is_at(tmp_path: Path, dataset: DatasetMan
     shards = OneModelLabeller(engine, endless, reader_of(dataset, STORAGE), new_run(tmp_path), "analytic")
     with ThreadPoolExecutor(1) as caller:
         waiting = caller.submit(shards.label, Assignment(dataset.shards[0], "1"))
-        assert under_way.wait(60)
+        assert under_way.wait(HANGS)
         is_closing.set()
         shards.close()
         with pytest.raises(RuntimeError, match="was closed"):
-            waiting.result(60)
+            waiting.result(HANGS)
     assert model.num_passes <= 4
 
 

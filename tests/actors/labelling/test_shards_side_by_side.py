@@ -31,6 +31,7 @@ from tests.actors.shapes import (
     reader_of,
     shape_sample,
 )
+from tests.waiting import HANGS
 
 
 class GatedModel(AnalyticClickModel):
@@ -41,7 +42,7 @@ class GatedModel(AnalyticClickModel):
         self.gate = gate
 
     def forward_clicks(self, image: Tensor, prob: Tensor, clicks: Sequence[Sequence[Click]]) -> Tensor:
-        assert self.gate.wait(60)
+        assert self.gate.wait(HANGS)
         return super().forward_clicks(image, prob, clicks)
 
 
@@ -171,10 +172,10 @@ def test_decoding_ahead_stops_at_the_pixel_limit_however_long_the_shard(tmp_path
     )
     with ThreadPoolExecutor(1) as caller:
         waiting = caller.submit(shards.label, Assignment(ShardEntry("long.tar", 1), "1"))
-        assert read_enough.wait(60)
+        assert read_enough.wait(HANGS)
         threading.Event().wait(0.3)  # time to read too far, if it were to
         smallest = 40 * 40
         assert num_read <= batch_size + limit // smallest + 2
         gate.set()
-        assert waiting.result(120).counts.objects == num_samples
+        assert waiting.result(HANGS).counts.objects == num_samples
     shards.close()

@@ -9,6 +9,7 @@ import pytest
 from infra.errors import Reason, SampleError, StorageError
 from infra.layouts.read_ahead import NUM_AHEAD, NUM_THREADS, read_in_order
 from infra.shards.sample import QuarantinedSample
+from tests.waiting import HANGS
 
 
 def record(key: str, object_id: str | None = None) -> QuarantinedSample:
@@ -65,7 +66,7 @@ def test_no_more_is_read_than_may_be_held() -> None:
 
 
 def test_waits_overlap() -> None:
-    together = threading.Barrier(NUM_THREADS, timeout=30)
+    together = threading.Barrier(NUM_THREADS, timeout=HANGS)
 
     def read_one(key: str) -> list[QuarantinedSample]:
         together.wait()  # breaks unless that many reads are under way

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -16,6 +15,7 @@ from infra.runs.held_lease import LEASE_FILE, HeldLease, held_lease
 from infra.runs.lease import MARGIN, Lease
 from infra.storage.files import Storage, join
 from tests.infra.overwriting import Overwriting
+from tests.waiting import wait_until
 
 STORAGE = Overwriting()
 
@@ -35,13 +35,6 @@ def stored(folder: Path) -> Lease:
 def store(folder: Path, deadline: datetime, owner: str = "other") -> None:
     lease = Lease(owner, "far-away", 7, deadline)
     STORAGE.write_bytes(join(str(folder), LEASE_FILE), lease.to_json())
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def is_lost(lease: HeldLease) -> bool:
@@ -132,21 +125,24 @@ def test_a_run_that_cannot_renew_stops_in_time_and_one_that_can_again_goes_on(
 ) -> None:
     class Flaky(Overwriting):
         is_down = False
+        num_refused = 0
 
         def write_bytes(self, url: str, data: bytes) -> None:
             if self.is_down:
+                self.num_refused += 1
                 raise StorageError("503 SlowDown")
             super().write_bytes(url, data)
 
-    monkeypatch.setattr("infra.runs.lease.TERM", MARGIN + timedelta(seconds=1))
     storage = Flaky()
     with held_lease(storage, str(tmp_path)) as lease:
         storage.is_down = True
-        time.sleep(0.3)
-        storage.is_down = False
+        wait_until(lambda: storage.num_refused > 1)
         before = stored(tmp_path).deadline
+        storage.is_down = False
         wait_until(lambda: stored(tmp_path).deadline > before)
         lease.check()
+        monkeypatch.setattr("infra.runs.lease.TERM", MARGIN + timedelta(seconds=1))
+        wait_until(lambda: stored(tmp_path).deadline < datetime.now(UTC) + MARGIN + timedelta(seconds=1))
         storage.is_down = True
         wait_until(lambda: is_lost(lease))
         assert datetime.now(UTC) < stored(tmp_path).deadline, "long before anyone may take it"
