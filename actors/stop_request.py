@@ -41,7 +41,7 @@ class _Open:
         self.lock = threading.Lock()
         self.num_blocks = 0
         self.last_acts: list[Callable[[], object]] = []
-        self.on_closed: Callable[[], object] = lambda: None  # called where the last block has ended
+        self.on_closed: Callable[[], object] = lambda: None  # called when the last block has ended
 
 
 _open = _Open()
@@ -57,7 +57,7 @@ def check_stop() -> None:
 def closed_in_order() -> Iterator[None]:
     """Have a command that is told to stop get out of the block before the process leaves, if `SECONDS` are enough.
 
-    Raises Stopped instead of entering the block where the command was told already.
+    Raises Stopped instead of entering the block if the command was told already.
     """
     with _open.lock:
         check_stop()
@@ -79,11 +79,11 @@ def before_leaving(act: Callable[[], object]) -> None:
     _open.last_acts.append(act)
 
 
-def run_command(command: Callable[[], object]) -> None:
+def run_command(command: Callable[[], object], what_next: str = "") -> None:
     """Run a command to its end, and raise what it raises; or leave with 130 or 143 and one line after a signal.
 
-    For the main thread, once in a process. Ctrl-C is not taken where it was ignored before, as in the background of a
-    shell.
+    For the main thread, once in a process. Ctrl-C is not taken if it was ignored before, as in the background of a
+    shell. `what_next` is the end of that line: what a person can do then.
     """
     raised: list[BaseException] = []
     ended = threading.Event()
@@ -109,7 +109,8 @@ def run_command(command: Callable[[], object]) -> None:
         number = _next_of(received, None)
         if number in _SIGNALS:
             _stop(received, ended)
-            _leave(number)
+            _leave(number, what_next)
+    _let_signals_end_the_process()
     if raised:
         raise raised[0]
 
@@ -122,8 +123,16 @@ def _take_signals(woken: int) -> None:
             signal.signal(number, lambda *_: None)
 
 
+def _let_signals_end_the_process() -> None:
+    """Nobody listens any more, and Python may yet wait for threads that others have started."""
+    for number in _SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    signal.set_wakeup_fd(-1)
+
+
 def _next_of(received: int, seconds: float | None) -> int:
-    """The next byte of the pipe; `_WOKEN` where none comes in time."""
+    """The next byte of the pipe; `_WOKEN` if none comes in time."""
     ready, _, _ = select.select([received], [], [], seconds)
     return os.read(received, 1)[0] if ready else _WOKEN
 
@@ -139,18 +148,29 @@ def _stop(received: int, ended: threading.Event) -> None:
         ended.wait(_SECONDS_TO_UNWIND)
 
 
-def _leave(number: int) -> NoReturn:
-    last_acts = threading.Thread(target=_do_last_acts, name="last-acts", daemon=True)
-    last_acts.start()
-    last_acts.join(_SECONDS_FOR_LAST_ACTS)
+def _leave(number: int, what_next: str) -> NoReturn:
     how = "interrupted" if number == signal.SIGINT else "terminated"
-    # past the stream, whose lock the command may hold
-    os.write(2, f"mfp: {how}; the same command goes on where it stopped\n".encode())
-    os._exit(128 + number)
+    line = f"mfp: {how}; {what_next}\n" if what_next else f"mfp: {how}\n"
+    try:
+        _do_in_time(_do_last_acts)
+        _do_in_time(lambda: _print_error(line))
+    finally:
+        os._exit(128 + number)
+
+
+def _do_in_time(act: Callable[[], object]) -> None:
+    """Do it, unless that takes too long, such as to write to a pipe that nobody reads."""
+    thread = threading.Thread(target=act, name="last-acts", daemon=True)
+    thread.start()
+    thread.join(_SECONDS_FOR_LAST_ACTS)
 
 
 def _do_last_acts() -> None:
-    for act in reversed(_open.last_acts):
+    for act in (*reversed(_open.last_acts), sys.stdout.flush):
         with suppress(Exception):
             act()
-    sys.stdout.flush()
+
+
+def _print_error(line: str) -> None:
+    with suppress(OSError):  # whoever read it is gone, as `tee` is after Ctrl-C
+        os.write(2, line.encode())  # past the stream, whose lock the command may hold

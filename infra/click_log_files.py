@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from infra.errors import ClickLogError
+from infra.errors import ClickLogError, missing_click_log
 from infra.json_text import parse_json
 from infra.runs.run_config import RUN_FILE
 from infra.runs.run_directory import RunDirectory
@@ -80,7 +80,7 @@ def read_log_parts(storage: Storage, url: str) -> Iterator[LogPart]:
         return
     is_file = storage.exists(url)
     if not is_file and not storage.is_dir(url):
-        raise ClickLogError(f"there is no click log at {url}: no such file or folder")
+        raise missing_click_log(url)
     files = [url] if is_file else storage.list(url)
     readable = [file for file in files if file.endswith(_PARQUET + _JSON_LINES)]
     if not readable:

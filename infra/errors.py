@@ -29,6 +29,11 @@ class ClickLogError(InfraError):
     """A click log that cannot be read as one."""
 
 
+def missing_click_log(url: str) -> ClickLogError:
+    """Return what to raise if nothing is at the place of a click log; it is found before a run, or in it."""
+    return ClickLogError(f"there is no click log at {url}: no such file or folder")
+
+
 class RunDirectoryError(InfraError):
     """A run directory that is not a run, belongs to another configuration, or was taken over by another run."""
 

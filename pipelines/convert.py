@@ -13,9 +13,7 @@ from mfp.errors import WeightsError
 from mfp.model_file import model_id_of, model_to_bytes
 from mfp.models.registry import NetworkConfig, architecture_of
 from mfp.models.vit import ViTConfig
-from pipelines.errors import OptionError
-
-_EXTENSION = ".safetensors"
+from pipelines.inputs.model_names import check_output_name
 
 
 @dataclass(frozen=True)
@@ -43,8 +41,7 @@ def run_convert(source: str, out: str, storage: Storage) -> ConvertedModel:
         WeightsError: the source cannot be converted; the message says what it is.
         InfraError: a file that cannot be read or written.
     """
-    if not out.endswith(_EXTENSION):
-        raise OptionError(f"{out}: a model file's name ends in {_EXTENSION}; name the output so")
+    check_output_name(out)
     data = storage.read_bytes(source)
     try:
         conversion = convert_weights(data)

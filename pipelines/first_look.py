@@ -6,16 +6,16 @@ The jobs check all of this again, and more; they need seconds to be imported.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
-from infra.errors import ClickLogError, DatasetError, StorageError
+from infra.errors import DatasetError, StorageError, missing_click_log
 from infra.runs.run_config import FLYWHEEL_FILE, RUN_FILE, TRAINING_FILE, read_config, refuse_other_runs
+from infra.shards.shard_pattern import folder_and_pattern, is_pattern
 from infra.storage.files import Storage
 from mfp.errors import ModelError
 from mfp.models.names import TRAINABLE_NAMES
 from pipelines.errors import OptionError
 from pipelines.inputs.dataset_mix import parse_mix
-from pipelines.inputs.model_names import EXTENSION, check_model_name, did_you_mean
+from pipelines.inputs.model_names import check_model_name, check_output_name, did_you_mean
 from pipelines.inputs.recipe_names import check_recipe_name
 from pipelines.options import (
     LOGGED_CLICKS_PREFIX,
@@ -36,8 +36,8 @@ def look_at_labelling(options: LabelOptions) -> None:
     """
     storage = Storage(options.storage)
     _check_model(options.model, storage)
-    _check_datasets([options.dataset])
-    _check_click_log(options.clicks)
+    _check_datasets([options.dataset], storage)
+    _check_click_log(options.clicks, storage)
     refuse_other_runs(storage, options.out, RUN_FILE)
 
 
@@ -50,12 +50,13 @@ def look_at_training(options: TrainOptions) -> None:
         )
     if options.recipe is not None:
         check_recipe_name(options.recipe)
-    if options.init is not None and _is_missing(options.init):
+    storage = Storage(options.storage)
+    if options.init is not None and _is_missing(options.init, storage):
         raise StorageError(f"--init {options.init}: there is no such file")
-    _check_datasets(parse_mix(text).url for text in options.datasets)
+    _check_datasets((parse_mix(text).url for text in options.datasets), storage)
     if options.validate is not None:
-        _check_datasets([options.validate])
-    refuse_other_runs(Storage(options.storage), options.out, TRAINING_FILE)
+        _check_datasets([options.validate], storage)
+    refuse_other_runs(storage, options.out, TRAINING_FILE)
 
 
 def look_at_flywheel(options: FlywheelOptions) -> None:
@@ -69,8 +70,8 @@ def look_at_flywheel(options: FlywheelOptions) -> None:
     _check_model(options.model, storage)
     if options.recipe is not None:
         check_recipe_name(options.recipe)
-    _check_datasets([options.unlabelled, *options.train_on, options.evaluation])
-    _check_click_log(options.clicks)
+    _check_datasets([options.unlabelled, *options.train_on, options.evaluation], storage)
+    _check_click_log(options.clicks, storage)
     refuse_other_runs(storage, options.out, FLYWHEEL_FILE)
 
 
@@ -82,9 +83,8 @@ def look_at_runs(runs: Iterable[str], storage: Storage) -> None:
 
 def look_at_conversion(source: str, out: str) -> None:
     """Check what `mfp convert` was given. Raises as `look_at_labelling`."""
-    if not out.endswith(EXTENSION):
-        raise OptionError(f"{out}: a model file's name ends in {EXTENSION}; name the output so")
-    if _is_missing(source):
+    check_output_name(out)
+    if _is_missing(source, Storage()):
         raise StorageError(f"cannot read {source}: there is no such file")
 
 
@@ -93,19 +93,25 @@ def _check_model(model: str, storage: Storage) -> None:
         check_model_name(model, storage)
 
 
-def _check_datasets(locations: Iterable[str]) -> None:
+def _check_datasets(locations: Iterable[str], storage: Storage) -> None:
     for location in locations:
-        if _is_missing(location):
+        if _is_missing(location, storage):
             raise DatasetError(f"no data set at {location}: there is no such file or folder; see mfp shard")
 
 
-def _check_click_log(clicks: str) -> None:
+def _check_click_log(clicks: str, storage: Storage) -> None:
     location = clicks.removeprefix(LOGGED_CLICKS_PREFIX)
-    if clicks != SIMULATED_CLICKS and _is_missing(location):
-        raise ClickLogError(f"there is no click log at {location}: no such file or folder")
+    if clicks != SIMULATED_CLICKS and _is_missing(location, storage):
+        raise missing_click_log(location)
 
 
-def _is_missing(location: str) -> bool:
-    """Whether a path leads nowhere; URLs are left to the job, which asks their storage for more than that."""
-    path = location.removeprefix("file://")
-    return "://" not in path and not Path(path).exists()
+def _is_missing(location: str, storage: Storage) -> bool:
+    """Whether a path leads nowhere; URLs are left to the job, which asks their storage for more than that.
+
+    What a pattern of shards matches is left to the job too, but the folder above it is known to be needed.
+    """
+    if "://" in location.removeprefix("file://"):
+        return False
+    if storage.exists(location) or storage.is_dir(location):
+        return False
+    return not is_pattern(location) or not storage.is_dir(folder_and_pattern(location)[0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -15,7 +16,7 @@ from actors.labelling.job import LabelJob
 from actors.labelling.loaded_model import LoadedModel, ModelBytes
 from actors.labelling.object_sessions import ObjectSessions
 from actors.labelling.shard_labeller import ShardLabeller
-from actors.stop_request import closed_in_order
+from actors.stop_request import check_stop, closed_in_order
 from infra import rle
 from infra.click_log import ClickLog, load_click_log
 from infra.runs.commit import CommitRecord
@@ -37,6 +38,7 @@ from pipelines.inputs.published_source import model_of_step, training_run_of
 from pipelines.options import ALL_CLICKS, LOGGED_CLICKS_PREFIX, SIMULATED_CLICKS
 
 ObjectName: TypeAlias = tuple[str, str]  # sample key and object id
+_POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -232,10 +234,14 @@ def _label_again(
         labeller = ShardLabeller(
             ObjectSessions(past.job.limits, past.click_log, past.job.working_pixels), read, again
         )
-        try:
-            labeller.label(Assignment(entry, "again"), model)
-        finally:
-            labeller.close()
+        with ThreadPoolExecutor(1) as callers:
+            labelled = callers.submit(labeller.label, Assignment(entry, "again"), model)
+            try:
+                while wait([labelled], _POLL_SECONDS).not_done:
+                    check_stop()
+                labelled.result()
+            finally:
+                labeller.close()  # a call that still waits ends with it
         (record,) = again.committed().values()
         return _rows(again, record)
 

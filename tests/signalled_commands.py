@@ -21,11 +21,15 @@ AGENTS = ("ray::DashboardAgent", "ray::RuntimeEnvAgent")
 AGENT_FILES = ("ray/dashboard/agent.py", "ray/_private/runtime_env/agent/main.py")  # before they have a title
 
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
-LINES = {
-    signal.SIGINT: "mfp: interrupted; the same command goes on where it stopped",
-    signal.SIGTERM: "mfp: terminated; the same command goes on where it stopped",
+_HOW = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+_GOES_ON = "; the same command goes on where it stopped"
+_WHAT_NEXT = {
+    "label": _GOES_ON,
+    "train": _GOES_ON,
+    "flywheel": _GOES_ON,
+    "shard": "; the same command begins again",
+    "logs": "",
 }
-
 
 _SIGNS_OF_A_CRASH = (
     "Traceback",
@@ -35,10 +39,16 @@ _SIGNS_OF_A_CRASH = (
 )  # the last is Ray's own stack trace
 
 
+def last_line(command: str, number: signal.Signals) -> str:
+    """What a command prints when a signal ends it."""
+    return f"mfp: {_HOW[number]}{_WHAT_NEXT[command]}"
+
+
 class Ended:
     """How a command has ended: its exit code and output, how long after the signal, and what it had started."""
 
-    def __init__(self, process: subprocess.Popen[str], number: signal.Signals) -> None:
+    def __init__(self, command: str, process: subprocess.Popen[str], number: signal.Signals) -> None:
+        self.command = command
         started = descendants(process.pid)
         sent = time.monotonic()
         process.send_signal(number)
@@ -88,7 +98,7 @@ def stop_inside(
         while not select.select([told], [], [], 0.5)[0]:
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < deadline, f"{arguments[0]} was never inside {call}"
-        return Ended(process, number)
+        return Ended(arguments[0], process, number)
     finally:
         os.close(told)
         os.close(teller)
@@ -104,7 +114,8 @@ def findings(number: signal.Signals, ended: Ended) -> Iterator[str]:
     lines = ended.errors.splitlines()
     if ended.code != CODES[number]:
         yield f"exit code {ended.code} after {number.name}"
-    if lines[-1:] != [LINES[number]] or ended.errors.count(LINES[number]) != 1:
+    line = last_line(ended.command, number)
+    if lines[-1:] != [line] or ended.errors.count(line) != 1:
         yield f"its last line is {lines[-1:]}"
     yield from (f"it prints {sign!r}" for sign in _SIGNS_OF_A_CRASH if sign in ended.errors)
     if ended.seconds > SECONDS_TO_END:

@@ -17,7 +17,7 @@ from infra.layouts.coco_document import CocoImage
 from infra.layouts.coco_names import Spelling, canonical, composed, relative_path, spellings_of
 from infra.layouts.source_files import HIDDEN
 from infra.layouts.source_note import SourceNote, Topic
-from infra.shards.file_names import image_suffixes, is_hidden
+from infra.shards.file_names import NEED_A_PLUGIN, image_suffixes, is_hidden
 from infra.storage.files import Storage, basename, join, relative_to
 
 _GENERIC = ("images", "data", "JPEGImages", "")
@@ -294,7 +294,7 @@ def _unused(
         suffix = pure.suffix.lower()
         if is_hidden(pure):
             yield SourceNote(Topic.LEFT_OUT, HIDDEN, path)
-        elif suffix in image_suffixes() | {".heic", ".heif", ".hif"}:
+        elif suffix in image_suffixes() | NEED_A_PLUGIN:
             yield SourceNote(Topic.LEFT_OUT, _UNNAMED, path)
         elif suffix != ".json" and above[0] != ".":  # beside the folders lies what describes the set
             yield SourceNote(Topic.LEFT_OUT, f"{_NO_IMAGE}{suffix or 'files without a suffix'}", path)

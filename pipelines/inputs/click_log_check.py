@@ -9,6 +9,7 @@ import numpy as np
 
 from infra.click_log import ClickLog
 from infra.errors import InfraError
+from infra.shards.file_names import picture_suffixes
 from infra.shards.manifest import DatasetManifest
 from infra.shards.sample import Sample
 from infra.shards.sample_document import ShardItem
@@ -17,10 +18,6 @@ from infra.storage.files import Storage
 from pipelines.errors import OptionError
 
 _ITEMS_TO_LOOK_AT = 20
-_IMAGE_EXTENSIONS = (
-    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif"),
-    *(".heic", ".heif", ".avif", ".ppm", ".pgm", ".jp2", ".dng"),
-)
 _PERCENT = 100
 _SIDE_TO_TELL = 2 * _PERCENT  # of an image on which clicks at most 100 from the corner are strange
 _CLICKS_TO_TELL = 10
@@ -82,8 +79,8 @@ def _first_items(dataset: DatasetManifest, storage: Storage) -> list[ShardItem]:
 def _check_keys(logged: list[str], present: list[str], dataset_url: str) -> None:
     if not present or not set(logged).isdisjoint(present):
         return
-    have_extension = [_extension(key) in _IMAGE_EXTENSIONS for key in logged]
-    if all(have_extension) and not any(_extension(key) in _IMAGE_EXTENSIONS for key in present):
+    have_extension = [_extension(key) in picture_suffixes() for key in logged]
+    if all(have_extension) and not any(_extension(key) in picture_suffixes() for key in present):
         raise _other_keys(logged[0], present[0], dataset_url, "write them without the extension of the image")
     stems = {_without_extension(key) for key in logged}
     if not stems.isdisjoint(present):
@@ -108,7 +105,7 @@ def _extension(key: str) -> str:
 
 
 def _without_extension(key: str) -> str:
-    return key[: -len(_extension(key))] if _extension(key) in _IMAGE_EXTENSIONS else key
+    return key[: -len(_extension(key))] if _extension(key) in picture_suffixes() else key
 
 
 def _name(key: str) -> str:

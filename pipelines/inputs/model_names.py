@@ -9,6 +9,7 @@ from importlib import resources
 from infra.storage.files import Storage, basename
 from mfp.errors import ModelError, WeightsError
 from mfp.models.names import ANALYTIC
+from pipelines.errors import OptionError
 from pipelines.options import TRAINING_RUN_PREFIX
 
 EXTENSION = ".safetensors"
@@ -49,6 +50,12 @@ def check_model_name(name: str, storage: Storage) -> None:
             f"--model {name} is a checkpoint of another program and no model file: `mfp convert {name} "
             f"{stem}{EXTENSION}` makes one of it"
         )
+
+
+def check_output_name(out: str) -> None:
+    """Raise OptionError unless `out` ends as the name of a model file does."""
+    if not out.endswith(EXTENSION):
+        raise OptionError(f"{out}: a model file's name ends in {EXTENSION}; name the output so")
 
 
 def unknown_model(name: str) -> str:

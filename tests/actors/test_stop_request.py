@@ -9,14 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.signalled_commands import CODES, LINES, take_ctrl_c
-from tests.waiting import HANGS
+from tests.process_tree import takes_signal
+from tests.signalled_commands import CODES, take_ctrl_c
+from tests.waiting import HANGS, wait_until
 
 SECONDS = 0.5
+LINES = {
+    signal.SIGTERM: "mfp: terminated; what a person can do\n",
+    signal.SIGINT: "mfp: interrupted; what a person can do\n",
+}
 SIGNALS = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 
 PROGRAM = f"""
-import signal, sys, time
+import signal, sys, threading, time
 from pathlib import Path
 from actors import stop_request
 from actors.stop_request import Stopped, before_leaving, check_stop, closed_in_order, run_command
@@ -33,7 +38,7 @@ def command():
 
 
 before_leaving(Path(sys.argv[1]).unlink)
-run_command(command)
+run_command(command, "what a person can do")
 """
 NOTHING_OPEN = """
     ready()
@@ -85,6 +90,18 @@ WENT_ON = """
     time.sleep(1)
     print("went on")
 """
+LEAVES_A_THREAD = """
+    def waits():
+        ready()
+        time.sleep(600)
+    threading.Thread(target=waits).start()
+"""
+PRINTED_BEFORE = """
+    with closed_in_order():
+        print("x" * 100, end="")
+        ready()
+        time.sleep(600)
+"""
 IGNORED = "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
 
 
@@ -122,7 +139,7 @@ def test_a_command_that_is_told_to_stop_leaves_with_one_line_and_the_code_of_the
 ) -> None:
     process = start(command, tmp_path / "token")
     process.send_signal(number)
-    assert ended(process) == (CODES[number], output, f"{LINES[number]}\n")
+    assert ended(process) == (CODES[number], output, LINES[number])
     assert not (tmp_path / "token").exists(), "done before leaving"
 
 
@@ -130,7 +147,7 @@ def test_a_command_that_is_told_to_stop_leaves_with_one_line_and_the_code_of_the
 def test_what_is_under_way_is_not_torn_by_a_signal(tmp_path: Path, number: signal.Signals) -> None:
     process = start(CAUGHT_BY_SOMEBODY_ELSE, tmp_path / "token")
     process.send_signal(number)
-    assert ended(process) == (CODES[number], "whole\n", f"{LINES[number]}\n")
+    assert ended(process) == (CODES[number], "whole\n", LINES[number])
 
 
 def test_a_signal_that_was_ignored_before_stops_nothing(tmp_path: Path) -> None:
@@ -150,4 +167,27 @@ def test_a_command_that_ends_by_itself_ends_as_it_would_alone(
     tmp_path: Path, command: str, code: int, line: str
 ) -> None:
     found, output, errors = ended(start(command, tmp_path / "token"))
-    assert (found, output, errors[-len(line) - 1 :].strip()) == (code, "", line)
+    assert (found, output, errors.splitlines()[-1:]) == (code, "", [line] if line else [])
+
+
+@SIGNALS
+def test_a_process_that_only_waits_for_somebodys_thread_can_still_be_stopped(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    process = start(LEAVES_A_THREAD, tmp_path / "token")
+    wait_until(lambda: not takes_signal(process.pid, number))  # the command has ended
+    process.send_signal(number)
+    assert ended(process) == (-number, "", "")
+
+
+@SIGNALS
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_reader_that_is_gone_changes_neither_the_code_nor_the_lines(
+    tmp_path: Path, number: signal.Signals, stream: str
+) -> None:
+    process = start(PRINTED_BEFORE, tmp_path / "token")
+    reader = getattr(process, stream)
+    reader.close()
+    setattr(process, stream, None)
+    process.send_signal(number)
+    assert ended(process)[::2] == (CODES[number], LINES[number] if stream == "stdout" else None)

@@ -106,7 +106,7 @@ class _Trial:
                 time.sleep(_PAUSE_SECONDS)
             process.communicate(timeout=moment)
         except subprocess.TimeoutExpired:
-            return Ended(process, number)
+            return Ended(self._job.name, process, number)
         finally:
             process.kill()
         return process.returncode

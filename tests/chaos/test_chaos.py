@@ -18,7 +18,7 @@ from tests.chaos.onlooker import Onlooker
 from tests.chaos.schedule import Target, planned_faults
 from tests.chaos.summary import FinishedRun, HitFault, SignalTries, Summary, signals_page
 from tests.faults.driver import do_what_is_missing, write_small_dataset
-from tests.signalled_commands import LINES, Ended, findings
+from tests.signalled_commands import Ended, findings, last_line
 
 STORAGE = Storage()
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -143,13 +143,16 @@ def test_the_page_about_signals_is_good_only_where_every_command_was_stopped_as_
     assert "- label, SIGTERM after 4.0 s: exit code 1\n" in signals_page([label, crashed])
 
 
+TERMINATED = last_line("label", signal.SIGTERM)
+
+
 @pytest.mark.parametrize(
     ("code", "errors", "seconds", "left", "found"),
     [
-        (143, f"label: 3/8 objects\n{LINES[signal.SIGTERM]}\n", 2.0, [], 0),
-        (1, f"Traceback\n{LINES[signal.SIGTERM]}\n", 2.0, [], 2),
+        (143, f"label: 3/8 objects\n{TERMINATED}\n", 2.0, [], 0),
+        (1, f"Traceback\n{TERMINATED}\n", 2.0, [], 2),
         (143, "", 2.0, [], 1),
-        (143, f"{LINES[signal.SIGTERM]}\n", 11.0, ["ray::LabelWorker"], 2),
+        (143, f"{TERMINATED}\n", 11.0, ["ray::LabelWorker"], 2),
     ],
 )
 def test_what_is_wrong_about_the_end_of_a_command_is_found(
@@ -157,7 +160,7 @@ def test_what_is_wrong_about_the_end_of_a_command_is_found(
 ) -> None:
     class Looked(Ended):
         def __init__(self) -> None:
-            self.code, self.errors, self.seconds = code, errors, seconds
+            self.command, self.code, self.errors, self.seconds = "label", code, errors, seconds
 
         def left_behind(self) -> list[str]:
             return left

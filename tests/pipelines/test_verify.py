@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import json
 import shutil
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from actors.stop_request import Stopped
 from infra.published_models import model_url, publish
 from infra.runs.commit import CommitRecord, commit_url
 from infra.runs.run_directory import RunDirectory
@@ -111,6 +113,25 @@ def test_a_run_outlives_the_training_run_that_its_model_came_from(
     Path(model_url(options.out, 1)).unlink()
     (finding,) = run_verify(everything(published)).findings
     assert "was begun with the model of step 1" in str(finding)
+
+
+def test_a_check_that_is_told_to_stop_leaves_no_folder_and_no_thread_behind(
+    options: LabelOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    label_here(options)
+
+    def told() -> None:
+        raise Stopped
+
+    monkeypatch.setattr("pipelines.relabel.check_stop", told)
+    monkeypatch.setattr("pipelines.relabel._POLL_SECONDS", 0)
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    before = set(threading.enumerate())
+    with pytest.raises(Stopped):
+        run_verify(everything(options))
+    assert list((tmp_path / "temporary").iterdir()) == []
+    assert set(threading.enumerate()) <= before
 
 
 def test_a_share_of_the_objects_is_drawn_by_the_seed(options: LabelOptions) -> None:
