@@ -136,10 +136,10 @@ class ShardLabeller:
         Raises what kept the shard from being read, labelled or written; the shards beside it go on if they can.
         RuntimeError after `close`.
         """
-        task = _Task(assignment, model)
         with self._lock:
             if self._is_closed:
                 raise _closed()
+            task = _Task(assignment, model)
             assert assignment.attempt not in self._tasks, "every hand-out has an attempt id of its own"
             self._tasks[assignment.attempt] = task
         try:

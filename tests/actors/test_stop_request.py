@@ -94,13 +94,13 @@ LEAVES_A_THREAD = """
     def waits():
         ready()
         time.sleep(600)
-    threading.Thread(target=waits).start()
+    threading.Thread(target=waits, daemon=False).start()
 """
-PRINTED_BEFORE = """
+NOT_YET_FLUSHED = """
     with closed_in_order():
-        print("x" * 100, end="")
         ready()
-        time.sleep(600)
+        stop_request._requested.wait()
+        print("the last words", end="")
 """
 IGNORED = "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
 
@@ -185,7 +185,7 @@ def test_a_process_that_only_waits_for_somebodys_thread_can_still_be_stopped(
 def test_a_reader_that_is_gone_changes_neither_the_code_nor_the_lines(
     tmp_path: Path, number: signal.Signals, stream: str
 ) -> None:
-    process = start(PRINTED_BEFORE, tmp_path / "token")
+    process = start(NOT_YET_FLUSHED, tmp_path / "token")
     reader = getattr(process, stream)
     reader.close()
     setattr(process, stream, None)
