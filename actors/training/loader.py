@@ -19,7 +19,7 @@ from infra.errors import InfraError
 from infra.shards.sample import Sample
 from infra.storage.files import Storage
 from mfp.errors import MfpError
-from mfp.training.augment import AugmentSettings
+from mfp.training.augment_settings import AugmentSettings
 from mfp.training.sample_order import Place, SampleOrder, numbers_of_worker
 from mfp.training.step import TrainingBatch
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from timm.layers.norm_act import BatchNormAct2d
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -19,6 +18,9 @@ def fold_batch_norms(network: nn.Module) -> int:
     Returns:
         The number of norms folded.
     """
+    # Imported here: timm takes seconds, which processes that build no network need not spend.
+    from timm.layers.norm_act import BatchNormAct2d
+
     num_folded = 0
     for parent in list(network.modules()):
         children = list(parent.named_children())

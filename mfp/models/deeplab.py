@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torchvision.models.segmentation.deeplabv3 import ASPP
 
 from mfp.models.separable import SeparableConv
 
@@ -23,6 +22,9 @@ class DeepLabDecoder(nn.Module):
     """
 
     def __init__(self, deep_channels: int, fine_channels: int, channels: int) -> None:
+        # Imported here, since torchvision takes seconds to import and other networks do without.
+        from torchvision.models.segmentation.deeplabv3 import ASPP
+
         super().__init__()
         # torchvision's ASPP resizes its pooled branch from one pixel, so that its align_corners does not matter.
         self.aspp = ASPP(deep_channels, _RATES, channels)

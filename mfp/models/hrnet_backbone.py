@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import timm
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -20,6 +19,9 @@ def hrnet_w18() -> Any:
     multiple of 32. The released networks resize bilinearly to the size of the map they add to, so that step is taken
     out here; no tensor has another name for it.
     """
+    # Imported here: timm takes seconds, which processes that build no network need not spend.
+    import timm
+
     network: Any = timm.create_model("hrnet_w18", pretrained=False, head="")
     for stage in (network.stage2, network.stage3, network.stage4):
         for fused in stage:

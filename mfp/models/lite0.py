@@ -6,7 +6,6 @@ import copy
 from dataclasses import dataclass, field
 from typing import Any
 
-import timm
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -52,6 +51,9 @@ class Lite0(ModulatedNetwork):
         super().__init__(config.clicks)
         self.config = config
         channels = config.decoder_channels
+        # Imported here: timm takes seconds, which processes that build no network need not spend.
+        import timm
+
         self.backbone: Any = timm.create_model(_BACKBONE, pretrained=False, features_only=True)
         self.coordinates = CoordinateBranch(config.clicks.num_coordinate_channels, _STEM_CHANNELS)
         self.laterals = nn.ModuleList(

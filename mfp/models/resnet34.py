@@ -6,7 +6,6 @@ import copy
 from dataclasses import dataclass, field
 from typing import Any
 
-import timm
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -51,6 +50,9 @@ class ResNet34(ModulatedNetwork):
         super().__init__(config.clicks)
         self.config = config
         channels = config.decoder_channels
+        # Imported here: timm takes seconds, which processes that build no network need not spend.
+        import timm
+
         self.backbone: Any = timm.create_model(
             "resnet34", pretrained=False, output_stride=_OUTPUT_STRIDE, num_classes=0, global_pool=""
         )

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 
 import torch
-from timm.layers.patch_embed import PatchEmbed
-from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -49,11 +47,15 @@ def resized_table(table: Tensor, rows: int, cols: int) -> Tensor:
     return functional.interpolate(square, size=(rows, cols), mode="bicubic", align_corners=False)
 
 
-def patch_embedding(in_channels: int, width: int, patch_size: int) -> PatchEmbed:
+def patch_embedding(in_channels: int, width: int, patch_size: int) -> nn.Module:
     """One token of `width` channels a patch: (B, in_channels, H, W) -> (B, width, H / patch, W / patch)."""
-    return PatchEmbed(
+    # Imported here: timm takes seconds, which processes that build no network need not spend.
+    from timm.layers.patch_embed import PatchEmbed
+
+    embedding: nn.Module = PatchEmbed(
         img_size=None, patch_size=patch_size, in_chans=in_channels, embed_dim=width, flatten=False
     )
+    return embedding
 
 
 class ViTBackbone(nn.Module):
@@ -78,6 +80,9 @@ class ViTBackbone(nn.Module):
         table_side: int,
         window_side: int,
     ) -> None:
+        # Imported here: timm takes seconds, which processes that build no network need not spend.
+        from timm.models.vision_transformer import Block
+
         super().__init__()
         self.window_side = window_side
         self.image_embed = patch_embedding(3, width, patch_size)

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 import torch
 
 from mfp.errors import TrainingError
-from mfp.training.augment import AugmentSettings
+from mfp.training.augment_settings import AugmentSettings
 from mfp.training.schedule import Schedule, ScheduleName
 from mfp.training.step import LossRounds, StepSettings
 

@@ -18,7 +18,7 @@ from infra.shards.manifest import load_manifest
 from infra.shards.shard_writer import write_dataset
 from infra.storage.files import Storage
 from mfp.errors import TrainingError
-from mfp.training.augment import AugmentSettings
+from mfp.training.augment_settings import AugmentSettings
 from mfp.training.sample_order import Place, SampleOrder
 from tests.training_jobs import bright_object, small_job, write_bright_objects
 

@@ -7,7 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mfp.training.augment import IGNORED, AugmentSettings, augmented_view
+from mfp.training.augment import augmented_view
+from mfp.training.augment_settings import IGNORED, AugmentSettings
 
 VIEWS = AugmentSettings(crop_size=(48, 48))
 
