@@ -35,8 +35,9 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
+# Two processes side by side: most tests wait for something (a Ray, a server, a lease) half of their time.
 test: lint
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist worksteal
 
 # Starts afresh each time: a demonstration that finds its work done shows nothing.
 demo: $(STAMP)

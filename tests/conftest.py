@@ -1,16 +1,16 @@
-"""Fixtures of all rooms: an S3 server on this machine, and folders on both kinds of storage."""
+"""Fixtures of all rooms: an S3 server on this machine, folders on both kinds of storage, and a Ray."""
 
 from __future__ import annotations
 
 import atexit
 import itertools
 import os
+import re
 import secrets
 import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,11 +18,18 @@ import boto3
 import pytest
 from hypothesis import settings
 
+from tests.shared_ray import SharedRay
+from tests.waiting import wait_until
+
 _bucket_number = itertools.count()
 
 # A deadline per example measures what else the machine does; pytest-timeout ends what hangs.
 settings.register_profile("mfp", deadline=None)
 settings.load_profile("mfp")
+
+# On a busy machine, threads that share a small tensor wait for each other longer than they compute. Read when torch is
+# imported; tests about threads set their own number.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Ray reads its authentication settings once, when it is imported, and some test modules import it on collection.
 if "RAY_AUTH_MODE" not in os.environ:
@@ -60,21 +67,20 @@ def free_port() -> int:
 @pytest.fixture(scope="session")
 def s3_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """URL of a moto server in a process of its own; the AWS variables point to it until the session ends."""
-    port = free_port()
     log = tmp_path_factory.mktemp("moto") / "log.txt"
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]
     with log.open("wb") as stream, pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ACCESS_KEY_ID", "test")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        patch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
         patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
         for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3"):
             patch.delenv(name, raising=False)
-        command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
         server = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT)
         try:
-            _wait_until_listening(server, port, log)
-            yield f"http://127.0.0.1:{port}"
+            url = _url_of(server, log)
+            patch.setenv("AWS_ENDPOINT_URL", url)
+            yield url
         finally:
             server.kill()
             server.wait()
@@ -98,12 +104,34 @@ def folder_url(request: pytest.FixtureRequest) -> str:
     return f"{bucket}/folder"
 
 
-def _wait_until_listening(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    for _ in range(300):
-        if server.poll() is not None:
-            break
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.1)
-    raise RuntimeError(f"moto's server did not start: {log.read_text()}")
+@pytest.fixture(scope="session")
+def shared_ray() -> Iterator[SharedRay]:
+    """The Ray of this process's tests, not started yet."""
+    shared = SharedRay()
+    yield shared
+    shared.stop()
+
+
+@pytest.fixture
+def ray_cluster(s3_endpoint: str, shared_ray: SharedRay) -> None:
+    """A local Ray that all tests share; its workers inherit the AWS variables of the S3 fixture."""
+    shared_ray.cluster()
+
+
+@pytest.fixture
+def without_ray(shared_ray: SharedRay) -> None:
+    """For what behaves differently if this process is connected to a Ray."""
+    shared_ray.stop()
+
+
+def _url_of(server: subprocess.Popen[bytes], log: Path) -> str:
+    """The URL that the server announces: nobody else can have taken a port that it chose itself."""
+
+    def announced() -> list[str]:
+        return re.findall(r"Running on (http://127\.0\.0\.1:\d+)", log.read_text())
+
+    def check_alive() -> None:
+        assert server.poll() is None, f"moto's server did not start: {log.read_text()}"
+
+    wait_until(lambda: bool(announced()), check_alive)
+    return announced()[0]

@@ -10,6 +10,8 @@ import pytest
 from actors.errors import ClusterError
 from actors.ray_session import ray_session
 
+pytestmark = pytest.mark.usefixtures("without_ray")
+
 
 @pytest.mark.parametrize("scheme", ["", "ray://"])
 def test_an_address_where_nothing_listens_is_an_error_within_seconds(scheme: str) -> None:

@@ -14,7 +14,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from actors.ray_session import ray_session
 from infra.published_models import newest
 from infra.shards.shard_writer import write_dataset
 from infra.storage.files import Storage, join
@@ -22,6 +21,7 @@ from infra.training_progress import read_progress
 from pipelines.options import TrainOptions, Workers
 from pipelines.train import run_train
 from tests.process_tree import ancestors
+from tests.shared_ray import SharedRay
 from tests.training_jobs import NUM_SAMPLES, SMALL, bright_object
 from tests.waiting import wait_until
 
@@ -90,7 +90,7 @@ def _wait_for_step(step: int, run: str, storage: Storage, driver: subprocess.Pop
 
 
 def test_a_run_on_s3_survives_a_killed_worker_and_a_killed_driver(
-    s3_bucket: str, s3_endpoint: str, tmp_path: Path
+    s3_bucket: str, s3_endpoint: str, shared_ray: SharedRay, tmp_path: Path
 ) -> None:
     storage, log = Storage(), tmp_path / "driver.log"
     samples = (bright_object(index) for index in range(NUM_SAMPLES))
@@ -106,9 +106,9 @@ def test_a_run_on_s3_survives_a_killed_worker_and_a_killed_driver(
         driver.kill()
         driver.wait()
 
-    with ray_session(None):
-        run_train(disturbed)
-        run_train(undisturbed)
+    shared_ray.cluster()
+    run_train(disturbed)
+    run_train(undisturbed)
     expected = _log(storage, undisturbed.out)
     assert expected.column("step").to_pylist() == list(range(1, STEPS + 1))
     assert _log(storage, disturbed.out).equals(expected)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from actors.labelling.job import LabelJob
 from actors.labelling.loaded_model import ModelBytes
 from actors.labelling.shard_labeller import ShardSummary
 from actors.labelling.worker import LabelWorker, StoredModel, WorkerInfo, WorkerResources
-from actors.ray_session import ray_session
 from infra.runs.commit import CommitOutcome
 from infra.runs.run_directory import RunDirectory
 from infra.storage.files import Storage, StorageOptions
@@ -25,12 +23,6 @@ from tests.waiting import wait_until
 
 STORAGE = Storage()
 NUM_SAMPLES = 60
-
-
-@pytest.fixture(scope="module")
-def ray_cluster() -> Iterator[None]:
-    with ray_session("local"):
-        yield
 
 
 def started_worker(job: LabelJob, model: StoredModel) -> tuple[Any, WorkerInfo]:

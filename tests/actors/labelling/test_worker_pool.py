@@ -19,21 +19,22 @@ from actors.labelling.loaded_model import ModelBytes
 from actors.labelling.model_feed import FixedModel
 from actors.labelling.worker import WorkerInfo, WorkerResources
 from actors.labelling.worker_pool import PoolSize, WorkerPool
-from actors.ray_session import Cluster, ray_session
+from actors.ray_session import Cluster
 from infra.runs.run_directory import RunDirectory
 from infra.shards.manifest import DatasetManifest
 from infra.storage.files import Storage, StorageOptions
 from mfp.engine import EngineSettings
 from tests.actors.broken_jobs import DeadlySample, GpuFailsOnce
 from tests.actors.shapes import LIMITS, ZOOM_SIZE, labeller, reader_of, rows_of, write_shapes
+from tests.actors.waiting_job import WaitsBeforeItsEnd
+from tests.shared_ray import SharedRay
 
 STORAGE = Storage()
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    with ray_session("local") as cluster:
-        yield cluster
+@pytest.fixture
+def cluster(ray_cluster: None, shared_ray: SharedRay) -> Cluster:
+    return shared_ray.cluster()
 
 
 @contextmanager
@@ -96,14 +97,21 @@ def test_workers_that_find_no_room_end_the_run_and_say_what_they_need(
 
 
 def test_a_pool_grows_when_the_cluster_gets_room(cluster: Cluster, tmp_path: Path) -> None:
-    manifest = write_shapes(str(tmp_path / "data"), STORAGE, num_samples=400, samples_per_shard=1)
+    manifest = write_shapes(str(tmp_path / "data"), STORAGE, num_samples=20, samples_per_shard=1)
     half = cluster.num_cpus / 2
-    with pool(job(manifest, tmp_path / "run"), PoolSize(1, 2), WorkerResources(num_cpus=half)) as workers:
+    may_end = tmp_path / "may-end"
+    # enough passes for the first shards; the others are still there when the second worker is up
+    work = WaitsBeforeItsEnd(**vars(job(manifest, tmp_path / "run")), num_passes=40, may_end=may_end)
+    with pool(work, PoolSize(1, 2), WorkerResources(num_cpus=half)) as workers:
         events = workers.run(list(manifest.shards))
         with occupied(half):
             first = next(event for event in events if event.finished is not None)
             assert first.num_ready == 1
-        assert any(event.num_ready == 2 for event in events)
+        next(event for event in events if event.num_ready == 2)
+        may_end.touch()
+        for _ in events:
+            pass
+    assert len(RunDirectory(work.run_url, STORAGE).committed()) == 20
 
 
 def set_aside_and_rows(workers: WorkerPool, manifest: DatasetManifest, run_url: str) -> tuple[Any, Any]:

@@ -14,7 +14,6 @@ import pytest
 from rich.console import Console
 
 from actors.errors import ClusterError
-from actors.ray_session import ray_session
 from infra.errors import ClickLogError, RunDirectoryError
 from infra.published_models import newest
 from infra.runs.run_config import FLYWHEEL_FILE
@@ -80,30 +79,31 @@ class Shown:
 
 
 @pytest.mark.slow
-def test_a_turn_of_the_wheel_labels_selects_trains_and_measures(options: FlywheelOptions) -> None:
+def test_a_turn_of_the_wheel_labels_selects_trains_and_measures(
+    ray_cluster: None, options: FlywheelOptions
+) -> None:
     out = Path(options.out)
-    with ray_session("local"):
-        shown = Shown()
-        result = run_flywheel(options, shown)
-        assert shown.titles == [
-            "evaluate before",
-            "round 1: label",
-            "round 1: train",
-            "closing: train",
-            "evaluate after",
-        ]
-        again = run_flywheel(options, Shown())
-        assert again == result, "a finished wheel is only reported"
-        other_clicks = replace(options, clicks=f"logged:{out}/round-01/labels")
-        with pytest.raises(
-            RunDirectoryError, match=r'clicks\.source is "simulated" there and "logged" here'
-        ) as refused:
-            run_flywheel(other_clicks, Shown())
-        assert str(refused.value).startswith(f"{out} holds"), "said of the wheel, before any of its stages"
-        written = json.loads((out / FLYWHEEL_FILE).read_text())
-        del written["clicks"]
-        (out / FLYWHEEL_FILE).write_text(json.dumps(written))
-        assert run_flywheel(options, Shown()) == result, "a wheel of an earlier version goes on"
+    shown = Shown()
+    result = run_flywheel(options, shown)
+    assert shown.titles == [
+        "evaluate before",
+        "round 1: label",
+        "round 1: train",
+        "closing: train",
+        "evaluate after",
+    ]
+    again = run_flywheel(options, Shown())
+    assert again == result, "a finished wheel is only reported"
+    other_clicks = replace(options, clicks=f"logged:{out}/round-01/labels")
+    with pytest.raises(
+        RunDirectoryError, match=r'clicks\.source is "simulated" there and "logged" here'
+    ) as refused:
+        run_flywheel(other_clicks, Shown())
+    assert str(refused.value).startswith(f"{out} holds"), "said of the wheel, before any of its stages"
+    written = json.loads((out / FLYWHEEL_FILE).read_text())
+    del written["clicks"]
+    (out / FLYWHEEL_FILE).write_text(json.dumps(written))
+    assert run_flywheel(options, Shown()) == result, "a wheel of an earlier version goes on"
     (turned,) = result.rounds
     start = find_model(options.model, STORAGE).model_id
     assert turned.models[0].model_id == start
