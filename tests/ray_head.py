@@ -7,7 +7,7 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,9 @@ from urllib.request import Request, urlopen
 
 from tests.conftest import free_port
 from tests.waiting import HANGS, wait_until
+
+_TRIES = 3
+"""Ray gives its processes half a minute to find one another; on a busy machine that may be too little."""
 
 
 @dataclass(frozen=True)
@@ -95,16 +98,33 @@ def ray_head(folder: Path, variables: Mapping[str, str]) -> Iterator[Head]:
         f"--temp-dir={folder}",
         *(f"--{name}={port}" for name, port in ports.items()),
     ]
-    log = folder / "log.txt"
+    head = Head(address, environment, folder)
+    for _ in range(_TRIES):
+        with _started(command, environment, folder / "log.txt") as process:
+            if _answers(head, process):
+                yield head
+                return
+    raise AssertionError((folder / "log.txt").read_text())
+
+
+@contextmanager
+def _started(
+    command: Sequence[str], environment: Mapping[str, str], log: Path
+) -> Iterator[subprocess.Popen[bytes]]:
     with log.open("wb") as stream:
         process = subprocess.Popen(command, env=environment, stdout=stream, stderr=subprocess.STDOUT)
-    head = Head(address, environment, folder)
     try:
-        while (asked := head.mfp("jobs")).returncode != 0:
-            assert process.poll() is None, log.read_text()
-            assert "no Ray cluster answers" in asked.stderr or "did not do as asked" in asked.stderr
-            time.sleep(1)
-        yield head
+        yield process
     finally:
         process.terminate()  # with --block, Ray ends its other processes itself
         process.wait(HANGS)
+
+
+def _answers(head: Head, process: subprocess.Popen[bytes]) -> bool:
+    """Wait until the cluster answers; False if Ray has ended before."""
+    while (asked := head.mfp("jobs")).returncode != 0:
+        if process.poll() is not None:
+            return False
+        assert "no Ray cluster answers" in asked.stderr or "did not do as asked" in asked.stderr
+        time.sleep(1)
+    return True
