@@ -212,7 +212,7 @@ def test_notes_of_a_hostile_tar_are_bounded(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "meaning"),
     [
-        (gzip.compress(bytes(2000, mtime=0)), "compressed with gzip.*gunzip"),
+        (gzip.compress(bytes(2000), mtime=0), "compressed with gzip.*gunzip"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n", "git lfs pull"),
         (b"<!DOCTYPE html>", "a web page"),
         (b"PAR1" + bytes(600), "call it .parquet"),
