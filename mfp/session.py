@@ -33,7 +33,7 @@ class StopReason(StrEnum):
     ERRORS_CLICKED = "errors_clicked"
     """The mask is wrong, but the simulated user has clicked every wrong pixel before: the model does not follow."""
     MAX_CLICKS = "max_clicks"
-    """As many clicks as the limit allows were made, and there would be more."""
+    """As many clicks as the limit allows were made."""
     CLICKS_EXHAUSTED = "clicks_exhausted"
     """Every logged click has been made."""
 

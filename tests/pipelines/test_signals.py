@@ -84,7 +84,7 @@ def test_labelling_that_is_stopped_says_how_to_go_on_and_goes_on(
     num_before = 0
     for number in (signal.SIGTERM, signal.SIGINT):  # shards are under way
         assert_ended_by(
-            number, stop_inside("ray.wait", number, command, f"{run.url}/commits/*", num_before + 1)
+            number, stop_inside("ray.wait", number, command, f"{run.url}/commits/shard-*", num_before + 1)
         )
         num_committed = len(run.committed())
         assert num_before < num_committed < NUM_SHARDS
