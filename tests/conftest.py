@@ -52,17 +52,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes long, mostly tests with a Ray.
+    """Begin with what takes long, mostly tests with a Ray, and before them those that want none.
 
     Of two processes side by side, each begins with a half, and takes over from the end of the other's when it is done:
     so one does the long tests one after the other, and none is left for the end.
     """
-    items.sort(key=lambda item: not _takes_long(item))
+    items.sort(key=_rank)
 
 
-def _takes_long(item: pytest.Item) -> bool:
+def _rank(item: pytest.Item) -> int:
     fixtures = getattr(item, "fixturenames", ())
-    return "shared_ray" in fixtures or item.get_closest_marker("slow") is not None
+    if "without_ray" in fixtures:
+        return 0
+    return 1 if "shared_ray" in fixtures or item.get_closest_marker("slow") is not None else 2
 
 
 @pytest.fixture(scope="session")

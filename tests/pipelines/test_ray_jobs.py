@@ -157,7 +157,6 @@ def test_a_submitted_training_is_followed_to_its_model(
     assert f"{run}: 3 of 3 steps, loss" in without_cluster.stdout
 
 
-@pytest.mark.skip(reason="written, and not yet seen to pass: it needs an idle machine for some minutes")
 def test_a_log_that_is_followed_can_be_left_and_the_job_goes_on(
     head: Head, dataset: str, s3_bucket: str, s3_endpoint: str
 ) -> None:

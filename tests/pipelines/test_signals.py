@@ -112,7 +112,7 @@ def test_training_that_is_stopped_goes_on_from_its_checkpoint(tmp_path: Path, te
     assert last.step == 30
 
 
-@pytest.mark.skip(reason="written, and not yet seen to pass: it needs an idle machine for some minutes")
+@pytest.mark.slow
 def test_a_flywheel_that_is_stopped_turns_on(tmp_path: Path, temporary_files: Path) -> None:
     for name, first, last in (("unlabelled", 0, 4), ("seed", 4, 8), ("evaluation", 8, 10)):
         write_dataset((shape_sample(index) for index in range(first, last)), str(tmp_path / name), STORAGE, 1)
