@@ -6,7 +6,8 @@
      "quarantined": [{"object_id": "2", "reason": "empty_object", "detail": "..."}]}
 
 `ignore` and `quarantined` are left out where there is nothing to say. What was set aside when the shards were
-made stays in them as `quarantined` (without an image where `object_id` is null), so that every run reports it.
+made stays in them as `quarantined`, so that every run reports it: without an image and without `objects` if an
+`object_id` is null, or if nothing of the sample could be used.
 Shards of other programs may lack any of this, the JSON included, or have the JSON of `foreign_document.py`.
 """
 
@@ -92,7 +93,9 @@ def parse_document(
     try:
         records = [_record(key, entry) for entry in _list(document, "quarantined")]
         yield from records
-        if any(record.object_id is None for record in records):
+        if any(record.object_id is None for record in records) or (
+            records and image_bytes is None and "objects" not in document  # all of its objects were set aside
+        ):
             return
         if image_bytes is None:
             is_coco = isinstance(document.get("images"), list)
