@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import time
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -293,7 +294,7 @@ def _unknown_samples(inputs: LabelInputs, run: RunDirectory) -> tuple[str, ...]:
     log = inputs.click_log
     if log is None:
         return ()
-    seen = run.sample_keys()
+    seen = {unicodedata.normalize("NFC", key) for key in run.sample_keys()}  # as those of the log are
     keys: list[str] = log.sample_keys.to_pylist()
     unknown = tuple(key for key in keys if key not in seen)
     if len(unknown) == len(keys):

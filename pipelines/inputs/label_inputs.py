@@ -65,6 +65,7 @@ def find_inputs(options: LabelOptions, storage: Storage) -> LabelInputs:
     notices = how_read(dataset, storage)
     if click_log is not None:
         notices += check_click_log(click_log, dataset, storage)
+        notices += _check_replay(options.replay, dataset, storage)
     return LabelInputs(dataset, _find_model(options, storage), click_log, notices)
 
 
@@ -83,6 +84,21 @@ def find_click_log(clicks: str, dataset: DatasetManifest, storage: Storage) -> C
     if not has_objects(dataset, storage):
         raise OptionError(no_masks(dataset, storage))
     return None
+
+
+def _check_replay(replay: Replay, dataset: DatasetManifest, storage: Storage) -> tuple[str, ...]:
+    """Refuse an IoU that ends replayed sessions if nothing has one; a notice if that is not known for sure."""
+    if replay.target_iou is None or has_objects(dataset, storage):
+        return ()
+    if dataset.num_objects is None and not look_into(dataset, storage).is_whole:
+        return (
+            f"--target-iou {replay.target_iou:g}: no mask was seen in the beginning of {dataset.url}; the clicks on an "
+            "object without a mask, which has no IoU, are made to their end",
+        )
+    raise OptionError(
+        f"--target-iou {replay.target_iou:g}: {dataset.url} has no object masks, so that no IoU is known and every "
+        "logged click would be made: leave the option out"
+    )
 
 
 def _part_of(dataset: DatasetManifest, part: tuple[int, int] | None) -> DatasetManifest:
