@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from infra.errors import ClickLogError, missing_click_log
 from infra.json_text import parse_json
+from infra.runs.repeated_keys import repeated_keys
 from infra.runs.run_config import RUN_FILE
 from infra.runs.run_directory import RunDirectory
 from infra.runs.tables import CLICKS
@@ -107,7 +108,13 @@ def read_log_parts(storage: Storage, log: LogFiles) -> Iterator[LogPart]:
     """Yield the parts of a click log."""
     if log.run is not None:
         records = list(log.run.committed().values())
-        tables = log.run.read_parts(CLICKS, records, tuple(_RULES))
+        tables = list(log.run.read_parts(CLICKS, records, tuple(_RULES)))
+        shards, keys = (record.shard for record in records), (table["sample_key"] for table in tables)
+        for repeated in repeated_keys(zip(shards, keys, strict=True)):
+            raise ClickLogError(
+                f"{log.run.url} has clicks on several samples of one key ({repeated}), which a log cannot tell apart: "
+                "give each sample a key of its own, as mfp shard does, and run again"
+            )
         for record, table in zip(records, tables, strict=True):
             yield _checked_part(join(log.run.url, record.parts[CLICKS.name].path), table)
     for file in log.files:
