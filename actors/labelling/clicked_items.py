@@ -15,6 +15,7 @@ from infra.shards.shard_note import ShardNote
 
 ClickedItem: TypeAlias = ShardItem | ShardNote | Unclicked
 
+_UNMASKED = "samples without any mask, on which clicks cannot be simulated: left out"
 _NO_MASK = "objects of the click log that are not among those of their sample: clicked without truth"
 _ALL_LOST = (
     "all objects that the data set has for this sample were set aside, and the sample with them: the clicks on this "
@@ -29,7 +30,9 @@ def clicked_items(items: Iterable[ShardItem | ShardNote], log: ClickLog | None) 
     run. Without a log everything with a mask is clicked.
     """
     if log is None:
-        yield from (item for item in items if not isinstance(item, Sample) or item.objects)
+        for item in items:
+            has_nothing = isinstance(item, Sample) and not item.objects
+            yield ShardNote(_UNMASKED, item.key) if has_nothing else item
         return
     of_objects: list[QuarantinedSample] = []  # of the sample that comes next, if any of it is left
     for item in items:

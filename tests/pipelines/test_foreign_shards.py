@@ -6,12 +6,16 @@ import io
 import tarfile
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
 from actors.labelling.hand_out import Assignment
 from actors.labelling.job import LabelJob, build_labeller
 from actors.labelling.loaded_model import ModelBytes
+from infra import rle
 from infra.click_log import load_click_log
 from infra.errors import ClickLogError, DatasetError
 from infra.runs.commit import CommitRecord
@@ -100,6 +104,26 @@ def test_a_key_that_two_shards_have_is_told_and_is_the_reason_why_a_run_cannot_b
         compare_runs([asked.out, asked.out], STORAGE)
     with pytest.raises(ClickLogError, match=r"several samples of one key \('x\.1' in 0\.tar and 1\.tar\)"):
         load_click_log(STORAGE, asked.out)
+
+
+def test_rows_without_a_mask_and_strange_masks_are_told(tmp_path: Path) -> None:
+    samples = [shape_sample(number, num_objects=1) for number in range(3)]
+    inverted = np.ones((samples[2].height, samples[2].width), np.bool_)
+    cells = [{"counts": samples[0].objects[0].rle}, None, {"counts": rle.encode(inverted)}]
+    columns = {
+        "image": [sample.image_bytes for sample in samples],
+        "key": [sample.key for sample in samples],
+        "mask": pa.array(cells),
+    }
+    pq.write_table(pa.table(columns), tmp_path / "x.parquet")
+    asked = LabelOptions(
+        str(tmp_path / "x.parquet"), str(tmp_path / "run"), "analytic", zoom_size=32, max_clicks=1
+    )
+    label_here(asked)
+    notes = {note.text: note.first_keys for note in build_report(asked.out, STORAGE).notes}
+    unmasked = next(keys for text, keys in notes.items() if text.startswith("samples without any mask"))
+    strange = next(keys for text, keys in notes.items() if text.startswith("objects that cover 95%"))
+    assert (unmasked, strange) == ((samples[1].key,), (samples[2].key,))
 
 
 def test_shards_without_masks_are_refused_with_what_was_seen(tmp_path: Path) -> None:
