@@ -169,7 +169,8 @@ def how_read(dataset: DatasetManifest, storage: Storage) -> tuple[str, ...]:
     """Lines on how the shards of another program are read, from their beginnings; the report has the counts."""
     if not dataset.is_foreign:
         return ()
-    return tuple(f"{note.text} ({', '.join(note.first_keys)})" for note in look_into(dataset, storage).notes)
+    notes = look_into(dataset, storage).notes
+    return dataset.remarks + tuple(f"{note.text} ({', '.join(note.first_keys)})" for note in notes)
 
 
 def run_config(options: LabelOptions, inputs: LabelInputs) -> dict[str, JsonValue]:
