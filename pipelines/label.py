@@ -41,8 +41,9 @@ from pipelines.inputs.label_inputs import (
     num_expected,
     run_config,
 )
-from pipelines.inputs.published_source import keep_model, training_run_of
+from pipelines.inputs.published_source import keep_model
 from pipelines.inputs.quarantined import in_words
+from pipelines.inputs.training_run import training_run_of
 from pipelines.options import LabelOptions
 from pipelines.progress import OnProgress, ProgressReport
 from pipelines.workers_that_fit import FittingWorkers, workers_that_fit

@@ -22,9 +22,10 @@ from pipelines.errors import OptionError
 from pipelines.inputs.click_log_check import check_click_log
 from pipelines.inputs.model_names import is_location
 from pipelines.inputs.model_source import ModelSource, find_model
-from pipelines.inputs.published_source import find_published, training_run_of
+from pipelines.inputs.published_source import find_published
 from pipelines.inputs.quarantined import in_words, quarantined_in
 from pipelines.inputs.run_folder import load_beside
+from pipelines.inputs.training_run import training_run_of
 from pipelines.options import (
     ALL_CLICKS,
     LOGGED_CLICKS_PREFIX,

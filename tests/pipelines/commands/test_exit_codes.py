@@ -149,6 +149,10 @@ def test_a_defect_keeps_its_traceback(not_looked_at: None, monkeypatch: pytest.M
             "label {tmp} --out {tmp}/run --model lite0 --clicks logged:{tmp}/nope.jsonl",
             "no such file or folder",
         ),
+        (
+            "label {tmp}/x --out {tmp}/run --model run://{tmp}/gone",
+            "gone is no run directory: it has no training.json",
+        ),
         ("train {tmp} --out {tmp}/run --model resnt34", "(did you mean resnet34?)"),
         ("train {tmp} --out {tmp}/run --recipe lite1", "recipe 'lite1' does not exist (did you mean lite0?)"),
         ("train {tmp} --out {tmp}/run --recipe {tmp}/mine.toml", "there is no such file"),
