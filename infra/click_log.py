@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import unicodedata
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,9 +12,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from infra.click_log_files import LogPart, read_log_parts
+from infra.click_log_files import LogFiles, LogPart, find_log_files, read_log_parts
 from infra.errors import ClickLogError
 from infra.storage.files import Storage
+
+_NUM_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,8 @@ class ClickLog:
 
     The clicks of sample i of `sample_keys` (sorted) are rows `offsets[i]` to `offsets[i + 1]` of the columns,
     all of which are (num_clicks,); `object_codes` are indices into `object_ids`. Arrays only, so that Ray
-    shares one copy among the workers of a node.
+    shares one copy among the workers of a node. Sample keys are composed (NFC), and so are those that are asked for:
+    an accent may be written in two ways. `notices` are lines to tell a person of how the log was read.
     """
 
     sample_keys: pa.Array
@@ -45,6 +49,7 @@ class ClickLog:
     y: npt.NDArray[np.float64]
     x: npt.NDArray[np.float64]
     is_foreground: npt.NDArray[np.bool_]
+    notices: tuple[str, ...] = ()
 
     @property
     def num_clicks(self) -> int:
@@ -53,8 +58,9 @@ class ClickLog:
 
     def objects_of(self, sample_key: str) -> dict[str, tuple[LoggedClick, ...]]:
         """Return the clicks of a sample by object, in click_idx order; {} for a sample without clicks."""
-        position = bisect_left(self.sample_keys, sample_key, key=lambda key: key.as_py())
-        if position == len(self.sample_keys) or self.sample_keys[position].as_py() != sample_key:
+        composed = unicodedata.normalize("NFC", sample_key)
+        position = bisect_left(self.sample_keys, composed, key=lambda key: key.as_py())
+        if position == len(self.sample_keys) or self.sample_keys[position].as_py() != composed:
             return {}
         clicks: dict[str, list[LoggedClick]] = {}
         for row in range(self.offsets[position], self.offsets[position + 1]):
@@ -75,20 +81,22 @@ def load_click_log(storage: Storage, url: str) -> ClickLog:
     """Read a click log.
 
     `url` is a Parquet file (`.parquet`), a JSON Lines file (`.jsonl`, `.ndjson`, `.json`), a folder of such
-    files, or a run: of a run directory, or of its `clicks` folder, only what is committed is read. Columns or
-    fields: `sample_key`, `object_id`, `click_idx` (from 0; gaps are allowed), `y`, `x` (image pixels),
-    `is_foreground`; others are left alone. Whether a click lies in its image is not known here.
+    files (what else lies in it is told), or a run: of a run directory, or of its `clicks` folder, only what is
+    committed is read. Columns or fields: `sample_key`, `object_id`, `click_idx` (from 0; gaps are allowed), `y`, `x`
+    (image pixels), `is_foreground`; others are left alone. Whether a click lies in its image is not known here.
 
     Raises:
         ClickLogError: one line with the file, the line or row, the value and the rule it breaks.
         StorageError: a file that cannot be read.
 
     """
-    parts = [part for part in read_log_parts(storage, url) if part.table.num_rows]
+    files = find_log_files(storage, url)
+    parts = [part for part in read_log_parts(storage, files) if part.table.num_rows]
     if not parts:
         raise ClickLogError(f"{url}: no clicks; a click log needs one row or line for every click")
     table = pa.concat_tables(part.table for part in parts)
-    sample_keys, sample_codes = _sorted_codes(table.column("sample_key"))
+    written_keys, sample_codes = _sorted_codes(table.column("sample_key"))
+    sample_keys, sample_codes = _composed(written_keys, sample_codes)
     object_ids, object_codes = _sorted_codes(table.column("object_id"))
     click_idx = table.column("click_idx").to_numpy()
     order = np.lexsort((click_idx, object_codes, sample_codes))
@@ -101,6 +109,7 @@ def load_click_log(storage: Storage, url: str) -> ClickLog:
         y=table.column("y").to_numpy()[order],
         x=table.column("x").to_numpy()[order],
         is_foreground=table.column("is_foreground").to_numpy()[order],
+        notices=tuple(_notices(url, files, written_keys)),
     )
     _check_unique(log, sample_codes[order], order, parts)
     return log
@@ -113,6 +122,30 @@ def _sorted_codes(column: pa.ChunkedArray) -> tuple[pa.Array, npt.NDArray[np.int
     rank = np.empty(len(by_value), np.int32)
     rank[by_value.to_numpy()] = np.arange(len(by_value), dtype=np.int32)
     return encoded.dictionary.take(by_value), rank[encoded.indices.to_numpy()]
+
+
+def _composed(names: pa.Array, codes: npt.NDArray[np.int32]) -> tuple[pa.Array, npt.NDArray[np.int32]]:
+    """Return the NFC of sorted strings, sorted and each once, and every row's index into those."""
+    composed = pc.utf8_normalize(names, form="NFC")
+    distinct = composed.unique()
+    distinct = distinct.take(pc.sort_indices(distinct))
+    return distinct, pc.index_in(composed, distinct).to_numpy()[codes]
+
+
+def _notices(url: str, files: LogFiles, written_keys: pa.Array) -> Iterator[str]:
+    if files.left_out:
+        more = ", ..." if len(files.left_out) > _NUM_SHOWN else ""
+        yield (
+            f"click log {url}: {len(files.left_out):,} other files are not read "
+            f"({', '.join(files.left_out[:_NUM_SHOWN])}{more}): a log is .jsonl or "
+            ".parquet, and no folder in the folder is looked into"
+        )
+    decomposed = [key for key in written_keys.to_pylist() if not unicodedata.is_normalized("NFC", key)]
+    if decomposed:
+        yield (
+            f"click log {url}: {len(decomposed):,} sample keys have decomposed letters (NFD), the first "
+            f"{decomposed[0]!r}: taken as composed ones (NFC)"
+        )
 
 
 def _check_unique(

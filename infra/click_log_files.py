@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,12 @@ import pyarrow.parquet as pq
 
 from infra.errors import ClickLogError, missing_click_log
 from infra.json_text import parse_json
+from infra.runs.repeated_keys import repeated_keys
 from infra.runs.run_config import RUN_FILE
 from infra.runs.run_directory import RunDirectory
 from infra.runs.tables import CLICKS
-from infra.storage.files import Storage, basename, join
+from infra.shards.file_names import is_hidden
+from infra.storage.files import Storage, basename, join, relative_to
 
 _PARQUET = (".parquet",)
 _JSON_LINES = (".jsonl", ".ndjson", ".json")
@@ -69,28 +72,53 @@ class LogPart:
         return f"{self.url} {self.unit} {self.numbers[row]}{counted}"
 
 
-def read_log_parts(storage: Storage, url: str) -> Iterator[LogPart]:
-    """Yield the parts of the click log at `url`: see `click_log.load_click_log` for what it may be."""
+@dataclass(frozen=True)
+class LogFiles:
+    """What a click log is read from: the committed parts of `run`, or `files`; `left_out` lie beside those, unread."""
+
+    run: RunDirectory | None
+    files: Sequence[str] = ()
+    left_out: Sequence[str] = ()
+
+
+def find_log_files(storage: Storage, url: str) -> LogFiles:
+    """Find the files of the click log at `url`: see `click_log.load_click_log` for what it may be."""
     run = _run_of(storage, url)
     if run is not None:
-        records = list(run.committed().values())
-        tables = run.read_parts(CLICKS, records, tuple(_RULES))
-        for record, table in zip(records, tables, strict=True):
-            yield _checked_part(join(run.url, record.parts[CLICKS.name].path), table)
-        return
+        return LogFiles(run)
     is_file = storage.exists(url)
     if not is_file and not storage.is_dir(url):
         raise missing_click_log(url)
     files = [url] if is_file else storage.list(url)
-    readable = [file for file in files if file.endswith(_PARQUET + _JSON_LINES)]
+    readable = [file for file in files if file.lower().endswith(_PARQUET + _JSON_LINES)]
     if not readable:
         known = ", ".join(_PARQUET + _JSON_LINES)
         raise ClickLogError(
             f"{url} is no click log: it needs to be a file that ends in {known}, a folder of such files, "
             "or the directory of a run"
         )
-    for file in readable:
-        if file.endswith(_PARQUET):
+    # those of file systems and programs, such as .part-0.crc, are no one's clicks
+    others = (
+        set() if is_file else {relative_to(file, url) for file in storage.walk(url) if file not in readable}
+    )
+    return LogFiles(None, readable, sorted(name for name in others if not is_hidden(PurePosixPath(name))))
+
+
+def read_log_parts(storage: Storage, log: LogFiles) -> Iterator[LogPart]:
+    """Yield the parts of a click log."""
+    if log.run is not None:
+        records = list(log.run.committed().values())
+        tables = list(log.run.read_parts(CLICKS, records, tuple(_RULES)))
+        shards, keys = (record.shard for record in records), (table["sample_key"] for table in tables)
+        for repeated in repeated_keys(zip(shards, keys, strict=True)):
+            raise ClickLogError(
+                f"{log.run.url} has clicks on several samples of one key ({repeated}), which a log cannot tell apart: "
+                "give each sample a key of its own, as mfp shard does, and run again"
+            )
+        for record, table in zip(records, tables, strict=True):
+            yield _checked_part(join(log.run.url, record.parts[CLICKS.name].path), table)
+    for file in log.files:
+        if file.lower().endswith(_PARQUET):
             yield _read_parquet(storage, file)
         else:
             yield from _read_json_lines(storage, file)

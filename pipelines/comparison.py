@@ -14,8 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from infra.runs.repeated_keys import repeated_keys
 from infra.runs.run_config import num_shards_of
 from infra.runs.run_directory import RunDirectory
+from infra.runs.tables import CLICKS
 from infra.shards.sample import JsonValue
 from infra.storage.files import Storage
 from mfp.bootstrap import Interval, mean_interval
@@ -30,6 +32,7 @@ FIGURES = (*NOC, MEAN_IOU)
 """Names of what is compared: NoC at each IoU, and the mean IoU after each object's last click."""
 
 _SEPARATOR = "\0"
+_COLUMNS = ("sample_key", "object_id", "click_idx", "iou")
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,8 @@ def compare_runs(urls: Sequence[str], storage: Storage) -> Comparison:
     """Read the click tables of the runs and compare what their models needed.
 
     Raises:
-        OptionError: the runs have no object in common, or counted another number of clicks for a failure.
+        OptionError: the runs have no object in common, counted another number of clicks for a failure, or one of them
+            has several samples of one key.
         RunDirectoryError, MetricsError, StorageError: one of them cannot be read, see `build_report`.
     """
     clicked = [_ClickedRun.read(url, storage) for url in urls]
@@ -158,8 +162,16 @@ class _ClickedRun:
         protocol = ClickProtocol.of(run)
         config = run.config()
         dataset = config.get("dataset")
-        num_shards = len(run.committed())
-        table = run.read_clicks(["sample_key", "object_id", "click_idx", "iou"])
+        records = list(run.committed().values())
+        parts = list(run.read_parts(CLICKS, records, _COLUMNS))
+        shards = [record.shard for record in records]
+        keys = (part["sample_key"] for part in parts)
+        for repeated in repeated_keys(zip(shards, keys, strict=True)):
+            raise OptionError(
+                f"{url} has several samples of one key ({repeated}), and runs are compared by it: give each sample a "
+                "key of its own, as mfp shard does, and evaluate again"
+            )
+        table = pa.concat_tables([CLICKS.empty(_COLUMNS), *parts])
         name = pc.binary_join_element_wise(table["sample_key"], table["object_id"], _SEPARATOR)
         without_truth = pc.unique(name.filter(pc.is_null(table["iou"], nan_is_null=True)))
         has_truth = pc.invert(pc.is_in(name, without_truth))
@@ -167,7 +179,7 @@ class _ClickedRun:
         clicks = table.filter(has_truth)
         ious = ClickIous.from_columns(object_idx, clicks["click_idx"].to_numpy(), clicks["iou"].to_numpy())
         fingerprint = dataset.get("fingerprint") if isinstance(dataset, dict) else None
-        return cls(url, protocol, num_shards, num_shards_of(config), fingerprint, names, ious)
+        return cls(url, protocol, len(records), num_shards_of(config), fingerprint, names, ious)
 
     def of_objects(self, names: NDArray[np.object_]) -> dict[str, NDArray[np.float64] | None]:
         """By name of the figure: (num_names,) values of these objects."""

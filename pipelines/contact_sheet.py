@@ -31,15 +31,16 @@ _PALETTE = [(230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (0, 11
 
 @dataclass(order=True)
 class _Tile:
-    rank: tuple[bool, bytes]  # the least goes first if the sheet is full
+    rank: bytes  # the least goes first if there are too many of its kind
     sample: Sample = field(compare=False)
     doubts: tuple[str, ...] = field(compare=False)
 
 
 class ContactSheet:
-    """Keeps `num_tiles` samples: those with doubts before others, among each those of the least SHA-256 of their key.
+    """Keeps `num_tiles` samples: half of them with doubts and half without, more of one kind if the other has fewer.
 
-    The choice depends on the samples alone, and memory holds the encoded images of the chosen ones.
+    Of each kind those of the least SHA-256 of their key are chosen, so that the choice depends on the samples alone.
+    Memory holds the encoded images of up to `num_tiles` of each kind.
     """
 
     def __init__(self, num_tiles: int) -> None:
@@ -59,19 +60,21 @@ class ContactSheet:
         self._doubts.clear()
         digest = hashlib.sha256(sample.key.encode()).digest()
         inverted = bytes(255 - byte for byte in digest)
-        # at most half of the sheet is for doubts: a person wants to see what is usual as well
-        kept, limit = (self._doubtful, self._num_tiles // 2) if doubts else (self._others, self._num_tiles)
-        if limit == 0:
+        kept = self._doubtful if doubts else self._others
+        if self._num_tiles == 0:
             return
-        heapq.heappush(kept, _Tile((bool(doubts), inverted), sample, doubts))
-        if len(kept) > limit:
+        heapq.heappush(kept, _Tile(inverted, sample, doubts))
+        if len(kept) > self._num_tiles:
             heapq.heappop(kept)
+
+    @property
+    def samples(self) -> list[Sample]:
+        """The chosen samples in the order of the sheet: doubtful ones first, among each kind by key."""
+        return [tile.sample for tile in self._tiles()]
 
     def png(self) -> bytes:
         """Draw the sheet."""
-        num_others = self._num_tiles - len(self._doubtful)
-        chosen = self._doubtful + heapq.nlargest(num_others, self._others)
-        tiles = [_drawn(tile) for tile in sorted(chosen, key=lambda tile: tile.sample.key)]
+        tiles = [_drawn(tile) for tile in self._tiles()]
         columns = min(_COLUMNS, max(len(tiles), 1))
         rows = -(-max(len(tiles), 1) // columns)
         width, height = _SIDE + _GAP, _SIDE + _CAPTION + _GAP
@@ -81,6 +84,13 @@ class ContactSheet:
         stream = io.BytesIO()
         sheet.save(stream, "PNG")
         return stream.getvalue()
+
+    def _tiles(self) -> list[_Tile]:
+        half = self._num_tiles - self._num_tiles // 2  # one tile alone is for a doubt
+        num_others = min(len(self._others), self._num_tiles - min(half, len(self._doubtful)))
+        doubtful = heapq.nlargest(self._num_tiles - num_others, self._doubtful)
+        chosen = doubtful + heapq.nlargest(num_others, self._others)
+        return sorted(chosen, key=lambda tile: (not tile.doubts, tile.sample.key))
 
 
 def _drawn(tile: _Tile) -> Image.Image:

@@ -10,13 +10,14 @@ from collections.abc import Iterable
 from infra.errors import DatasetError, StorageError, missing_click_log
 from infra.runs.run_config import FLYWHEEL_FILE, RUN_FILE, TRAINING_FILE, read_config, refuse_other_runs
 from infra.shards.shard_pattern import folder_and_pattern, is_pattern
-from infra.storage.files import Storage
+from infra.storage.files import Storage, join
 from mfp.errors import ModelError
 from mfp.models.names import TRAINABLE_NAMES
 from pipelines.errors import OptionError
 from pipelines.inputs.dataset_mix import parse_mix
 from pipelines.inputs.model_names import check_model_name, check_output_name, did_you_mean
 from pipelines.inputs.recipe_names import check_recipe_name
+from pipelines.inputs.training_run import newest_published, training_run_of
 from pipelines.options import (
     LOGGED_CLICKS_PREFIX,
     SIMULATED_CLICKS,
@@ -36,6 +37,7 @@ def look_at_labelling(options: LabelOptions) -> None:
     """
     storage = Storage(options.storage)
     _check_model(options.model, storage)
+    _check_training_run(options, storage)
     _check_datasets([options.dataset], storage)
     _check_click_log(options.clicks, storage)
     refuse_other_runs(storage, options.out, RUN_FILE)
@@ -93,6 +95,17 @@ def _check_model(model: str, storage: Storage) -> None:
         check_model_name(model, storage)
 
 
+def _check_training_run(options: LabelOptions, storage: Storage) -> None:
+    """Refuse `run://` and a folder of this machine that is no training run, or has no model yet.
+
+    A labelling run that goes on has a copy of its model, so that its training run may be gone.
+    """
+    training_run = training_run_of(options.model)
+    if training_run is None or _is_remote(training_run) or storage.exists(join(options.out, RUN_FILE)):
+        return
+    newest_published(training_run, storage)
+
+
 def _check_datasets(locations: Iterable[str], storage: Storage) -> None:
     for location in locations:
         if _is_missing(location, storage):
@@ -110,8 +123,12 @@ def _is_missing(location: str, storage: Storage) -> bool:
 
     What a pattern of shards matches is left to the job too, but the folder above it is known to be needed.
     """
-    if "://" in location.removeprefix("file://"):
+    if _is_remote(location):
         return False
     if storage.exists(location) or storage.is_dir(location):
         return False
     return not is_pattern(location) or not storage.is_dir(folder_and_pattern(location)[0])
+
+
+def _is_remote(location: str) -> bool:
+    return "://" in location.removeprefix("file://")

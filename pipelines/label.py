@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,6 @@ from actors.labelling.job import LabelJob
 from actors.labelling.loaded_model import ModelBytes
 from actors.labelling.model_feed import FixedModel, FollowedModels, ModelFeed
 from actors.labelling.shard_labeller import ShardSummary
-from actors.ray_session import Cluster, ray_session
 from actors.stop_request import check_stop, closed_in_order
 from infra.published_models import PublishedModel
 from infra.runs.commit import NONE_UNCLICKED, CommitOutcome, CommitRecord, Unclicked
@@ -25,6 +25,7 @@ from infra.runs.commit_guard import CommitGuard, guarded
 from infra.runs.run_directory import RunDirectory
 from infra.runs.set_aside import SetAsideShard, committed_and_set_aside, delete_outdated, note_set_aside
 from infra.shards.manifest import ShardEntry
+from infra.shards.sample import JsonValue
 from infra.storage.files import Storage
 from infra.taken_models import add_taken
 from mfp.engine import EngineSettings
@@ -40,10 +41,12 @@ from pipelines.inputs.label_inputs import (
     num_expected,
     run_config,
 )
-from pipelines.inputs.published_source import keep_model, training_run_of
+from pipelines.inputs.published_source import keep_model
 from pipelines.inputs.quarantined import in_words
-from pipelines.options import Device, LabelOptions
+from pipelines.inputs.training_run import training_run_of
+from pipelines.options import LabelOptions
 from pipelines.progress import OnProgress, ProgressReport
+from pipelines.workers_that_fit import FittingWorkers, workers_that_fit
 
 if TYPE_CHECKING:
     from actors.labelling.worker_pool import PoolEvent, WorkerPool
@@ -100,18 +103,20 @@ def _run_guarded(
     started: float,
 ) -> RunSummary:
     run = guard.run
-    run.open(run_config(options, inputs), VOLATILE, BEFORE_LABELLING)
-    if options.follow is None:
-        keep_model(run, inputs.model)
-    models = _models(options, inputs, run)
+    config = run_config(options, inputs)
+    run.check(config, VOLATILE, BEFORE_LABELLING)
     committed = run.committed()
-    labelling = _Labelling(options, inputs, models, guard, _counts_of(committed.values()), on_progress)
+    labelling = _Labelling(options, inputs, guard, _counts_of(committed.values()), on_progress)
     for notice in (*inputs.notices, str(guard)):
         labelling.report(notice=notice)
     labelling.check()
     missing = [shard for shard in inputs.dataset.shards if shard.name not in committed]
-    if missing:
-        labelling.run_shards(missing)
+    if missing:  # and workers do not fit, nothing was written yet: the next options may be others
+        with workers_that_fit(options.workers, options.device, options.ray_address) as workers:
+            models = _begin(run, config, options, inputs)
+            labelling.run_shards(missing, workers, models)
+    else:
+        _begin(run, config, options, inputs)
     committed_now, set_aside = committed_and_set_aside(run)
     delete_outdated(run.storage, run.url, committed_now)
     labelling.done = _counts_of(committed_now.values())  # another run may have done what this one set aside
@@ -138,6 +143,16 @@ def _run_guarded(
     )
 
 
+def _begin(
+    run: RunDirectory, config: Mapping[str, JsonValue], options: LabelOptions, inputs: LabelInputs
+) -> ModelFeed:
+    """Begin the run, or go on with it; the models that it is done by."""
+    run.open(config, VOLATILE, BEFORE_LABELLING)
+    if options.follow is None:
+        keep_model(run, inputs.model)
+    return _models(options, inputs, run)
+
+
 class _Labelling:
     """A run under way: what is done of it, and who wants to know."""
 
@@ -145,14 +160,12 @@ class _Labelling:
         self,
         options: LabelOptions,
         inputs: LabelInputs,
-        models: ModelFeed,
         guard: CommitGuard,
         done: LabelCounts,
         on_progress: OnProgress | None,
     ) -> None:
         self._options = options
         self._inputs = inputs
-        self._models = models
         self._guard = guard
         self._run = guard.run
         self._on_progress = on_progress
@@ -163,29 +176,22 @@ class _Labelling:
         self.num_lost = 0
         self.fitting_batch_size: int | None = None
 
-    def run_shards(self, shards: list[ShardEntry]) -> None:
+    def run_shards(self, shards: list[ShardEntry], workers: FittingWorkers, models: ModelFeed) -> None:
         """Have workers do the shards that are not committed yet."""
-        workers = self._options.workers
-        with ray_session(self._options.ray_address) as cluster:
-            # Not before: it imports Ray, which reads its settings then.
-            from actors.labelling.worker import WorkerResources
-            from actors.labelling.worker_pool import PoolSize, WorkerPool
+        from actors.labelling.worker_pool import WorkerPool  # see `workers_that_fit`
 
-            num_gpus = workers.num_gpus if uses_gpu(self._options.device, cluster) else 0.0
-            resources = WorkerResources(workers.num_cpus, num_gpus)
-            size = PoolSize(workers.minimum, workers.maximum).that_fits(cluster, resources)
-            pool = WorkerPool(
-                self._job(), size, resources, models=self._models, click_log=self._inputs.click_log
-            )
-            with pool:
-                for event in pool.run(shards):
-                    self._guard.check()
-                    for shard in event.set_aside:
-                        note_set_aside(self._run.storage, self._run.url, shard)
-                    if event.finished is not None:
-                        self._take(event.finished, pool)
-                        self.check()
-                    self.report(event.under_way, self._note(event))
+        pool = WorkerPool(
+            self._job(), workers.size, workers.resources, models=models, click_log=self._inputs.click_log
+        )
+        with pool:
+            for event in pool.run(shards):
+                self._guard.check()
+                for shard in event.set_aside:
+                    note_set_aside(self._run.storage, self._run.url, shard)
+                if event.finished is not None:
+                    self._take(event.finished, pool)
+                    self.check()
+                self.report(event.under_way, self._note(event))
 
     def _take(self, finished: ShardSummary, pool: WorkerPool) -> None:
         """Commit a shard where that is the driver's part, and count what is in the run of it, whoever committed it."""
@@ -293,7 +299,7 @@ def _unknown_samples(inputs: LabelInputs, run: RunDirectory) -> tuple[str, ...]:
     log = inputs.click_log
     if log is None:
         return ()
-    seen = run.sample_keys()
+    seen = {unicodedata.normalize("NFC", key) for key in run.sample_keys()}  # as those of the log are
     keys: list[str] = log.sample_keys.to_pylist()
     unknown = tuple(key for key in keys if key not in seen)
     if len(unknown) == len(keys):
@@ -302,11 +308,6 @@ def _unknown_samples(inputs: LabelInputs, run: RunDirectory) -> tuple[str, ...]:
             f"{inputs.dataset.url}: sample_key must be the key of a sample, without its extension"
         )
     return unknown
-
-
-def uses_gpu(device: Device, cluster: Cluster) -> bool:
-    """Tell whether workers are given a GPU: if the device says so, or is `auto` and the cluster has one."""
-    return device == "cuda" or (device == "auto" and cluster.num_gpus > 0)
 
 
 def _counts_of(records: Iterable[CommitRecord]) -> LabelCounts:

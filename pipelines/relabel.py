@@ -34,7 +34,8 @@ from pipelines.click_protocol import ClickProtocol
 from pipelines.errors import OptionError
 from pipelines.inputs.earlier_versions import EARLIER_WORKING_PIXELS
 from pipelines.inputs.model_source import find_model
-from pipelines.inputs.published_source import model_of_step, training_run_of
+from pipelines.inputs.published_source import model_of_step
+from pipelines.inputs.training_run import training_run_of
 from pipelines.options import ALL_CLICKS, LOGGED_CLICKS_PREFIX, SIMULATED_CLICKS
 
 ObjectName: TypeAlias = tuple[str, str]  # sample key and object id

@@ -13,20 +13,27 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from infra.runs.commit import NONE_UNCLICKED, CommitRecord, Unclicked
+from infra.runs.repeated_keys import RepeatedKey, repeated_keys
 from infra.runs.run_config import num_shards_of
 from infra.runs.run_directory import RunDirectory
 from infra.runs.set_aside import SetAsideShard, committed_and_set_aside
 from infra.runs.tables import CLICKS, ERRORS
 from infra.shards.sample import JsonValue
-from infra.shards.shard_note import NoteCount, NoteTally
+from infra.shards.shard_note import NoteCount, NoteTally, ShardNote
 from infra.storage.files import Storage
 from infra.taken_models import taken_models
 from mfp.metrics import ClickIous, auc, mean_iou_curve, noc, nof_never_reached, nof_published
 from pipelines.click_protocol import ClickProtocol
 
 THRESHOLDS: Mapping[str, float] = {"85": 0.85, "90": 0.90, "95": 0.95}
+
+_REPEATED = (
+    "sample keys that several shards have: each sample was clicked, but neither mfp compare nor a click log can tell "
+    "them apart"
+)
 
 
 @dataclass(frozen=True)
@@ -166,12 +173,14 @@ def build_report(run_url: str, storage: Storage) -> Report:
         models=_by_model(run, tables, protocol),
         set_aside=set_aside,
         unclicked=sum((record.unclicked for record in records), NONE_UNCLICKED),
-        notes=_notes(records),
+        notes=_notes(records, tables.repeated),
     )
 
 
-def _notes(records: Collection[CommitRecord]) -> tuple[NoteCount, ...]:
+def _notes(records: Collection[CommitRecord], repeated: Collection[RepeatedKey]) -> tuple[NoteCount, ...]:
     tally = NoteTally()
+    for key in repeated:
+        tally.add(ShardNote(_REPEATED, str(key)))
     for record in records:
         tally.add_all(record.notes)
     return tally.counts()
@@ -193,12 +202,16 @@ def busy_seconds(records: Collection[CommitRecord]) -> float:
 
 @dataclass(frozen=True)
 class _ClickedObjects:
-    """The click table by object. `object_idx`, `click_idx`, `iou`: (num_clicks,); `model_ids`: of each object."""
+    """The click table by object. `object_idx`, `click_idx`, `iou`: (num_clicks,); `model_ids`: of each object.
+
+    `repeated`: keys that samples of several shards share; their objects are apart here.
+    """
 
     object_idx: np.ndarray[Any, np.dtype[np.int64]]
     click_idx: np.ndarray[Any, np.dtype[Any]]
     iou: np.ndarray[Any, np.dtype[Any]]
     model_ids: np.ndarray[Any, np.dtype[np.object_]]
+    repeated: tuple[RepeatedKey, ...]
 
     def ious(self, of_objects: np.ndarray[Any, np.dtype[np.bool_]] | None = None) -> ClickIous:
         """The IoUs of the objects with truth, or of some of them."""
@@ -207,10 +220,10 @@ class _ClickedObjects:
 
 
 def _clicked_objects(run: RunDirectory, records: Collection[CommitRecord]) -> _ClickedObjects:
-    object_indices, click_indices, ious, model_ids = [], [], [], []
+    object_indices, click_indices, ious, model_ids, keys = [], [], [], [], []
     num_objects = 0
     columns = ("sample_key", "object_id", "click_idx", "iou", "model_id")
-    for part in run.read_parts(CLICKS, records, columns):
+    for record, part in zip(records, run.read_parts(CLICKS, records, columns), strict=True):
         # all clicks of an object are in one part
         object_idx = _object_indices(part)
         of_object = np.full(int(object_idx.max(initial=-1)) + 1, "", object)
@@ -219,12 +232,14 @@ def _clicked_objects(run: RunDirectory, records: Collection[CommitRecord]) -> _C
         click_indices.append(part["click_idx"].to_numpy())
         ious.append(part["iou"].to_numpy())
         model_ids.append(of_object)
+        keys.append((record.shard, pc.unique(part["sample_key"])))
         num_objects += len(of_object)
     return _ClickedObjects(
         np.concatenate([*object_indices, np.zeros(0, np.int64)]),
         np.concatenate([*click_indices, np.zeros(0, np.int32)]),
         np.concatenate([*ious, np.zeros(0)]),
         np.concatenate([*model_ids, np.zeros(0, object)]),
+        tuple(repeated_keys(keys)),
     )
 
 

@@ -66,6 +66,7 @@ def run_shard(options: ShardOptions, on_progress: OnProgress = lambda report: No
             storage,
             options.samples_per_shard,
             on_refused=tally.refuse,
+            outdated=(SUMMARY_NAME, PREVIEW_NAME),
         )
     if options.reading.images.white is not None and not tally.has_deep_images:
         note = SourceNote(Topic.DOUBT, "--white was given, and no image has more than 8 bits", options.source)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,8 @@ from actors.training.job import TrainJob
 from actors.training.precision import is_chosen, read_notes
 from actors.training.start import check_passes, start_network
 from infra.published_models import model_url
-from infra.runs.run_config import TRAINING_FILE, create_or_compare
+from infra.runs.run_config import TRAINING_FILE, compare_if_begun, create_or_compare
+from infra.shards.sample import JsonValue
 from infra.storage.files import Storage, join
 from infra.training_driver import new_driver
 from infra.training_progress import TrainingProgress, read_progress
@@ -59,7 +61,8 @@ def run_train(options: TrainOptions, on_progress: OnProgress = lambda report: No
         used, in one
             line, wherever it was raised.
     """
-    job = training_job(options)
+    planned = plan_training(options)
+    job = planned.job
     directory = TrainDirectory(job.run_url, Storage(job.storage), job.checkpoints_kept)
     done = directory.step_to_go_on_from(job.recipe.steps)
     if done < job.recipe.steps:
@@ -73,12 +76,35 @@ def run_train(options: TrainOptions, on_progress: OnProgress = lambda report: No
             ray_session(options.ray_address) as cluster,
         ):
             job = replace(job, driver=new_driver(directory.storage, job.run_url))
-            _fit(_trainer(job, options, cluster, notes), job, on_progress)
+            trainer = _trainer(job, options, cluster, notes)
+            planned.begin()  # now that it can start: the directory is bound to these options
+            _fit(trainer, job, on_progress)
     return TrainingRun(model_url(job.run_url, job.recipe.steps), job.recipe.steps)
 
 
-def training_job(options: TrainOptions) -> TrainJob:
-    """Find and check everything a run needs, and note in its directory what it was asked to do."""
+@dataclass(frozen=True)
+class PlannedTraining:
+    """A run that was found good as far as its options and data go: `config` is its `training.json`.
+
+    `init` is the model file that becomes the run's own start; None: it has one already, or needs none.
+    """
+
+    job: TrainJob
+    config: Mapping[str, JsonValue]
+    init: str | None
+
+    def begin(self) -> None:
+        """Note in the run's directory what it was asked to do; RunDirectoryError if another run is there."""
+        storage = Storage(self.job.storage)
+        create_or_compare(
+            storage, self.job.run_url, self.config, TRAINING_VOLATILE, TRAINING_FILE, BEFORE_TRAINING
+        )
+        if self.init is not None:
+            storage.write_bytes(join(self.job.run_url, START_FILE), storage.read_bytes(self.init))
+
+
+def plan_training(options: TrainOptions) -> PlannedTraining:
+    """Find and check everything a run needs; nothing is written."""
     storage = Storage(options.storage)
     recipe = chosen_recipe(options)
     if recipe.frozen_statistics and options.init is None:
@@ -91,14 +117,11 @@ def training_job(options: TrainOptions) -> TrainJob:
     run_url = absolute(options.out)
     own_start = join(run_url, START_FILE)
     init = None if options.init is None else _start_of(own_start, absolute(options.init), storage)
-    # what these raise is better raised before anything is written
     _, config_of_network = start_network(recipe, init, storage)
     check_passes(config_of_network, recipe, options.workers.maximum)
     config = training_config(options, recipe, inputs)
-    create_or_compare(storage, run_url, config, TRAINING_VOLATILE, TRAINING_FILE, BEFORE_TRAINING)
-    if init is not None and init != own_start:
-        storage.write_bytes(own_start, storage.read_bytes(init))
-    return TrainJob(
+    compare_if_begun(storage, run_url, config, TRAINING_VOLATILE, TRAINING_FILE, BEFORE_TRAINING)
+    job = TrainJob(
         pools=inputs.pools,
         run_url=run_url,
         storage=options.storage,
@@ -111,6 +134,7 @@ def training_job(options: TrainOptions) -> TrainJob:
         num_loaders=options.num_loader_workers,
         num_threads=1,
     )
+    return PlannedTraining(job, config, None if init == own_start else init)
 
 
 def _start_of(own_start: str, init: str, storage: Storage) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
 
@@ -135,10 +136,11 @@ def _check_summary(run: RunDirectory, records: Collection[CommitRecord]) -> list
         return []
     try:
         written = parse_json(run.storage.read_bytes(url))
-        computed = build_report(run.url, run.storage).to_json()
+        # through JSON as well, so that a list and a tuple of the same entries do not differ
+        computed = parse_json(json.dumps(build_report(run.url, run.storage).to_json()).encode())
     except (ValueError, InfraError, MfpError) as error:
         return [Finding(place, f"cannot be compared: {error}")]
-    if not isinstance(written, dict):
+    if not isinstance(written, dict) or not isinstance(computed, dict):
         return [Finding(place, "holds no JSON object")]
     return [
         Finding(place, f"says {name} {written[name]}, the click table gives {value}")

@@ -10,8 +10,10 @@ from actors.labelling.object_sessions import ObjectSessions
 from actors.labelling.shard_labeller import ShardLabeller
 from actors.working_size import WORKING_PIXELS
 from infra.click_log import ClickLog
+from infra.layouts.mask_doubts import doubts_of
 from infra.runs.run_directory import RunDirectory
 from infra.shards.manifest import ShardEntry
+from infra.shards.sample import Sample
 from infra.shards.sample_document import ShardItem
 from infra.shards.shard_note import ShardNote
 from infra.shards.shard_reader import read_shard
@@ -50,9 +52,12 @@ def build_labeller(job: LabelJob, click_log: ClickLog | None) -> ShardLabeller:
 
     def read(shard: ShardEntry) -> Iterator[ShardItem | ShardNote]:
         notes: list[ShardNote] = []
+        is_foreign = shard.sha256 is None  # mfp shard has told of its own
         for item in read_shard(storage, join(job.dataset_url, shard.name), shard, notes.append):
             yield from notes
             notes.clear()
+            if is_foreign and isinstance(item, Sample):
+                yield from (ShardNote(doubt.text, doubt.key) for doubt in doubts_of(item))
             yield item
         yield from notes
 

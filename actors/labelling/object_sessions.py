@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from actors.labelling.clicked_items import ClickedItem, clicked_items
 from actors.working_size import WORKING_PIXELS, WorkingSize
 from infra.click_log import ClickLog, LoggedClick
 from infra.errors import Reason, SampleError
 from infra.reduced_rle import decode_reduced
-from infra.runs.commit import NONE_UNCLICKED, Unclicked
 from infra.shards.image_file import decode_image
 from infra.shards.sample import ObjectTruth, Sample
 from infra.shards.sample_document import ShardItem
+from infra.shards.shard_note import ShardNote
 from mfp.clicks import Click
 from mfp.errors import ClickError
 from mfp.session import LoggedClicks, Session, SessionLimits, SimulatedClicks
@@ -58,26 +59,9 @@ class ObjectSessions:
         self._click_log = click_log
         self._working_pixels = working_pixels
 
-    def clicked_part(self, item: ShardItem) -> tuple[ShardItem | None, Unclicked]:
-        """What there is to do of an item of a shard, None if nothing is, and what the click log leaves out.
-
-        A log may cover a part of the data. What nobody clicked is left out and counted; its defects are no errors of
-        the run. Without a log everything with a mask is clicked.
-        """
-        if self._click_log is None:
-            has_nothing = isinstance(item, Sample) and not item.objects
-            return None if has_nothing else item, NONE_UNCLICKED
-        logged = self._click_log.objects_of(item.key)
-        if not isinstance(item, Sample):
-            if item.object_id is None:
-                return (item, NONE_UNCLICKED) if logged else (None, Unclicked(samples=1))
-            if item.object_id in logged:
-                return item, NONE_UNCLICKED
-            return None, Unclicked(objects=1 if logged else 0)  # the sample itself still comes
-        if not logged:
-            return None, Unclicked(samples=1)
-        clicked = tuple(truth for truth in item.objects if truth.object_id in logged)
-        return replace(item, objects=clicked), Unclicked(objects=len(item.objects) - len(clicked))
+    def to_click(self, items: Iterable[ShardItem | ShardNote]) -> Iterator[ClickedItem]:
+        """Yield what there is to do of a shard, and what the click log leaves out: see `clicked_items`."""
+        return clicked_items(items, self._click_log)
 
     def decode(self, sample: Sample) -> DecodedSample:
         """Decode the image of a sample, reduced where it is too large.
@@ -100,7 +84,7 @@ class ObjectSessions:
         return DecodedSample(replace(sample, image_bytes=b""), size, image, ignore)
 
     def open(self, attempt: str, decoded: DecodedSample) -> Iterator[Session | tuple[str, SampleError]]:
-        """Yield a session per object of a `clicked_part`, or its id and why there is none.
+        """Yield a session per object of a sample from `to_click`, or its id and why there is none.
 
         Objects come in the order of the sample, then those that only the click log knows, by id.
         """

@@ -28,10 +28,10 @@ from actors.labelling.loaded_model import LoadedModel
 from actors.labelling.object_sessions import DecodedSample, ObjectKey, ObjectSessions
 from actors.labelling.pixel_queue import PixelQueue
 from infra.errors import SampleError
-from infra.runs.commit import NONE_UNCLICKED, CommitOutcome, CommitRecord, Unclicked
+from infra.runs.commit import CommitOutcome, CommitRecord, Unclicked
 from infra.runs.run_directory import RunDirectory
 from infra.shards.manifest import ShardEntry
-from infra.shards.sample import QuarantinedSample
+from infra.shards.sample import QuarantinedSample, Sample
 from infra.shards.sample_document import ShardItem
 from infra.shards.shard_note import ShardNote
 from mfp.engine import Engine
@@ -192,31 +192,25 @@ class ShardLabeller:
         while (task := self._to_read.get()) is not None:
             try:
                 task.gathered.begin_reading()
-                for record in self._read_shard(task.assignment.shard):
+                for item in self._objects.to_click(self._read_shard(task.assignment.shard)):
                     if task.is_over or self._decoded.is_closed:
                         break
-                    if isinstance(record, ShardNote):
-                        task.gathered.notes.add(record)
-                        continue
-                    self._put_decoded(task, record)
+                    if isinstance(item, ShardNote):
+                        task.gathered.notes.add(item)
+                    elif isinstance(item, Sample):
+                        self._put_decoded(task, item)
+                    else:
+                        self._decoded.put((task, item), num_pixels=0)
                 end = _EndOfShard()
             except Exception as error:  # whatever it is, the caller of `label` has to hear of it
                 end = _EndOfShard(error)
             self._decoded.put((task, end), num_pixels=0)
 
-    def _put_decoded(self, task: _Task, item: ShardItem) -> None:
-        record, unclicked = self._objects.clicked_part(item)
-        if unclicked != NONE_UNCLICKED:
-            self._decoded.put((task, unclicked), num_pixels=0)
-        if record is None:
-            return
-        if isinstance(record, QuarantinedSample):
-            self._decoded.put((task, record), num_pixels=0)
-            return
+    def _put_decoded(self, task: _Task, sample: Sample) -> None:
         try:
-            decoded = self._objects.decode(record)
+            decoded = self._objects.decode(sample)
         except SampleError as error:
-            self._decoded.put((task, QuarantinedSample(record.key, error.reason, error.detail)), num_pixels=0)
+            self._decoded.put((task, QuarantinedSample(sample.key, error.reason, error.detail)), num_pixels=0)
             return
         self._decoded.put((task, decoded), num_pixels=decoded.size.num_pixels)
 

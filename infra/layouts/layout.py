@@ -8,6 +8,7 @@ from typing import Literal, Protocol, TypeAlias
 
 from infra.errors import LayoutError
 from infra.layouts.object_values import ObjectValues
+from infra.layouts.source_folder import check_source
 from infra.layouts.source_note import SourceNote
 from infra.shards.image_file import ImageReading
 from infra.shards.sample import QuarantinedSample, Sample
@@ -68,7 +69,8 @@ class Layout:
         """Yield the samples of the folder at `source_url`.
 
         Raises:
-            LayoutError: an option was given that the layout does not heed, or the source is of another layout.
+            LayoutError: an option was given that the layout does not heed, the source is no folder, or it is of another
+                layout.
 
         """
         standard = LayoutOptions()
@@ -77,6 +79,7 @@ class Layout:
             if option.name not in self.heeds | _OF_ALL_LAYOUTS and value != getattr(standard, option.name):
                 name = f"--{option.name.replace('_', '-')}"
                 raise LayoutError(f"layout {self.name} takes no {name} (it was {value}): leave it out")
+        check_source(source_url, storage)
         yield from self.reader(source_url, storage, options)
 
 

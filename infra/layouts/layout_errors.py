@@ -29,8 +29,6 @@ def wrong_layout(layout: str, source_url: str, storage: Storage, expected: str) 
         expected: what the layout needs and where.
 
     """
-    if not storage.is_dir(source_url):
-        return LayoutError(f"there is no folder {source_url}: layout {layout} expects {expected} in it")
     found = _looks_like(source_url, storage)
     message = f"{source_url} is not of layout {layout}, which expects {expected}"
     if found == layout:

@@ -17,7 +17,9 @@ from infra.layouts.source_note import SourceNote, Topic
 from infra.shards.image_file import ImageReading
 from infra.storage.files import Storage
 
-_SEPARATORS = "_-. "
+SEPARATORS = "_-. "
+"""Before what a name adds to the stem that it continues."""
+
 _NO_IMAGE = "masks without an image of their stem"
 _NO_MASK = "images without a mask of their stem"
 
@@ -91,7 +93,7 @@ class PairedFiles:
         for position in range(bisect_left(stems, key), len(stems)):
             if not stems[position].startswith(key):
                 break
-            if stems[position][len(key) : len(key) + 1] in _SEPARATORS:
+            if stems[position][len(key) : len(key) + 1] in SEPARATORS:
                 found.append(stems[position])
         return found + self._masks_by_lower_case.get(key.lower(), [])
 
@@ -139,7 +141,7 @@ def _common_ending(images: Mapping[str, list[str]], masks: Mapping[str, list[str
     endings: Counter[str] = Counter()
     for stem in masks:
         for position, letter in enumerate(stem):
-            if letter in _SEPARATORS and stem[:position] in images:
+            if letter in SEPARATORS and stem[:position] in images:
                 endings[stem[position:]] += 1
     if not endings:
         return ""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import codecs
+import re
 import unicodedata
 from collections.abc import Sequence
+from pathlib import PurePosixPath
 
 from infra.errors import LayoutError
 from infra.layouts.source_note import SourceNote, Topic
@@ -12,6 +14,7 @@ from infra.shards.file_names import image_suffixes
 from infra.storage.files import Storage, join
 
 _ENCODINGS = ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_CLASS_MARKS = {"-1", "0", "1"}
 _WITH_SUFFIX = "lines of the list that are no stem but hold one: it was taken"
 
 
@@ -20,7 +23,9 @@ def chosen_stems(
 ) -> tuple[Sequence[str], tuple[SourceNote, ...]]:
     """Choose the stems that are read: all that are present, or those of a list in its order.
 
-    A line may also be the path of a file, with a suffix and with `folder` before it, and go on behind a space.
+    A line may also be the path of a file, with a suffix and with `folder` before it. Behind a space it may go on with
+    the path of the mask, as in DAVIS, or, as in VOC, with 1, 0 or -1 in every line. What else is behind a space is a
+    part of the name: `my dog.jpg` never means `my`.
 
     Args:
         source_url: the source folder.
@@ -41,8 +46,10 @@ def chosen_stems(
     known = set(present)
     stems: list[str] = []
     notes: list[SourceNote] = []
-    for line in listed_stems(source_url, storage, split):
-        stem = line if line in known else _stem_of_path(line, folder, known)
+    lines = listed_stems(source_url, storage, split)
+    are_numbered = all(line.split()[-1] in _CLASS_MARKS for line in lines)
+    for line in lines:
+        stem = line if line in known else _stem_of_path(line, folder, known, are_numbered=are_numbered)
         if stem != line:
             notes.append(SourceNote(Topic.READ, _WITH_SUFFIX, stem))
         stems.append(stem)
@@ -81,16 +88,40 @@ def _text(data: bytes) -> str:
     return data.decode("utf-8-sig", errors="surrogateescape")
 
 
-def _stem_of_path(line: str, folder: str, known: set[str]) -> str:
+def _stem_of_path(line: str, folder: str, known: set[str], *, are_numbered: bool) -> str:
     """Return the known stem that a path means; the line itself if there is none."""
-    # a line may go on with the path of the mask, or with a number, as the lists of DAVIS and VOC do
-    for text in dict.fromkeys((line, line.split(maxsplit=1)[0])):
-        path = unicodedata.normalize("NFC", text.replace("\\", "/")).removeprefix("./").removeprefix("/")
-        below = path.rpartition(f"{folder}/")[2] if f"/{folder}/" in f"/{path}" else path
-        for name in (path, below):
-            stem, dot, suffix = name.rpartition(".")
-            without = stem if f"{dot}{suffix}".lower() in image_suffixes() else name
-            for candidate in (name, without):
-                if candidate in known:
-                    return candidate
+    if stem := _known_stem(line, folder, known):
+        return stem
+    # names may have spaces as well, so that what is behind one has to tell that it is no part of the name
+    for space in reversed(list(re.finditer(r"\s+", line))):
+        before, behind = line[: space.start()], line[space.end() :]
+        stem = _known_stem(before, folder, known)
+        if not stem:
+            continue
+        is_path = "/" in behind or _without_suffix(before) != before
+        if (is_path and _is_file_of(stem, behind)) or (are_numbered and behind in _CLASS_MARKS):
+            return stem
     return line
+
+
+def _known_stem(text: str, folder: str, known: set[str]) -> str:
+    """Return the known stem that is a path, with or without suffix and the folders above; "" if there is none."""
+    path = unicodedata.normalize("NFC", text.replace("\\", "/")).removeprefix("./").strip("/")
+    below = path.rpartition(f"{folder}/")[2] if f"/{folder}/" in f"/{path}" else path
+    for name in (path, below):
+        for candidate in (name, _without_suffix(name)):
+            if candidate in known:
+                return candidate
+    return ""
+
+
+def _is_file_of(stem: str, text: str) -> bool:
+    """Tell whether a path is that of a mask of a sample: called as it is, or a little longer (`a_mask.png`)."""
+    path = unicodedata.normalize("NFC", text.replace("\\", "/"))
+    name, of_sample = PurePosixPath(_without_suffix(path)).name, PurePosixPath(stem).name
+    return name == of_sample or re.fullmatch(rf"{re.escape(of_sample)}[-_.]\S*", name) is not None
+
+
+def _without_suffix(path: str) -> str:
+    stem, dot, suffix = path.rpartition(".")
+    return stem if f"{dot}{suffix}".lower() in image_suffixes() else path

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 import pyarrow as pa
 
 from infra import rle
+from infra.errors import Reason
 from infra.runs.commit import CommitRecord, is_part_of, shard_stem
 from infra.runs.run_directory import RunDirectory
 from infra.runs.tables import CLICKS, ERRORS, MASKS, TableKind
@@ -129,11 +130,13 @@ def _problems_of_rows(
     for row in clicks:
         clicks_of[_name(row)].append(row)
     num_masks = Counter(_name(row) for row in masks)
+    with_truth = {_name(row) for row in masks if row["iou"] is not None}
     yield from ((name, f"has {count} masks") for name, count in num_masks.items() if count > 1)
     yield from ((name, "has clicks but no mask") for name in clicks_of if name not in num_masks)
     for row in errors:
         name = (row["sample_key"], row["object_id"])
-        if name in num_masks:
+        # set aside may have been its mask, and logged clicks made without truth; or another object of the same id
+        if name in with_truth and row["reason"] != Reason.BAD_METADATA:
             yield (row["sample_key"], str(row["object_id"])), "was quarantined, and has a mask"
     for row in masks:
         yield from ((_name(row), problem) for problem in _problems_of_mask(row, clicks_of[_name(row)]))

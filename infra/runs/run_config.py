@@ -63,11 +63,34 @@ def create_or_compare(
 
     """
     refuse_other_runs(storage, run_url, file)
-    url = join(run_url, file)
-    data = json.dumps(dict(config), indent=1, allow_nan=False).encode()
-    create_or_read(storage, url, data)
+    create_or_read(storage, join(run_url, file), _json_bytes(config))
+    _compare(storage, run_url, config, volatile, file, earlier)
+
+
+def compare_if_begun(
+    storage: Storage,
+    run_url: str,
+    config: Mapping[str, JsonValue],
+    volatile: Collection[str] = VOLATILE_FIELDS,
+    file: str = RUN_FILE,
+    earlier: Earlier = NO_FIELDS,
+) -> None:
+    """Check what `create_or_compare` does without creating the file: a run that cannot start leaves none behind."""
+    refuse_other_runs(storage, run_url, file)
+    if storage.exists(join(run_url, file)):
+        _compare(storage, run_url, config, volatile, file, earlier)
+
+
+def _compare(
+    storage: Storage,
+    run_url: str,
+    config: Mapping[str, JsonValue],
+    volatile: Collection[str],
+    file: str,
+    earlier: Earlier,
+) -> None:
     stored = read_config(storage, run_url, file)
-    wanted = json.loads(data)
+    wanted = json.loads(_json_bytes(config))
     differing = [
         f"{name} is {_shown(there)} there and {_shown(here)} here"
         for name, there, here in _differences_since(earlier, stored, wanted)
@@ -78,6 +101,10 @@ def create_or_compare(
             f"{run_url} holds a run of another configuration: {'; '.join(differing)}: "
             "give the same options to go on with it, or another directory to start anew"
         )
+
+
+def _json_bytes(config: Mapping[str, JsonValue]) -> bytes:
+    return json.dumps(dict(config), indent=1, allow_nan=False).encode()
 
 
 def refuse_other_runs(storage: Storage, run_url: str, file: str) -> None:

@@ -49,6 +49,15 @@ class RunDirectory:
         """Begin the run, or go on with it: see `run_config.create_or_compare`."""
         run_config.create_or_compare(self.storage, self.url, config, volatile, earlier=earlier)
 
+    def check(
+        self,
+        config: Mapping[str, JsonValue],
+        volatile: Collection[str] = run_config.VOLATILE_FIELDS,
+        earlier: run_config.Earlier = run_config.NO_FIELDS,
+    ) -> None:
+        """Check that `open` would go on with what is there, if anything is: see `run_config.compare_if_begun`."""
+        run_config.compare_if_begun(self.storage, self.url, config, volatile, earlier=earlier)
+
     def config(self) -> dict[str, JsonValue]:
         """Return what `run.json` holds. Raises RunDirectoryError where there is no run."""
         return run_config.read_config(self.storage, self.url)

@@ -17,13 +17,13 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from infra.errors import Reason, SampleError
+from infra.shards.object_id import CROWD, id_of, is_crowd
 from infra.shards.raw_sample import AnyMask, RawMask, RawObject, RawSample, UnreadableMask, size_of
 from infra.shards.sample import JsonValue
 from infra.shards.shard_note import OnNote, ShardNote
 
 _NOT_ATTRIBUTES = {"id", "segmentation"}
 _NUMBERED = "annotations without an id, which are called 1, 2, ... by their place"
-_CROWD = "annotations with iscrowd 1, which are regions of several objects: left out"
 _OTHER_NAME = "JSON whose file_name is not the name of the image beside it: taken as the image's own"
 _POLYGONS = "the segmentation is polygons, not run lengths: unpack the shard and run mfp shard --layout coco"
 
@@ -88,17 +88,17 @@ def _is_name_of(name: str, key: str) -> bool:
 
 def _objects(key: str, annotations: list[dict[str, Any]], on_note: OnNote) -> Iterator[RawObject]:
     for place, annotation in enumerate(annotations, 1):
-        if annotation.get("iscrowd") == 1:
-            on_note(ShardNote(_CROWD, key))
+        if is_crowd(annotation):
+            on_note(ShardNote(CROWD, key))
             continue
-        object_id = annotation.get("id")
-        if not isinstance(object_id, str | int) or isinstance(object_id, bool):
-            object_id = place
+        object_id = id_of(annotation.get("id"))
+        if not object_id:
+            object_id = str(place)
             on_note(ShardNote(_NUMBERED, key))
         attributes: dict[str, JsonValue] = {
             name: value for name, value in annotation.items() if name not in _NOT_ATTRIBUTES
         }
-        yield RawObject(str(object_id), _mask(annotation.get("segmentation")), attributes)
+        yield RawObject(object_id, _mask(annotation.get("segmentation")), attributes)
 
 
 def _mask(segmentation: Any) -> AnyMask:

@@ -39,12 +39,16 @@ class ShardEntry:
 
 @dataclass(frozen=True)
 class DatasetManifest:
-    """A data set at `url`; `fingerprint` (hex SHA-256) changes with the contents of any shard."""
+    """A data set at `url`; `fingerprint` (hex SHA-256) changes with the contents of any shard.
+
+    `remarks`: what a person is told of how the shards were chosen, if they were listed.
+    """
 
     url: str
     shards: tuple[ShardEntry, ...]
     fingerprint: str
     kind: Kind
+    remarks: tuple[str, ...] = ()
 
     @property
     def num_samples(self) -> int | None:
@@ -137,6 +141,7 @@ def load_manifest(storage: Storage, url: str) -> DatasetManifest:
         shards=tuple(ShardEntry(name, info.size) for name, info in listed.files),
         fingerprint=_fingerprint((name, f"{info.size} {info.version}") for name, info in listed.files),
         kind=listed.kind,
+        remarks=listed.remarks,
     )
 
 

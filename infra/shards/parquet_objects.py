@@ -20,6 +20,7 @@ import pyarrow as pa
 from infra.errors import SampleError
 from infra.json_text import parse_json
 from infra.shards.mask_image import MaskImage, is_image
+from infra.shards.object_id import CROWD, id_of, is_crowd
 from infra.shards.raw_sample import AnyMask, RawMask, RawObject, UnreadableMask, size_of
 from infra.shards.sample import JsonValue
 
@@ -31,17 +32,21 @@ _NAMES = (
 MASK_NAMES = frozenset(_NAMES.split())
 EXPECTED = "list<struct<object_id: string, counts: binary>> with COCO's compressed counts"
 
+_NULL = "entries of lists of masks that are null: left out"
 _ID_NAMES = ("object_id", "id", "ann_id", "annotation_id", "instance_id")
 _MASK_FIELDS = ("segmentation", "rle", "mask", "counts")
 _COUNTS_NAMES = {"counts", "rle", "rles"}
 
 ReadMask: TypeAlias = Callable[[Any], AnyMask]
-ReadCell: TypeAlias = Callable[[Any], list[RawObject]]
+Tell: TypeAlias = Callable[[str], object]
+ReadCell: TypeAlias = Callable[[Any, Tell], list[RawObject]]
 
 
 @dataclass(frozen=True)
 class ObjectsColumn:
     """A column that holds object masks; `read` takes a cell, and raises ValueError if its parts do not fit together.
+
+    It tells, in words, of each part of the cell that it leaves out.
 
     `is_standard`: it is as the documentation says. `has_images`: masks are images.
     """
@@ -52,7 +57,7 @@ class ObjectsColumn:
     has_images: bool
 
 
-NO_OBJECTS = ObjectsColumn("", lambda cell: [], is_standard=True, has_images=False)
+NO_OBJECTS = ObjectsColumn("", lambda cell, tell: [], is_standard=True, has_images=False)
 
 
 def objects_columns(fields: Iterable[pa.Field]) -> list[ObjectsColumn]:
@@ -162,33 +167,45 @@ def _is_counts(column: pa.DataType) -> bool:
     )
 
 
-def _read_entries(cell: Any) -> list[RawObject]:
-    entries = [entry for entry in cell or [] if entry is not None]
-    return [_object(entry, place) for place, entry in enumerate(entries, 1)]
+def _read_entries(cell: Any, tell: Tell) -> list[RawObject]:
+    objects = []
+    for place, entry in enumerate(_present(cell, tell), 1):
+        if is_crowd(entry):
+            tell(CROWD)
+        else:
+            objects.append(_object(entry, place))
+    return objects
 
 
-def _read_turned_over(cell: Any) -> list[RawObject]:
+def _read_turned_over(cell: Any, tell: Tell) -> list[RawObject]:
     columns = {name: values for name, values in (cell or {}).items() if values is not None}
     if len({len(values) for values in columns.values()}) > 1:
         lengths = ", ".join(f"{name} {len(values)}" for name, values in columns.items())
         raise ValueError(f"the lists of the objects are of different lengths: {lengths}")
-    return _read_entries(
-        [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
-    )
+    entries = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    return _read_entries(entries, tell)
 
 
-def _read_masks(cell: Any) -> list[RawObject]:
-    masks = [value for value in cell or [] if value is not None]
-    return [RawObject(str(place), _mask(value)) for place, value in enumerate(masks, 1)]
+def _read_masks(cell: Any, tell: Tell) -> list[RawObject]:
+    return [RawObject(str(place), _mask(value)) for place, value in enumerate(_present(cell, tell), 1)]
 
 
-def _read_mask_alone(cell: Any) -> list[RawObject]:
-    return _read_masks([cell])
+def _read_mask_alone(cell: Any, tell: Tell) -> list[RawObject]:
+    return [] if cell is None else [RawObject("1", _mask(cell))]
+
+
+def _present(cell: Any, tell: Tell) -> list[Any]:
+    """Return the entries of a list of masks that are not null."""
+    entries = cell or []
+    present = [entry for entry in entries if entry is not None]
+    for _ in range(len(entries) - len(present)):
+        tell(_NULL)
+    return present
 
 
 def _object(entry: dict[str, Any], place: int) -> RawObject:
-    name = next((name for name in _ID_NAMES if entry.get(name) is not None), "")
-    object_id = str(entry[name]) if name else str(place)
+    name = next((name for name in _ID_NAMES if id_of(entry.get(name))), "")
+    object_id = id_of(entry[name]) if name else str(place)
     field = next((field for field in _MASK_FIELDS if entry.get(field) is not None), "")
     mask: AnyMask = UnreadableMask()
     if field == "counts":

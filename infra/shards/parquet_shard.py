@@ -28,7 +28,7 @@ from infra.shards.parquet_objects import attributes_of
 from infra.shards.raw_sample import RawMask, RawSample, check_sample
 from infra.shards.sample import QuarantinedSample
 from infra.shards.sample_document import ShardItem
-from infra.shards.shard_note import OnNote
+from infra.shards.shard_note import OnNote, ShardNote
 
 _ROWS_AT_ONCE = 1  # 8 take a third less time a row, and keep dozens of images in memory
 _PAGE_BUFFER = 2**20
@@ -73,7 +73,9 @@ def _items_of_row(
         raw = RawSample(
             key=key,
             image_bytes=image_bytes,
-            objects=columns.objects.read(row.get(columns.objects.name)),
+            objects=columns.objects.read(
+                row.get(columns.objects.name), lambda text: on_note(ShardNote(text, key))
+            ),
             ignore=_ignore(row.get(columns.ignore)),
             attributes=attributes_of(row.get(columns.attributes)),
         )

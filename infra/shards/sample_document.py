@@ -6,7 +6,8 @@
      "quarantined": [{"object_id": "2", "reason": "empty_object", "detail": "..."}]}
 
 `ignore` and `quarantined` are left out where there is nothing to say. What was set aside when the shards were
-made stays in them as `quarantined` (without an image where `object_id` is null), so that every run reports it.
+made stays in them as `quarantined`, so that every run reports it: without an image and without `objects` if an
+`object_id` is null, or if nothing of the sample could be used.
 Shards of other programs may lack any of this, the JSON included, or have the JSON of `foreign_document.py`.
 """
 
@@ -18,6 +19,7 @@ from typing import Any, TypeAlias
 
 from infra.errors import Reason, SampleError
 from infra.shards.foreign_document import described_sample, has_annotations, is_list_of_masks
+from infra.shards.object_id import CROWD, id_of, is_crowd
 from infra.shards.raw_sample import (
     RawMask,
     RawObject,
@@ -92,7 +94,9 @@ def parse_document(
     try:
         records = [_record(key, entry) for entry in _list(document, "quarantined")]
         yield from records
-        if any(record.object_id is None for record in records):
+        if any(record.object_id is None for record in records) or (
+            records and image_bytes is None and "objects" not in document  # all of its objects were set aside
+        ):
             return
         if image_bytes is None:
             is_coco = isinstance(document.get("images"), list)
@@ -102,18 +106,22 @@ def parse_document(
         else:
             if document.keys().isdisjoint({"objects", "quarantined"}):
                 on_note(ShardNote(_NO_OBJECTS, key))
-            raw = _own_sample(key, document, image_bytes)
+            raw = _own_sample(key, document, image_bytes, on_note)
     except SampleError as error:
         yield QuarantinedSample(key, error.reason, error.detail)
         return
     yield from check_sample(raw, on_note)
 
 
-def _own_sample(key: str, document: dict[str, Any], image_bytes: bytes) -> RawSample:
+def _own_sample(key: str, document: dict[str, Any], image_bytes: bytes, on_note: OnNote) -> RawSample:
+    entries = _list(document, "objects")
+    single = [entry for entry in entries if not (isinstance(entry, dict) and is_crowd(entry))]
+    for _ in range(len(entries) - len(single)):
+        on_note(ShardNote(CROWD, key))
     return RawSample(
         key=key,
         image_bytes=image_bytes,
-        objects=[_raw_object(entry) for entry in _list(document, "objects")],
+        objects=[_raw_object(entry) for entry in single],
         ignore=None if document.get("ignore") is None else _raw_mask(document["ignore"]),
         size=size_of([document["height"], document.get("width")]) if "height" in document else None,
         attributes=_object(document, "attributes"),
@@ -134,14 +142,15 @@ def _record(key: str, entry: Any) -> QuarantinedSample:
 def _raw_object(entry: Any) -> RawObject:
     if not isinstance(entry, dict):
         raise SampleError(Reason.BAD_METADATA, "an entry of objects is no JSON object")
-    if not isinstance(entry.get("object_id"), str | int):
+    object_id = id_of(entry.get("object_id"))
+    if not object_id:
         fields = ", ".join(sorted(entry)[:8])
         raise SampleError(
             Reason.BAD_METADATA, f"an entry of objects has no object_id; its fields are: {fields}"
         )
     segmentation = entry.get("segmentation")
     mask = UnreadableMask() if segmentation is None else _raw_mask(segmentation)
-    return RawObject(str(entry["object_id"]), mask, _object(entry, "attributes"))
+    return RawObject(object_id, mask, _object(entry, "attributes"))
 
 
 def _raw_mask(entry: Any) -> RawMask:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Literal, TypeAlias
 
 from infra.errors import DatasetError
-from infra.shards.file_names import image_suffixes
+from infra.shards.file_names import image_suffixes, is_hidden
 from infra.shards.shard_pattern import folder_and_pattern, has_braces, is_pattern, matching
 from infra.shards.splits import several_splits, splits_of
 from infra.storage.files import FileInfo, Storage, basename, relative_to
@@ -18,22 +18,25 @@ Kind: TypeAlias = Literal["tar", "parquet"]
 
 _COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".tzst")
 _SUFFIXES_SHOWN = 4
+_NAMES_SHOWN = 3
 
 
 @dataclass(frozen=True)
 class ListedShards:
-    """Shards by their paths below `url`, of one kind."""
+    """Shards by their paths below `url`, of one kind; `remarks`: what a person is told of the choice."""
 
     url: str
     files: Sequence[tuple[str, FileInfo]]
     kind: Kind
+    remarks: tuple[str, ...] = ()
 
 
 def kind_of(name: str) -> Kind | None:
     """Return what kind of shard a file is by its name; None if it is none."""
     if basename(name).startswith("."):
         return None
-    return "tar" if name.endswith(".tar") else "parquet" if name.endswith(".parquet") else None
+    suffix = PurePosixPath(name).suffix.lower()
+    return "tar" if suffix == ".tar" else "parquet" if suffix == ".parquet" else None
 
 
 def is_pattern_of_shards(storage: Storage, url: str) -> bool:
@@ -56,11 +59,37 @@ def list_shards(storage: Storage, url: str) -> ListedShards:
         folder, pattern = folder_and_pattern(url)
         found = {relative_to(info.url, folder): info for info in storage.walk_info(folder)}
         return _of_one_kind(url, folder, [(name, found[name]) for name in matching(pattern, found)])
-    listed = _of_one_kind(url, url, [(relative_to(info.url, url), info) for info in storage.walk_info(url)])
+    files = [(relative_to(info.url, url), info) for info in storage.walk_info(url)]
+    listed = _of_one_kind(url, url, files)
     splits = splits_of(name for name, _ in listed.files)
     if len(splits) > 1:
         raise DatasetError(several_splits(url, splits))
-    return listed
+    return replace(listed, remarks=tuple(_remarks(listed, [name for name, _ in files], splits)))
+
+
+def _remarks(
+    listed: ListedShards, names: Sequence[str], splits: Mapping[str, Sequence[str]]
+) -> Iterator[str]:
+    shards = [name for name, _ in listed.files]
+    others = set(names).difference(shards)
+    others -= {name for name in others if is_hidden(PurePosixPath(name))}
+    if others:
+        yield (
+            f"beside the {len(shards):,} shards lie {len(others):,} other files, which are not read "
+            f"({_named(others)})"
+        )
+    for split, of_split in splits.items():
+        unsplit = set(shards).difference(of_split)
+        if unsplit:
+            yield (
+                f"{len(of_split):,} shards are of the split {split} by their names, {len(unsplit):,} tell of none "
+                f"({_named(unsplit)}): all are read; a pattern in quotes chooses"
+            )
+
+
+def _named(names: Collection[str]) -> str:
+    shown = sorted(names)[:_NAMES_SHOWN]
+    return ", ".join(shown) + (", ..." if len(names) > len(shown) else "")
 
 
 def _of_one_kind(given: str, url: str, files: Sequence[tuple[str, FileInfo]]) -> ListedShards:
@@ -93,7 +122,7 @@ def _what_else(given: str, files: Sequence[tuple[str, FileInfo]]) -> str:
     if ".arrow" in suffixes:
         remedy = "Arrow files, as `save_to_disk` of datasets leaves them, become Parquet with `to_parquet`"
     elif suffixes & {".tar", ".parquet"}:
-        remedy = "shards end in lower-case .tar or .parquet"
+        remedy = "files whose names begin with a dot are no shards"
     elif suffixes & image_suffixes():
         remedy = "images become shards with mfp shard"
     else:

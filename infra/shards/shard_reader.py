@@ -12,6 +12,7 @@ from infra.shards.parquet_shard import read_parquet
 from infra.shards.raw_sample import RawSample, check_sample
 from infra.shards.sample import QuarantinedSample, Sample
 from infra.shards.sample_document import ShardItem, parse_document
+from infra.shards.shard_listing import kind_of
 from infra.shards.shard_note import OnNote, ShardNote, ignore_note
 from infra.shards.tar_stream import MeasuredStream, TarGroup, max_bytes, read_groups
 from infra.storage.files import Storage
@@ -33,9 +34,10 @@ def read_shard(
         StorageError: it cannot be read.
 
     """
-    if shard_url.endswith(".tar"):
+    kind = kind_of(shard_url)
+    if kind == "tar":
         items = _read_tar(storage, shard_url, expected, on_note)
-    elif shard_url.endswith(".parquet"):
+    elif kind == "parquet":
         items = _read_parquet(storage, shard_url, expected, on_note)
     else:
         raise DatasetError(f"shard {shard_url} is neither .tar nor .parquet")
@@ -63,7 +65,7 @@ def _read_parquet(
     _check_size(url, storage.size(url), expected)
     name = expected.name if expected is not None else url.rsplit("/", 1)[-1]
     with storage.open_read(url) as stream:
-        yield from read_parquet(stream, url, name.removesuffix(".parquet"), on_note)
+        yield from read_parquet(stream, url, name[: -len(".parquet")], on_note)
 
 
 def _check_size(url: str, num_bytes: int, expected: ShardEntry | None) -> None:

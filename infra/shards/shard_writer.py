@@ -43,6 +43,7 @@ def write_dataset(
     samples_per_shard: int = 500,
     lineage: Mapping[str, JsonValue] | None = None,
     on_refused: OnRefused = lambda sample, record: None,
+    outdated: Sequence[str] = (),
 ) -> DatasetManifest:
     """Write samples as tar shards, over a data set that is there already.
 
@@ -57,6 +58,7 @@ def write_dataset(
         samples_per_shard: at least 1; what is set aside counts as a sample.
         lineage: what the samples were made of, a field of `dataset.json`; None: nothing to say.
         on_refused: is told of a sample that is set aside here, and why.
+        outdated: names of files that describe the data set; those of one that is written over are deleted first.
 
     Raises:
         DatasetError: there is nothing to write, or tars are there that are not a data set of ours.
@@ -69,6 +71,9 @@ def write_dataset(
     if first is None:
         raise DatasetError("the source has no samples: there is nothing to write")
     _refuse_foreign_shards(storage, destination)
+    if has_manifest(storage, destination):
+        for name in outdated:
+            storage.delete(join(destination, name))
     mark_incomplete(storage, destination)
     shards: list[ShardEntry] = []
     with tempfile.TemporaryDirectory() as folder:

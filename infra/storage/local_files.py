@@ -53,7 +53,8 @@ def files_below(folder: Path, recursive: bool) -> Iterator[tuple[str, int, str]]
     """Yield relative path, size in bytes and time of change of every file; nothing without such a folder.
 
     Linked folders are entered after the others, each folder once: no link leads in a circle, and no file comes twice.
-    A link to nothing is yielded with the size of the link: to read it fails, which is better than not to hear of it.
+    A link to nothing, or to itself, is yielded with the size of the link: to read it fails, which is better than not to
+    hear of it.
     """
     if not folder.exists():
         return
@@ -67,7 +68,7 @@ def files_below(folder: Path, recursive: bool) -> Iterator[tuple[str, int, str]]
                 continue
             entered.add((status.st_dev, status.st_ino))
             for entry in _sorted_entries(current):
-                if recursive and entry.is_dir():
+                if recursive and _is_folder(entry):
                     found = (f"{prefix}{entry.name}/", Path(entry.path))
                     (linked if entry.is_symlink() else folders).append(found)
                 else:
@@ -79,10 +80,17 @@ def _sorted_entries(folder: Path) -> list[os.DirEntry[str]]:
         return sorted(entries, key=lambda entry: entry.name)
 
 
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself, or into a folder that is closed to us
+        return False
+
+
 def _file(prefix: str, entry: os.DirEntry[str]) -> Iterator[tuple[str, int, str]]:
-    leads_nowhere = entry.is_symlink() and not Path(entry.path).exists()
     with suppress(FileNotFoundError):  # deleted since it was listed
-        if entry.is_file() or leads_nowhere:  # not a socket
+        leads_nowhere = entry.is_symlink() and not os.path.exists(entry.path)  # noqa: PTH110  # whatever the OSError is
+        if leads_nowhere or entry.is_file():  # not a socket
             status = entry.stat(follow_symlinks=not leads_nowhere)
             yield prefix + entry.name, status.st_size, str(status.st_mtime_ns)
 

@@ -15,6 +15,7 @@ _KNOWN = (
 _IN_PATH = re.compile(rf"(?:^|/)(?P<scheme>{_KNOWN}):/(?P<rest>.*)", re.IGNORECASE)
 _NO_SLASH = re.compile(rf"(?P<scheme>{_KNOWN}):(?![\d.]*$)(?P<rest>.*)", re.IGNORECASE)  # but DATASET:SHARE
 _OTHER_SCHEME = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]+):/(?P<rest>.*)", re.IGNORECASE)
+_RELATIVE_FILE = re.compile(r"file://(?!/)(?P<path>.*)", re.IGNORECASE)
 _EMPTY = re.compile(r"(?P<scheme>s3|s3a|gs|gcs|https?)://(?:/|$)", re.IGNORECASE)
 
 
@@ -44,13 +45,19 @@ def refuse_broken_url(location: str) -> None:
     """Refuse what was to be a URL and is none: a local folder would be made of it.
 
     Raises:
-        StorageError: it lacks a slash after its scheme, or names no bucket or host.
+        StorageError: it lacks a slash after its scheme, names no bucket or host, or is a relative path behind file://.
 
     """
     empty = _EMPTY.match(location)
     if empty is not None:
         raise StorageError(
             f"{location} names nothing after its slashes: write {empty['scheme'].lower()}://NAME/PATH, with two slashes"
+        )
+    relative = _RELATIVE_FILE.match(location)
+    if relative is not None:
+        raise StorageError(
+            f"{location} names a host and no folder, by the rules of file URLs: write file:///{relative['path']} for "
+            f"the path /{relative['path']}, or {relative['path'] or '.'} alone for one below this folder"
         )
     if "://" in location:
         return

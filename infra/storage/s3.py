@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import re
 import socket
 from contextlib import suppress
 from typing import Any
@@ -59,7 +60,7 @@ def _boto_config(endpoint: str | None) -> dict[str, Any]:
     has set, by variable or in the AWS configuration file, stays.
     """
     endpoint = _endpoint_in_force(endpoint)
-    if endpoint is None or (urlsplit(endpoint).hostname or "").endswith(_AWS_HOST):
+    if endpoint is None or (_parts_of(endpoint).hostname or "").endswith(_AWS_HOST):
         return _BOTO_CONFIG
     in_file = _profile()
     return _BOTO_CONFIG | {
@@ -133,14 +134,14 @@ def check_endpoint(endpoint: str | None, bucket: str) -> None:
     endpoint = _endpoint_in_force(endpoint)
     if endpoint is None:
         return
-    parts = urlsplit(endpoint)
+    parts = _parts_of(endpoint)
     if parts.username or parts.password:
         raise StorageError(
             f"S3 endpoint {parts.scheme}://...@{parts.hostname} carries credentials, which end up in logs: "
             "give them in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
         )
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise StorageError(f"S3 endpoint {endpoint!r} is no URL: give it as http://HOST:PORT or https://HOST")
+        raise _no_url(endpoint)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
         socket.create_connection((parts.hostname, port), timeout=_CONNECT_SECONDS).close()
@@ -149,6 +150,23 @@ def check_endpoint(endpoint: str | None, bucket: str) -> None:
             f"no S3 server answers at {endpoint} ({error}): check --storage-endpoint or AWS_ENDPOINT_URL"
         ) from None
     _refuse_web_site(endpoint, parts, bucket)
+
+
+def _parts_of(endpoint: str) -> SplitResult:
+    """Split a URL; StorageError if it is none, or its port is no number up to 65535."""
+    try:
+        parts = urlsplit(endpoint)
+        _ = parts.port  # which is checked when it is asked for
+    except ValueError:
+        raise _no_url(endpoint) from None
+    return parts
+
+
+def _no_url(endpoint: str) -> StorageError:
+    shown = re.sub(r"//[^/]*@", "//...@", endpoint)  # a message ends up in logs
+    return StorageError(
+        f"S3 endpoint {shown!r} is no URL: give it as http://HOST:PORT or https://HOST, with a port up to 65535"
+    )
 
 
 def _refuse_web_site(endpoint: str, parts: SplitResult, bucket: str) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from pipelines.commands import option_values
 from pipelines.commands import options as given
 from pipelines.options import LOGGED_CLICKS_PREFIX, SIMULATED_CLICKS, TRAINING_RUN_PREFIX
 
@@ -84,7 +85,7 @@ def status(
     job: Annotated[
         str,
         typer.Argument(
-            parser=given.location,
+            parser=option_values.location,
             metavar="JOB|RUN",
             help="Job id, or a run directory: that needs no cluster.",
         ),
@@ -140,8 +141,8 @@ def _with_home(argument: str) -> str:
     """An argument as it is sent: `~` is the home folder of whoever submits, not of the cluster."""
     option, equals, value = argument.partition("=")
     if argument.startswith("--") and equals:
-        return f"{option}={given.location(value)}"
-    return given.location(argument)
+        return f"{option}={option_values.location(value)}"
+    return option_values.location(argument)
 
 
 def _locations(params: dict[str, Any]) -> list[tuple[str, str]]:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from actors.working_size import WORKING_PIXELS
+from pipelines.commands import option_values
 from pipelines.commands import options as given
 from pipelines.exit_codes import ExitCode
 from pipelines.options import (
     ALL_CLICKS,
     EVALUATION_TARGET_IOU,
     SIMULATED_CLICKS,
+    TRAINING_RUN_PREFIX,
     Follow,
     LabelOptions,
     Replay,
@@ -37,12 +39,14 @@ def add_to(app: typer.Typer) -> None:
 def shard(
     source: Annotated[
         str,
-        typer.Argument(parser=given.location, metavar="SOURCE", help="Folder or URL with images and masks."),
+        typer.Argument(
+            parser=option_values.location, metavar="SOURCE", help="Folder or URL with images and masks."
+        ),
     ],
     dataset: Annotated[
         str,
         typer.Argument(
-            parser=given.location, metavar="DATASET", help="Folder or URL to write the shards to."
+            parser=option_values.location, metavar="DATASET", help="Folder or URL to write the shards to."
         ),
     ],
     layout: given.LayoutOption,
@@ -125,6 +129,12 @@ def label(
 
     For example: mfp label s3://bucket/photos --out s3://bucket/masks --model lite0 --workers 4
     """
+    if (follow or follow_if_better) and not model.startswith(TRAINING_RUN_PREFIX):
+        raise typer.BadParameter(
+            f"--model {model} is one model, which nothing new comes from; give {TRAINING_RUN_PREFIX} and the directory "
+            "of a training run",
+            param_hint="'--follow'",
+        )
     options = LabelOptions(
         dataset=dataset,
         out=out,
@@ -134,7 +144,7 @@ def label(
         max_clicks=LabelOptions.max_clicks if max_clicks is None else max_clicks,
         target_iou=LabelOptions.target_iou if target_iou is None else target_iou,
         replay=Replay(ALL_CLICKS if max_clicks is None else max_clicks, target_iou),
-        workers=Workers(*given.parse_workers(workers), cpus_per_worker, gpus_per_worker),
+        workers=Workers(*option_values.parse_workers(workers), cpus_per_worker, gpus_per_worker),
         device=device,
         batch_size=batch_size,
         precision=precision,
@@ -187,7 +197,7 @@ def evaluate(
         model=model,
         max_clicks=max_clicks,
         target_iou=None if full_curve else EVALUATION_TARGET_IOU,
-        workers=Workers(*given.parse_workers(workers), cpus_per_worker, gpus_per_worker),
+        workers=Workers(*option_values.parse_workers(workers), cpus_per_worker, gpus_per_worker),
         device=device,
         batch_size=batch_size,
         precision=precision,
@@ -235,7 +245,7 @@ def compare(
     runs: Annotated[
         list[str],
         typer.Argument(
-            parser=given.location,
+            parser=option_values.location,
             metavar="RUN",
             help="Run directories over the same data set; the first is the measure.",
         ),

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from pipelines.commands import option_values
 from pipelines.commands import options as given
 from pipelines.commands import training_options as given_training
 from pipelines.options import ALL_CLICKS, SIMULATED_CLICKS, FlywheelOptions, Replay, Thresholds, Workers
@@ -24,7 +25,7 @@ def flywheel(
     unlabelled: Annotated[
         str,
         typer.Argument(
-            parser=given.location,
+            parser=option_values.location,
             metavar="UNLABELLED",
             help="Folder or URL of the shards to label and learn from.",
         ),
@@ -33,7 +34,7 @@ def flywheel(
         list[str],
         typer.Option(
             "--train-on",
-            parser=given.location,
+            parser=option_values.location,
             metavar="DATASET",
             help="Shards with masks to train on from the beginning; may be repeated.",
         ),
@@ -42,7 +43,7 @@ def flywheel(
         str,
         typer.Option(
             "--evaluation",
-            parser=given.location,
+            parser=option_values.location,
             metavar="DATASET",
             help="Shards with masks that are never trained on: NoC is measured on them before and after.",
         ),
@@ -51,7 +52,7 @@ def flywheel(
         str,
         typer.Option(
             "--out",
-            parser=given.location,
+            parser=option_values.location,
             metavar="FOLDER",
             help="Folder for everything, a path or URL. Given again, it goes on.",
         ),
@@ -60,7 +61,7 @@ def flywheel(
         str,
         typer.Option(
             "--model",
-            parser=given.location,
+            parser=option_values.location,
             autocompletion=given.complete_model,
             metavar="MODEL",
             help="A shipped model or a safetensors file to begin with.",
@@ -116,7 +117,7 @@ def flywheel(
         typer.Option(
             "--label-workers",
             metavar="N|MIN:MAX",
-            callback=given.checked_workers,
+            callback=option_values.checked_workers,
             rich_help_panel=_WORKERS,
             help="Ray actors that label.",
         ),
@@ -126,7 +127,7 @@ def flywheel(
         typer.Option(
             "--train-workers",
             metavar="N|MIN:MAX",
-            callback=given.checked_workers,
+            callback=option_values.checked_workers,
             rich_help_panel=_WORKERS,
             help="Ray Train workers beside them.",
         ),
@@ -167,8 +168,8 @@ def flywheel(
         batch_size=batch_size,
         rate=rate,
         frozen_statistics=frozen_statistics,
-        label_workers=Workers(*given.parse_workers(label_workers), cpus_per_worker, gpus_per_worker),
-        train_workers=Workers(*given.parse_workers(train_workers), cpus_per_worker, gpus_per_worker),
+        label_workers=Workers(*option_values.parse_workers(label_workers), cpus_per_worker, gpus_per_worker),
+        train_workers=Workers(*option_values.parse_workers(train_workers), cpus_per_worker, gpus_per_worker),
         num_loader_workers=loader_workers,
         device=device,
         flip=flip,

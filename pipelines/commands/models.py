@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from pipelines.commands import option_values
 from pipelines.commands import options as given
 from pipelines.commands import training_options as given_training
 from pipelines.options import TrainOptions, Workers
@@ -95,7 +96,7 @@ def train(
         recursive=recursive,
         loss_rounds=loss_rounds,
         frozen_statistics=frozen_statistics,
-        workers=Workers(*given.parse_workers(workers), cpus_per_worker, gpus_per_worker),
+        workers=Workers(*option_values.parse_workers(workers), cpus_per_worker, gpus_per_worker),
         num_loader_workers=loader_workers,
         device=device,
         ray_address=ray_address,
@@ -114,7 +115,7 @@ def convert(
     source: Annotated[
         str,
         typer.Argument(
-            parser=given.location,
+            parser=option_values.location,
             metavar="WEIGHTS",
             help="A checkpoint of torch.save or safetensors; a path or URL.",
         ),
@@ -122,7 +123,9 @@ def convert(
     out: Annotated[
         str,
         typer.Argument(
-            parser=given.location, metavar="OUT.safetensors", help="The model file to write, a path or URL."
+            parser=option_values.location,
+            metavar="OUT.safetensors",
+            help="The model file to write, a path or URL.",
         ),
     ],
     storage_endpoint: given.StorageEndpointOption = None,

@@ -1,4 +1,4 @@
-"""The options that commands share: their names, help texts, and how their values are read."""
+"""The options that commands share: their names and help texts."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, get_args
 
 import typer
 
+from pipelines.commands.option_values import checked_clicks, checked_object_values, checked_workers, location
 from pipelines.options import (
-    LOGGED_CLICKS_PREFIX,
-    SIMULATED_CLICKS,
-    TRAINING_RUN_PREFIX,
     CrowdRegions,
     Device,
     MaskValues,
@@ -31,52 +29,11 @@ _SOURCE = "What files mean"
 DEFAULT_ADDRESS = "http://127.0.0.1:8265"
 
 
-def parse_workers(text: str) -> tuple[int, int]:
-    """`4` -> (4, 4), `2:8` -> (2, 8): at least, at most."""
-    first, colon, last = text.partition(":")
-    try:
-        minimum, maximum = int(first), int(last if colon else first)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is neither a number nor MIN:MAX") from None
-    if not 1 <= minimum <= maximum:
-        raise typer.BadParameter(f"{text!r}: needs 1 <= MIN <= MAX")
-    return minimum, maximum
-
-
-def checked_workers(text: str) -> str:
-    """The text itself, once `parse_workers` can read it."""
-    parse_workers(text)
-    return text
-
-
-def location(text: str) -> str:
-    """A path or URL, with the home folder for `~`; also behind `logged:` and `run://`."""
-    from infra.errors import StorageError
-    from infra.storage.locations import expand_home, refuse_broken_url
-
-    prefix = next((one for one in (LOGGED_CLICKS_PREFIX, TRAINING_RUN_PREFIX) if text.startswith(one)), "")
-    try:
-        expanded = expand_home(text.removeprefix(prefix))
-        refuse_broken_url(expanded)
-    except StorageError as error:
-        raise typer.BadParameter(str(error)) from None
-    return prefix + expanded
-
-
 def complete_model(incomplete: str) -> list[str]:
     """The shipped models that begin so."""
     from pipelines.inputs.model_names import shipped_models
 
     return [name for name in shipped_models() if name.startswith(incomplete)]
-
-
-def _checked_clicks(text: str) -> str:
-    """`simulated` or `logged:URL`."""
-    if text != SIMULATED_CLICKS and not text.removeprefix(LOGGED_CLICKS_PREFIX):
-        raise typer.BadParameter(f"{text!r} names no click log after {LOGGED_CLICKS_PREFIX!r}")
-    if text != SIMULATED_CLICKS and not text.startswith(LOGGED_CLICKS_PREFIX):
-        raise typer.BadParameter(f"{text!r} is neither {SIMULATED_CLICKS!r} nor {LOGGED_CLICKS_PREFIX}URL")
-    return location(text)
 
 
 def storage_options(endpoint: str | None, region: str | None) -> StorageOptions:
@@ -136,7 +93,7 @@ ClicksOption = Annotated[
     typer.Option(
         "--clicks",
         metavar="simulated|logged:URL",
-        callback=_checked_clicks,
+        callback=checked_clicks,
         rich_help_panel=_CLICKS,
         help="Simulate clicks from the masks, or replay a click log (Parquet or JSON Lines, or the clicks of a run).",
     ),
@@ -366,6 +323,7 @@ ObjectValuesOption = Annotated[
     str | None,
     typer.Option(
         "--object-values",
+        parser=checked_object_values,
         metavar="VALUES",
         show_default="all but 0",
         rich_help_panel=_SOURCE,

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from pipelines.commands.options import checked_workers, location
+from pipelines.commands.option_values import above_zero, checked_workers, location, mixed_location
 from pipelines.options import TrainPrecision
 
 _RECIPE = "Recipe"
@@ -48,7 +48,7 @@ def _checked_crop_size(text: str | None) -> str | None:
 DatasetsArgument = Annotated[
     list[str],
     typer.Argument(
-        parser=location,
+        parser=mixed_location,
         metavar="DATASET[:SHARE]",
         help="Folders or URLs of shards. With shares (s3://a:2 s3://b:1) they are mixed in that ratio.",
     ),
@@ -207,7 +207,12 @@ AccumulateOption = Annotated[
 RateOption = Annotated[
     float | None,
     typer.Option(
-        "--rate", metavar="RATE", show_default=_AS_RECIPE, rich_help_panel=_RECIPE, help="Learning rate."
+        "--rate",
+        parser=above_zero,
+        metavar="RATE",
+        show_default=_AS_RECIPE,
+        rich_help_panel=_RECIPE,
+        help="Learning rate.",
     ),
 ]
 BackboneRateOption = Annotated[

@@ -7,8 +7,8 @@ from math import ceil
 
 from actors.errors import ClusterError
 from actors.ray_session import Cluster
-from pipelines.label import uses_gpu
 from pipelines.options import FlywheelOptions
+from pipelines.workers_that_fit import uses_gpu
 
 
 def fit_on(shares: Sequence[float], num_gpus: int) -> bool:

@@ -50,11 +50,18 @@ class TrainingBeside:
         while self._thread.is_alive():
             self._thread.join(_POLL_SECONDS)
             check_stop()
-            report = ProgressReport(0) if self._report is None else self._report
-            on_progress(replace(report, notice=self.next_notice()))
+            self._tell(on_progress)
+        self._tell(on_progress)  # what it has said since; the last may be why it failed
         self.check()
         assert self._result is not None, "a training run that ends has a result or an error"
         return self._result
+
+    def _tell(self, on_progress: OnProgress) -> None:
+        """Tell how far it is, with every sentence that was not told yet."""
+        report = ProgressReport(0) if self._report is None else self._report
+        while notice := self.next_notice():
+            on_progress(replace(report, notice=notice))
+        on_progress(report)
 
     def _run(self) -> None:
         try:

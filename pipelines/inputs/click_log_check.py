@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import PurePosixPath
 
@@ -39,8 +41,9 @@ def check_click_log(log: ClickLog, dataset: DatasetManifest, storage: Storage) -
             "and no pixels: multiply y by the height and x by the width of the image"
         )
     items = _first_items(dataset, storage)
-    _check_keys(log.sample_keys.to_pylist(), [item.key for item in items], dataset.url)
-    return _notice_of_percent(log, items)
+    present = [unicodedata.normalize("NFC", item.key) for item in items]
+    _check_keys(log.sample_keys.to_pylist(), present, dataset.url)
+    return (*log.notices, *_notice_of_percent(log, items), *_notice_of_objects(log, items))
 
 
 def _looks_like_shares(log: ClickLog) -> bool:
@@ -66,6 +69,24 @@ def _notice_of_percent(log: ClickLog, items: list[ShardItem]) -> tuple[str, ...]
         f"no click of the log has a coordinate above {_PERCENT}, and the first image has {height} x {width} pixels: if "
         f"they are in percent, multiply y by height / {_PERCENT} and x by width / {_PERCENT}",
     )
+
+
+def _notice_of_objects(log: ClickLog, items: list[ShardItem]) -> Iterator[str]:
+    """Tell of a log that calls all objects otherwise; the report counts those of a run that are in no sample."""
+    present: dict[str, set[str]] = {}
+    for item in items:
+        of_item = (
+            {truth.object_id for truth in item.objects} if isinstance(item, Sample) else {item.object_id}
+        )
+        present.setdefault(item.key, set()).update(name for name in of_item if name is not None)
+    pairs = [(key, log.objects_of(key).keys(), ids) for key, ids in present.items() if ids]
+    of_both = [(key, logged, ids) for key, logged, ids in pairs if logged]
+    if of_both and all(logged.isdisjoint(ids) for _, logged, ids in of_both):
+        key, logged, ids = of_both[0]
+        yield (
+            f"object ids of the click log are such as {min(logged)!r} (sample {key!r}), those of the data set such as "
+            f"{min(ids)!r}: objects that the data set does not have are clicked without truth, and have no IoU"
+        )
 
 
 def _first_items(dataset: DatasetManifest, storage: Storage) -> list[ShardItem]:

@@ -22,9 +22,10 @@ from pipelines.errors import OptionError
 from pipelines.inputs.click_log_check import check_click_log
 from pipelines.inputs.model_names import is_location
 from pipelines.inputs.model_source import ModelSource, find_model
-from pipelines.inputs.published_source import find_published, training_run_of
+from pipelines.inputs.published_source import find_published
 from pipelines.inputs.quarantined import in_words, quarantined_in
 from pipelines.inputs.run_folder import load_beside
+from pipelines.inputs.training_run import training_run_of
 from pipelines.options import (
     ALL_CLICKS,
     LOGGED_CLICKS_PREFIX,
@@ -65,6 +66,7 @@ def find_inputs(options: LabelOptions, storage: Storage) -> LabelInputs:
     notices = how_read(dataset, storage)
     if click_log is not None:
         notices += check_click_log(click_log, dataset, storage)
+        notices += _check_replay(options.replay, dataset, storage)
     return LabelInputs(dataset, _find_model(options, storage), click_log, notices)
 
 
@@ -83,6 +85,21 @@ def find_click_log(clicks: str, dataset: DatasetManifest, storage: Storage) -> C
     if not has_objects(dataset, storage):
         raise OptionError(no_masks(dataset, storage))
     return None
+
+
+def _check_replay(replay: Replay, dataset: DatasetManifest, storage: Storage) -> tuple[str, ...]:
+    """Refuse an IoU that ends replayed sessions if nothing has one; a notice if that is not known for sure."""
+    if replay.target_iou is None or has_objects(dataset, storage):
+        return ()
+    if dataset.num_objects is None and not look_into(dataset, storage).is_whole:
+        return (
+            f"--target-iou {replay.target_iou:g}: no mask was seen in the beginning of {dataset.url}; the clicks on an "
+            "object without a mask, which has no IoU, are made to their end",
+        )
+    raise OptionError(
+        f"--target-iou {replay.target_iou:g}: {dataset.url} has no object masks, so that no IoU is known and every "
+        "logged click would be made: leave the option out"
+    )
 
 
 def _part_of(dataset: DatasetManifest, part: tuple[int, int] | None) -> DatasetManifest:
@@ -153,7 +170,8 @@ def how_read(dataset: DatasetManifest, storage: Storage) -> tuple[str, ...]:
     """Lines on how the shards of another program are read, from their beginnings; the report has the counts."""
     if not dataset.is_foreign:
         return ()
-    return tuple(f"{note.text} ({', '.join(note.first_keys)})" for note in look_into(dataset, storage).notes)
+    notes = look_into(dataset, storage).notes
+    return dataset.remarks + tuple(f"{note.text} ({', '.join(note.first_keys)})" for note in notes)
 
 
 def run_config(options: LabelOptions, inputs: LabelInputs) -> dict[str, JsonValue]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from actors.labelling.model_feed import METRIC, check_id, is_better
 from infra.errors import InfraError
-from infra.published_models import PublishedModel, model_url, newest, read_model
+from infra.published_models import PublishedModel, model_url, read_model
 from infra.runs.run_config import RUN_FILE, read_config
 from infra.runs.run_directory import RunDirectory
 from infra.storage.files import Storage, join
@@ -18,26 +18,15 @@ from mfp.errors import WeightsError
 from mfp.model_file import model_id_of
 from pipelines.errors import OptionError
 from pipelines.inputs.model_source import ModelSource
-from pipelines.options import TRAINING_RUN_PREFIX, LabelOptions
-
-
-def training_run_of(model: str) -> str | None:
-    """The path or URL behind `run://`; None where --model is something else."""
-    if not model.startswith(TRAINING_RUN_PREFIX):
-        return None
-    url = model.removeprefix(TRAINING_RUN_PREFIX)
-    if not url:
-        raise OptionError(
-            f"--model {model!r} names no training run: give run:// and what `mfp train` had as --out"
-        )
-    return url
+from pipelines.inputs.training_run import newest_published
+from pipelines.options import LabelOptions
 
 
 def find_published(options: LabelOptions, run_url: str, training_url: str, storage: Storage) -> ModelSource:
     """Find the model that the shards of the run at `run_url` are clicked by first, or, without --follow, all of them.
 
     Raises:
-        OptionError: nothing is published yet, or the model that the run began with is gone.
+        OptionError: there is no training run, nothing is published yet, or the model that the run began with is gone.
         PublishedModelError: the newest file is not the one that was published.
         WeightsError: it is no model file.
         StorageError: it cannot be read.
@@ -54,12 +43,7 @@ def find_published(options: LabelOptions, run_url: str, training_url: str, stora
 
 
 def _first(options: LabelOptions, run_url: str, training_url: str, storage: Storage) -> PublishedModel:
-    published = newest(storage, training_url)
-    if published is None:
-        raise OptionError(
-            f"--model {options.model}: nothing is published there yet; `mfp train` publishes at its checkpoints: wait "
-            "for the first, or name a model file"
-        )
+    published = newest_published(training_url, storage)
     if options.follow is None or not options.follow.if_better:
         return published
     taken = taken_models(storage, run_url)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import random
+import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,9 @@ def write_parquet(path: Path, rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 WRITERS = {"log.jsonl": write_lines, "log.parquet": write_parquet}
-names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=6)
+names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=6).map(
+    lambda text: unicodedata.normalize("NFC", text)
+)
 clicks_by_object = st.dictionaries(
     st.tuples(names, names),
     st.dictionaries(
@@ -268,6 +271,39 @@ def test_what_holds_no_log_is_refused(tmp_path: Path) -> None:
     for name in ("clicks.txt", "empty"):
         with pytest.raises(ClickLogError, match="is no click log: it needs to be a file that ends in"):
             load_click_log(Storage(), str(tmp_path / name))
+
+
+@pytest.mark.parametrize("name", ["log.JSONL", "log.Parquet", "log.NdJson"])
+def test_the_suffix_of_a_log_may_be_in_capital_letters(tmp_path: Path, name: str) -> None:
+    write = write_parquet if name.endswith("Parquet") else write_lines
+    write(tmp_path / name, [GOOD])
+    for url in (tmp_path / name, tmp_path):
+        log = load_click_log(Storage(), str(url))
+        assert (log.num_clicks, log.notices) == (1, ())
+
+
+def test_what_lies_beside_the_files_of_a_log_is_told(folder_url: str) -> None:
+    storage = Storage()
+    line = json.dumps(GOOD).encode()
+    for name in ("a.jsonl", "b.csv", "b.jsonl.gz", "kim/c.jsonl", ".a.jsonl.crc"):
+        storage.write_bytes(f"{folder_url}/{name}", line)
+    log = load_click_log(storage, folder_url)
+    assert log.num_clicks == 1
+    (notice,) = log.notices
+    assert "3 other files are not read (b.csv, b.jsonl.gz, kim/c.jsonl)" in notice
+
+
+@pytest.mark.parametrize(("logged", "asked"), [("NFD", "NFC"), ("NFC", "NFD"), ("NFD", "NFD")])
+def test_an_accent_in_a_key_may_be_written_in_two_ways(tmp_path: Path, logged: str, asked: str) -> None:
+    keys = {form: unicodedata.normalize(form, "straße/Übung café") for form in ("NFC", "NFD")}
+    rows = [GOOD | {"sample_key": key} for key in (keys[logged], "a", "Z", "ü")]
+    rows.append(GOOD | {"sample_key": keys["NFC"], "click_idx": 1})
+    log = load_click_log(Storage(), write_lines(tmp_path / "log.jsonl", rows))
+    assert [click.click_idx for click in log.objects_of(keys[asked])["1"]] == [0, 1]
+    assert log.sample_keys.to_pylist() == sorted([keys["NFC"], "a", "Z", "ü"])
+    assert [notice.split(": ")[-1] for notice in log.notices] == ["taken as composed ones (NFC)"] * (
+        logged == "NFD"
+    )
 
 
 def test_a_log_without_clicks_is_refused(tmp_path: Path) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from actors.labelling.hand_out import Assignment
-from actors.labelling.job import LabelJob
+from actors.labelling.job import LabelJob, build_labeller
 from actors.labelling.loaded_model import ModelBytes
-from actors.labelling.object_sessions import ObjectSessions
-from actors.labelling.shard_labeller import ShardLabeller
 from infra.runs.run_directory import RunDirectory
 from infra.storage.files import Storage
 from mfp.engine import EngineSettings
@@ -14,7 +12,6 @@ from mfp.session import SessionLimits
 from pipelines.inputs.label_inputs import VOLATILE, find_inputs, run_config
 from pipelines.inputs.published_source import keep_model
 from pipelines.options import LabelOptions
-from tests.actors.shapes import reader_of
 
 
 def label_here(options: LabelOptions, *, num_shards: int | None = None) -> RunDirectory:
@@ -30,7 +27,7 @@ def label_here(options: LabelOptions, *, num_shards: int | None = None) -> RunDi
     max_clicks, target_iou = options.click_limits
     limits = SessionLimits(max_clicks=max_clicks, target_iou=target_iou)
     job = LabelJob(
-        options.dataset,
+        inputs.dataset.url,
         options.out,
         options.storage,
         options.modulation,
@@ -39,9 +36,7 @@ def label_here(options: LabelOptions, *, num_shards: int | None = None) -> RunDi
         options.working_pixels,
     )
     model = job.load(ModelBytes(inputs.model.model_id, inputs.model.data), "cpu")
-    labeller = ShardLabeller(
-        ObjectSessions(limits, inputs.click_log, job.working_pixels), reader_of(inputs.dataset, storage), run
-    )
+    labeller = build_labeller(job, inputs.click_log)
     for number, shard in enumerate(inputs.dataset.shards[:num_shards]):
         labeller.label(Assignment(shard, f"1_{number}"), model)
     labeller.close()

@@ -16,6 +16,7 @@ from actors.labelling.loaded_model import ModelBytes, load_model
 from actors.labelling.object_sessions import ObjectSessions
 from infra.errors import PublishedModelError, RunDirectoryError
 from infra.published_models import PublishedModel, model_url, publish
+from infra.runs.run_config import TRAINING_FILE, create_or_compare
 from infra.runs.run_directory import RunDirectory
 from infra.shards.manifest import DatasetManifest
 from infra.storage.files import Storage
@@ -198,6 +199,12 @@ def test_a_run_that_follows_better_models_never_goes_back_to_a_worse_one(
 def test_what_cannot_be_followed_is_one_line(dataset: DatasetManifest, tmp_path: Path) -> None:
     training = str(tmp_path / "training")
     asked = options(dataset, str(tmp_path / "labels"), training, FOLLOW)
+    with pytest.raises(OptionError, match=r"is no run directory: it has no training\.json"):
+        run_label(asked)
+    RunDirectory(str(tmp_path / "other"), STORAGE).open({})
+    with pytest.raises(OptionError, match=r"other is a run of `mfp label` or `mfp evaluate`"):
+        run_label(replace(asked, model=f"run://{tmp_path / 'other'}"))
+    create_or_compare(STORAGE, training, {}, file=TRAINING_FILE)
     with pytest.raises(OptionError, match="nothing is published there yet"):
         run_label(asked)
     with pytest.raises(OptionError, match=r"--follow: --model lite0 is one model"):

@@ -6,13 +6,18 @@ import io
 import tarfile
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
 from actors.labelling.hand_out import Assignment
 from actors.labelling.job import LabelJob, build_labeller
 from actors.labelling.loaded_model import ModelBytes
-from infra.errors import DatasetError
+from infra import rle
+from infra.click_log import load_click_log
+from infra.errors import ClickLogError, DatasetError
 from infra.runs.commit import CommitRecord
 from infra.runs.run_directory import RunDirectory
 from infra.shards.glance import look_into
@@ -22,12 +27,14 @@ from infra.shards.shard_note import NoteCount
 from infra.storage.files import Storage
 from mfp.engine import EngineSettings
 from mfp.session import SessionLimits
+from pipelines.comparison import compare_runs
 from pipelines.errors import OptionError
 from pipelines.inputs.label_inputs import VOLATILE, find_inputs, run_config
 from pipelines.options import LabelOptions
 from pipelines.report import build_report
 from pipelines.views.report import ReportView
 from tests.actors.shapes import shape_sample
+from tests.pipelines.past_runs import label_here
 
 STORAGE = Storage()
 CAPTIONS = "members .txt, which are not read"
@@ -78,6 +85,45 @@ def test_what_a_shard_holds_besides_is_counted_in_the_report(tmp_path: Path) -> 
     console.print(ReportView(report))
     assert isinstance(console.file, io.StringIO)
     assert f"in the shards: 4 x {CAPTIONS} (x.0.txt, x.1.txt, x.2.txt, ...)" in console.file.getvalue()
+
+
+def test_a_key_that_two_shards_have_is_told_and_is_the_reason_why_a_run_cannot_be_matched(
+    tmp_path: Path,
+) -> None:
+    write_tar(tmp_path / "data/0.tar", range(2))
+    write_tar(tmp_path / "data/1.tar", range(1, 3))
+    asked = LabelOptions(
+        str(tmp_path / "data/*.tar"), str(tmp_path / "run"), "analytic", zoom_size=32, max_clicks=2
+    )
+    label_here(asked)
+    report = build_report(asked.out, STORAGE)
+    (note,) = (note for note in report.notes if note.text != CAPTIONS)
+    assert "sample keys that several shards have" in note.text
+    assert (note.count, note.first_keys) == (1, ("'x.1' in 0.tar and 1.tar",))
+    with pytest.raises(OptionError, match=r"several samples of one key \('x\.1' in 0\.tar and 1\.tar\)"):
+        compare_runs([asked.out, asked.out], STORAGE)
+    with pytest.raises(ClickLogError, match=r"several samples of one key \('x\.1' in 0\.tar and 1\.tar\)"):
+        load_click_log(STORAGE, asked.out)
+
+
+def test_rows_without_a_mask_and_strange_masks_are_told(tmp_path: Path) -> None:
+    samples = [shape_sample(number, num_objects=1) for number in range(3)]
+    inverted = np.ones((samples[2].height, samples[2].width), np.bool_)
+    cells = [{"counts": samples[0].objects[0].rle}, None, {"counts": rle.encode(inverted)}]
+    columns = {
+        "image": [sample.image_bytes for sample in samples],
+        "key": [sample.key for sample in samples],
+        "mask": pa.array(cells),
+    }
+    pq.write_table(pa.table(columns), tmp_path / "x.parquet")
+    asked = LabelOptions(
+        str(tmp_path / "x.parquet"), str(tmp_path / "run"), "analytic", zoom_size=32, max_clicks=1
+    )
+    label_here(asked)
+    notes = {note.text: note.first_keys for note in build_report(asked.out, STORAGE).notes}
+    unmasked = next(keys for text, keys in notes.items() if text.startswith("samples without any mask"))
+    strange = next(keys for text, keys in notes.items() if text.startswith("objects that cover 95%"))
+    assert (unmasked, strange) == ((samples[1].key,), (samples[2].key,))
 
 
 def test_shards_without_masks_are_refused_with_what_was_seen(tmp_path: Path) -> None:

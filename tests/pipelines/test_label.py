@@ -225,6 +225,7 @@ def test_more_workers_than_the_machine_holds_are_refused_at_once(
         run_label(asked)
     with pytest.raises(ClusterError, match=r"1 workers of 1 CPU and 1 GPU each do not fit"):
         run_label(replace(asked, workers=Workers(), device="cuda"))
+    assert not Path(asked.out, "run.json").exists(), "which would bind the directory to these options"
 
 
 def test_masks_are_needed_to_simulate_clicks(tmp_path: Path) -> None:

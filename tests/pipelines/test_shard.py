@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -153,6 +154,28 @@ def test_a_source_of_which_nothing_can_be_used_is_an_error_with_the_reasons(tmp_
     assert "\n" not in message
     with pytest.raises(DatasetError, match="not complete"):
         load_manifest(Storage(), str(tmp_path / "out"))
+
+
+def test_summary_and_preview_never_outlive_the_data_set_that_they_describe(tmp_path: Path) -> None:
+    write_source(str(tmp_path / "source"))
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "preview.png").write_text("of somebody else, as long as no data set is here")
+    options = ShardOptions(str(tmp_path / "source"), str(out), "folder")
+    run_shard(options)
+    assert (out / "preview.png").exists()
+    run_shard(replace(options, preview=1))
+    run_shard(options)
+    assert not (out / "preview.png").exists()
+
+    def killed_at_the_last_sample(report: ProgressReport) -> None:
+        if report.done == 4:
+            raise RuntimeError("killed")
+
+    run_shard(replace(options, preview=1))
+    with pytest.raises(RuntimeError, match="killed"):
+        run_shard(replace(options, samples_per_shard=1), killed_at_the_last_sample)
+    assert not {"summary.json", "preview.png"} & {path.name for path in out.iterdir()}
 
 
 def test_a_preview_shows_the_masks_and_first_what_is_doubtful(folder_url: str) -> None:

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from actors.errors import ClusterError
 from actors.training.directory import TrainDirectory
+from actors.training.job import TrainJob
 from actors.training.start import check_passes
 from infra.errors import DatasetError, RunDirectoryError
 from infra.runs.run_config import TRAINING_FILE
@@ -27,7 +29,7 @@ from pipelines.inputs.model_source import find_model
 from pipelines.inputs.training_recipe import load_recipe
 from pipelines.options import TrainOptions, Workers
 from pipelines.progress import ProgressReport
-from pipelines.train import run_train, training_job
+from pipelines.train import plan_training, run_train
 from tests.training_jobs import SMALL, bright_object, write_bright_objects
 
 
@@ -45,6 +47,13 @@ def _options(dataset: str, out: Path, steps: int) -> TrainOptions:
         device="cpu",
         **{**SMALL, "steps": steps},
     )
+
+
+def training_job(options: TrainOptions) -> TrainJob:
+    """The job of a run that was begun."""
+    planned = plan_training(options)
+    planned.begin()
+    return planned.job
 
 
 def test_a_run_that_is_made_longer_goes_on_from_its_checkpoint(
@@ -127,6 +136,15 @@ def test_a_gpu_that_is_not_there_is_refused_in_one_line(
     with pytest.raises(TrainingError, match="no CUDA GPU on this machine"):
         run_train(replace(_options(dataset, tmp_path, 1), device="cuda"))
     assert not (tmp_path / DRIVER_FILE).exists(), "a run that may be going on there is left alone"
+    assert not (tmp_path / TRAINING_FILE).exists(), "which would bind the directory to these options"
+
+
+def test_more_workers_than_the_machine_holds_leave_the_directory_free(
+    ray_cluster: None, dataset: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ClusterError, match="2 workers of 1000 CPU each do not fit this machine"):
+        run_train(replace(_options(dataset, tmp_path, 1), workers=Workers(2, 2, 1000.0)))
+    assert not (tmp_path / TRAINING_FILE).exists()
 
 
 def test_fewer_steps_than_are_done_are_refused(dataset: str, tmp_path: Path) -> None:

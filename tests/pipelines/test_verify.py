@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import json
 import shutil
+import tarfile
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -262,6 +263,25 @@ def test_figures_that_the_click_table_does_not_give_are_found(options: LabelOpti
     summary.write_text(json.dumps(figures | {"auc": 0.5}))
     (finding,) = run_verify(VerifyOptions(options.out, share=0)).findings
     assert str(finding).startswith("report/summary.json: says auc 0.5, the click table gives 0.")
+
+
+def test_a_run_with_every_kind_of_entry_in_its_report_is_found_good(options: LabelOptions) -> None:
+    make_foreign(options)
+    label_here(options, num_shards=3)
+    note_set_aside(STORAGE, options.out, SetAsideShard("shard-000003.tar", 3, "its worker died"))
+    report = build_report(options.out, STORAGE)
+    assert [(note.count, note.first_keys) for note in report.notes] == [(1, ("folder/thumbnail.txt",))]
+    assert report.set_aside
+    write_report(report, STORAGE)
+    found = run_verify(VerifyOptions(options.out, share=0))
+    assert found.is_good, found.findings
+
+
+def make_foreign(options: LabelOptions) -> None:
+    """Take away what names the shards, and put a file into the first of them that no sample has a use for."""
+    Path(options.dataset, "dataset.json").unlink()
+    with tarfile.open(Path(options.dataset, "shard-000000.tar"), "a") as tar:
+        tar.addfile(tarfile.TarInfo("folder/thumbnail.txt"))
 
 
 @pytest.mark.parametrize("lost", ["data", "changed"])

@@ -112,6 +112,52 @@ def test_what_nobody_clicked_is_counted_and_is_no_error_even_if_it_is_broken(tmp
     assert record.unclicked == summary.counts.unclicked
 
 
+def test_a_sample_whose_objects_were_all_set_aside_is_counted_and_its_clicks_are_records(
+    tmp_path: Path,
+) -> None:
+    lost = [QuarantinedSample("folder/shape-000", Reason.EMPTY_OBJECT, "", object_id) for object_id in "12"]
+    unclicked = [
+        QuarantinedSample("folder/shape-001", Reason.EMPTY_OBJECT, "", object_id) for object_id in "12"
+    ]
+    last = [QuarantinedSample("folder/shape-003", Reason.EMPTY_OBJECT, "", "1")]
+    items: list[ShardItem] = [*lost, *unclicked, shape_sample(2, num_objects=1), *last]
+    log = [
+        line("2", 0, 5, 5),
+        line("3", 0, 5, 5),
+        line("1", 0, 20, 20, sample=2),
+        line("9", 0, 5, 5, sample=3),
+    ]
+    run, summary = replay_items(tmp_path, log, items)
+    rows = rows_of(run)
+    assert [(row["sample_key"], row["object_id"], row["reason"]) for row in rows["errors"]] == [
+        ("folder/shape-000", "2", "empty_object"),
+        ("folder/shape-000", "3", "missing_image"),
+        ("folder/shape-003", "9", "missing_image"),
+    ]
+    # nobody clicked the sample 1, object 1 of the sample 0, and object 1 of the sample 3
+    assert summary.counts == LabelCounts(1, 1, 3, Unclicked(samples=1, objects=2))
+
+
+def test_objects_that_only_the_log_knows_are_told_if_their_sample_has_others(tmp_path: Path) -> None:
+    items: list[ShardItem] = [
+        shape_sample(0, num_objects=2),
+        shape_sample(1, with_truth=False),
+        QuarantinedSample("folder/shape-002", Reason.EMPTY_OBJECT, "", "2"),
+        shape_sample(2, num_objects=1),
+    ]
+    log = [
+        line("1", 0, 20, 20),
+        line("dog", 0, 20, 20),
+        line("dog", 0, 20, 20, sample=1),
+        line("2", 0, 5, 5, sample=2),
+    ]
+    run, _ = replay_items(tmp_path, log, items)
+    (record,) = run.committed().values()
+    (note,) = record.notes
+    assert "objects of the click log that are not among those of their sample" in note.text
+    assert (note.count, note.first_keys) == (1, ("folder/shape-000 object dog",))
+
+
 def test_a_sample_without_objects_or_clicks_counts_as_not_clicked(tmp_path: Path) -> None:
     photographs: list[ShardItem] = [shape_sample(index, with_truth=False) for index in range(3)]
     _, summary = replay_items(tmp_path, [line("1", 0, 20, 20, sample=1)], photographs)

@@ -167,7 +167,11 @@ def test_closing_ends_the_calls_that_wait(tmp_path: Path, dataset: DatasetManife
             call.result(HANGS)
 
 
-def test_a_closed_labeller_refuses_what_comes_later(tmp_path: Path, dataset: DatasetManifest) -> None:
+def test_a_closed_labeller_refuses_what_comes_later_and_leaves_no_folder_of_it(
+    tmp_path: Path, dataset: DatasetManifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
     shards = labeller(new_run(tmp_path), reader_of(dataset, STORAGE))
     shards.close()
     with ThreadPoolExecutor(1) as caller:
@@ -175,6 +179,7 @@ def test_a_closed_labeller_refuses_what_comes_later(tmp_path: Path, dataset: Dat
         with pytest.raises(RuntimeError, match="was closed"):
             call.result(HANGS)
     assert shards.counts() == {}
+    assert list((tmp_path / "temporary").iterdir()) == []
 
 
 def test_closing_drops_what_the_engine_is_at(tmp_path: Path, dataset: DatasetManifest) -> None:

@@ -67,6 +67,9 @@ def test_the_objects_of_davis_2017_can_be_told_apart(official: Path) -> None:
         ("ImageSets/2016", ["bear"]),
         ("ImageSets/480p", [f"/JPEGImages/480p/{key}.jpg /Annotations/480p/{key}.png" for key in FRAMES[:2]]),
         ("", ["bear/00000", "bear/00001"]),
+        ("", ["bear/00000.jpg", "JPEGImages/480p/bear/00001.jpg"]),
+        ("", ["bear\\00000", "/data/DAVIS/JPEGImages/480p/bear/00001.jpg"]),
+        ("", ["JPEGImages/480p/bear/"]),
     ],
 )
 def test_a_split_names_sequences_paths_or_frames(official: Path, folder: str, lines: list[str]) -> None:
@@ -80,8 +83,11 @@ def test_a_split_names_sequences_paths_or_frames(official: Path, folder: str, li
 
 def test_a_split_of_other_frames_is_refused(official: Path) -> None:
     (official / "val.txt").write_text("camel\n")
-    with pytest.raises(LayoutError, match="names 1 frames, such as camel, and none of them is there"):
+    with pytest.raises(
+        LayoutError, match="names 1 samples, the first 'camel', and none of them is in"
+    ) as raised:
         read_all("davis", official, LayoutOptions(split="val"))
+    assert str(raised.value).endswith("below JPEGImages/480p/ without its suffix, one a line, such as bear")
 
 
 def test_frames_without_partner_or_object_are_set_aside(official: Path) -> None:

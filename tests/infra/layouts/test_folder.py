@@ -9,7 +9,7 @@ from PIL import Image
 from infra import rle
 from infra.errors import LayoutError, Reason
 from infra.layouts import LAYOUTS, LayoutOptions
-from infra.layouts.source_note import SourceNote
+from infra.layouts.source_note import SourceNote, Topic
 from infra.shards.image_file import decode_image
 from infra.shards.sample import QuarantinedSample, Sample
 from infra.storage.files import Storage, join
@@ -22,6 +22,11 @@ INSTANCES = LayoutOptions("instances", 255)
 def read(folder: Path | str, options: LayoutOptions = BINARY) -> list[Sample | QuarantinedSample]:
     items = LAYOUTS["folder"].read(str(folder), Storage(), options)
     return [item for item in items if not isinstance(item, SourceNote)]
+
+
+def notes_of(folder: Path) -> list[SourceNote]:
+    items = LAYOUTS["folder"].read(str(folder), Storage(), LayoutOptions())
+    return [item for item in items if isinstance(item, SourceNote)]
 
 
 def only_sample(folder: Path, options: LayoutOptions = BINARY) -> Sample:
@@ -131,9 +136,55 @@ def test_a_split_without_a_list_is_one_line(tmp_path: Path) -> None:
         read(tmp_path, LayoutOptions(split="val"))
 
 
-def test_a_folder_without_images_is_one_line(folder_url: str) -> None:
-    with pytest.raises(LayoutError, match=r"layout folder expects images/"):
-        read(folder_url)
+@pytest.mark.parametrize("folder", ["mask", "Masks", "labels", "annotations"])
+def test_masks_in_another_folder_are_not_dropped_without_a_word(tmp_path: Path, folder: str) -> None:
+    for stem in ("a", "b"):
+        write_image(tmp_path / f"images/{stem}.jpg", random_pixels(4, 6))
+        write_image(tmp_path / folder / f"{stem}.png", np.ones((4, 6), np.uint8))
+    told = notes_of(tmp_path)
+    assert [(note.topic, note.key) for note in told] == [(Topic.DOUBT, "a"), (Topic.DOUBT, "b")]
+    assert f"there are images in {folder}/: if they are the masks" in told[0].text
+    with pytest.raises(LayoutError, match=f"there are images in {folder}/"):
+        read(tmp_path, LayoutOptions("instances"))
+
+
+def test_photographs_without_masks_are_said_to_be_so(tmp_path: Path) -> None:
+    write_image(tmp_path / "images/a.jpg", random_pixels(4, 6))
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes/a.txt").write_text("no image")
+    (note,) = notes_of(tmp_path)
+    assert (note.topic, note.text) == (Topic.READ, "no folder masks/: photographs without masks")
+
+
+@pytest.mark.parametrize("with_folder", [True, False])
+def test_masks_among_the_photographs_raise_a_doubt(tmp_path: Path, with_folder: bool) -> None:
+    for name in ("a.jpg", "a_mask.png", "b.jpg", "b-1.jpg", "deep/c.jpg", "deep/c.gt.png"):
+        write_image(tmp_path / "images" / name, random_pixels(4, 6))
+    if with_folder:
+        write_image(tmp_path / "masks/b.png", np.ones((4, 6), np.uint8))
+    doubtful = [note.key for note in notes_of(tmp_path) if note.topic is Topic.DOUBT]
+    assert doubtful == ["a_mask", "deep/c.gt"]
+
+
+@pytest.mark.parametrize(
+    ("folder", "named"), [("Images", "Images/"), ("train/images", "train/"), (".", "itself")]
+)
+def test_a_folder_without_images_says_where_there_are_some(tmp_path: Path, folder: str, named: str) -> None:
+    write_image(tmp_path / folder / "a.jpg", random_pixels(4, 6))
+    with pytest.raises(LayoutError, match="layout folder expects images/") as raised:
+        read(tmp_path)
+    assert str(raised.value).split("; there are images in ")[1].endswith(named)
+
+
+@pytest.mark.parametrize("layout", sorted(LAYOUTS))
+def test_a_source_is_a_folder_that_is_there(folder_url: str, layout: str) -> None:
+    storage = Storage()
+    with pytest.raises(LayoutError, match=f"there is no folder {folder_url}/nope"):
+        list(LAYOUTS[layout].read(join(folder_url, "nope"), storage, LayoutOptions()))
+    archive = join(folder_url, "photos.zip")
+    storage.write_bytes(archive, b"PK")
+    with pytest.raises(LayoutError, match="is a file, and a source is a folder: unpack it"):
+        list(LAYOUTS[layout].read(archive, storage, LayoutOptions()))
 
 
 def test_each_broken_sample_is_a_record_with_its_reason(tmp_path: Path) -> None:

@@ -72,14 +72,6 @@ def test_a_source_of_another_layout_is_refused_by_its_name(tmp_path: Path, layou
     assert "\n" not in message
 
 
-@pytest.mark.parametrize("layout", [name for name in LAYOUTS if name != "folder"])
-def test_a_folder_that_is_not_there_is_named(tmp_path: Path, layout: str) -> None:
-    with pytest.raises(
-        LayoutError, match=f"there is no folder {tmp_path}/nothing: layout {layout[:3]}|or lvis"
-    ):
-        read_all(layout, tmp_path / "nothing")
-
-
 def test_a_folder_of_no_layout_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LayoutError, match="it looks like no layout that is known"):
         read_all("voc", tmp_path)

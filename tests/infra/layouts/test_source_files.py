@@ -140,6 +140,34 @@ def test_a_list_may_name_files_as_well(tmp_path: Path, line: str, encoding: str,
     assert any("no stem but hold one" in note.text for note in notes) == (line.strip() != "a")
 
 
+@pytest.mark.parametrize(
+    ("line", "others", "key"),
+    [
+        ("my dog.jpg", [], "my dog.jpg"),  # it is not there, and `my` is another photograph
+        ("images/my dog.jpg", [], "images/my dog.jpg"),
+        ("my 1", [], "my 1"),
+        ("my 2", [], "my 2"),
+        ("my my-2 3.jpg", [], "my my-2 3.jpg"),
+        ("my my.jpg", [], "my my.jpg"),
+        ("my.jpg my.png", [], "my"),
+        ("my dog.jpg", ["my dog"], "my dog"),
+        ("images/my dog.jpg masks/my dog.png", ["my dog"], "my dog"),
+        ("images/my.jpg masks/my_mask.png", [], "my"),
+        ("my\t-1", [], "my"),
+    ],
+)
+def test_a_line_never_means_another_photograph(
+    tmp_path: Path, line: str, others: list[str], key: str
+) -> None:
+    for stem in ("my", "b", "dog", *others):
+        pair(tmp_path, f"{stem}.jpg", f"{stem}.png")
+    (tmp_path / "some.txt").write_text(f"{line}\nb{' 1' if '-1' in line else ''}\n")
+    samples, quarantined = read_all("folder", tmp_path, LayoutOptions(split="some"))
+    named = {sample.key for sample in samples} | {record.key for record in quarantined}
+    assert named == {key, "b"}
+    assert [record.reason for record in quarantined] == [Reason.MISSING_IMAGE] * (key == line)
+
+
 def test_a_list_of_other_things_is_refused_with_an_example(tmp_path: Path) -> None:
     pair(tmp_path, "a.jpg", "a.png")
     (tmp_path / "val.txt").write_text("x\ny\n")

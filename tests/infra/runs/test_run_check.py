@@ -77,6 +77,21 @@ def test_rows_that_contradict_each_other_are_found(
     assert any(problem in text for text in found(*committed(tmp_path, masks, clicks, errors)))
 
 
+@pytest.mark.parametrize(
+    ("masks", "clicks", "reason"),
+    [
+        # a mask that was empty in the data; its clicks came from a log
+        ([replace(GOOD, iou=None)], [replace(click, iou=None) for click in CLICKED], "empty_object"),
+        ([GOOD], CLICKED, "bad_metadata"),  # of another object with the same id
+    ],
+)
+def test_a_record_of_the_data_beside_a_mask_of_the_run_is_no_contradiction(
+    tmp_path: Path, masks: list[MaskRow], clicks: list[ClickRow], reason: str
+) -> None:
+    error = replace(error_row("a", reason), object_id="1")
+    assert found(*committed(tmp_path, masks, clicks, [error])) == []
+
+
 def _truncate(part: Path) -> None:
     part.write_bytes(part.read_bytes()[:-1])
 

@@ -95,6 +95,26 @@ def test_what_else_is_said_of_an_object_becomes_its_attributes(tmp_path: Path) -
     assert one_sample(items).objects[0].attributes == {"score": 0.5, "bbox": [2, 1, 3, 2]}
 
 
+@pytest.mark.parametrize(
+    ("cell", "ids", "told"),
+    [
+        ([{"id": 1.0, "counts": COUNTS[0]}, {"id": 25.0, "counts": COUNTS[1]}], ["1", "25"], ""),
+        (
+            [{"id": 1, "counts": COUNTS[0], "iscrowd": 1}, {"id": 2, "counts": COUNTS[1], "iscrowd": 0}],
+            ["2"],
+            "1 x objects with iscrowd 1",
+        ),
+        ({"id": [1, 2], "counts": COUNTS, "iscrowd": [0, 1]}, ["1"], "1 x objects with iscrowd 1"),
+        ([None, {"id": 7, "counts": COUNTS[0]}], ["7"], "1 x entries of lists of masks that are null"),
+    ],
+)
+def test_entries_of_objects_are_taken_or_told(tmp_path: Path, cell: Any, ids: list[str], told: str) -> None:
+    items, notes = read(tmp_path, {"image": IMAGES, "objects": pa.array([cell])})
+    assert [truth.object_id for truth in one_sample(items).objects] == ids
+    assert told in notes
+    assert ("left out" in notes) == bool(told)
+
+
 def test_columns_as_documented_need_no_word(tmp_path: Path) -> None:
     objects = pa.array([[{"object_id": "1", "counts": COUNTS[0]}]])
     items, notes = read(tmp_path, {"image": IMAGES, "key": pa.array(["k"]), "objects": objects})

@@ -263,7 +263,7 @@ WITHOUT_ID = {name: value for name, value in ANNOTATION.items() if name != "id"}
         ({"images": [SA_1B["image"]], "annotations": [ANNOTATION], "categories": []}, ["7"], ""),
         ({"annotations": [ANNOTATION], "width": 6, "height": 4}, ["7"], ""),
         ([WITHOUT_ID, WITHOUT_ID], ["1", "2"], "2 x annotations without an id"),
-        (SA_1B | {"annotations": [ANNOTATION | {"iscrowd": 1}]}, [], "1 x annotations with iscrowd 1"),
+        (SA_1B | {"annotations": [ANNOTATION | {"iscrowd": 1}]}, [], "1 x objects with iscrowd 1"),
         (SA_1B | {"image": {"file_name": "other.jpg"}}, ["7", "8"], "file_name is not the name"),
         ({"caption": "a cat", "url": "x"}, [], "holds no objects"),
         ({"annotations": ["a cat"]}, [], "holds no objects"),
@@ -291,6 +291,23 @@ def test_annotations_that_are_no_run_lengths_cost_themselves(tmp_path: Path) -> 
     assert "mfp shard --layout coco" in polygons.detail
     assert (swapped.object_id, swapped.reason) == ("9", Reason.MASK_SIZE_MISMATCH)
     assert swapped.detail.endswith("height and width are swapped")
+
+
+@pytest.mark.parametrize(("object_id", "expected"), [(1.0, "1"), (25, "25"), ("1.0", "1.0")])
+@pytest.mark.parametrize("name", ["object_id", "id"])
+def test_a_whole_float_is_an_id(tmp_path: Path, name: str, object_id: object, expected: str) -> None:
+    entries = [{name: object_id, "segmentation": RLE}]
+    document = {"objects": entries} if name == "object_id" else {"annotations": entries}
+    found = read_members(tmp_path, ("a.png", PNG), ("a.json", json.dumps(document).encode()))
+    assert [truth.object_id for truth in found.samples["a"].objects] == [expected]
+    assert not found.records
+
+
+def test_crowd_regions_are_left_out_wherever_they_stand(tmp_path: Path) -> None:
+    entries = [{"object_id": 1, "segmentation": RLE, "iscrowd": 1}, {"object_id": 2, "segmentation": RLE}]
+    found = read_members(tmp_path, ("a.png", PNG), ("a.json", json.dumps({"objects": entries}).encode()))
+    assert [truth.object_id for truth in found.samples["a"].objects] == ["2"]
+    assert "1 x objects with iscrowd 1" in found.texts
 
 
 def test_a_coco_file_of_a_whole_data_set_names_the_command_for_it(tmp_path: Path) -> None:

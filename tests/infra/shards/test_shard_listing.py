@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+import tarfile
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from infra.errors import DatasetError
 from infra.shards.manifest import load_manifest
+from infra.shards.shard_reader import read_shard
 from infra.shards.splits import split_of
 from infra.storage.files import Storage, join
+from tests.infra.sample_factory import encoded, random_pixels
 
 STORAGE = Storage()
 
@@ -81,7 +86,7 @@ def test_shards_of_one_split_are_one_data_set(tmp_path: Path) -> None:
         (["a.tgz"], r"such as a\.tgz"),
         (["data-00000-of-00001.arrow", "state.json"], "1 .arrow, 1 .json; .*to_parquet"),
         (["images/a.jpg", "images/b.JPG"], "images become shards with mfp shard"),
-        (["A.TAR"], "lower-case .tar"),
+        ([".a.tar"], "begin with a dot are no shards"),
         ([], "no data set at .*see mfp shard"),
     ],
 )
@@ -112,3 +117,43 @@ def test_an_address_that_names_no_shard_is_one_line(tmp_path: Path, address: str
     with pytest.raises(DatasetError, match=said) as caught:
         load_manifest(STORAGE, f"{tmp_path}/{address}")
     assert "\n" not in str(caught.value)
+
+
+def test_shards_are_found_and_read_whatever_the_case_of_their_suffix(tmp_path: Path) -> None:
+    for name in ("a.tar", "b.TAR", "c.Tar"):
+        with tarfile.open(tmp_path / name, "w"):
+            pass
+    manifest = load_manifest(STORAGE, str(tmp_path))
+    assert [shard.name for shard in manifest.shards] == ["a.tar", "b.TAR", "c.Tar"]
+    assert [list(read_shard(STORAGE, manifest.shard_url(shard), shard)) for shard in manifest.shards] == [
+        [],
+        [],
+        [],
+    ]
+    assert manifest.remarks == ()
+    png = encoded(random_pixels(4, 6))
+    pq.write_table(pa.table({"image": [png]}), tmp_path / "D.PARQUET")
+    (item,) = read_shard(STORAGE, str(tmp_path / "D.PARQUET"))
+    assert item.key == "D/000000"
+
+
+@pytest.mark.parametrize(
+    ("names", "remarks"),
+    [
+        (["a.tar", "b.tar", ".b.tar.crc", "c/.part"], []),
+        (
+            ["a.tar", "b.tar.part", "c/README.md"],
+            ["beside the 1 shards lie 2 other files, which are not read (b.tar.part, c/README.md)"],
+        ),
+        (
+            ["photos.parquet", "test-00000-of-00001.parquet"],
+            ["1 shards are of the split test by their names, 1 tell of none (photos.parquet): all are read"],
+        ),
+    ],
+)
+def test_what_lies_beside_shards_is_told(folder_url: str, names: list[str], remarks: list[str]) -> None:
+    for name in names:
+        STORAGE.write_bytes(join(folder_url, name), b"x")
+    told = load_manifest(STORAGE, folder_url).remarks
+    assert [text.split(";")[0] for text in told] == remarks
+    assert load_manifest(STORAGE, join(folder_url, names[0])).remarks == ()

@@ -114,10 +114,19 @@ def test_what_was_set_aside_stays_in_the_shards(folder_url: str) -> None:
         object_record,
         sample("b"),
         QuarantinedSample("c", Reason.MISSING_MASK, ""),
+        QuarantinedSample("d", Reason.EMPTY_OBJECT, "both objects of d, of which nothing is left", "1"),
+        QuarantinedSample("d", Reason.MASK_SIZE_MISMATCH, "detail", "2"),
     ]
     manifest = write_dataset(items, folder_url, STORAGE)
-    assert (manifest.num_samples, manifest.num_quarantined) == (1, 3)
+    assert (manifest.num_samples, manifest.num_quarantined) == (1, 5)
     assert read_all(folder_url) == items
+
+
+def test_a_sample_whose_image_is_gone_is_missing_its_image_beside_what_was_set_aside(tmp_path: Path) -> None:
+    document = {"key": "a", "objects": [], "quarantined": [{"object_id": "7", "reason": "empty_object"}]}
+    url = write_tar(tmp_path / "x.tar", [("a.json", json.dumps(document).encode())])
+    found = records(list(read_shard(STORAGE, url)))
+    assert found == [("a", "7", Reason.EMPTY_OBJECT), ("a", None, Reason.MISSING_IMAGE)]
 
 
 def test_a_key_that_is_used_twice_is_set_aside(tmp_path: Path) -> None:

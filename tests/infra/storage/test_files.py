@@ -158,9 +158,46 @@ def test_a_server_that_restarts_is_waited_for_where_it_has_answered_before(
             server.wait()
 
 
-def test_an_endpoint_that_is_no_url_is_refused() -> None:
-    with pytest.raises(StorageError, match="give it as http://HOST:PORT"):
-        Storage(StorageOptions(endpoint="localhost:9000")).read_bytes("s3://bucket/x")
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "localhost:9000",
+        "ftp://host",
+        "http://localhost:90000",
+        "http://localhost:abc",
+        "http://[::1",
+        "http://",
+    ],
+)
+@pytest.mark.parametrize("given", ["option", "variable"])
+def test_an_endpoint_that_is_no_url_is_refused(
+    monkeypatch: pytest.MonkeyPatch, endpoint: str, given: str
+) -> None:
+    if given == "variable":
+        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    storage = Storage(StorageOptions(endpoint=endpoint if given == "option" else None))
+    with pytest.raises(StorageError, match="is no URL: give it as http://HOST:PORT"):
+        storage.read_bytes("s3://bucket/x")
+
+
+def test_a_password_in_an_endpoint_that_is_no_url_is_not_repeated() -> None:
+    with pytest.raises(StorageError) as caught:
+        Storage(StorageOptions(endpoint="http://kim:secret@host:abc")).read_bytes("s3://bucket/x")
+    assert "secret" not in str(caught.value)
+
+
+def test_a_link_to_itself_is_listed_like_a_link_to_nothing(tmp_path: Path, storage: Storage) -> None:
+    (tmp_path / "a.txt").write_text("a")
+    (tmp_path / "itself").symlink_to("itself")
+    (tmp_path / "round").symlink_to("and_round")
+    (tmp_path / "and_round").symlink_to("round")
+    (tmp_path / "through").symlink_to("itself/x")
+    names = ["a.txt", "and_round", "itself", "round", "through"]
+    assert [basename(url) for url in storage.walk(str(tmp_path))] == names
+    assert [basename(url) for url in storage.list(str(tmp_path))] == names
+    with pytest.raises(StorageError, match="itself"):
+        storage.read_bytes(str(tmp_path / "itself"))
+    assert not storage.exists(str(tmp_path / "itself"))
 
 
 def test_missing_credentials_are_named(

@@ -51,6 +51,14 @@ def test_a_url_without_bucket_or_host_is_refused(location: str) -> None:
         refuse_broken_url(location)
 
 
+@pytest.mark.parametrize("location", ["file://tmp/x", "file://x", "FILE://./x", "file://localhost/x"])
+def test_a_file_url_of_two_slashes_is_refused_with_both_things_that_it_may_mean(location: str) -> None:
+    path = location[len("file://") :]
+    with pytest.raises(StorageError) as caught:
+        refuse_broken_url(location)
+    assert f"write file:///{path} for the path /{path}, or {path} alone" in str(caught.value)
+
+
 @pytest.mark.parametrize(
     "location",
     [

@@ -63,6 +63,14 @@ from tests.pipelines.commands.replaced_jobs import failing, mfp, summary
         "flywheel photos --train-on seed --train-on s3:/b/s --evaluation val --out wheel --model lite0",
         "report run --storage-endpoint http:/127.0.0.1:9000",
         "report ~nobody-of-that-name/run",
+        "report file://tmp/run",
+        "shard photos shards --layout folder --object-values some",
+        "label data --out run --model lite0 --follow",
+        "label data --out run --model lite0 --follow-if-better",
+        "train data:0 --out run",
+        "train data --out run --rate -1",
+        "train data --out run --rate fast",
+        "train data --out run --rate nan",
     ],
 )
 def test_wrong_usage_exits_with_2(line: str, labelled: list[LabelOptions]) -> None:
@@ -140,6 +148,10 @@ def test_a_defect_keeps_its_traceback(not_looked_at: None, monkeypatch: pytest.M
         (
             "label {tmp} --out {tmp}/run --model lite0 --clicks logged:{tmp}/nope.jsonl",
             "no such file or folder",
+        ),
+        (
+            "label {tmp}/x --out {tmp}/run --model run://{tmp}/gone",
+            "gone is no run directory: it has no training.json",
         ),
         ("train {tmp} --out {tmp}/run --model resnt34", "(did you mean resnet34?)"),
         ("train {tmp} --out {tmp}/run --recipe lite1", "recipe 'lite1' does not exist (did you mean lite0?)"),

@@ -36,7 +36,7 @@ def test_options_left_out_are_the_defaults_of_the_job(labelled: list[LabelOption
 
 def test_every_option_of_label_reaches_the_job(labelled: list[LabelOptions]) -> None:
     line = (
-        "label data --out run --model m.safetensors --clicks logged:clicks.jsonl --max-clicks 7 --target-iou 0.8 "
+        "label data --out run --model run://training --clicks logged:clicks.jsonl --max-clicks 7 --target-iou 0.8 "
         "--workers 2:4 --cpus-per-worker 2 --gpus-per-worker 0.5 --device cpu --batch-size 3 --precision bf16 "
         "--no-flip --no-zoom --zoom-size 320 --modulation release --seed 5 --max-errors 0.2 --ray-address auto "
         "--working-pixels 1000000 --storage-endpoint http://host:9000 --storage-region eu --follow"

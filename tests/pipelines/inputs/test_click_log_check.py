@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -106,3 +107,31 @@ def test_coordinates_that_look_like_percent_get_a_notice(tmp_path: Path) -> None
     assert "480 x 640" in notice
     assert checked(tmp_path, [], ["large"], [*percent, (9.5, 400.5)], [large]) == ()
     assert checked(tmp_path, ["large"], ["large"], percent) == (), "an image of 90 pixels"
+
+
+def test_object_ids_that_no_object_has_are_told(tmp_path: Path) -> None:
+    rows = [("a", "dog"), ("b", "cat")]
+    assert len(notices_of_objects(tmp_path, rows)) == 1
+    assert (
+        "such as 'dog' (sample 'a'), those of the data set such as '1'"
+        in notices_of_objects(tmp_path, rows)[0]
+    )
+    assert notices_of_objects(tmp_path, [*rows, ("b", "1")]) == ()
+    assert notices_of_objects(tmp_path, [("later", "dog")]) == ()
+
+
+def notices_of_objects(tmp_path: Path, clicked: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    samples = [replace(shape_sample(number), key=key) for number, key in enumerate("ab")]
+    manifest = write_dataset(samples, str(tmp_path / "data"), STORAGE, 100)
+    path = tmp_path / "clicks.jsonl"
+    rows = [
+        {"sample_key": key, "object_id": object_id, "click_idx": 0, "y": 5, "x": 7, "is_foreground": True}
+        for key, object_id in clicked
+    ]
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    return check_click_log(load_click_log(STORAGE, str(path)), manifest, STORAGE)
+
+
+def test_an_accent_is_no_other_spelling(tmp_path: Path) -> None:
+    composed, decomposed = (unicodedata.normalize(form, "café") for form in ("NFC", "NFD"))
+    assert checked(tmp_path, [decomposed, "Café"], [composed]) == ()

@@ -22,7 +22,7 @@ from mfp.models.vit import ViTConfig
 from mfp.network import BASELINE_CLICKS
 from pipelines.errors import OptionError
 from pipelines.inputs.label_inputs import find_inputs
-from pipelines.options import LabelOptions
+from pipelines.options import LabelOptions, Replay
 from tests.actors.shapes import shape_sample, write_shapes
 from tests.mfp.network_factories import SMALL_CONFIGS, create_network
 
@@ -121,3 +121,21 @@ def test_a_run_in_its_own_data_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match=f"--out {data}/run is in the data set {data}"):
         find_inputs(below, STORAGE)
     assert find_inputs(replace(asked, out=f"{data}-run"), STORAGE).dataset.url == data
+
+
+def test_an_iou_that_ends_logged_clicks_needs_masks(tmp_path: Path, dataset_url: str) -> None:
+    log = tmp_path / "clicks.jsonl"
+    log.write_text(
+        '{"sample_key": "folder/shape-000", "object_id": "1", "click_idx": 0, "y": 5, "x": 5, "is_foreground": true}'
+    )
+    unmasked = write_shapes(str(tmp_path / "unmasked"), STORAGE, num_samples=1, with_truth=False).url
+    replay = LabelOptions(
+        unmasked, str(tmp_path / "run"), "analytic", clicks=f"logged:{log}", replay=Replay(target_iou=0.9)
+    )
+    for is_foreign in (False, True):
+        if is_foreign:
+            Path(unmasked, "dataset.json").unlink()
+        with pytest.raises(OptionError, match=r"--target-iou 0\.9: .* has no object masks"):
+            find_inputs(replay, STORAGE)
+        find_inputs(replace(replay, replay=Replay()), STORAGE)
+    find_inputs(replace(replay, dataset=dataset_url), STORAGE)
