@@ -22,22 +22,23 @@ _FLAT_SHARE = 0.2
 _COARSE = 8  # steps of shades that were made few on purpose are wider
 
 
-def fades(values: _Values, levels: _Values, ignored: _Bools) -> bool:
+def fades(values: _Values, levels: _Values, ignored: _Bools, *, in_blocks: bool = True) -> bool:
     """Tell shades of one object by their places, from areas that are numbered.
 
     Shades lie between a darker and a brighter neighbour (soft edges), or near both ends of the range (what a lossy
-    format leaves of two values). Pixels that were enlarged to blocks are looked at once a block.
+    format leaves of two values).
 
     Args:
         values: (H, W), at least 0.
         levels: (N,) the values that occur, ascending.
         ignored: (H, W), pixels that do not count.
+        in_blocks: also look at one pixel of each block, if pixels were enlarged to blocks.
 
     """
     if len(levels) < _FEWEST or (len(levels) <= _MANY and not _is_coarse(levels)):
         return False
     values = np.where(ignored, 0, values)
-    return _is_shaded(values) or _is_shaded(_without_blocks(values))
+    return _is_shaded(values) or (in_blocks and _is_shaded(_without_blocks(values)))
 
 
 def is_stepped(values: _Values, levels: _Values, ignored: _Bools) -> bool:
@@ -52,6 +53,8 @@ def is_stepped(values: _Values, levels: _Values, ignored: _Bools) -> bool:
 
 def are_numbered(levels: _Values) -> bool:
     """Tell whether levels are 0 to N or 1 to N without a gap, N not being the end of a range, as labels are."""
+    if not len(levels):
+        return False
     first, last = float(levels[0]), float(levels[-1])
     return first in {0.0, 1.0} and last - first == len(levels) - 1 and last not in FULL_RANGES[1:]
 

@@ -23,6 +23,7 @@ _VOC_VOID_COUNTS = (
     "colour masks with the colour of PASCAL VOC's void, which is object here: layout voc leaves it out, as does "
     "--object-values with the colours of objects"
 )
+_NO_VALUE_OF_LOSSY = "lossy masks, in which the layout's ignored value {} has no meaning: every pixel counts"
 _NO_VALUE_OF_COLOURS = (
     "masks in colours, in which the layout's ignored value {} has no meaning: every pixel counts "
     "(--ignore-value: that grey does not)"
@@ -49,6 +50,10 @@ def ignored_pixels(channels: MaskChannels, reading: MaskReading) -> IgnoredPixel
     if value < 0:
         return IgnoredPixels(np.zeros(channels.values.shape, np.bool_))
     told = f"--ignore-value {value}" if reading.ignore_is_told else f"the layout's ignored value {value}"
+    if channels.is_lossy and not reading.ignore_is_told and reading.object_values.are_given:
+        return IgnoredPixels(
+            np.zeros(channels.values.shape, np.bool_), doubts=(_NO_VALUE_OF_LOSSY.format(value),)
+        )
     if channels.is_lossy:
         raise ambiguous(
             f"a lossy {channels.format} has no exact values, as {told} needs them: save the mask as PNG"

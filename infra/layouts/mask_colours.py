@@ -19,6 +19,9 @@ from infra.shards.mask_channels import OPAQUE_FROM, MaskChannels
 _Values: TypeAlias = npt.NDArray[Any]
 
 MANY_COLOURS = 64  # shades of a soft edge in colour; a person draws with fewer
+_SHADES = (
+    "masks in a few shades of one colour, all of them taken for the object: else name it with --object-values #rrggbb",
+)
 _ONE_HUE = 0.1  # of the brightest channel
 
 
@@ -45,9 +48,11 @@ def by_colours(channels: MaskChannels, reading: MaskReading) -> MaskPixels:
             "'#rrggbb'"
         )
     meaning = "black and one colour: the colour is object"
+    doubts = void_doubts(channels, ignored.pixels)
     if number > 2:
         meaning = "black and several colours: all but black is the one object"
-    return one_object(values != 0, ignored, meaning, void_doubts(channels, ignored.pixels))
+        doubts = doubts or (_SHADES if is_one_hue and len(levels) > 2 else ())
+    return one_object(values != 0, ignored, meaning, doubts)
 
 
 def num_colours(channels: MaskChannels) -> int:
@@ -84,6 +89,8 @@ def by_palette(channels: MaskChannels, reading: MaskReading) -> MaskPixels:
     """
     used = np.unique(channels.values)
     shades = channels.palette[used]
+    if len(used) > 2 and with_greys(channels).kind == "grey":
+        return by_levels(with_greys(channels), reading)
     if (shades == shades[:, :1]).all() and len(used) > 2:
         grey = replace(
             channels, kind="grey", values=channels.palette[channels.values][:, :, 0].astype(np.int64)
@@ -101,6 +108,14 @@ def by_palette(channels: MaskChannels, reading: MaskReading) -> MaskPixels:
     meaning = palette_meaning(background, rest, f"palette index 0 is background, {rest}")
     ignored = ignored_pixels(channels, reading)
     return one_object(channels.values != background, ignored, meaning, void_doubts(channels, ignored.pixels))
+
+
+def with_greys(channels: MaskChannels) -> MaskChannels:
+    """Return a mask in grey if its palette says of each index that it is that grey, else the mask itself."""
+    used = np.unique(channels.values)
+    if channels.kind != "palette" or (channels.palette[used] != used[:, None]).any():
+        return channels
+    return replace(channels, kind="grey", values=channels.values.astype(np.int64))
 
 
 def background_index(channels: MaskChannels) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from infra.layouts.fading import fades
+from infra.layouts.fading import are_numbered, fades
 from infra.layouts.ignored_pixels import ignored_pixels, void_doubts
 from infra.layouts.mask_colours import background_index, palette_meaning
 from infra.layouts.mask_reading import SAY_WHICH, MaskPixels, MaskReading, ambiguous
@@ -45,7 +45,8 @@ def instances(channels: MaskChannels, reading: MaskReading) -> MaskPixels:
     ignored = ignored_pixels(channels, reading)
     levels = np.unique(values[~ignored.pixels])
     doubts = ignored.doubts + void_doubts(channels, ignored.pixels)
-    if fades(values, levels, ignored.pixels):
+    # numbered cells that touch look like shades if they are seen once a block
+    if fades(values, levels, ignored.pixels, in_blocks=not are_numbered(levels)):
         if not reading.mask_values_are_told:
             raise ambiguous(
                 f"the mask has {len(levels)} values that fade into each other, as shades of one object do: give "

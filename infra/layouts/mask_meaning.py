@@ -31,6 +31,10 @@ from infra.layouts.told_objects import as_told, by_transparency
 from infra.shards.mask_channels import OPAQUE_FROM, MaskChannels, open_mask
 
 _AGREEMENT = 0.95  # IoU of colours and transparency that say the same, up to soft edges
+_TURNED = {
+    "upright": "; turned upright by their own EXIF orientation (--orientation stored: not)",
+    "stored": "; their own EXIF orientation not applied, since --orientation is stored",
+}
 _FRAMES = "mask files of several frames or pages: the first was taken"
 
 
@@ -49,6 +53,8 @@ def read_mask(data: bytes, reading: MaskReading) -> MaskPixels:
             f"the mask has values below 0, such as {channels.values.min():g}: write 0 for background"
         )
     mask = _understood(channels, reading)
+    if channels.orientation != 1:
+        mask = replace(mask, meaning=mask.meaning + _TURNED[reading.orientation])
     return replace(mask, doubts=(*mask.doubts, _FRAMES)) if channels.num_frames > 1 else mask
 
 

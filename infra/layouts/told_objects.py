@@ -11,6 +11,7 @@ import numpy.typing as npt
 from infra.errors import Reason, SampleError
 from infra.layouts.fading import FULL_RANGES, fades
 from infra.layouts.ignored_pixels import ignored_pixels, one_object
+from infra.layouts.mask_colours import with_greys
 from infra.layouts.mask_instances import instances
 from infra.layouts.mask_levels import listed
 from infra.layouts.mask_reading import MaskPixels, MaskReading, ambiguous
@@ -49,9 +50,12 @@ def as_told(channels: MaskChannels, reading: MaskReading) -> MaskPixels:
         _check_found(found, whole.ignored, channels, told)
         values = np.where(found, whole.values, 0)
         return replace(whole, values=values, meaning=f"an object each: {meaning}")
+    channels = with_greys(channels)
     ignored = ignored_pixels(channels, reading)
     levels = np.unique(channels.values[~ignored.pixels])
-    is_soft = float(levels[-1]) in FULL_RANGES and fades(channels.values, levels, ignored.pixels)
+    is_soft = bool({*levels[-1:].tolist()} & {*FULL_RANGES}) and fades(
+        channels.values, levels, ignored.pixels
+    )
     if told.ranges and not told.colours and channels.kind == "grey" and (channels.is_lossy or is_soft):
         sided = _by_sides(channels, reading)
         if sided is not None:
@@ -128,5 +132,5 @@ def _by_sides(channels: MaskChannels, reading: MaskReading) -> MaskPixels | None
         else:
             return None
     doubts = unsure_doubts(values, found, full)
-    meaning = f"{what}: {told}, as --object-values says, with values near an end standing for its half"
+    meaning = f"{what}: {told}, as --object-values says; a value at an end of the range stands for its half"
     return one_object(found, ignored, meaning, doubts)

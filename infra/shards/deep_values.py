@@ -70,4 +70,4 @@ def unscaled(values: _Values, image: Image.Image, data: bytes) -> _Values:
         end = 65535
     if maxval is None or maxval == end or image.mode == "1":
         return values
-    return np.rint(values.astype(np.float64) * (maxval / end)).astype(np.uint16)
+    return np.rint(values.astype(np.float64) * (maxval / end)).astype(np.uint8 if end == 255 else np.uint16)

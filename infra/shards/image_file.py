@@ -275,7 +275,7 @@ def _pillow_values(data: bytes) -> npt.NDArray[Any] | None:
                 return unscaled(np.asarray(image), image, data)
             maxval = pnm_maxval(data)
             colours = np.asarray(image.convert("RGB"))[:, :, ::-1]
-            return colours if maxval is None else np.rint(colours * (maxval / 255)).astype(np.uint16)
+            return colours if maxval is None else np.rint(colours * (maxval / 255)).astype(np.uint8)
     except Exception:  # broken tags and tables make Pillow's parsers raise almost anything
         return None
 

@@ -41,6 +41,7 @@ class MaskChannels:
     format: of the file, as Pillow calls it.
     num_frames: frames or pages of the file, of which this is the first.
     is_lossy: whether the compression of the file changes values.
+    orientation: of the file, 1 to 8; the pixels are as `open_mask` was asked.
     """
 
     kind: MaskKind
@@ -51,6 +52,7 @@ class MaskChannels:
     format: str
     num_frames: int
     is_lossy: bool
+    orientation: int = 1
 
     @property
     def has_varying_alpha(self) -> bool:
@@ -71,7 +73,7 @@ def open_mask(data: bytes, orientation: Orientation) -> MaskChannels:
         as_wanted(pixels, turn, orientation, come_upright=come_upright)
         for pixels in (channels.values, channels.alpha, channels.colours)
     )
-    return replace(channels, values=values, alpha=alpha, colours=colours)
+    return replace(channels, values=values, alpha=alpha, colours=colours, orientation=turn)
 
 
 def _opened(data: bytes) -> tuple[MaskChannels, int]:

@@ -146,3 +146,17 @@ def test_several_values_that_are_no_labels_raise_a_doubt(values: tuple[int, ...]
 
 def test_labels_from_1_on_raise_none() -> None:
     assert read_mask(saved(areas(1, 2, 3, 4)), BINARY).doubts == ()
+
+
+def test_cells_that_touch_are_instances() -> None:
+    values = np.arange(240).reshape(12, 20).repeat(3, axis=0).repeat(3, axis=1)
+    mask = read_mask(deep_png(values.astype(np.uint16)), USUAL_INSTANCES)
+    np.testing.assert_array_equal(mask.values, values)
+
+
+@pytest.mark.parametrize("values", [(60, 200), (17, 99, 255)])
+def test_shades_of_one_colour_and_of_a_grey_palette_raise_a_doubt(values: tuple[int, ...]) -> None:
+    for data in (saved(red_of(areas(*values))), saved(areas(*values), mode="P")):
+        mask = read_mask(data, BINARY)
+        np.testing.assert_array_equal(mask.values == 1, areas(*values) > 0)
+        assert mask.doubts

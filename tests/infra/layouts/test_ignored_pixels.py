@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from infra.errors import Reason
-from infra.layouts import LayoutOptions
+from infra.errors import Reason, SampleError
+from infra.layouts import LayoutOptions, MaskValues
 from infra.layouts.mask_meaning import read_mask
 from infra.layouts.mask_reading import MaskReading
+from infra.layouts.object_values import ObjectValues
 from tests.infra.layouts.drawn_masks import (
     BINARY,
     BLACK,
@@ -135,3 +136,26 @@ def test_masks_of_ids_that_differ_from_file_to_file_are_one_line(tmp_path: Path)
     assert {note.text for note in notes_of("folder", tmp_path)} == {
         "masks: values 0 and one other: what is not 0 is object"
     }
+
+
+def test_what_a_layout_ignores_does_not_keep_a_person_from_saying_what_a_lossy_mask_means() -> None:
+    reading = MaskReading(object_values=ObjectValues.parse("0"), ignore_value=255, ignore_is_told=False)
+    mask = read_mask(saved(grey(255, 0), "JPEG"), reading)
+    assert np.count_nonzero((mask.values == 1) != disk()) <= 0.02 * np.count_nonzero(disk())
+    (doubt,) = mask.doubts
+    assert "ignored value 255 has no meaning" in doubt
+
+
+EVERYWHERE_7 = saved(np.full((9, 9), 7, np.uint8))
+
+
+@pytest.mark.parametrize("mask_values", ["binary", "instances"])
+def test_a_mask_that_is_ignored_everywhere_has_no_object(mask_values: MaskValues) -> None:
+    mask = read_mask(EVERYWHERE_7, MaskReading(mask_values, ignore_value=7))
+    assert mask.ignored.all()
+    assert not mask.values.any()
+
+
+def test_a_mask_that_is_ignored_everywhere_has_nothing_that_a_person_names() -> None:
+    with pytest.raises(SampleError, match="no pixel of the mask has --object-values 9"):
+        read_mask(EVERYWHERE_7, MaskReading(ignore_value=7, object_values=ObjectValues.parse("9")))

@@ -109,3 +109,16 @@ def test_grey_that_a_lossy_format_tinted_is_grey() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)
     Image.fromarray(np.stack([noise] * 3, axis=2)).save(stream, "WEBP", quality=60)
     assert open_mask(stream.getvalue(), "upright").kind == "grey"
+
+
+def test_grey_of_16_bits_with_transparency_keeps_small_values() -> None:
+    opaque = np.full(LABELS.shape, 65535)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in np.stack([LABELS, opaque], axis=2))
+    header = struct.pack(">IIBBBBB", LABELS.shape[1], LABELS.shape[0], 16, 4, 0, 0, 0)
+    data = (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
+    np.testing.assert_array_equal(open_mask(data, "upright").values, LABELS)
