@@ -17,6 +17,7 @@ _MANY = 8  # values that need not span a whole range to be shades
 # the three shares were measured on ECSSD (blurred, scaled down, saved as JPEG, posterised) and on label maps of VOC,
 # COCO and clothes: shades have 0.56 and more between, 0.80 and more steps; labels 0.30 and less, 0.65 and less
 _BETWEEN_SHARE = 0.45
+_BETWEEN_SHARE_OF_BLOCKS = 0.8  # of labels on a grid, three of five lie between their neighbours by chance
 _STEP_SHARE = 0.75
 _FLAT_SHARE = 0.2
 _COARSE = 8  # steps of shades that were made few on purpose are wider
@@ -38,7 +39,9 @@ def fades(values: _Values, levels: _Values, ignored: _Bools, *, in_blocks: bool 
     if len(levels) < _FEWEST or (len(levels) <= _MANY and not _is_coarse(levels)):
         return False
     values = np.where(ignored, 0, values)
-    return _is_shaded(values) or (in_blocks and _is_shaded(_without_blocks(values)))
+    return _is_shaded(values, _BETWEEN_SHARE) or (
+        in_blocks and _is_shaded(_without_blocks(values), _BETWEEN_SHARE_OF_BLOCKS)
+    )
 
 
 def is_stepped(values: _Values, levels: _Values, ignored: _Bools) -> bool:
@@ -67,7 +70,7 @@ def _is_coarse(levels: _Values) -> bool:
     return float(steps.min()) >= _COARSE and float(steps.max() - steps.min()) <= 1
 
 
-def _is_shaded(values: _Values) -> bool:
+def _is_shaded(values: _Values, between_share: float) -> bool:
     top = float(values.max())
     between_ends = (values > 0) & (values < top)
     middle = (values > 0.05 * top) & (values < 0.95 * top)
@@ -75,7 +78,7 @@ def _is_shaded(values: _Values) -> bool:
         middle = between_ends
     lower, higher, flat = _neighbours(values)
     num_middle = np.count_nonzero(middle)
-    if num_middle and np.count_nonzero(middle & lower & higher) >= _BETWEEN_SHARE * num_middle:
+    if num_middle and np.count_nonzero(middle & lower & higher) >= between_share * num_middle:
         return True
     return _is_noise_at_both_ends(values, between_ends, flat)
 
