@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -110,13 +109,12 @@ def _neighbours(values: _Values) -> tuple[_Bools, _Bools, _Bools]:
 
 
 def _without_blocks(values: _Values) -> _Values:
-    """Return one pixel of each block, if every edge lies on the grid of blocks; a grid of 1 is the mask itself."""
+    """Return one pixel of each block, if pixels were enlarged to blocks of at least 2 x 2; else the mask itself.
+
+    Rows and columns that repeat the one before are left out, whatever the factor was.
+    """
     rows = np.flatnonzero((values[1:] != values[:-1]).any(axis=1)) + 1
     cols = np.flatnonzero((values[:, 1:] != values[:, :-1]).any(axis=0)) + 1
-    if not len(rows) or not len(cols):
+    if min(np.diff(rows).min(initial=len(values)), np.diff(cols).min(initial=len(values[0]))) < 2:
         return values
-    height, width = math.gcd(*np.diff(rows).tolist()), math.gcd(*np.diff(cols).tolist())
-    if max(height, width) <= 1:
-        return values
-    height, width = height or 1, width or 1
-    return values[int(rows[0]) % height :: height, int(cols[0]) % width :: width]
+    return np.asarray(values[np.ix_(np.append(0, rows), np.append(0, cols))])

@@ -40,6 +40,12 @@ def enlarged(mask: Values, rows: int, cols: int) -> Values:
     return mask.repeat(rows, axis=0).repeat(cols, axis=1)
 
 
+def enlarged_to(mask: npt.NDArray[np.uint8], rows: int, cols: int, program: str) -> npt.NDArray[np.uint8]:
+    if program == "OpenCV":
+        return np.asarray(cv2.resize(mask, (cols, rows), interpolation=cv2.INTER_NEAREST), np.uint8)
+    return np.asarray(Image.fromarray(mask).resize((cols, rows), Image.Resampling.NEAREST))
+
+
 def posterised(num_levels: int, radius: float) -> npt.NDArray[np.uint8]:
     blurred = cv2.GaussianBlur(grey().astype(np.float64), (0, 0), radius)
     return (np.rint(blurred / 255 * (num_levels - 1)) * 255 // (num_levels - 1)).astype(np.uint8)
@@ -60,6 +66,13 @@ SHADES: dict[str, Callable[[], Values]] = {
         for rows, cols in ((4, 4), (3, 5), (8, 8))
     },
     "JPEG enlarged and cropped amid a block": lambda: enlarged(as_jpeg(grey(), 75), 4, 4)[3:, 1:],
+    **{
+        f"JPEG enlarged to {rows} x {cols} by {program}": partial(
+            enlarged_to, as_jpeg(grey(), 75), rows, cols, program
+        )
+        for rows, cols in ((210, 280), (401, 530))
+        for program in ("OpenCV", "Pillow")
+    },
     "soft edges enlarged": lambda: enlarged(soft(), 8, 8),
     "edges of 5 levels": lambda: cv2.resize(
         enlarged(grey(), 1, 1)[1:, 1:], (39, 29), interpolation=cv2.INTER_AREA
