@@ -13,7 +13,7 @@ _Bools: TypeAlias = npt.NDArray[np.bool_]
 FULL_RANGES = (1.0, 255.0, 65535.0)
 _FEWEST = 4  # of three values the middle one may be anything
 _MANY = 8  # values that need not span a whole range to be shades
-# measured on ECSSD and on label maps of VOC, COCO and clothes: masks that were blurred or scaled down have 0.97 and more
+# measured on ECSSD and on label maps of VOC, COCO and clothes: masks blurred or scaled down have 0.97 and more
 # between, a JPEG of quality 30 has 0.56 (better ones are told by their ends), label maps 0.30 and less; votes and
 # posterised masks have 0.80 and more steps, label maps that are not numbered 0.66 and less
 _BETWEEN_SHARE = 0.45
