@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from infra.errors import Reason
 from infra.layouts.source_note import SourceNote, Topic
-from infra.shards.image_file import AS_TOLD
 from infra.shards.sample import JsonValue, QuarantinedSample, Sample
+from infra.shards.white_point import AS_TOLD
 
 NUM_KEYS = 3  # of each line, enough to look one up
 

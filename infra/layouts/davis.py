@@ -12,7 +12,8 @@ from functools import partial
 
 from infra.layouts.layout import LayoutOptions, SourceItem
 from infra.layouts.layout_errors import wrong_layout
-from infra.layouts.mask_meaning import MaskReading, read_mask
+from infra.layouts.mask_meaning import read_mask
+from infra.layouts.mask_reading import MaskReading
 from infra.layouts.pairs import PairedFiles, read_pairs
 from infra.layouts.source_files import list_images
 from infra.layouts.source_note import SourceNote

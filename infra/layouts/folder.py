@@ -8,7 +8,8 @@ from functools import partial
 
 from infra.errors import LayoutError, Reason
 from infra.layouts.layout import LayoutOptions, SourceItem
-from infra.layouts.mask_meaning import MaskReading, read_mask
+from infra.layouts.mask_meaning import read_mask
+from infra.layouts.mask_reading import MaskReading
 from infra.layouts.pairs import SEPARATORS, PairedFiles, read_pairs
 from infra.layouts.read_ahead import read_in_order
 from infra.layouts.source_files import image_notes, list_images, only_file, read_image

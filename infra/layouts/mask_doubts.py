@@ -10,7 +10,10 @@ from infra.shards.sample import Sample
 
 _NEARLY_ALL = 0.95
 _SPECK_PIXELS = 10
-_INVERTED = "are the masks inverted? (mask files: --object-values 0)"
+_INVERTED = (
+    "are the masks inverted? (layouts folder, davis, voc: --object-values 0; in colours the object's, such as "
+    "'#ff0000'; transparent if the object is a hole)"
+)
 _COVERS = f"objects that cover {_NEARLY_ALL:.0%} of their image or more: {_INVERTED}"
 _TOUCHES = f"objects that touch all four borders of their image: {_INVERTED}"
 _SPECK = f"objects of fewer than {_SPECK_PIXELS} pixels: are they strays of a mask that was resized?"

@@ -10,7 +10,7 @@ import numpy as np
 from infra import rle
 from infra.errors import Reason
 from infra.layouts.layout import SourceItem
-from infra.layouts.mask_meaning import MaskPixels
+from infra.layouts.mask_reading import MaskPixels
 from infra.layouts.source_note import SourceNote, Topic
 from infra.shards.image_file import StoredImage
 from infra.shards.sample import ObjectTruth, QuarantinedSample, Sample
@@ -34,7 +34,7 @@ def samples_of_mask(key: str, image: StoredImage, mask: MaskPixels) -> Iterator[
         for value in np.unique(mask.values[mask.values != 0])
     )
     if not objects:
-        yield QuarantinedSample(key, Reason.EMPTY_OBJECT, "the mask has no object pixel")
+        yield QuarantinedSample(key, Reason.EMPTY_OBJECT, _no_object(mask))
         return
     yield Sample(
         key=key,
@@ -45,6 +45,12 @@ def samples_of_mask(key: str, image: StoredImage, mask: MaskPixels) -> Iterator[
         objects=objects,
         ignore_rle=rle.encode(mask.ignored) if mask.ignored.any() else None,
     )
+
+
+def _no_object(mask: MaskPixels) -> str:
+    if not mask.ignored.any():
+        return "the mask has no object pixel"
+    return f"the mask has no object pixel beside those that do not count: {mask.meaning}"
 
 
 def size_mismatch(shape: tuple[int, ...], image: StoredImage) -> str:

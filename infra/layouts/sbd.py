@@ -11,7 +11,7 @@ import scipy.io
 from infra.errors import Reason, SampleError
 from infra.layouts.layout import LayoutOptions, SourceItem
 from infra.layouts.layout_errors import wrong_layout
-from infra.layouts.mask_meaning import MaskPixels
+from infra.layouts.mask_reading import MaskPixels
 from infra.layouts.pairs import PairedFiles, read_pairs
 from infra.layouts.source_files import list_files, list_images
 from infra.layouts.split import chosen_stems

@@ -11,19 +11,22 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from infra import rle
 from infra.errors import Reason, SampleError
 from infra.layouts.layout import LayoutOptions, SourceItem
 from infra.layouts.layout_errors import wrong_layout
-from infra.layouts.mask_channels import open_mask
 from infra.layouts.mask_file import size_mismatch
 from infra.layouts.source_files import image_notes, list_images, only_file, read_image, read_listed
 from infra.layouts.source_note import SourceNote, Topic
 from infra.layouts.split import chosen_stems
-from infra.shards.image_file import Orientation, StoredImage
+from infra.shards.exif_orientation import Orientation
+from infra.shards.image_file import StoredImage
+from infra.shards.mask_channels import MaskChannels, open_mask
 from infra.shards.sample import ObjectTruth, QuarantinedSample, Sample
 from infra.storage.files import Storage, basename, join
 
@@ -125,6 +128,26 @@ def _samples(
         )
 
 
+def _grey_levels(channels: MaskChannels) -> tuple[npt.NDArray[Any], str]:
+    """Return (H, W) levels from 0 to 255, also of palette, 1-bit and 16-bit files, and what they were taken to mean."""
+    colours = channels.palette[np.unique(channels.values)] if channels.kind == "palette" else channels.colours
+    if (colours != colours[..., :1]).any():
+        raise SampleError(
+            Reason.AMBIGUOUS_MASK,
+            "the mask is in colours, and this layout goes by grey values: save it in grey, or use layout folder",
+        )
+    if channels.kind == "palette":
+        return channels.palette[channels.values][:, :, 0], _MEANING
+    if channels.values.dtype.kind == "f" and not np.isfinite(channels.values).all():
+        raise SampleError(Reason.AMBIGUOUS_MASK, "the mask has values that are no numbers (NaN or infinite)")
+    largest = channels.values.max()
+    if largest <= 1:
+        return channels.values * 255, "masks: values 0 and 1: 1 is object"
+    if largest > 255:
+        return channels.values / 257, f"{_MEANING}; of 16 bits 65535 is 255"
+    return channels.values, _MEANING
+
+
 def _decode(data: bytes, image: StoredImage, orientation: Orientation) -> tuple[bytes, bytes | None, str]:
     """Return the object, the pixels that do not count if there are any, and what the values were taken to mean."""
     channels = open_mask(data, orientation)
@@ -139,11 +162,7 @@ def _decode(data: bytes, image: StoredImage, orientation: Orientation) -> tuple[
             Reason.AMBIGUOUS_MASK,
             "the mask has transparency, which this layout gives no meaning: use layout folder",
         )
-    # grey levels, also of palette and 1-bit files, whose stored values are others
-    values = channels.palette[channels.values].max(axis=2) if channels.kind == "palette" else channels.values
-    meaning = _MEANING
-    if channels.kind == "grey" and values.max() == 1:
-        values, meaning = values * 255, "masks: values 0 and 1: 1 is object"
+    values, meaning = _grey_levels(channels)
     if values.shape != (image.height, image.width):
         raise SampleError(Reason.MASK_SIZE_MISMATCH, size_mismatch(values.shape, image))
     truth = values > _IGNORE

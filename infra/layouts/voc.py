@@ -11,13 +11,15 @@ from functools import partial
 
 from infra.layouts.layout import LayoutOptions, SourceItem
 from infra.layouts.layout_errors import wrong_layout
-from infra.layouts.mask_meaning import MaskReading, read_mask
+from infra.layouts.mask_meaning import read_mask
+from infra.layouts.mask_reading import MaskReading
 from infra.layouts.pairs import PairedFiles, read_pairs
 from infra.layouts.source_files import list_images
 from infra.layouts.split import chosen_stems
 from infra.storage.files import Storage, join
 
 _IGNORE = 255
+_VOID_COLOUR = (224, 224, 192)  # of index 255, in masks that were saved in colours
 _LISTS = "ImageSets/Segmentation"
 
 
@@ -46,6 +48,9 @@ def read(source_url: str, storage: Storage, options: LayoutOptions) -> Iterator[
     if options.split is None:
         yield from files.images_without_mask()
     decode = partial(
-        read_mask, reading=MaskReading.of(options, mask_values="instances", ignore_value=_IGNORE)
+        read_mask,
+        reading=MaskReading.of(
+            options, mask_values="instances", ignore_value=_IGNORE, void_colours=(_VOID_COLOUR,)
+        ),
     )
     yield from read_pairs(keys, files, storage, decode, options.images)

@@ -4,30 +4,39 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import Literal, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from infra.shards.tiff_tags import read_tiff_tags
+
 _TAG = 0x0112
 _HEADER = b"Exif\0\0"
 _START_OF_SCAN, _APP1 = 0xDA, 0xE1
 _SWAPS_SIDES = range(5, 9)
+_BACK = {6: 8, 8: 6}  # the others undo themselves
+Orientation: TypeAlias = Literal["upright", "stored"]
 _Pixel = TypeVar("_Pixel", bound=np.generic)
 
 
-def orientation_of(image: Image.Image) -> int:
+def orientation_of(image: Image.Image, data: bytes) -> int:
     """Return the orientation, 1 to 8, of an opened image; 1 (upright) if it has none or one that EXIF does not know.
 
-    Only the header of the image is read. Pillow turns TIFF files itself.
+    Pixels are not decoded. `data` are the bytes of the image.
     """
+    if image.format == "TIFF":
+        tags = read_tiff_tags(data)
+        return 1 if tags is None else tags.orientation
     blob = image.info.get("exif")
-    if not isinstance(blob, bytes) or image.format == "TIFF":
+    if blob is None and image.format == "PNG":
+        blob = _late_exif(data)
+    if not isinstance(blob, bytes):
         return 1
-    data = bytearray(blob.removeprefix(_HEADER))
-    for place, order in _places_of_tag(data, 0, len(data)):
-        (value,) = struct.unpack_from(order + "H", data, place)
+    block = bytearray(blob.removeprefix(_HEADER))
+    for place, order in _places_of_tag(block, 0, len(block)):
+        (value,) = struct.unpack_from(order + "H", block, place)
         return value if 1 <= value <= 8 else 1
     return 1
 
@@ -48,6 +57,25 @@ def turned_upright(pixels: NDArray[_Pixel], orientation: int) -> NDArray[_Pixel]
     return np.ascontiguousarray(pixels)
 
 
+def as_wanted(
+    pixels: NDArray[_Pixel], orientation: int, wanted: Orientation, *, come_upright: bool
+) -> NDArray[_Pixel]:
+    """Turn pixels (H, W) or (H, W, C) upright or back.
+
+    Args:
+        pixels: as a decoder gave them.
+        orientation: of the file, 1 to 8.
+        wanted: how they are to be.
+        come_upright: whether the decoder turned them, as all do with TIFF.
+
+    """
+    if orientation == 1 or come_upright == (wanted == "upright"):
+        return pixels
+    if wanted == "upright":
+        return turned_upright(pixels, orientation)
+    return turned_upright(pixels, _BACK.get(orientation, orientation))
+
+
 def jpeg_as_stored(data: bytes) -> bytes:
     """Return a JPEG whose stored pixels are upright by declaration: its orientation tag becomes 1, all else stays."""
     patched = bytearray(data)
@@ -62,6 +90,17 @@ def jpeg_as_stored(data: bytes) -> bytes:
                 struct.pack_into(order + "H", patched, place, 1)
         position += 2 + length
     return bytes(patched)
+
+
+def _late_exif(data: bytes) -> bytes | None:
+    """Return the EXIF block of a PNG, also one behind the pixels, which Pillow meets only when it decodes them."""
+    position = 8
+    while position + 8 <= len(data):
+        (length,) = struct.unpack_from(">I", data, position)
+        if data[position + 4 : position + 8] == b"eXIf":
+            return data[position + 8 : position + 8 + length]
+        position += 12 + length
+    return None
 
 
 def _places_of_tag(data: bytearray, start: int, end: int) -> Iterator[tuple[int, str]]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
-import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,13 +11,28 @@ from typing import Any, Literal, TypeAlias
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, TiffImagePlugin
+from PIL import Image
 
 from infra.errors import Reason, SampleError
-from infra.shards.exif_orientation import jpeg_as_stored, orientation_of, turned_upright, upright_size
+from infra.shards.deep_values import (
+    DEEP_MODES,
+    has_deep_values,
+    opencv_values,
+    pnm_maxval,
+    unscaled,
+)
+from infra.shards.exif_orientation import (
+    Orientation,
+    as_wanted,
+    jpeg_as_stored,
+    orientation_of,
+    upright_size,
+)
+from infra.shards.no_image import READS_HEIC, what_does_not_decode, what_is_no_image
+from infra.shards.tiff_tags import read_tiff_tags
+from infra.shards.white_point import white_point_of
 
 Extension: TypeAlias = Literal["jpg", "png", "webp"]
-Orientation: TypeAlias = Literal["upright", "stored"]
 
 MAX_PIXELS = 2**28  # 0.8 GB decoded: what keeps one strange file from taking a worker's memory
 _JPEGS = ("JPEG", "MPO")
@@ -30,22 +43,12 @@ _FLAGS_OF_REDUCTION = {
     4: cv2.IMREAD_REDUCED_COLOR_4,
     8: cv2.IMREAD_REDUCED_COLOR_8,
 }
-_DEEP_MODES = {"I", "F", "I;16", "I;16B", "I;16L", "I;16N"}
 _ROWS_AT_ONCE = 512
-_PNM_MAXVAL = re.compile(rb"P[2356]\s+(?:#[^\n]*\s+)*\d+\s+(?:#[^\n]*\s+)*\d+\s+(?:#[^\n]*\s+)*(\d+)")
-_SIGNS = (
-    (b"\xff\xd8", "a JPEG that is damaged or of a kind nobody reads, such as 12 bits: save it anew"),
-    (b"version https://git-lfs", "a Git LFS pointer in the place of the file: fetch it with `git lfs pull`"),
-    (b"<", "text, such as a web page, in the place of the file: fetch it again"),
-    (b"%PDF", "a PDF: save its pages as images"),
-    (b"DICM", "DICOM: save it as 16-bit PNG"),
-)
 Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit is a warning, which threads cannot catch one by one
 # the warnings of both go to stderr without the name of a file, and what does not decode has a record anyway
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-_READS_HEIC = importlib.util.find_spec("pillow_heif") is not None
-if _READS_HEIC:
+if READS_HEIC:
     import pillow_heif
 
     pillow_heif.register_heif_opener()
@@ -126,7 +129,6 @@ def decode_image(data: bytes, reduction: int = 1) -> npt.NDArray[np.uint8]:
     return _decode(data, _read_header(data), reduction, AS_SEEN)[0]
 
 
-AS_TOLD = "is white, as --white says"
 _TURNED = "turned upright by the EXIF orientation, as viewers show them (--orientation stored: not)"
 _NOT_TURNED = "EXIF orientation not applied, since --orientation is stored"
 _NO_ALPHA = "transparency of images dropped"
@@ -159,50 +161,22 @@ def _read_header(data: bytes) -> _Header:
     return header
 
 
-def what_is_no_image(data: bytes) -> str:
-    """Say what bytes are that no decoder takes."""
-    beginning = data[:4096].lstrip() if data[128:132] != b"DICM" else b"DICM"
-    if data[4:12] in {b"ftypheic", b"ftypheix", b"ftypmif1", b"ftyphevc", b"ftypmsf1"}:
-        return (
-            "a HEIC photograph that is damaged"
-            if _READS_HEIC
-            else "a HEIC photograph: `pip install pillow-heif`"
-        )
-    for sign, meaning in _SIGNS:
-        if beginning.startswith(sign):
-            return meaning
-    return f"{len(data)} bytes that are no image" if data else "an empty file"
-
-
 def _pillow_header(data: bytes) -> _Header | None:
     try:
         with Image.open(io.BytesIO(data)) as image:
             width, height = image.size
             image_format = image.format or ""
-            is_deep = has_deep_values(image, data) or _has_maxval(data)
+            is_deep = has_deep_values(image, data) or pnm_maxval(data) not in {None, 255}
             remarks = [_NO_ALPHA] if has_alpha(image) else []
             # phones write MPO: a photograph and a small copy of it
             if image_format != "MPO" and getattr(image, "n_frames", 1) > 1:
                 remarks.append(_FIRST_FRAME)
-            return _Header(image_format, height, width, orientation_of(image), is_deep, tuple(remarks))
+            orientation = orientation_of(image, data)
+            if image_format == "TIFF":  # Pillow says how large it is once it is turned
+                height, width = upright_size(height, width, orientation)
+            return _Header(image_format, height, width, orientation, is_deep, tuple(remarks))
     except Exception:  # broken tags and tables make Pillow's parsers raise almost anything
         return None
-
-
-def _has_maxval(data: bytes) -> bool:
-    """Tell whether a PGM or PPM has another white than 255."""
-    maxval = _PNM_MAXVAL.match(data)
-    return maxval is not None and int(maxval[1]) != 255
-
-
-def has_deep_values(image: Image.Image, data: bytes) -> bool:
-    """Tell whether an opened image has values of more than 8 bits, also those of which Pillow keeps 8."""
-    if image.format == "PNG":
-        return data[24] > 8
-    if image.format == "TIFF":
-        bits = getattr(image, "tag_v2", {}).get(TiffImagePlugin.BITSPERSAMPLE, (8,))
-        return bool(max(bits) > 8)
-    return image.mode in _DEEP_MODES
 
 
 def has_alpha(image: Image.Image) -> bool:
@@ -212,18 +186,10 @@ def has_alpha(image: Image.Image) -> bool:
 
 def _tiff_header(data: bytes) -> _Header | None:
     """Read the header of a TIFF whose pixels Pillow has no mode for, such as RGB of 16 bits."""
-    if data[:4] not in {b"II*\0", b"MM\0*"}:
+    tags = read_tiff_tags(data)
+    if tags is None:
         return None
-    try:
-        tags = TiffImagePlugin.ImageFileDirectory_v2(data[:8])
-        stream = io.BytesIO(data)
-        stream.seek(tags.next)
-        tags.load(stream)
-        bits = tags[TiffImagePlugin.BITSPERSAMPLE]
-        height, width = int(tags[TiffImagePlugin.IMAGELENGTH]), int(tags[TiffImagePlugin.IMAGEWIDTH])
-        return _Header("TIFF", height, width, 1, max(bits) > 8, ())
-    except Exception:  # a broken directory makes Pillow's parser raise almost anything
-        return None
+    return _Header("TIFF", tags.height, tags.width, tags.orientation, tags.bits > 8, ())
 
 
 def _decode(
@@ -240,9 +206,8 @@ def _decode(
     if reduction > 1 and not by_decoder:
         pixels = _block_means(pixels, reduction)
     rgb: npt.NDArray[np.uint8] = np.ascontiguousarray(pixels[:, :, ::-1])
-    if reading.orientation == "upright" and header.orientation != 1:
-        rgb = turned_upright(rgb, header.orientation)
-    return rgb, scaled
+    is_upright = header.format == "TIFF"
+    return as_wanted(rgb, header.orientation, reading.orientation, come_upright=is_upright), scaled
 
 
 def _opencv(data: bytes, header: _Header, flags: int) -> Any:
@@ -251,63 +216,68 @@ def _opencv(data: bytes, header: _Header, flags: int) -> Any:
     except cv2.error as error:
         raise SampleError(Reason.UNDECODABLE_IMAGE, f"OpenCV: {error.err or error}".splitlines()[0]) from None
     if pixels is None and header.format not in _EXTENSION_OF_FORMAT:
-        pixels = _pillow(data, flags)
+        pixels = _pillow(data)
     if pixels is None:
-        raise SampleError(
-            Reason.UNDECODABLE_IMAGE, f"the {header.format} of {len(data)} bytes does not decode"
-        )
+        raise SampleError(Reason.UNDECODABLE_IMAGE, what_does_not_decode(data, header.format))
     return pixels
 
 
-def _pillow(data: bytes, flags: int) -> npt.NDArray[Any] | None:
+def _pillow(data: bytes) -> npt.NDArray[Any] | None:
     """Decode what OpenCV has no decoder for (HEIC, some TIFF and JPEG 2000); blue comes first, as there."""
     try:
         with Image.open(io.BytesIO(data)) as image:
-            if flags == cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION and image.mode in _DEEP_MODES:
-                return np.asarray(image)
             return np.asarray(image.convert("RGB"))[:, :, ::-1]
     except Exception:  # broken tags and tables make Pillow's parsers raise almost anything
         return None
 
 
 def _decode_deep(data: bytes, header: _Header, reading: ImageReading) -> tuple[npt.NDArray[np.uint8], str]:
-    """Scale values of more than 8 bits to (H, W, 3) uint8, blue first."""
-    values = _opencv(data, header, cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
+    """Scale values of more than 8 bits, or of another white than 255, to (H, W, 3) uint8, blue first."""
+    values = _deep_values(data, header)
     if values.ndim == 3 and values.shape[2] not in {3, 4}:
         values = values[:, :, 0]
     values = values[:, :, :3] if values.ndim == 3 else values[:, :, None].repeat(3, axis=2)
     if not np.isfinite(values).all():
         values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
-    low, white, rule = _scale(values, data, reading)
-    scale = 255.0 / (white - low)
+    tags = read_tiff_tags(data)
+    point = white_point_of(
+        values,
+        maxval=pnm_maxval(data),
+        told=reading.white,
+        no_data_values=() if tags is None else tags.no_data,
+    )
+    scale = 255.0 / (point.white - point.black)
     pixels = np.empty(values.shape, np.uint8)
     for first in range(0, len(values), _ROWS_AT_ONCE):  # a strip at a time: floats take eight times the room
-        strip = (values[first : first + _ROWS_AT_ONCE].astype(np.float64) - low) * scale
-        pixels[first : first + _ROWS_AT_ONCE] = np.clip(np.rint(strip), 0, 255)
-    return pixels, rule
+        rows = slice(first, first + _ROWS_AT_ONCE)
+        strip = (values[rows].astype(np.float64) - point.black) * scale
+        pixels[rows] = np.where(point.no_data[rows, :, None], 0, np.clip(np.rint(strip), 0, 255))
+    return pixels, point.remark
 
 
-def _scale(values: npt.NDArray[Any], data: bytes, reading: ImageReading) -> tuple[float, float, str]:
-    """Return which value is black, which is white, and the remark that says so."""
-    largest, smallest = float(values.max()), min(float(values.min()), 0.0)
-    kind = f"{values.dtype.itemsize * 8}-bit {'float ' if values.dtype.kind == 'f' else ''}images"
-    maxval = _PNM_MAXVAL.match(data)
-    if reading.white is not None:
-        return 0.0, float(reading.white), f"{kind}: {reading.white} {AS_TOLD}"
-    if maxval is not None:
-        return 0.0, float(maxval[1]), f"{kind}: {maxval[1].decode()} is white, as their header says (--white)"
-    if smallest < 0:
-        return (
-            smallest,
-            max(largest, smallest + 1),
-            f"{kind} with values below 0: the smallest is black",
-        )
-    if values.dtype.kind == "f" and largest <= 1:
-        return 0.0, 1.0, f"{kind}: 1.0 is white (--white)"
-    white = 255.0
-    while white < largest:
-        white = 2 * white + 1
-    return 0.0, white, f"{kind}: {white:.0f} is white, by their largest value (--white)"
+def _deep_values(data: bytes, header: _Header) -> npt.NDArray[Any]:
+    """Return (H, W) or (H, W, C) values as the file stores them, blue first."""
+    maxval = pnm_maxval(data)
+    values = (
+        opencv_values(data) if maxval is None or maxval > 255 else None
+    )  # OpenCV scales some of these itself
+    if values is None:
+        values = _pillow_values(data)
+    if values is None:
+        raise SampleError(Reason.UNDECODABLE_IMAGE, what_does_not_decode(data, header.format))
+    return values
+
+
+def _pillow_values(data: bytes) -> npt.NDArray[Any] | None:
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            if image.mode in DEEP_MODES or image.mode == "L":
+                return unscaled(np.asarray(image), image, data)
+            maxval = pnm_maxval(data)
+            colours = np.asarray(image.convert("RGB"))[:, :, ::-1]
+            return colours if maxval is None else np.rint(colours * (maxval / 255)).astype(np.uint8)
+    except Exception:  # broken tags and tables make Pillow's parsers raise almost anything
+        return None
 
 
 def _block_means(pixels: Any, reduction: int) -> Any:

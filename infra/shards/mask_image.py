@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from infra.errors import Reason, SampleError
-from infra.shards.image_file import MAX_PIXELS, has_alpha, what_is_no_image
+from infra.shards.mask_channels import OPAQUE, open_mask
 
 REMEDY = (
     "save images and masks as images/ and masks/, and run mfp shard --layout folder, which has options for it"
 )
-_PLAIN_MODES = {"1", "L", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"}
 _SIGNS = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"GIF8")
 _VALUES_SHOWN = 5
 
@@ -53,22 +50,12 @@ def is_image(data: bytes) -> bool:
 
 
 def _values(data: bytes) -> npt.NDArray[Any]:
-    """Return (H, W): grey values as they are; colours, also those of a palette, as 0xRRGGBB."""
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise SampleError(
-                    Reason.IMAGE_TOO_LARGE,
-                    f"a mask image of {image.height} x {image.width} pixels; the limit is {MAX_PIXELS}",
-                )
-            if image.mode in _PLAIN_MODES and "transparency" not in image.info:
-                return np.asarray(image)
-            if has_alpha(image) and image.convert("RGBA").getchannel("A").getextrema() != (255, 255):
-                raise SampleError(Reason.AMBIGUOUS_MASK, f"the mask image is transparent in places: {REMEDY}")
-            colours = np.asarray(image.convert("RGB")).astype(np.uint32)
-            packed: npt.NDArray[np.uint32] = colours @ np.array([1 << 16, 1 << 8, 1], np.uint32)
-            return packed
-    except SampleError:
-        raise
-    except Exception:  # a broken file makes Pillow's parsers raise almost anything
-        raise SampleError(Reason.UNDECODABLE_MASK, f"the mask: {what_is_no_image(data)}") from None
+    """Return (H, W): grey values as they are; colours, also those of a palette, as one number each, black as 0."""
+    channels = open_mask(data, "upright")
+    if (channels.alpha != OPAQUE).any():
+        raise SampleError(Reason.AMBIGUOUS_MASK, f"the mask image is transparent in places: {REMEDY}")
+    if channels.kind == "grey":
+        return channels.values
+    colours = channels.palette[channels.values] if channels.kind == "palette" else channels.colours
+    packed: npt.NDArray[np.int64] = colours.astype(np.int64) @ np.array([1 << 32, 1 << 16, 1])
+    return packed

@@ -313,7 +313,7 @@ IgnoreValueOption = Annotated[
         "--ignore-value",
         metavar="VALUE",
         min=0,
-        max=255,
+        max=65535,
         show_default="as usual in the layout",
         rich_help_panel=_SOURCE,
         help="Mask value of pixels that are neither object nor background.",
@@ -327,7 +327,7 @@ ObjectValuesOption = Annotated[
         metavar="VALUES",
         show_default="all but 0",
         rich_help_panel=_SOURCE,
-        help="Mask values that are object: 255, 1,3, 128-255, '#ff0000', alpha (what is opaque), 0 (an inverted mask).",
+        help="Mask values that are object: 255, 1,3, 128-255, '#ff0000', alpha, transparent, 0 (an inverted mask).",
     ),
 ]
 CrowdOption = Annotated[

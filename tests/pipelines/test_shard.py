@@ -205,8 +205,8 @@ def test_a_white_that_no_image_needs_is_said(tmp_path: Path) -> None:
     sharded = run_shard(
         ShardOptions(str(tmp_path / "source"), str(tmp_path / "out"), "folder", reading=reading)
     )
-    assert [line.text for line in sharded.summary.doubts] == [
-        "--white was given, and no image has more than 8 bits"
+    assert "--white was given, and no image has more than 8 bits" in [
+        line.text for line in sharded.summary.doubts
     ]
 
 

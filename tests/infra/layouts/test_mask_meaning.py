@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -17,69 +16,32 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 
 from infra.errors import Reason, SampleError
-from infra.layouts.mask_meaning import MaskPixels, MaskReading, read_mask
+from infra.layouts.mask_meaning import read_mask
+from infra.layouts.mask_reading import MaskPixels, MaskReading
 from infra.layouts.object_values import ObjectValues
+from tests.infra.layouts.drawn_masks import (
+    BINARY,
+    BLACK,
+    CUT_OUT,
+    GREEN,
+    HEIGHT,
+    INSTANCES,
+    OPAQUE,
+    RED,
+    WHITE,
+    WIDTH,
+    colours,
+    deep_png,
+    disk,
+    grey,
+    photograph,
+    saved,
+    soft,
+    tiff,
+    with_alpha,
+    with_palette,
+)
 from tests.shared_data import SHARED, requires_shared
-
-HEIGHT, WIDTH = 60, 80
-BINARY, INSTANCES = MaskReading("binary"), MaskReading("instances")
-
-
-def disk() -> npt.NDArray[np.bool_]:
-    """(HEIGHT, WIDTH): the object of these tests, which is off the middle so that no turn keeps it."""
-    rows, cols = np.mgrid[:HEIGHT, :WIDTH]
-    return np.asarray((rows - 24) ** 2 + (cols - 50) ** 2 < 16**2)
-
-
-def saved(
-    pixels: npt.NDArray[Any], image_format: str = "PNG", mode: str | None = None, **options: Any
-) -> bytes:
-    stream = io.BytesIO()
-    image = Image.fromarray(pixels) if mode is None else Image.fromarray(pixels).convert(mode)
-    image.save(stream, image_format, **options)
-    return stream.getvalue()
-
-
-def with_palette(indices: npt.NDArray[np.uint8], palette: list[int], **options: Any) -> bytes:
-    image = Image.fromarray(indices).convert("L")
-    image = Image.frombytes("P", image.size, image.tobytes())
-    image.putpalette(palette)
-    stream = io.BytesIO()
-    image.save(stream, "PNG", **options)
-    return stream.getvalue()
-
-
-def grey(background: int = 0, value: int = 255) -> npt.NDArray[np.uint8]:
-    return np.where(disk(), value, background).astype(np.uint8)
-
-
-def colours(background: tuple[int, int, int], value: tuple[int, int, int]) -> npt.NDArray[np.uint8]:
-    return np.where(disk()[:, :, None], value, background).astype(np.uint8)
-
-
-def with_alpha(rgb: npt.NDArray[np.uint8], alpha: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    return np.concatenate([rgb, alpha.astype(np.uint8)[:, :, None]], axis=2)
-
-
-def photograph() -> npt.NDArray[np.uint8]:
-    noise = np.random.default_rng(0).integers(40, 220, (HEIGHT, WIDTH, 3))
-    return np.asarray(cv2.GaussianBlur(noise.astype(np.uint8), (0, 0), 2), np.uint8)
-
-
-def soft(radius: float = 1.5) -> npt.NDArray[np.uint8]:
-    return np.asarray(cv2.GaussianBlur(grey(), (0, 0), radius), np.uint8)
-
-
-def tiff(values: npt.NDArray[Any]) -> bytes:
-    return bytes(cv2.imencode(".tiff", values)[1].tobytes())
-
-
-def deep_png(values: npt.NDArray[np.uint16]) -> bytes:
-    return bytes(cv2.imencode(".png", values)[1].tobytes())
-
-
-OPAQUE, CUT_OUT = np.full((HEIGHT, WIDTH), 255), np.where(disk(), 255, 0)
-BLACK, WHITE, RED, GREEN = (0, 0, 0), (255, 255, 255), (200, 0, 0), (0, 180, 0)
 
 ONE_OBJECT: dict[str, Callable[[], bytes]] = {
     "grey 0 and 255": lambda: saved(grey()),
@@ -171,7 +133,11 @@ REFUSED: dict[str, tuple[Callable[[], bytes], MaskReading, str]] = {
     "instances in JPEG": (lambda: saved(grey(), "JPEG"), INSTANCES, "lossy JPEG"),
     "instances in lossy WebP": (lambda: saved(colours(BLACK, WHITE), "WEBP"), INSTANCES, "lossy WEBP"),
     "instances in colours": (lambda: saved(colours(BLACK, RED)), INSTANCES, "in colours"),
-    "instances with soft edges": (lambda: saved(soft()), INSTANCES, "fade into each other"),
+    "instances with soft edges, which only the layout has": (
+        lambda: saved(soft()),
+        MaskReading("instances", mask_values_are_told=False),
+        "fade into each other",
+    ),
     "instances in fractions": (lambda: tiff(disk().astype(np.float32) / 2), INSTANCES, "fractions"),
     "negative instances": (lambda: tiff(-1 * disk().astype(np.float32)), INSTANCES, "below 0"),
     "negative values": (lambda: tiff(-1 * disk().astype(np.float32)), BINARY, "below 0"),
@@ -265,7 +231,7 @@ def levels(*others: int) -> npt.NDArray[np.uint8]:
         (
             ONE_OBJECT["palette with black behind white"],
             BINARY,
-            "palette index 1 is the black or transparent",
+            "the palette index that is black or transparent",
         ),
         (ONE_OBJECT["transparency, all black"], BINARY, "what is opaque is object"),
     ],
@@ -307,15 +273,17 @@ def turned(way: int) -> npt.NDArray[np.uint8]:
 
 
 @pytest.mark.parametrize("way", [3, 6])
-@pytest.mark.parametrize("image_format", ["PNG", "JPEG"])
+@pytest.mark.parametrize("image_format", ["PNG", "JPEG", "TIFF"])
 def test_an_orientation_of_the_mask_itself_is_applied_as_viewers_do(way: int, image_format: str) -> None:
     exif = Image.Exif()
     exif[0x0112] = way
     data = saved(turned(way), image_format, exif=exif)
     found = read_mask(data, BINARY).values == 1
     assert np.count_nonzero(found != disk()) <= 0.05 * np.count_nonzero(disk())
-    as_stored = read_mask(data, MaskReading(orientation="stored")).values == 1
-    assert as_stored.shape == turned(way).shape
+    assert "turned upright by their own EXIF orientation" in read_mask(data, BINARY).meaning
+    as_stored = read_mask(data, MaskReading(orientation="stored"))
+    assert as_stored.values.shape == turned(way).shape
+    assert "not applied" in as_stored.meaning
 
 
 @given(
@@ -363,7 +331,9 @@ def test_object_values_are_written_as_they_are_read(
 def test_label_maps_of_real_sets_are_instances(folder: str) -> None:
     for path in sorted(Path(SHARED, "data", folder, "masks").glob("*.png"))[:60]:
         values = np.asarray(Image.open(path))
-        mask = read_mask(path.read_bytes(), MaskReading("instances", ignore_value=255))
+        mask = read_mask(
+            path.read_bytes(), MaskReading("instances", ignore_value=255, mask_values_are_told=False)
+        )
         np.testing.assert_array_equal(mask.values, np.where(values == 255, 0, values))
 
 

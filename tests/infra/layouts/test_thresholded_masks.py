@@ -161,3 +161,33 @@ def test_what_the_values_were_taken_for_is_said(tmp_path: Path, value: int, said
     assert int(masks_of(samples[0])["1"].sum()) == 36
     (note,) = notes_of("berkeley", tmp_path)
     assert said in note.text
+
+
+def deep_mask_file(path: Path, values: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(values.astype(np.uint16) * 257).save(path)
+
+
+def test_16_bits_are_brought_to_8(tmp_path: Path) -> None:
+    values = rectangle(ROWS, LEFT)
+    values[ROWS, BAND], values[0, 0], values[0, 1] = 128, 129, 127
+    image_file(tmp_path / "images/a.jpg")
+    deep_mask_file(tmp_path / "masks/a.png", values)
+    (sample,), _ = read_all("berkeley", tmp_path)
+    np.testing.assert_array_equal(masks_of(sample)["1"], values > 128)
+    assert sample.ignore_rle is not None
+    np.testing.assert_array_equal(rle.decode(sample.ignore_rle, 12, 16), values == 128)
+    assert any("of 16 bits 65535 is 255" in note.text for note in notes_of("berkeley", tmp_path))
+
+
+@pytest.mark.parametrize("kind", ["RGB", "palette"])
+def test_masks_in_colours_are_set_aside(tmp_path: Path, kind: str) -> None:
+    image_file(tmp_path / "images/a.jpg")
+    values = rectangle(ROWS, LEFT, 1)
+    if kind == "RGB":
+        mask_file(tmp_path / "masks/a.png", values[:, :, None] * np.array([200, 128, 0]))
+    else:
+        mask_file(tmp_path / "masks/a.png", values, [0, 0, 0, 200, 128, 0])
+    samples, (record,) = read_all("berkeley", tmp_path)
+    assert not samples
+    assert (record.reason, "in colours" in record.detail) == (Reason.AMBIGUOUS_MASK, True)

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from infra.errors import Reason, SampleError
-from infra.shards.exif_orientation import orientation_of, turned_upright
-from infra.shards.image_file import MAX_PIXELS, Orientation, has_alpha, has_deep_values, what_is_no_image
+from infra.shards.deep_values import has_deep_values, opencv_values, positive, unscaled
+from infra.shards.exif_orientation import Orientation, as_wanted, orientation_of
+from infra.shards.image_file import MAX_PIXELS, has_alpha
+from infra.shards.no_image import what_is_no_image
+from infra.shards.tiff_tags import read_tiff_tags
 
 MaskKind: TypeAlias = Literal["grey", "palette", "colours"]
 
 _LOSSY_FORMATS = {"JPEG", "MPO", "JPEG2000", "AVIF", "HEIF"}
 _LOSSY_TIFF = {"jpeg", "tiff_jpeg", "webp"}
 _GREY_MODES = {"L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"}
-_OPAQUE = 255
+OPAQUE_FROM = 128
+OPAQUE = 255
+_NO_PALETTE = np.zeros((0, 3), np.uint8)
+_NO_COLOURS = np.zeros((0, 0, 3), np.uint8)
+_COLOUR_NOISE = 24  # what a lossy format makes of grey: channels that differ by less
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,7 @@ class MaskChannels:
     format: of the file, as Pillow calls it.
     num_frames: frames or pages of the file, of which this is the first.
     is_lossy: whether the compression of the file changes values.
+    orientation: of the file, 1 to 8; the pixels are as `open_mask` was asked.
     """
 
     kind: MaskKind
@@ -45,6 +52,7 @@ class MaskChannels:
     format: str
     num_frames: int
     is_lossy: bool
+    orientation: int = 1
 
     @property
     def has_varying_alpha(self) -> bool:
@@ -59,25 +67,61 @@ def open_mask(data: bytes, orientation: Orientation) -> MaskChannels:
         SampleError: the bytes are no image, one that is cut off, or one of more than `MAX_PIXELS`.
 
     """
+    channels, turn = _opened(data)
+    come_upright = channels.format == "TIFF"
+    values, alpha, colours = (
+        as_wanted(pixels, turn, orientation, come_upright=come_upright)
+        for pixels in (channels.values, channels.alpha, channels.colours)
+    )
+    return replace(channels, values=values, alpha=alpha, colours=colours, orientation=turn)
+
+
+def _opened(data: bytes) -> tuple[MaskChannels, int]:
+    """Return the channels as decoders give them, and the orientation of the file."""
     try:
         with Image.open(io.BytesIO(data)) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise SampleError(Reason.IMAGE_TOO_LARGE, f"a mask of {image.height} x {image.width} pixels")
-            is_lossy = _is_lossy(image, data)
-            turn = orientation_of(image) if orientation == "upright" else 1
-            return _channels(image, data, is_lossy, turn)
+            _check_size(image.height, image.width)
+            return _channels(image, data), orientation_of(image, data)
     except SampleError:
         raise
     except Exception:  # broken tags and tables make Pillow's parsers raise almost anything
+        tags = read_tiff_tags(data)
+        if tags is not None:
+            _check_size(tags.height, tags.width)
+            values = opencv_values(data)
+            if values is not None and values.ndim == 2:
+                return _only_values(values, "TIFF"), tags.orientation
         raise SampleError(
             Reason.UNDECODABLE_MASK, f"the mask does not decode: {what_is_no_image(data)}"
         ) from None
 
 
-def _channels(image: Image.Image, data: bytes, is_lossy: bool, turn: int) -> MaskChannels:
+def _check_size(height: int, width: int) -> None:
+    if height * width > MAX_PIXELS:
+        raise SampleError(
+            Reason.IMAGE_TOO_LARGE, f"a mask of {height} x {width} pixels; the limit is {MAX_PIXELS}"
+        )
+
+
+def _only_values(values: npt.NDArray[Any], image_format: str) -> MaskChannels:
+    return MaskChannels(
+        kind="grey",
+        values=values if values.dtype.kind == "f" else values.astype(np.int64),
+        palette=_NO_PALETTE,
+        colours=_NO_COLOURS,
+        alpha=np.full(values.shape, OPAQUE, np.uint8),
+        format=image_format,
+        num_frames=1,
+        is_lossy=False,
+    )
+
+
+def _channels(image: Image.Image, data: bytes) -> MaskChannels:
+    is_lossy = _is_lossy(image, data)
+    num_frames = getattr(image, "n_frames", 1)
     kind: MaskKind = "grey"
-    palette, colours = np.zeros((0, 3), np.uint8), np.zeros((0, 0, 3), np.uint8)
-    alpha: npt.NDArray[np.uint8] = np.full((image.height, image.width), _OPAQUE, np.uint8)
+    palette, colours = _NO_PALETTE, _NO_COLOURS
+    alpha: npt.NDArray[np.uint8] = np.full((image.height, image.width), OPAQUE, np.uint8)
     if has_alpha(image):
         alpha = np.asarray(image.convert("RGBA"))[:, :, 3]
     if image.mode in {"P", "PA"}:
@@ -89,32 +133,36 @@ def _channels(image: Image.Image, data: bytes, is_lossy: bool, turn: int) -> Mas
         values = np.asarray(image).astype(np.int32)
     elif image.mode in _GREY_MODES:
         values = np.asarray(image.getchannel(0)) if image.mode in {"LA", "La"} else np.asarray(image)
-        values = values if values.dtype.kind == "f" else values.astype(np.int64)
+        values = _as_stored(values, image, data)
     else:
-        colours = _deep_colours(image, data)
-        values = colours.max(axis=2).astype(np.int64)
-        if (colours == colours[:, :, :1]).all():
-            colours = np.zeros((0, 0, 3), np.uint8)
+        found = _deep_colours(image, data)
+        values = found.max(axis=2).astype(np.int64)
+        if (values - found.min(axis=2) > (_COLOUR_NOISE if is_lossy else 0)).any():
+            kind, colours = "colours", found
         else:
-            kind, colours = "colours", turned_upright(colours, turn)
+            values = _as_stored(values, image, data)
     return MaskChannels(
         kind=kind,
-        values=turned_upright(values, turn),
+        values=values,
         palette=palette,
         colours=colours,
-        alpha=turned_upright(alpha, turn),
+        alpha=alpha,
         format=image.format or "",
-        num_frames=getattr(image, "n_frames", 1),
+        num_frames=num_frames,
         is_lossy=is_lossy,
     )
+
+
+def _as_stored(values: npt.NDArray[Any], image: Image.Image, data: bytes) -> npt.NDArray[Any]:
+    tags = read_tiff_tags(data)
+    values = unscaled(values if tags is None else positive(values, tags), image, data)
+    return values if values.dtype.kind == "f" else values.astype(np.int64)
 
 
 def _deep_colours(image: Image.Image, data: bytes) -> npt.NDArray[Any]:
     """Return (H, W, 3) colours; those of 16 bits whole, of which Pillow keeps the upper byte only."""
     if has_deep_values(image, data):
-        pixels = cv2.imdecode(
-            np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
-        )
+        pixels = opencv_values(data)
         if pixels is not None and pixels.ndim == 3:
             return np.ascontiguousarray(pixels[:, :, 2::-1])
     return np.asarray(image.convert("RGB"))
