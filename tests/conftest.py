@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,6 +66,16 @@ def _rank(item: pytest.Item) -> int:
     if "without_ray" in fixtures:
         return 0
     return 1 if "shared_ray" in fixtures or item.get_closest_marker("slow") is not None else 2
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests have counted (`tally`), in whichever process they ran."""
+    counted = Counter[str]()
+    for report in terminalreporter.getreports(""):
+        if report.when == "teardown":
+            counted.update(dict(report.user_properties))
+    for what, number in counted.items():
+        terminalreporter.write_line(f"{what}: {number:,}")
 
 
 @pytest.fixture(scope="session")

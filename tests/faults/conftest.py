@@ -1,13 +1,13 @@
-"""How many seeds the fault tests try, and what they have met in all."""
+"""How many seeds the fault tests try, and what they meet."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterator
 
 import pytest
 
 _LEASE_SEED_EVERY = 10  # a store that needs a lease is the rarer case
-_TALLY = pytest.StashKey[Counter[str]]()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -19,11 +19,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture
-def tally(pytestconfig: pytest.Config) -> Counter[str]:
-    """What the fault tests count; pytest's summary prints it, and docs/faults.md names the figures."""
-    return pytestconfig.stash.setdefault(_TALLY, Counter())
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    for what, number in config.stash.get(_TALLY, Counter()).items():
-        terminalreporter.write_line(f"{what}: {number:,}")
+def tally(record_property: Callable[[str, object], None]) -> Iterator[Counter[str]]:
+    """What a test counts; the summary of all tests sums it up, and docs/faults.md names the figures."""
+    counted = Counter[str]()
+    yield counted
+    for what, number in counted.items():
+        record_property(what, number)
