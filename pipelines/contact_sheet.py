@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import heapq
 import io
+import textwrap
 from dataclasses import dataclass, field
 
 import cv2
@@ -19,10 +20,11 @@ from infra.shards.image_file import decode_image
 from infra.shards.sample import Sample
 
 _SIDE = 300  # pixels of a tile
-_CAPTION = 50
+_CAPTION = 65
 _GAP = 10
 _COLUMNS = 4
 _LETTERS = 48  # of a line below a tile
+_LINES_OF_DOUBT = 2
 _OPACITY = 0.45
 _GREY, _AMBER = (90, 90, 90), (180, 83, 9)
 # the colours of Okabe and Ito, which people with any colour vision can tell apart
@@ -107,18 +109,23 @@ def _drawn(tile: _Tile) -> Image.Image:
     num_objects = len(tile.sample.objects)
     size = f"{tile.sample.width} x {tile.sample.height}"
     lines = [tile.sample.key[-_LETTERS:], f"{size}, {num_objects} object{'s' * (num_objects != 1)}"]
-    for number, line in enumerate([*lines, *tile.doubts[:1]]):
+    doubts = [line for doubt in tile.doubts[:1] for line in _wrapped(doubt)]
+    for number, line in enumerate([*lines, *doubts]):
         colour = _AMBER if number >= len(lines) else _GREY
-        draw.text((2, _SIDE + 2 + 15 * number), line[:_LETTERS], fill=colour, font=font)
+        draw.text((2, _SIDE + 2 + 15 * number), line, fill=colour, font=font)
     return drawn
 
 
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, _LETTERS, max_lines=_LINES_OF_DOUBT, placeholder=" ...")
+
+
 def _overlay(sample: Sample) -> npt.NDArray[np.uint8]:
-    """Return (H, W, 3) uint8, at most twice the side of a tile: each object in a colour, with its outline."""
+    """Return (H, W, 3) uint8, twice the side of a tile: each object in a colour, with its outline."""
     image = decode_image(sample.image_bytes)
-    scale = min(1.0, 2 * _SIDE / max(image.shape[:2]))
+    scale = 2 * _SIDE / max(image.shape[:2])
     size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
-    pixels = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    pixels = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
     for number, truth in enumerate(sample.objects):
         mask = rle.decode(truth.rle, sample.height, sample.width).astype(np.uint8)
         small = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST).astype(np.bool_)
