@@ -37,7 +37,7 @@ lint: $(STAMP)
 
 # Two processes side by side: most tests wait for something (a Ray, a server, a lease) half of their time.
 test: lint
-	$(BIN)/pytest -n 2 --dist worksteal
+	$(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 # Starts afresh each time: a demonstration that finds its work done shows nothing.
 demo: $(STAMP)

@@ -55,8 +55,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes long, mostly tests with a Ray, and before them those that want none.
 
-    Of two processes side by side, each begins with a half, and takes over from the end of the other's when it is done:
-    so one does the long tests one after the other, and none is left for the end.
+    Processes side by side each take the next test when they are done with one, so none is left alone with a long one.
     """
     items.sort(key=_rank)
 

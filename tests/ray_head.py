@@ -16,7 +16,7 @@ from urllib.request import Request, urlopen
 from tests.conftest import free_port
 from tests.waiting import HANGS, wait_until
 
-_TRIES = 6
+_TRIES = 3
 """Ray gives its processes half a minute to find one another; on a busy machine that may be too little."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import signal
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,18 +21,22 @@ from tests.canary import CANARY, files_with_canary
 from tests.ray_head import Head, ray_head
 from tests.signalled_commands import assert_ended_by, stop_inside
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cluster")]  # which takes long to start
 NUM_IMAGES = 8
 
 
 @pytest.fixture(scope="module")
-def head(tmp_path_factory: pytest.TempPathFactory, s3_endpoint: str) -> Iterator[Head]:
+def head(s3_endpoint: str) -> Iterator[Head]:
     credentials = {
         "AWS_ACCESS_KEY_ID": f"id-{CANARY}",
         "AWS_SECRET_ACCESS_KEY": f"secret-{CANARY}",
         "AWS_SESSION_TOKEN": f"token-{CANARY}",
     }
-    with ray_head(tmp_path_factory.mktemp("ray"), credentials) as head:
+    # a short path, since Ray makes sockets there
+    with (
+        tempfile.TemporaryDirectory(prefix="mfp", dir="/tmp", ignore_cleanup_errors=True) as folder,
+        ray_head(Path(folder), credentials) as head,
+    ):
         yield head
 
 
