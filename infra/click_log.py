@@ -151,7 +151,7 @@ def _notices(url: str, files: LogFiles, written_keys: pa.Array) -> Iterator[str]
 def _check_unique(
     log: ClickLog, sample_codes: npt.NDArray[np.int32], order: npt.NDArray[np.intp], parts: Sequence[LogPart]
 ) -> None:
-    """Raise ClickLogError where an object has a click index twice; row i of `log` was read as row `order[i]`."""
+    """Raise ClickLogError if an object has a click index twice; row i of `log` was read as row `order[i]`."""
     same = (np.diff(sample_codes) == 0) & (np.diff(log.object_codes) == 0) & (np.diff(log.click_idx) == 0)
     repeated = np.flatnonzero(same)
     if repeated.size:

@@ -26,7 +26,7 @@ class PublishedModel:
     """What the pointer says of a model.
 
     `file` is its path relative to the run directory, `step` the training steps it has seen, `metrics` what a validation
-    measured of it (`noc90` in clicks, `mean_iou_5` in [0, 1], ...; empty where there was none).
+    measured of it (`noc90` in clicks, `mean_iou_5` in [0, 1], ...; empty if there was none).
     """
 
     step: int
@@ -44,7 +44,7 @@ class PublishedModel:
 
     @classmethod
     def from_json(cls, data: bytes) -> PublishedModel:
-        """Read a pointer. Raises ValueError, KeyError, TypeError or AttributeError where the bytes are none."""
+        """Read a pointer. Raises ValueError, KeyError, TypeError or AttributeError if the bytes are none."""
         fields = parse_json(data)
         fields["metrics"] = {str(name): float(value) for name, value in fields["metrics"].items()}
         fields["published"] = datetime.fromisoformat(fields["published"])
@@ -79,7 +79,7 @@ def publish(
 
 
 def newest(storage: Storage, run_url: str) -> PublishedModel | None:
-    """Return what the pointer of a training run says; None where nothing was published yet.
+    """Return what the pointer of a training run says; None if nothing was published yet.
 
     Raises:
         PublishedModelError: the pointer is none of this version.

@@ -81,7 +81,7 @@ def encode_enlarged(
 def _columns(
     lengths: npt.NDArray[np.int64], ends: npt.NDArray[np.int64], left: int, right: int, height: int
 ) -> npt.NDArray[np.uint8] | None:
-    """(right - left, height) uint8, 0 or 1: columns of the mask; None where they are all background."""
+    """(right - left, height) uint8, 0 or 1: columns of the mask; None if they are all background."""
     begin, end = left * height, right * height
     first = int(np.searchsorted(ends, begin, side="right"))
     last = int(np.searchsorted(ends, end, side="left"))

@@ -33,7 +33,7 @@ def taken_models(storage: Storage, run_url: str) -> list[PublishedModel]:
 
 
 def add_taken(storage: Storage, run_url: str, model: PublishedModel) -> None:
-    """Note that shards are clicked by `model` from now on; StorageError where that cannot be written."""
+    """Note that shards are clicked by `model` from now on; StorageError if that cannot be written."""
     taken = taken_models(storage, run_url)
     if taken and taken[-1] == model:
         return

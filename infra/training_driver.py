@@ -26,7 +26,7 @@ class TrainingDriver:
 
     Attributes:
         name: unlike any other's.
-        replaces: the name it found in the run directory; None where there was none.
+        replaces: the name it found in the run directory; None if there was none.
         host: the machine it runs on.
         since: when it was begun, ISO 8601.
     """
@@ -40,7 +40,7 @@ class TrainingDriver:
 def new_driver(storage: Storage, run_url: str) -> TrainingDriver:
     """A driver that may take over what is there now. Nothing is written: its workers may never start.
 
-    RunDirectoryError where the file that is there is damaged, as below.
+    RunDirectoryError if the file that is there is damaged, as below.
     """
     current = _current(storage, run_url)
     return TrainingDriver(
@@ -52,7 +52,7 @@ def new_driver(storage: Storage, run_url: str) -> TrainingDriver:
 
 
 def take_over(storage: Storage, run_url: str, driver: TrainingDriver) -> None:
-    """Make the run that of `driver`, again and again if its workers are; RunDirectoryError where it is another's."""
+    """Make the run that of `driver`, again and again if its workers are; RunDirectoryError if it is another's."""
     current = _current(storage, run_url)
     if current is not None and current["name"] not in {driver.name, driver.replaces}:
         raise _taken_over(run_url, current)

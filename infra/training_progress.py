@@ -47,7 +47,7 @@ def write_progress(storage: Storage, run_url: str, progress: TrainingProgress) -
 
 
 def read_progress(run_url: str, storage: Storage) -> TrainingProgress | None:
-    """How far the run in a directory is; None where nothing is written yet. RunDirectoryError where it is damaged."""
+    """How far the run in a directory is; None if nothing is written yet. RunDirectoryError if it is damaged."""
     url = join(run_url, PROGRESS_FILE)
     if not storage.exists(url):
         return None

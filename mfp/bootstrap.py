@@ -36,7 +36,7 @@ def mean_interval(
         seed: of the draws; the same seed and data give the same interval.
 
     Returns:
-        None where there are fewer than two images.
+        None if there are fewer than two images.
     """
     images, of_image = np.unique(image_idx, return_inverse=True)
     if len(images) < _FEWEST_IMAGES:

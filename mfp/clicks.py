@@ -15,7 +15,7 @@ class Click:
     Attributes:
         y, x: pixels of the image or crop it was made on, row first; may be fractional. Finite, else
             ClickError.
-        is_foreground: True where the object should grow, False where it should shrink.
+        is_foreground: True if the object should grow, False if it should shrink.
     """
 
     y: float

@@ -167,7 +167,7 @@ def _content(data: bytes) -> object:
 
 
 def _state_dict(content: object) -> tuple[dict[str, Tensor], object]:
-    """The tensors of a checkpoint by name, and `config.params` where it has them; WeightsError where there are none."""
+    """The tensors of a checkpoint by name, and `config.params` where it has them; WeightsError if there are none."""
     params: object = None
     for _ in range(_MAX_WRAPPERS):
         if not isinstance(content, Mapping):

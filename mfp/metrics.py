@@ -18,7 +18,7 @@ _NEVER = np.iinfo(np.int64).max
 
 
 def iou(mask: NDArray[np.bool_], truth: NDArray[np.int8]) -> float | None:
-    """Intersection over union outside ignored pixels; None where the union is empty.
+    """Intersection over union outside ignored pixels; None if the union is empty.
 
     Args:
         mask: (H, W) bool, the prediction.
@@ -64,7 +64,7 @@ class ClickIous:
             click_idx: (R,) integers, 0-based.
             iou: (R,) float64 in [0, 1], NaN where undefined.
 
-        Raises MetricsError where an object's clicks are not 0, 1, 2, ... once each, or IoUs are not float64.
+        Raises MetricsError if an object's clicks are not 0, 1, 2, ... once each, or IoUs are not float64.
         """
         if iou.dtype != np.float64:
             raise MetricsError(
@@ -130,7 +130,7 @@ def mean_iou_curve(ious: ClickIous, max_clicks: int = MAX_CLICKS) -> NDArray[np.
     """Mean IoU over the objects after each click; a session that has ended carries its last IoU forward.
 
     Returns:
-        (max_clicks,) float64, entry t after click t + 1. Raises MetricsError where there is no object.
+        (max_clicks,) float64, entry t after click t + 1. Raises MetricsError if there is no object.
     """
     if ious.num_objects == 0:
         raise MetricsError("mean IoU of 0 objects: at least one needs a truth; check the run's errors table")

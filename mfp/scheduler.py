@@ -38,7 +38,7 @@ class BatchOutcome:
 
     Attributes:
         batch: the one that ran.
-        crop_sizes: in the order of its tickets: the size of the session's next crop; None where it has ended.
+        crop_sizes: in the order of its tickets: the size of the session's next crop; None if it has ended.
     """
 
     batch: Batch
@@ -81,7 +81,7 @@ class Scheduler:
         return ticket
 
     def schedule(self) -> Batch | None:
-        """The next batch, or None where no session is ready. Its sessions are away until `update`."""
+        """The next batch, or None if no session is ready. Its sessions are away until `update`."""
         if not self._queues:
             return None
         crop_size = min(self._queues, key=lambda size: self._queues[size][0])

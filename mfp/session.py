@@ -46,7 +46,7 @@ class ClickSource(Protocol):
         """Written beside every click that the source makes."""
 
     def check(self, truth: Truth | None, height: int, width: int) -> None:
-        """Raise ClickError where the source cannot work on an image of that many pixels with that truth."""
+        """Raise ClickError if the source cannot work on an image of that many pixels with that truth."""
 
     def next_click(self, truth: Truth | None, mask: Mask, clicks: Sequence[Click]) -> Click | StopReason:
         """The click, in image pixels, that follows `clicks` on seeing the mask they made, or why there is none.
@@ -128,7 +128,7 @@ class Session:
     Attributes:
         key: handed back with the result; the engine does not read it.
         image: (H, W, 3) uint8 RGB; sessions on one image may share the array.
-        truth: (H, W) int8: 1 object, 0 background, -1 ignore; None where there is none.
+        truth: (H, W) int8: 1 object, 0 background, -1 ignore; None if there is none.
         clicks: where the clicks come from.
         limits: when to end.
 
@@ -183,7 +183,7 @@ class FinishedSession:
 
     Attributes:
         key: of the session.
-        mask: (H, W) bool; empty where no click was made.
+        mask: (H, W) bool; empty if no click was made.
         clicks: in the order they were made.
         stop_reason: why it ended.
         iou: after the last click; None without truth, or where the union is empty.

@@ -34,7 +34,7 @@ def next_click(truth: NDArray[np.int8], mask: NDArray[np.bool_], clicked: Sequen
         clicked: the session's clicks so far, (y, x) in image pixels.
 
     Returns:
-        The click, at whole coordinates in image pixels; None where no error is left that was not clicked.
+        The click, at whole coordinates in image pixels; None if no error is left that was not clicked.
 
     Source: the evaluation protocol of RITM and its successors; the end of a perfect session is ours.
     """

@@ -25,7 +25,7 @@ class ClickProtocol:
 
     @classmethod
     def of(cls, run: RunDirectory) -> ClickProtocol:
-        """Read it from run.json. RunDirectoryError where there is no run, or none that clicks."""
+        """Read it from run.json. RunDirectoryError if there is no run, or none that clicks."""
         clicks = run.config().get("clicks")
         match clicks:
             case {

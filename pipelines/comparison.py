@@ -37,7 +37,7 @@ _COLUMNS = ("sample_key", "object_id", "click_idx", "iou")
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over the objects, and its 95 % bootstrap interval over images; None where there is one image only."""
+    """A mean over the objects, and its 95 % bootstrap interval over images; None if there is one image only."""
 
     mean: float
     interval: Interval | None
@@ -51,7 +51,7 @@ class Estimate:
 class ComparedRun:
     """One run: its figures by name, and their differences to those of the first run, object by object.
 
-    A figure is None where it is not defined for this run. A difference is None also where the two runs were clicked by
+    A figure is None if it is not defined for this run. A difference is None also where the two runs were clicked by
     another protocol: an IoU target that stops one of them earlier would look like a difference of the models.
     `num_shards` are committed of `num_expected`; None: its run.json does not say.
     """

@@ -220,7 +220,7 @@ class _Labelling:
         return ""
 
     def check(self, *, is_complete: bool = False, has_all: bool = True) -> None:
-        """Raise where it makes no sense to go on. `has_all` False: shards were set aside."""
+        """Raise if it makes no sense to go on. `has_all` False: shards were set aside."""
         if self._limit.is_exceeded(self.done, is_complete=is_complete):
             raise TooManyErrorsError(self._too_many_errors())
         if is_complete and has_all and self._inputs.click_log is None and self.done == _NOTHING:
@@ -295,7 +295,7 @@ def _models(options: LabelOptions, inputs: LabelInputs, run: RunDirectory) -> Mo
 
 
 def _unknown_samples(inputs: LabelInputs, run: RunDirectory) -> tuple[str, ...]:
-    """Keys of the click log that left no row. OptionError where none of them did: the log is of other data."""
+    """Keys of the click log that left no row. OptionError if none of them did: the log is of other data."""
     log = inputs.click_log
     if log is None:
         return ()

@@ -137,7 +137,7 @@ class PastRun:
         return cls(run, config, manifest, click_log, job, max(1, int(execution["cpus_per_worker"])))
 
     def model(self, model_id: str) -> ModelBytes:
-        """Find a model of the run again. OptionError where it is not there any more, or is another now."""
+        """Find a model of the run again. OptionError if it is not there any more, or is another now."""
         name, storage = str(self.config["given"]["model"]), self.run.storage
         training_run = training_run_of(name)
         if training_run is not None:

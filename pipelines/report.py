@@ -52,8 +52,8 @@ class ThresholdFigures:
 class ModelFigures:
     """What one model did in a run that has followed a training run.
 
-    `step` of the training, None where the run did not note it. `mean_iou` is that of the masks, after the last click
-    on each; None without truth. `noc90` is None where NoC is not defined, see `Report`.
+    `step` of the training, None if the run did not note it. `mean_iou` is that of the masks, after the last click
+    on each; None without truth. `noc90` is None if NoC is not defined, see `Report`.
     """
 
     model_id: str
@@ -69,7 +69,7 @@ class Report:
     """Figures of all committed shards of a run.
 
     `objects` and `clicks` count the click table; the figures are about `objects_with_truth` of them.
-    `at_threshold` holds None where NoC is not defined: without truth; above `target_iou`, where simulated
+    `at_threshold` holds None if NoC is not defined: without truth; above `target_iou`, where simulated
     sessions stopped; and where the logged clicks of an object end below that IoU before `max_clicks`.
     `mean_iou`: entry t is the mean after click t + 1, `max_clicks` of them; a session that has ended carries its
     last IoU forward. `auc` is their trapezoid area over that of a constant 1. Both are None without truth.

@@ -31,7 +31,7 @@ from pipelines.report_files import REPORT_FOLDER, SUMMARY_FILE
 class Verification:
     """What `mfp verify` looked at, and what it found.
 
-    `num_shards` are the committed ones of `num_expected` (None where run.json does not say). `redone` are the
+    `num_shards` are the committed ones of `num_expected` (None if run.json does not say). `redone` are the
     objects that were labelled again. `set_aside` are no finding: what is committed may be good without them.
     """
 
@@ -51,7 +51,7 @@ class Verification:
 
     @property
     def largest_iou_difference(self) -> float | None:
-        """Largest difference of an IoU after a click; None where nothing redone has truth."""
+        """Largest difference of an IoU after a click; None if nothing redone has truth."""
         known = [redone.iou_difference for redone in self.redone if redone.iou_difference is not None]
         return max(known, default=None)
 

@@ -40,7 +40,7 @@ def takes_signal(pid: int, number: int) -> bool:
 
 
 def title(pid: int) -> str:
-    """What it calls itself, its command line to begin with; empty where there is no such process."""
+    """What it calls itself, its command line to begin with; empty if there is no such process."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
     except OSError:
@@ -48,7 +48,7 @@ def title(pid: int) -> str:
 
 
 def _status(pid: int) -> list[str] | None:
-    """The fields of /proc/PID/stat from the state on; None where there is no such process."""
+    """The fields of /proc/PID/stat from the state on; None if there is no such process."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

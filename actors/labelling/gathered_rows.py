@@ -50,7 +50,7 @@ class GatheredRows:
     """
 
     def __init__(self, assignment: Assignment, model_id: str) -> None:
-        """StorageError where the local disk does not take the rows, here as in all that adds some."""
+        """StorageError if the local disk does not take the rows, here as in all that adds some."""
         self.assignment = assignment
         self.rows = ShardRows()
         self.notes = NoteTally()  # of the reader, complete once the shard was read

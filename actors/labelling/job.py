@@ -42,7 +42,7 @@ class LabelJob:
     driver_commits: bool = False
 
     def load(self, model: ModelBytes, device: str) -> LoadedModel:
-        """Build a model for a worker. WeightsError where the bytes are no model."""
+        """Build a model for a worker. WeightsError if the bytes are no model."""
         return load_model(model, self.modulation, replace(self.engine, device=device))
 
 

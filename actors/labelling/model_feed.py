@@ -129,7 +129,7 @@ class FollowedModels:
 
 
 def check_id(model: PublishedModel, data: bytes) -> None:
-    """WeightsError where the bytes are no model file, or that of a model with another id than the pointer says."""
+    """WeightsError if the bytes are no model file, or that of a model with another id than the pointer says."""
     found = model_id_of(data)
     if found != model.model_id:
         raise WeightsError(f"{model.file}: the pointer names it {model.model_id}, its content is {found}")

@@ -227,7 +227,7 @@ class ShardLabeller:
                 self._fail_all(error)
 
     def _next(self, *, wait: bool) -> _Item | None:
-        """What waits at the border or else in the queue; None where there is nothing, or the queue was closed."""
+        """What waits at the border or else in the queue; None if there is nothing, or the queue was closed."""
         item, self._at_border = self._at_border, None
         return self._decoded.get(wait=wait) if item is None else item
 

@@ -22,7 +22,7 @@ from mfp.training.augment_settings import IGNORED, AugmentSettings
 
 MERGE_PROBABILITY = 0.15
 WEIGHT = "weight"
-"""The free attribute of a sample that holds its weight in the loss: a number, 0 or more; 1 where there is none."""
+"""The free attribute of a sample that holds its weight in the loss: a number, 0 or more; 1 if there is none."""
 
 
 @dataclass(frozen=True, eq=False)

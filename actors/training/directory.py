@@ -74,7 +74,7 @@ class TrainDirectory:
         self._kept = checkpoints_kept
 
     def checkpoint_at(self, step: int) -> tuple[str, Checkpoint]:
-        """The checkpoint of a step and its URL; TrainingError where it cannot be read."""
+        """The checkpoint of a step and its URL; TrainingError if it cannot be read."""
         url = self._checkpoint_url(step)
         try:
             return url, Checkpoint.from_bytes(self.storage.read_bytes(url))
@@ -82,12 +82,12 @@ class TrainDirectory:
             raise TrainingError(f"{url}: {error}") from None
 
     def newest_step(self) -> int:
-        """The step of the newest checkpoint, 0 where there is none."""
+        """The step of the newest checkpoint, 0 if there is none."""
         urls = self._checkpoint_urls()
         return _step_of(urls[-1]) if urls else 0
 
     def step_to_go_on_from(self, num_steps: int) -> int:
-        """`newest_step`; TrainingError where a run of `num_steps` would be shorter."""
+        """`newest_step`; TrainingError if a run of `num_steps` would be shorter."""
         done = self.newest_step()
         if done > num_steps:
             raise TrainingError(
@@ -131,7 +131,7 @@ class TrainDirectory:
         self._write_table("validation", step, [{"step": step, **figures}])
 
     def best(self) -> dict[str, Any] | None:
-        """The step with the lowest NoC@90 so far and its figures; TrainingError where the file is damaged."""
+        """The step with the lowest NoC@90 so far and its figures; TrainingError if the file is damaged."""
         url = join(self.url, BEST_FILE)
         if not self.storage.exists(url):
             return None

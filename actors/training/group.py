@@ -1,4 +1,4 @@
-"""The workers of a training run as one of them sees the others: what is exchanged, and nothing where it is alone."""
+"""The workers of a training run as one of them sees the others: what is exchanged, and nothing if it is alone."""
 
 from __future__ import annotations
 

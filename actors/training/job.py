@@ -56,7 +56,7 @@ class TrainJob:
         checkpoints_kept: the newest ones that are kept, beside the best.
         num_loaders: processes of each worker that decode and augment; 0: the worker does it itself.
         num_threads: of each worker.
-        driver: the command whose run it is; None where no other can come: it is then not looked for.
+        driver: the command whose run it is; None if no other can come: it is then not looked for.
     """
 
     pools: tuple[TrainingPool, ...]

@@ -43,7 +43,7 @@ class SampleReader:
         """The sample at a place, or, where no object of it is large enough, another one in its stead.
 
         That is the nearest one before it in its shard that has such an object, or else the first one after it
-        in its block, whoever reads it. None where there is none.
+        in its block, whoever reads it. None if there is none.
 
         Raises:
             DatasetError, StorageError: the shard cannot be read, or holds fewer samples than its manifest says.

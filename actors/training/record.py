@@ -40,7 +40,7 @@ class TrainRecord:
     def begin(self) -> int:
         """Take the run over, and drop the figures of what is about to be done again; the step to go on from.
 
-        In this order: until then another driver may still be at work. RunDirectoryError where one has come since.
+        In this order: until then another driver may still be at work. RunDirectoryError if one has come since.
         """
         if not self._is_writer:
             return 0

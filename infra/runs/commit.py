@@ -106,7 +106,7 @@ class CommitRecord:
 
     @classmethod
     def from_json(cls, data: bytes) -> CommitRecord:
-        """Read a record. Raises ValueError, KeyError or TypeError where the bytes are no record, or not whole."""
+        """Read a record. Raises ValueError, KeyError or TypeError if the bytes are no record, or not whole."""
         fields = parse_json(data)
         if _CHECKSUM in fields and fields.pop(_CHECKSUM) != _checksum(fields):
             raise ValueError("its checksum is another")
@@ -237,7 +237,7 @@ def put_record(storage: Storage, run_url: str, record: CommitRecord) -> CommitOu
 
 
 def read_commit(storage: Storage, url: str) -> CommitRecord:
-    """Read one commit record. Raises StorageError, or RunDirectoryError where the file is none, or another shard's."""
+    """Read one commit record. Raises StorageError, or RunDirectoryError if the file is none, or another shard's."""
     record = _parse(url, storage.read_bytes(url))
     if basename(url) != f"{shard_stem(record.shard)}.json":
         raise RunDirectoryError(
@@ -261,7 +261,7 @@ def _store_part(storage: Storage, run_url: str, part: PartWriter[Any], name: str
     num_bytes = part.path.stat().st_size
     url = join(run_url, path)
     storage.write_file(url, part.path)
-    stored = storage.size(url)  # raises where a store has acknowledged what it does not have
+    stored = storage.size(url)  # raises if a store has acknowledged what it does not have
     if stored != num_bytes:
         raise StorageError(f"cannot write {url}: {stored} of {num_bytes} bytes arrived; try again")
     with part.path.open("rb") as stream:

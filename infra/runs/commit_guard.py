@@ -32,7 +32,7 @@ class CommitGuard:
         return self.lease is not None
 
     def check(self) -> None:
-        """Raise LeaseError where this run may commit no more; asks nothing of the storage."""
+        """Raise LeaseError if this run may commit no more; asks nothing of the storage."""
         if self.lease is not None:
             self.lease.check()
 

@@ -45,7 +45,7 @@ class HeldLease:
         self._renewing = threading.Thread(target=self._keep_renewed, name="lease", daemon=True)
 
     def take(self) -> None:
-        """Take the lease, or raise LeaseError where another run holds it.
+        """Take the lease, or raise LeaseError if another run holds it.
 
         Of runs that find it free at the same moment the last one to write has it. Each waits for longer than any of
         them may have taken from its look to its write, and then reads who that was.
@@ -68,7 +68,7 @@ class HeldLease:
         self._renewing.start()
 
     def check(self) -> None:
-        """Raise LeaseError where this run is known to hold the lease no longer; reads nothing."""
+        """Raise LeaseError if this run is known to hold the lease no longer; reads nothing."""
         if not self._is_held():
             raise LeaseError(self._loss())
 

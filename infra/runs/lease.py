@@ -36,7 +36,7 @@ class Lease:
 
     @classmethod
     def from_json(cls, data: bytes) -> Lease:
-        """Read a lease. Raises ValueError, KeyError or TypeError where the bytes are none."""
+        """Read a lease. Raises ValueError, KeyError or TypeError if the bytes are none."""
         fields = parse_json(data)
         deadline = datetime.fromisoformat(fields["deadline"])
         if deadline.tzinfo is None:

@@ -27,7 +27,7 @@ class PartWriter(Generic[RowT]):
     """
 
     def __init__(self, kind: TableKind[RowT], path: Path) -> None:
-        """Begin the file. StorageError where the disk does not take it, here as in `append` and `close`."""
+        """Begin the file. StorageError if the disk does not take it, here as in `append` and `close`."""
         self.kind = kind
         self.path = path
         self.num_rows = 0

@@ -52,7 +52,7 @@ def check_shard(run: RunDirectory, record: CommitRecord, stop_reasons: Collectio
 
     `stop_reasons` are those that a session can have.
 
-    Raises StorageError where the storage does not answer; a part that is missing is a finding.
+    Raises StorageError if the storage does not answer; a part that is missing is a finding.
     """
     findings: list[Finding] = []
     tables = {kind.name: _read_part(run, record, kind, findings) for kind in _TABLES}

@@ -129,7 +129,7 @@ def refuse_runs(storage: Storage, url: str) -> None:
 
 
 def read_config(storage: Storage, run_url: str, file: str = RUN_FILE) -> dict[str, JsonValue]:
-    """Return the content of `run.json`, or of `file`. RunDirectoryError where it is missing or no object."""
+    """Return the content of `run.json`, or of `file`. RunDirectoryError if it is missing or no object."""
     url = join(run_url, file)
     if not storage.exists(url):
         raise RunDirectoryError(_no_run(storage, run_url, file))

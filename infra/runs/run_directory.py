@@ -59,7 +59,7 @@ class RunDirectory:
         run_config.compare_if_begun(self.storage, self.url, config, volatile, earlier=earlier)
 
     def config(self) -> dict[str, JsonValue]:
-        """Return what `run.json` holds. Raises RunDirectoryError where there is no run."""
+        """Return what `run.json` holds. Raises RunDirectoryError if there is no run."""
         return run_config.read_config(self.storage, self.url)
 
     def committed(self) -> dict[str, CommitRecord]:
@@ -164,7 +164,7 @@ class RunDirectory:
     ) -> Iterator[pa.Table]:
         """Yield the part of one table for each record, in order, a few read ahead.
 
-        Raises RunDirectoryError where a part is not the one that was committed.
+        Raises RunDirectoryError if a part is not the one that was committed.
         """
         waiting = list(records)
         with ThreadPoolExecutor(_READ_THREADS) as pool:

@@ -34,7 +34,7 @@ class SetAsideShard:
 
 
 def note_set_aside(storage: Storage, run_url: str, shard: SetAsideShard) -> None:
-    """Write the shard's record, over an older one. StorageError where that is not possible."""
+    """Write the shard's record, over an older one. StorageError if that is not possible."""
     url = join(run_url, SET_ASIDE_FOLDER, _file_name(shard.shard))
     storage.write_bytes(url, json.dumps(asdict(shard), indent=1).encode())
 
@@ -70,7 +70,7 @@ def delete_outdated(storage: Storage, run_url: str, committed: Collection[str]) 
 
 
 def _read(storage: Storage, url: str) -> SetAsideShard | None:
-    """The record; None where it is gone since it was listed: another run has done the shard and cleared it away."""
+    """The record; None if it is gone since it was listed: another run has done the shard and cleared it away."""
     try:
         data = storage.read_bytes(url)
     except StorageError:

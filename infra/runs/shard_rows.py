@@ -18,7 +18,7 @@ class ShardRows:
     """
 
     def __init__(self) -> None:
-        """Begin the files. StorageError where the local disk does not take them."""
+        """Begin the files. StorageError if the local disk does not take them."""
         self._folder = ScratchFolder()
         path = self._folder.path
         self.masks: PartWriter[MaskRow] = PartWriter(MASKS, path / "masks.parquet")

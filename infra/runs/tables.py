@@ -160,7 +160,7 @@ class TableKind(Generic[RowT]):
     def from_parquet(self, data: bytes, columns: Sequence[str] | None = None) -> pa.Table:
         """Return the table in the bytes of a part file, or only `columns` of it.
 
-        Raises ValueError where the file is another table or has another schema version.
+        Raises ValueError if the file is another table or has another schema version.
         """
         names = None if columns is None else list(columns)
         # Not read_table: it starts Arrow's thread pools, and a process that has loaded torch and exits right

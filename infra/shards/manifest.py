@@ -26,7 +26,7 @@ class ShardEntry:
     """One shard: its path below the data set, its size in bytes, and what is in it.
 
     `samples` and `objects` count what can be used, `quarantined` the records of what cannot. All but name and
-    bytes are None where the shards were found by listing.
+    bytes are None if the shards were found by listing.
     """
 
     name: str
@@ -52,17 +52,17 @@ class DatasetManifest:
 
     @property
     def num_samples(self) -> int | None:
-        """Samples in all shards, None where no one has counted them."""
+        """Samples in all shards, None if no one has counted them."""
         return _total(shard.samples for shard in self.shards)
 
     @property
     def num_objects(self) -> int | None:
-        """Objects in all shards, None where no one has counted them."""
+        """Objects in all shards, None if no one has counted them."""
         return _total(shard.objects for shard in self.shards)
 
     @property
     def num_quarantined(self) -> int | None:
-        """Records of unusable samples and objects in all shards, None where no one has counted them."""
+        """Records of unusable samples and objects in all shards, None if no one has counted them."""
         return _total(shard.quarantined for shard in self.shards)
 
     @property

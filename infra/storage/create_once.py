@@ -20,7 +20,7 @@ def create_or_read(storage: Storage, url: str, data: bytes) -> bytes | None:
     On a storage that does not honour the condition of the put, two at the same moment may both create, and the last
     one's file is there; one that was there before is never written over, since it is looked for first.
 
-    Raises StorageError where the file can neither be created nor read.
+    Raises StorageError if the file can neither be created nor read.
     """
     if storage.exists(url):
         return storage.read_bytes(url)

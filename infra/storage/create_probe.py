@@ -18,7 +18,7 @@ def honours_condition(storage: Storage, folder_url: str) -> bool:
     is told that it failed. A storage that looks and then writes, in two steps, passes; only writers at the same
     moment could tell it from one that decides in one step.
 
-    Raises StorageError where the file cannot be written or read, or is neither of what was put there.
+    Raises StorageError if the file cannot be written or read, or is neither of what was put there.
     """
     token = uuid.uuid4().hex
     url = join(folder_url, f"{PROBE_PREFIX}{token}")

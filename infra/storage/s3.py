@@ -123,7 +123,7 @@ def create(client: Any, url: str, data: bytes) -> bool:
 
 
 def check_endpoint(endpoint: str | None, bucket: str) -> None:
-    """Connect to the endpoint once, where one is given here or in the AWS variables, and ask for the bucket.
+    """Connect to the endpoint once, if one is given here or in the AWS variables, and ask for the bucket.
 
     The clients' retries are made for a server that restarts; a mistyped address should not wait for them.
 

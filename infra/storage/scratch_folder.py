@@ -23,7 +23,7 @@ class ScratchFolder:
     """
 
     def __init__(self) -> None:
-        """Make the folder. StorageError where there is no room for one."""
+        """Make the folder. StorageError if there is no room for one."""
         try:
             _delete_abandoned()
             self.path, self._lock = _locked_folder()
@@ -39,7 +39,7 @@ class ScratchFolder:
 
 
 def no_room(path: Path, error: OSError) -> StorageError:
-    """The error to raise where the local disk does not take what a shard yields."""
+    """The error to raise if the local disk does not take what a shard yields."""
     reason = os.strerror(error.errno) if error.errno else str(error).splitlines()[0]
     return StorageError(
         f"cannot write {path} ({reason}): rows wait there until their shard is committed; make room, or set "
@@ -58,7 +58,7 @@ def _locked_folder() -> tuple[Path, int | None]:
 
 
 def _lock(path: Path) -> int | None:
-    """A descriptor that holds the lock on a folder; None where another process holds it, or the folder is gone."""
+    """A descriptor that holds the lock on a folder; None if another process holds it, or the folder is gone."""
     descriptor = None
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)

@@ -28,7 +28,7 @@ class KeyRules:
     reshapes: Mapping[str, Callable[[Tensor], Tensor]]
 
     def our_name(self, released: str) -> str | None:
-        """Our name of a released tensor, or None where no rule fits."""
+        """Our name of a released tensor, or None if no rule fits."""
         for pattern, replacement in self.renames:
             if re.match(pattern, released):
                 return re.sub(pattern, replacement, released, count=1)
@@ -55,7 +55,7 @@ class RenamedWeights:
 
     @property
     def is_complete(self) -> bool:
-        """True where every tensor of our network is filled and nothing is left over."""
+        """True if every tensor of our network is filled and nothing is left over."""
         return not (self.missing or self.unexpected or self.misshapen)
 
     def summary(self) -> str:

@@ -62,13 +62,13 @@ class ReleasedParams:
         return published
 
     def optional(self, name: str) -> int | None:
-        """A whole number, or None where the file does not say."""
+        """A whole number, or None if the file does not say."""
         value = self._values.get(name)
         return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def released_network(state: Mapping[str, Tensor], params: object) -> ReleasedNetwork | None:
-    """The network of a released state dict; None where it is none of this family.
+    """The network of a released state dict; None if it is none of this family.
 
     Args:
         state: tensors by released name.

@@ -129,13 +129,13 @@ class ViT(ModulatedNetwork):
         return self.config.patch_size * (self.config.window_side if self.backbone.has_windows else 1)
 
     def crop_size(self, height: int, width: int, zoom_size: int | None) -> tuple[int, int]:
-        """A square of zoom_size, whatever the region. ImageSizeError where it does not fit."""
+        """A square of zoom_size, whatever the region. ImageSizeError if it does not fit."""
         side = self.config.input_size if zoom_size is None else zoom_size
         self._check_size(side, side)
         return side, side
 
     def forward(self, image: Tensor, coordinates: Tensor, late: Tensor) -> Tensor:
-        """See ModulatedNetwork. ImageSizeError where H or W is not a size of `size_step`."""
+        """See ModulatedNetwork. ImageSizeError if H or W is not a size of `size_step`."""
         height, width = image.shape[-2:]
         self._check_size(height, width)
         levels = self.pyramid(self.backbone(image, self.coordinate_embed(coordinates)))

@@ -94,7 +94,7 @@ class ViTBackbone(nn.Module):
 
     @property
     def has_windows(self) -> bool:
-        """False where every block is global, so that window borders do not matter."""
+        """False if every block is global, so that window borders do not matter."""
         return len(self.global_blocks) < len(self.blocks)
 
     def forward(self, image: Tensor, added: Tensor) -> Tensor:

@@ -40,7 +40,7 @@ def augmented_view(
         seed: the view depends on this number and the arguments only.
 
     Returns:
-        (3, *crop_size) uint8 and (1, *crop_size) int8; None where no view shows enough of the object.
+        (3, *crop_size) uint8 and (1, *crop_size) int8; None if no view shows enough of the object.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -47,7 +47,7 @@ class Checkpoint:
 
     @staticmethod
     def from_bytes(data: bytes) -> Checkpoint:
-        """Read a checkpoint; TrainingError where the bytes are none."""
+        """Read a checkpoint; TrainingError if the bytes are none."""
         try:
             return _checked(Checkpoint(**torch.load(io.BytesIO(data), weights_only=True, map_location="cpu")))
         except Exception as error:
@@ -79,7 +79,7 @@ def take_checkpoint(step: int, state: TrainingState) -> Checkpoint:
 
 
 def restore_checkpoint(checkpoint: Checkpoint, state: TrainingState) -> None:
-    """Put a checkpoint's state in place; TrainingError where it is of another network."""
+    """Put a checkpoint's state in place; TrainingError if it is of another network."""
     try:
         state.network.load_state_dict(checkpoint.weights)
         state.average.restore(checkpoint.average, checkpoint.average_updates)

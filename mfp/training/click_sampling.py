@@ -67,7 +67,7 @@ def next_training_click(
         rng: the source of the draw.
 
     Returns:
-        The click; None where the prediction has no error.
+        The click; None if the prediction has no error.
     """
     predicted = prob > PREDICTION_THRESHOLD
     missed = object_distance((label == 1) & ~predicted)

@@ -270,7 +270,7 @@ class _Flywheel:
 
 
 def _label_whole(options: LabelOptions, on_progress: OnProgress) -> None:
-    """Label; IncompleteRunError where shards were set aside: figures before and after would be of other objects."""
+    """Label; IncompleteRunError if shards were set aside: figures before and after would be of other objects."""
     summary = run_label(options, on_progress)
     if summary.set_aside:
         raise IncompleteRunError(

@@ -44,7 +44,7 @@ class Selection:
     held_out: Collection[bytes]
 
     def write(self, destination: str, storage: Storage, lineage: Mapping[str, JsonValue]) -> SelectionCounts:
-        """Write the selected objects as a data set; nothing where there are none.
+        """Write the selected objects as a data set; nothing if there are none.
 
         Shard by shard: memory holds the rows of one shard and one sample. Every sample has the objects that were
         selected on its image, with the masks that the run made of them.

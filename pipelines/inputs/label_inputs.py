@@ -71,7 +71,7 @@ def find_inputs(options: LabelOptions, storage: Storage) -> LabelInputs:
 
 
 def find_click_log(clicks: str, dataset: DatasetManifest, storage: Storage) -> ClickLog | None:
-    """Find the clicks that `--clicks` names; None where they are simulated, which needs masks.
+    """Find the clicks that `--clicks` names; None if they are simulated, which needs masks.
 
     Raises:
         OptionError: they are neither, or there are no masks to simulate any from.

@@ -51,7 +51,7 @@ def find_model(name: str, storage: Storage) -> ModelSource:
 
 
 def trainable_name(model: ModelSource) -> str:
-    """The name by which `mfp train` knows a model's architecture. ModelError where it cannot be trained."""
+    """The name by which `mfp train` knows a model's architecture. ModelError if it cannot be trained."""
     if model.data is not None:
         config_type = type(config_from_json(read_header(model.data)["config"]))
         for name in trainable_names():

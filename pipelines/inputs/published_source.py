@@ -72,7 +72,7 @@ def keep_model(run: RunDirectory, model: ModelSource) -> None:
 
 
 def _pinned(name: str, run_url: str, training_url: str, storage: Storage) -> ModelSource | None:
-    """The model that an earlier run into the same directory began with; None where that was none of these."""
+    """The model that an earlier run into the same directory began with; None if that was none of these."""
     match read_config(storage, run_url):
         case {"model_id": str(model_id), "given": {"model_step": int(step)}}:
             return ModelSource(name, model_id, model_of_step(run_url, training_url, step, model_id, storage))
@@ -99,7 +99,7 @@ def model_of_step(run_url: str, training_url: str, step: int, model_id: str, sto
 
 
 def _model_at(url: str, model_id: str, storage: Storage) -> bytes | None:
-    """The bytes of a model file; None where there is none, or another."""
+    """The bytes of a model file; None if there is none, or another."""
     try:
         data = storage.read_bytes(url)
         return data if model_id_of(data) == model_id else None

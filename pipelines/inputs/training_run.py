@@ -11,7 +11,7 @@ from pipelines.options import TRAINING_RUN_PREFIX
 
 
 def training_run_of(model: str) -> str | None:
-    """The path or URL behind `run://`; None where --model is something else."""
+    """The path or URL behind `run://`; None if --model is something else."""
     if not model.startswith(TRAINING_RUN_PREFIX):
         return None
     url = model.removeprefix(TRAINING_RUN_PREFIX)

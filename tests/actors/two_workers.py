@@ -14,7 +14,7 @@ from actors.training.group import TrainGroup
 
 
 def run_in_two_workers(function: Callable[..., None], folder: Path, *args: Any) -> None:
-    """Call `function(group, *args)` in both; raises where one of them did."""
+    """Call `function(group, *args)` in both; raises if one of them did."""
     spawn(_run, (function, str(folder / "rendezvous"), args), nprocs=2)  # type: ignore[no-untyped-call]
 
 

@@ -58,7 +58,7 @@ class RayCluster:
         return sorted(pid for pid in self._seen_workers if _is_worker(pid))
 
     def kill_worker(self, draw: float) -> int | None:
-        """Kill one of the workers; its process id, or None where there is none."""
+        """Kill one of the workers; its process id, or None if there is none."""
         workers = self.workers()
         if not workers:
             return None
@@ -70,7 +70,7 @@ class RayCluster:
         return pid
 
     def kill_node(self, draw: float) -> int | None:
-        """Kill a node that is not the head; the process id of its raylet, or None where that was not alive."""
+        """Kill a node that is not the head; the process id of its raylet, or None if that was not alive."""
         self.workers()
         pid: int | None = self._ask(f"kill {int(draw * NUM_WORKER_NODES)}")["pid"]
         return pid

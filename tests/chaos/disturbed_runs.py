@@ -74,7 +74,7 @@ class DisturbedRuns:
         self._check_nobody_is_left()
 
     def _until_done(self, run: LabelRun, seconds: float) -> bool:
-        """One run to its end, with faults in the seconds given; False where the end does not come."""
+        """One run to its end, with faults in the seconds given; False if the end does not come."""
         run.start_driver()
         quiet_since = time.monotonic()
         while run.seconds < seconds + SECONDS_TO_FINISH:
@@ -100,7 +100,7 @@ class DisturbedRuns:
         return num_committed == len(self._expected)
 
     def _hit(self, planned: PlannedFault, run: LabelRun) -> bool:
-        """Kill a target that lives, and start it again; False where there is none now."""
+        """Kill a target that lives, and start it again; False if there is none now."""
         at = datetime.now(UTC)
         match planned.target:
             case Target.WORKER:

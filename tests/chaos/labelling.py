@@ -80,7 +80,7 @@ class LabelRun:
             self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
 
     def kill_driver(self) -> int | None:
-        """SIGKILL; the process id, or None where it had ended before."""
+        """SIGKILL; the process id, or None if it had ended before."""
         if self._process is None or self._process.poll() is not None:
             return None
         self._process.kill()

@@ -1,4 +1,4 @@
-"""A check of a run finds what is wrong with it, and nothing where nothing is."""
+"""A check of a run finds what is wrong with it, and nothing if nothing is."""
 
 from __future__ import annotations
 
