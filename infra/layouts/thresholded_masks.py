@@ -32,6 +32,9 @@ from infra.storage.files import Storage, basename, join
 
 _IGNORE = 128
 _MEANING = f"masks: values above {_IGNORE} are object, {_IGNORE} does not count"
+# three masks of the genuine Berkeley set have one to three magenta pixels
+_STRAY_SHARE = 0.001
+_STRAY = "grey masks with a few pixels in colour: the largest of their three channels counts"
 _NUMBERED = re.compile(r"(?P<image>.+)[-_#](?P<number>\d+)")
 
 
@@ -108,11 +111,13 @@ def _samples(
         try:
             mask_url = only_file(stem, masks, Reason.MISSING_MASK)
             data = read_listed(mask_url, storage, Reason.MISSING_MASK)
-            truth, ignore_rle, meaning = _decode(data, image, orientation)
+            levels = _read_levels(data, image, orientation)
+            truth, ignore_rle = _split(levels.values)
         except SampleError as error:
             yield QuarantinedSample(key, error.reason, f"{stem}: {error.detail}", object_id=str(number))
             continue
-        yield SourceNote(Topic.READ, meaning, key)
+        yield SourceNote(Topic.READ, levels.meaning, key)
+        yield from (SourceNote(Topic.DOUBT, doubt, key) for doubt in levels.doubts)
         keys.setdefault(ignore_rle, stem if keys else key)
         attributes = {"mask_file": basename(mask_url)}
         objects_of_ignore.setdefault(ignore_rle, []).append(ObjectTruth(str(number), truth, attributes))
@@ -128,28 +133,37 @@ def _samples(
         )
 
 
-def _grey_levels(channels: MaskChannels) -> tuple[npt.NDArray[Any], str]:
-    """Return (H, W) levels from 0 to 255, also of palette, 1-bit and 16-bit files, and what they were taken to mean."""
-    colours = channels.palette[np.unique(channels.values)] if channels.kind == "palette" else channels.colours
-    if (colours != colours[..., :1]).any():
-        raise SampleError(
-            Reason.AMBIGUOUS_MASK,
-            "the mask is in colours, and this layout goes by grey values: save it in grey, or use layout folder",
-        )
-    if channels.kind == "palette":
-        return channels.palette[channels.values][:, :, 0], _MEANING
+@dataclass(frozen=True)
+class _Levels:
+    """(H, W) levels from 0 to 255, what the file's values were taken to mean, and what a person should look at."""
+
+    values: npt.NDArray[Any]
+    meaning: str = _MEANING
+    doubts: tuple[str, ...] = ()
+
+
+def _levels(channels: MaskChannels) -> _Levels:
+    """Return the levels of a grey, palette, 1-bit or 16-bit file, and of one in colours if few pixels have any."""
+    if channels.kind != "grey":
+        colours = channels.palette[channels.values] if channels.kind == "palette" else channels.colours
+        is_coloured = (colours != colours[..., :1]).any(axis=2)
+        if np.count_nonzero(is_coloured) > _STRAY_SHARE * is_coloured.size:
+            raise SampleError(
+                Reason.AMBIGUOUS_MASK,
+                "the mask is in colours, and this layout goes by grey values: save it in grey, or use layout folder",
+            )
+        return _Levels(colours.max(axis=2), doubts=(_STRAY,) if is_coloured.any() else ())
     if channels.values.dtype.kind == "f" and not np.isfinite(channels.values).all():
         raise SampleError(Reason.AMBIGUOUS_MASK, "the mask has values that are no numbers (NaN or infinite)")
     largest = channels.values.max()
     if largest <= 1:
-        return channels.values * 255, "masks: values 0 and 1: 1 is object"
+        return _Levels(channels.values * 255, "masks: values 0 and 1: 1 is object")
     if largest > 255:
-        return channels.values / 257, f"{_MEANING}; of 16 bits 65535 is 255"
-    return channels.values, _MEANING
+        return _Levels(channels.values / 257, f"{_MEANING}; of 16 bits 65535 is 255")
+    return _Levels(channels.values)
 
 
-def _decode(data: bytes, image: StoredImage, orientation: Orientation) -> tuple[bytes, bytes | None, str]:
-    """Return the object, the pixels that do not count if there are any, and what the values were taken to mean."""
+def _read_levels(data: bytes, image: StoredImage, orientation: Orientation) -> _Levels:
     channels = open_mask(data, orientation)
     if channels.is_lossy:
         raise SampleError(
@@ -162,11 +176,15 @@ def _decode(data: bytes, image: StoredImage, orientation: Orientation) -> tuple[
             Reason.AMBIGUOUS_MASK,
             "the mask has transparency, which this layout gives no meaning: use layout folder",
         )
-    values, meaning = _grey_levels(channels)
-    if values.shape != (image.height, image.width):
-        raise SampleError(Reason.MASK_SIZE_MISMATCH, size_mismatch(values.shape, image))
-    truth = values > _IGNORE
+    levels = _levels(channels)
+    if levels.values.shape != (image.height, image.width):
+        raise SampleError(Reason.MASK_SIZE_MISMATCH, size_mismatch(levels.values.shape, image))
+    return levels
+
+
+def _split(values: npt.NDArray[Any]) -> tuple[bytes, bytes | None]:
+    """Return the RLE of the object, and that of the pixels that do not count if there are any."""
+    truth, ignored = np.asarray(values > _IGNORE), np.asarray(values == _IGNORE)
     if not truth.any():
         raise SampleError(Reason.EMPTY_OBJECT, f"no pixel of the mask is above {_IGNORE}")
-    ignored = values == _IGNORE
-    return rle.encode(np.asarray(truth)), rle.encode(ignored) if ignored.any() else None, meaning
+    return rle.encode(truth), rle.encode(ignored) if ignored.any() else None

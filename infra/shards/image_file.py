@@ -258,9 +258,8 @@ def _decode_deep(data: bytes, header: _Header, reading: ImageReading) -> tuple[n
 def _deep_values(data: bytes, header: _Header) -> npt.NDArray[Any]:
     """Return (H, W) or (H, W, C) values as the file stores them, blue first."""
     maxval = pnm_maxval(data)
-    values = (
-        opencv_values(data) if maxval is None or maxval > 255 else None
-    )  # OpenCV scales some of these itself
+    is_scaled_by_opencv = maxval is not None and maxval <= 255  # by some of its readers, and not by others
+    values = None if is_scaled_by_opencv else opencv_values(data)
     if values is None:
         values = _pillow_values(data)
     if values is None:

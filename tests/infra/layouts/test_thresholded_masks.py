@@ -11,7 +11,9 @@ from PIL import Image
 from infra import rle
 from infra.errors import LayoutError, Reason
 from infra.layouts import LayoutOptions
+from infra.layouts.source_note import Topic
 from tests.infra.layouts.sources import image_file, mask_file, masks_of, notes_of, read_all, rectangle
+from tests.shared_data import SHARED, requires_shared
 
 LEFT, RIGHT, BAND = slice(0, 5), slice(8, 14), slice(5, 7)
 ROWS = slice(2, 9)
@@ -191,3 +193,27 @@ def test_masks_in_colours_are_set_aside(tmp_path: Path, kind: str) -> None:
     samples, (record,) = read_all("berkeley", tmp_path)
     assert not samples
     assert (record.reason, "in colours" in record.detail) == (Reason.AMBIGUOUS_MASK, True)
+
+
+def test_a_few_pixels_in_colour_go_by_their_largest_channel_and_are_told(tmp_path: Path) -> None:
+    image_file(tmp_path / "images/a.jpg", 60, 80)
+    values = np.zeros((60, 80), np.uint8)
+    values[10:40, 10:50] = 255
+    pixels = values[:, :, None].repeat(3, axis=2)
+    pixels[20, 20] = pixels[50, 70] = 255, 0, 255  # magenta, as in masks of the genuine set
+    pixels[50, 71] = 100, 0, 0
+    mask_file(tmp_path / "masks/a.png", pixels)
+    (sample,), quarantined = read_all("berkeley", tmp_path)
+    assert not quarantined
+    expected = values > 0
+    expected[50, 70] = True
+    np.testing.assert_array_equal(masks_of(sample)["1"], expected)
+    doubts = [note.text for note in notes_of("berkeley", tmp_path) if note.topic is Topic.DOUBT]
+    assert doubts == ["grey masks with a few pixels in colour: the largest of their three channels counts"]
+
+
+@requires_shared
+def test_the_genuine_berkeley_set_has_its_100_objects() -> None:
+    samples, quarantined = read_all("berkeley", SHARED / "data/berkeley")
+    assert not quarantined
+    assert sum(len(sample.objects) for sample in samples) == 100
