@@ -32,6 +32,11 @@ settings.load_profile("mfp")
 # imported; tests about threads set their own number.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# Of every training Ray starts a process that asks whether a node is about to be taken away; nobody takes this one.
+# And a training is over for its driver when Ray Train looks next.
+os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
+os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.5")
+
 # Ray reads its authentication settings once, when it is imported, and some test modules import it on collection.
 if "RAY_AUTH_MODE" not in os.environ:
     _token = Path(tempfile.mkdtemp(prefix="mfp-tests-")) / "ray-token"

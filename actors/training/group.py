@@ -28,7 +28,7 @@ class TrainGroup:
         if self.size == 1:
             return module
         # Buffers are averaged once a step instead (`average_buffers`): the passes without gradient need them as well.
-        return DistributedDataParallel(module, broadcast_buffers=False, gradient_as_bucket_view=True)
+        return DistributedDataParallel(module, forward_sync_buffers=False, gradient_as_bucket_view=True)
 
     def exchanging(self, module: nn.Module, *, now: bool) -> AbstractContextManager[Any]:
         """The context of a forward and its backward: gradients stay here unless `now`."""

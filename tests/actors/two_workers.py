@@ -8,14 +8,18 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch.multiprocessing.spawn import spawn
+from torch.multiprocessing.spawn import start_processes
 
 from actors.training.group import TrainGroup
+from tests.quick_processes import quick_processes
 
 
 def run_in_two_workers(function: Callable[..., None], folder: Path, *args: Any) -> None:
     """Call `function(group, *args)` in both; raises if one of them did."""
-    spawn(_run, (function, str(folder / "rendezvous"), args), nprocs=2)  # type: ignore[no-untyped-call]
+    quick_processes()
+    start_processes(  # type: ignore[no-untyped-call]
+        _run, (function, str(folder / "rendezvous"), args), nprocs=2, start_method="forkserver"
+    )
 
 
 def _run(rank: int, function: Callable[..., None], rendezvous: str, args: tuple[Any, ...]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import multiprocessing
 import shutil
 import signal
 import threading
@@ -11,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -23,6 +21,7 @@ from tests.actors.shapes import rows_of
 from tests.faults.driver import do_what_is_missing, tables_and_named_parts, write_small_dataset
 from tests.faults.killed_driver import drive_under_a_lease
 from tests.infra.overwriting import Overwriting
+from tests.quick_processes import quick_processes
 from tests.waiting import HANGS
 
 STORAGE = Overwriting()
@@ -93,11 +92,9 @@ def test_of_two_drivers_at_once_one_is_refused_and_the_other_does_the_run(
 def test_a_killed_drivers_run_goes_on_when_its_lease_has_run_out_and_not_before(
     whole: Path, tmp_path: Path
 ) -> None:
-    context: Any = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.faults.killed_driver"])
     for step in KILLS:
         folder = copy_of_data(whole, tmp_path / str(step))
-        killed = context.Process(target=drive_under_a_lease, args=(str(folder), step))
+        killed = quick_processes().Process(target=drive_under_a_lease, args=(str(folder), step))
         killed.start()
         killed.join(HANGS)
         assert killed.exitcode == -signal.SIGKILL

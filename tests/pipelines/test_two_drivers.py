@@ -1,31 +1,24 @@
-"""Two runs that are started into one directory by mistake, on a real Ray that both share."""
+"""Two labelling runs that are started into one directory by mistake, on a real Ray that both share."""
 
 from __future__ import annotations
 
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 import torch
 
-from actors.training.directory import TrainDirectory
-from infra.errors import LeaseError, RunDirectoryError
+from infra.errors import LeaseError
 from infra.runs.held_lease import LEASE_FILE
 from infra.runs.run_directory import RunDirectory
 from infra.storage.files import Storage, StorageOptions, join
-from infra.training_driver import new_driver, take_over
 from pipelines.label import RunSummary, run_label
-from pipelines.options import LabelOptions, TrainOptions, Workers
+from pipelines.options import LabelOptions, Workers
 from pipelines.progress import ProgressReport
-from pipelines.train import TrainingRun, run_train
 from tests.actors.shapes import LIMITS, ZOOM_SIZE, rows_of, write_shapes
 from tests.look_alike_s3 import look_alike_s3
 from tests.pipelines.past_runs import label_here
-from tests.training_jobs import SMALL, write_bright_objects
-from tests.waiting import HANGS, wait_until
 
 STORAGE = Storage()
 NUM_SHARDS = 6
@@ -112,40 +105,3 @@ def test_where_the_store_ignores_the_condition_one_of_two_runs_is_let_in(
     assert "another run holds the lease" in str(refusal)
     assert rows_of(RunDirectory(asked.out, STORAGE)) == undisturbed_rows(asked)
     assert not STORAGE.exists(join(asked.out, LEASE_FILE)), "given back at the end"
-
-
-def test_of_two_training_runs_the_later_one_goes_on_where_the_earlier_one_was(
-    ray_cluster: None, tmp_path: Path
-) -> None:
-    dataset = write_bright_objects(str(tmp_path / "dataset"))
-    asked = TrainOptions(
-        datasets=(dataset,),
-        out=str(tmp_path / "run"),
-        checkpoint_every=5,
-        num_loader_workers=0,
-        device="cpu",
-        workers=Workers(num_cpus=0.5),
-        **{**SMALL, "steps": 1_000_000},
-    )
-    directory = TrainDirectory(asked.out, STORAGE, 2)
-    with ThreadPoolExecutor(2) as drivers:
-        earlier = drivers.submit(run_train, asked)
-        wait_until(lambda: directory.newest_step() > 0, lambda: check_runs(earlier))
-        later = drivers.submit(run_train, asked)
-        with pytest.raises(RunDirectoryError, match="was taken over"):
-            earlier.result(HANGS)
-        left_at = directory.newest_step()
-        wait_until(lambda: directory.newest_step() > left_at, lambda: check_runs(later))
-        take_over(STORAGE, asked.out, new_driver(STORAGE, asked.out))  # ends it too
-        with pytest.raises(RunDirectoryError, match="was taken over"):
-            later.result(HANGS)
-    steps = pq.read_table(f"{asked.out}/log").sort_by("step").column("step").to_pylist()
-    assert steps == list(range(1, len(steps) + 1)), "each once"
-    assert 0 <= len(steps) - directory.newest_step() <= asked.checkpoint_every, (
-        "the last checkpoint may be taken back"
-    )
-
-
-def check_runs(run: Future[TrainingRun]) -> None:
-    if run.done():
-        raise AssertionError(f"it has ended: {run.result()}")

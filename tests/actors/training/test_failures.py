@@ -19,6 +19,7 @@ from actors.training.group import TrainGroup
 from actors.training.worker import MAX_FRUITLESS_STARTS, FailureRule, is_passing
 from infra.errors import DatasetError, StorageError, UnusableStorageError
 from mfp.errors import TrainingError
+from tests.quick_processes import quick_processes
 
 KILLED = WorkerHealthCheckFailedError("A worker health check failed.", ActorDiedError())
 ECHO = RuntimeError(
@@ -95,10 +96,7 @@ def _lose_the_other(rank: int, rendezvous: str, out: str) -> None:
 
 def test_the_echo_of_a_worker_that_died_may_pass(tmp_path: Path) -> None:
     paths = (str(tmp_path / "rendezvous"), str(tmp_path / "met"))
-    workers = [
-        torch.multiprocessing.get_context("spawn").Process(target=_lose_the_other, args=(rank, *paths))
-        for rank in range(2)
-    ]
+    workers = [quick_processes().Process(target=_lose_the_other, args=(rank, *paths)) for rank in range(2)]
     for worker in workers:
         worker.start()
     for worker in workers:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from mfp.errors import TrainingError, WeightsError
 from mfp.model_file import model_from_bytes
 from mfp.training.checkpoint import Checkpoint
 from tests.training_jobs import small_job, write_bright_objects
+from tests.waiting import HANGS, wait_until
 
 ALONE = TrainGroup(rank=0, size=1, device=torch.device("cpu"))
 
@@ -240,6 +242,35 @@ def test_a_run_that_was_taken_over_writes_nothing_more(
         train(replace(run.job, checkpoint_every=checkpoint_every), ALONE, _nothing, on_step)
     assert ("checkpoints/step-00000002.pt" in before) == (checkpoint_every == 2)
     assert run.files() == before
+
+
+def test_of_two_drivers_at_once_the_later_one_goes_on_where_the_earlier_one_was(
+    dataset: str, tmp_path: Path
+) -> None:
+    earlier = OvertakenRun(dataset, tmp_path, steps=1000)
+    directory = TrainDirectory(str(tmp_path), earlier.storage, 2)
+
+    def check_goes_on(run: Future[None]) -> None:
+        if run.done():
+            raise AssertionError(f"it has ended: {run.result()}")
+
+    with ThreadPoolExecutor(2) as drivers:
+        first = drivers.submit(train, earlier.job, ALONE, _nothing)
+        wait_until(lambda: directory.newest_step() > 0, lambda: check_goes_on(first))
+        later = replace(earlier.job, driver=new_driver(earlier.storage, earlier.job.run_url))
+        second = drivers.submit(train, later, ALONE, _nothing)
+        with pytest.raises(RunDirectoryError, match="was taken over"):
+            first.result(HANGS)
+        left_at = directory.newest_step()
+        wait_until(lambda: directory.newest_step() > left_at, lambda: check_goes_on(second))
+        earlier.be_overtaken()
+        with pytest.raises(RunDirectoryError, match="was taken over"):
+            second.result(HANGS)
+    steps = pq.read_table(tmp_path / "log").sort_by("step").column("step").to_pylist()
+    assert steps == list(range(1, len(steps) + 1)), "each once"
+    assert 0 <= len(steps) - directory.newest_step() <= earlier.job.checkpoint_every, (
+        "the last checkpoint may be taken back"
+    )
 
 
 def test_workers_that_are_started_again_after_a_takeover_touch_nothing(dataset: str, tmp_path: Path) -> None:
