@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import queue
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from multiprocessing.context import ForkServerContext
 from typing import Any, TypeAlias
 
 import cv2
@@ -53,7 +51,9 @@ def training_batches(job: TrainJob, share: Share, device: torch.device) -> Itera
         batch_sampler=_ReadAhead(job, share),  # type: ignore[arg-type]  # any iterable of lists will do
         collate_fn=_collate,
         num_workers=job.num_loaders,
-        multiprocessing_context=_loader_processes() if job.num_loaders else None,
+        # spawn: storage clients and Ray's threads must not cross a fork, and what a fork server has forked would not
+        # notice that a worker was killed
+        multiprocessing_context="spawn" if job.num_loaders else None,
         worker_init_fn=_on_one_core,
         prefetch_factor=_PREFETCHED if job.num_loaders else None,
         pin_memory=device.type == "cuda",
@@ -64,16 +64,6 @@ def training_batches(job: TrainJob, share: Share, device: torch.device) -> Itera
         image, label, weight = (tensor.to(device, non_blocking=True) for tensor in item)
         image = image.to(memory_format=torch.channels_last).float() / 255.0
         yield TrainingBatch(image, label, weight)
-
-
-def _loader_processes() -> ForkServerContext:
-    """Forked from a process that has imported this module and nothing else: torch is imported once for all of them.
-
-    Storage clients and Ray's threads must not cross a fork, and are not in that process.
-    """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    return context
 
 
 def _on_one_core(_: int) -> None:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from actors.training.crop import crop_of
-from actors.training.job import TrainingPool
+from actors.training.job import TrainingPool, TrainJob
 from actors.training.loader import Share, training_batches
 from actors.training.reader import SampleReader
 from infra.errors import DatasetError
@@ -20,7 +20,10 @@ from infra.storage.files import Storage
 from mfp.errors import TrainingError
 from mfp.training.augment_settings import AugmentSettings
 from mfp.training.sample_order import Place, SampleOrder
+from tests.process_tree import descendants, is_running
+from tests.quick_processes import quick_processes
 from tests.training_jobs import bright_object, small_job, write_bright_objects
+from tests.waiting import wait_until
 
 CPU = torch.device("cpu")
 VIEWS = AugmentSettings(crop_size=(64, 64))
@@ -105,6 +108,25 @@ def test_processes_of_their_own_make_the_same_batches(tmp_path: Path) -> None:
     here = list(islice(training_batches(job, Share(0, 1, 0), CPU), 3))
     elsewhere = list(islice(training_batches(replace(job, num_loaders=2), Share(0, 1, 0), CPU), 3))
     assert all(torch.equal(one.image, other.image) for one, other in zip(here, elsewhere, strict=True))
+
+
+def _read_for_ever(job: TrainJob, has_begun: Path) -> None:
+    for _ in training_batches(job, Share(0, 1, 0), CPU):
+        has_begun.touch()
+
+
+def test_loader_processes_end_with_the_worker_that_is_killed(tmp_path: Path) -> None:
+    job = small_job(write_bright_objects(str(tmp_path / "data")), tmp_path / "run")
+    worker = quick_processes().Process(
+        target=_read_for_ever, args=(replace(job, num_loaders=2), tmp_path / "has-begun")
+    )
+    worker.start()
+    assert worker.pid is not None
+    wait_until((tmp_path / "has-begun").exists)
+    started = descendants(worker.pid)
+    assert len(started) >= 2, "what the test looks for exists"
+    worker.kill()
+    wait_until(lambda: not any(map(is_running, started)))
 
 
 def test_an_image_that_does_not_decode_leaves_a_blank_of_no_weight_and_the_numbers_after_it() -> None:
