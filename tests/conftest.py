@@ -32,8 +32,8 @@ settings.load_profile("mfp")
 # imported; tests about threads set their own number.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# Of every training Ray starts a process that asks whether a node is about to be taken away; nobody takes this one.
-# And a training is over for its driver when Ray Train looks next.
+# For every training Ray starts a process that asks whether a node is about to be taken away; nobody takes this one.
+# And Ray Train looks twice a second whether a training is over, not every two seconds.
 os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
 os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.5")
 

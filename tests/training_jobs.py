@@ -9,8 +9,11 @@ from typing import Any
 
 import cv2
 import numpy as np
+import torch
 
+from actors.training.group import TrainGroup
 from actors.training.job import TrainingPool, TrainJob
+from actors.training.loop import train
 from infra import rle
 from infra.shards.image_file import stored_image
 from infra.shards.manifest import load_manifest
@@ -20,6 +23,7 @@ from infra.storage.files import Storage, StorageOptions
 from pipelines.inputs.training_recipe import load_recipe
 
 NUM_SAMPLES = 13
+ALONE = TrainGroup(rank=0, size=1, device=torch.device("cpu"))
 SMALL: Mapping[str, Any] = {
     "crop_size": (64, 64),
     "batch_size": 2,
@@ -68,3 +72,8 @@ def small_job(dataset: str, run: Path | str, **recipe: Any) -> TrainJob:
         num_loaders=0,
         num_threads=1,
     )
+
+
+def train_to_the_end(group: TrainGroup, job: TrainJob) -> None:
+    """Train as one worker of the group; its reports are not wanted."""
+    train(job, group, lambda figures: None)

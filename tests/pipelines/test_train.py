@@ -11,9 +11,7 @@ import torch
 
 from actors.errors import ClusterError
 from actors.training.directory import TrainDirectory
-from actors.training.group import TrainGroup
 from actors.training.job import TrainJob
-from actors.training.loop import train
 from actors.training.start import check_passes
 from infra.errors import RunDirectoryError
 from infra.published_models import model_url
@@ -33,9 +31,7 @@ from pipelines.inputs.training_recipe import load_recipe
 from pipelines.options import TrainOptions, Workers
 from pipelines.progress import ProgressReport
 from pipelines.train import plan_training, run_train
-from tests.training_jobs import SMALL, bright_object, write_bright_objects
-
-ALONE = TrainGroup(rank=0, size=1, device=torch.device("cpu"))
+from tests.training_jobs import ALONE, SMALL, bright_object, train_to_the_end, write_bright_objects
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +60,7 @@ def training_job(options: TrainOptions) -> TrainJob:
 def test_a_run_that_is_made_longer_goes_on_from_its_checkpoint(
     ray_cluster: None, dataset: str, tmp_path: Path
 ) -> None:
-    train(training_job(_options(dataset, tmp_path, 2)), ALONE, lambda figures: None)
+    train_to_the_end(ALONE, training_job(_options(dataset, tmp_path, 2)))
     assert read_header(Storage().read_bytes(model_url(str(tmp_path), 2)))["facts"]["steps"] == 2
     shown: list[ProgressReport] = []
     longer = run_train(_options(dataset, tmp_path, 3), shown.append)

@@ -14,9 +14,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from actors.training.group import TrainGroup
-from actors.training.job import TrainJob
-from actors.training.loop import train
 from infra.published_models import newest
 from infra.shards.shard_writer import write_dataset
 from infra.storage.files import Storage, join
@@ -26,7 +23,7 @@ from pipelines.train import plan_training, run_train
 from tests.actors.two_workers import run_in_two_workers
 from tests.process_tree import ancestors
 from tests.shared_ray import SharedRay
-from tests.training_jobs import NUM_SAMPLES, SMALL, bright_object
+from tests.training_jobs import NUM_SAMPLES, SMALL, bright_object, train_to_the_end
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
@@ -51,10 +48,6 @@ def _log(storage: Storage, run: str) -> pa.Table:
     """Of every step: what a batch, its draws and the weights decide."""
     tables = [pq.read_table(io.BytesIO(storage.read_bytes(url))) for url in storage.list(join(run, "log"))]
     return pa.concat_tables(tables).select(["step", "loss", "iou", "num_rounds", "gradient_norm"])
-
-
-def _train(group: TrainGroup, job: TrainJob) -> None:
-    train(job, group, lambda figures: None)
 
 
 def _worker_of(driver: subprocess.Popen[bytes]) -> int:
@@ -118,7 +111,7 @@ def test_a_run_on_s3_survives_a_killed_worker_and_a_killed_driver(
     run_train(disturbed)
     planned = plan_training(undisturbed)
     planned.begin()
-    run_in_two_workers(_train, tmp_path, planned.job)  # the same loop, without Ray
+    run_in_two_workers(train_to_the_end, tmp_path, planned.job)  # the same loop, without Ray
     expected = _log(storage, undisturbed.out)
     assert expected.column("step").to_pylist() == list(range(1, STEPS + 1))
     assert _log(storage, disturbed.out).equals(expected)

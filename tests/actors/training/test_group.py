@@ -18,9 +18,7 @@ from actors.training.loop import _gradients, train
 from mfp.models.lite0 import Lite0, Lite0Config
 from mfp.training.step import GradientPass, Rounds
 from tests.actors.two_workers import run_in_two_workers
-from tests.training_jobs import small_job, write_bright_objects
-
-ALONE = TrainGroup(rank=0, size=1, device=torch.device("cpu"))
+from tests.training_jobs import ALONE, small_job, train_to_the_end, write_bright_objects
 
 
 @pytest.fixture(scope="module")
@@ -75,18 +73,14 @@ def test_two_workers_have_the_gradients_of_one_with_the_joint_batch(
         torch.testing.assert_close(two[name], one[name], rtol=1e-3, atol=1e-6 * scale, msg=name)
 
 
-def _train_to_the_end(group: TrainGroup, job: TrainJob) -> None:
-    train(job, group, lambda figures: None)
-
-
 def test_two_workers_that_start_again_from_a_checkpoint_go_on_exactly(dataset: str, tmp_path: Path) -> None:
     undisturbed = small_job(dataset, tmp_path / "a", batch_size=4, steps=4)
-    run_in_two_workers(_train_to_the_end, tmp_path, undisturbed)
+    run_in_two_workers(train_to_the_end, tmp_path, undisturbed)
     (tmp_path / "rendezvous").unlink(missing_ok=True)
     disturbed = replace(undisturbed, run_url=str(tmp_path / "b"))
     run_in_two_workers(_train_until_two, tmp_path, disturbed)
     (tmp_path / "rendezvous").unlink(missing_ok=True)
-    run_in_two_workers(_train_to_the_end, tmp_path, disturbed)
+    run_in_two_workers(train_to_the_end, tmp_path, disturbed)
     rows = [
         pq.read_table(tmp_path / run / "log" / "step-00000004.parquet")
         .select(["step", "loss", "iou"])

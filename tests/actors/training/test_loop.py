@@ -15,7 +15,6 @@ import pytest
 import torch
 
 from actors.training.directory import TrainDirectory, TrainedStep
-from actors.training.group import TrainGroup
 from actors.training.job import TrainJob
 from actors.training.loop import train
 from infra.errors import DatasetError, RunDirectoryError
@@ -25,10 +24,8 @@ from infra.training_driver import new_driver, take_over
 from mfp.errors import TrainingError, WeightsError
 from mfp.model_file import model_from_bytes
 from mfp.training.checkpoint import Checkpoint
-from tests.training_jobs import small_job, write_bright_objects
+from tests.training_jobs import ALONE, small_job, write_bright_objects
 from tests.waiting import HANGS, wait_until
-
-ALONE = TrainGroup(rank=0, size=1, device=torch.device("cpu"))
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,6 @@ import torch
 
 import actors.training.precision as precision_module
 from actors.training.group import TrainGroup
-from actors.training.loop import train
 from actors.training.precision import PRECISION_FILE, ChosenPrecision, choose_precision, is_chosen, read_notes
 from infra.storage.files import Storage
 from mfp.errors import TrainingError
@@ -21,9 +20,8 @@ from mfp.training.recipe import Recipe
 from pipelines.inputs.recipe_names import recipe_names
 from pipelines.inputs.training_recipe import load_recipe
 from tests.actors.two_workers import run_in_two_workers
-from tests.training_jobs import small_job, write_bright_objects
+from tests.training_jobs import ALONE, small_job, train_to_the_end, write_bright_objects
 
-ALONE = TrainGroup(rank=0, size=1, device=torch.device("cpu"))
 AUTO = replace(load_recipe("lite0"), crop_size=(64, 64), precision="fp32", recursion_precision="auto")
 
 
@@ -146,6 +144,6 @@ def test_a_run_trains_in_what_was_chosen(tmp_path: Path, costs: list[float]) -> 
     costs.append(0.4)
     job_folder = tmp_path / "run"
     dataset = write_bright_objects(str(tmp_path / "data"))
-    train(small_job(dataset, job_folder, recursion_precision="auto", steps=1), ALONE, lambda figures: None)
+    train_to_the_end(ALONE, small_job(dataset, job_folder, recursion_precision="auto", steps=1))
     written = json.loads((job_folder / PRECISION_FILE).read_text())
     assert (written["precision"], written["recursion_precision"]) == ("fp32", "bf16")

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-import torch
 from tensorboardX.proto.event_pb2 import Event
 
 from actors.training.directory import TrainDirectory
@@ -24,9 +23,7 @@ from mfp.model_file import read_header
 from mfp.models.analytic import AnalyticClickModel
 from mfp.training.checkpoint import Checkpoint
 from tests.actors.two_workers import run_in_two_workers
-from tests.training_jobs import small_job, write_bright_objects
-
-ALONE = TrainGroup(rank=0, size=1, device=torch.device("cpu"))
+from tests.training_jobs import ALONE, small_job, write_bright_objects
 
 
 @pytest.fixture(scope="module")
