@@ -9,64 +9,16 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from mfp.engine_settings import EngineSettings
 from mfp.network import ClickNetwork
-from mfp.predictor import CropRequest, Precision, Predictor, SessionMaps
+from mfp.places import Places
+from mfp.predictor import CropRequest, Predictor, SessionMaps
 from mfp.region import ZoomSettings
 from mfp.scheduler import Batch, BatchOutcome, CropSize, Scheduler
 from mfp.session import FinishedSession, Session
 from mfp.session_state import SessionState
 
 logger = logging.getLogger(__name__)
-
-_SESSIONS_PER_BATCH_ROW_ON_CUDA = 4
-"""Sessions in flight for each that a batch takes. One batch runs at a time; the others wait for one of their crop size.
-Networks that keep the aspect ratio see some ten sizes, and fewer sessions would leave each of them one or two."""
-
-
-_PIXELS_PER_PLACE = 2**23
-"""Image pixels that a place in the engine stands for: a session holds some 6 bytes for each, and its image 3."""
-
-
-@dataclass(frozen=True)
-class EngineSettings:
-    """How sessions are run; no setting but flip, zoom, zoom_size and precision changes a result.
-
-    Attributes:
-        batch_size: sessions that the network may take at once.
-        flip: average with the mirrored image.
-        zoom: look at a region around the object, not at the whole image.
-        zoom_size: size of the crops in pixels, see ClickNetwork.crop_size; None takes the model's own.
-        precision: fp32, or autocast to bf16 or fp16.
-        device: a torch device: cpu, cuda, cuda:1.
-    """
-
-    batch_size: int = 8
-    flip: bool = True
-    zoom: bool = True
-    zoom_size: int | None = None
-    precision: Precision = "fp32"
-    device: str = "cpu"
-
-    @property
-    def num_places(self) -> int:
-        """Sessions in flight, if their images are not too large for that."""
-        return self.batch_size * (1 if self.device == "cpu" else _SESSIONS_PER_BATCH_ROW_ON_CUDA)
-
-    @property
-    def max_pixels(self) -> int:
-        """Image pixels of all sessions in flight; a larger one runs alone."""
-        return self.num_places * _PIXELS_PER_PLACE
-
-    @property
-    def sessions_per_pass(self) -> int:
-        """How many of them go through the network at once: a whole batch on CUDA, one on a CPU.
-
-        There the last bit of the kernels depends on the number of rows, and more rows cost time. lite0 at 224x320 on
-        one thread: 43 ms a row in pairs (a session with its mirror image), 47 with 4 rows, 56 with 8, 66 with 16, 87
-        with 32, where logits also differ by 4e-8 from 16 rows on (python -m tests.mfp.measure_cpu rows). The number of
-        threads changes that bit too: a caller who wants the same bits everywhere gives each process the same number.
-        """
-        return 1 if self.device == "cpu" else self.batch_size
 
 
 @dataclass
@@ -83,13 +35,12 @@ class Engine:
     depend on it. Main memory is not so handled: there the network takes one session at a time anyway.
     """
 
-    def __init__(self, network: ClickNetwork, settings: EngineSettings) -> None:
-        """The network is moved to the device and to evaluation mode."""
+    def __init__(self, network: ClickNetwork, settings: EngineSettings, device: str = "cpu") -> None:
+        """The network is moved to the torch device (`cpu`, `cuda`, `cuda:1`) and to evaluation mode."""
         self._settings = settings
+        self._places = Places(settings.batch_size, is_on_cpu=device == "cpu")
         self._zoom = ZoomSettings() if settings.zoom else None
-        self._predictor = Predictor(
-            network, flip=settings.flip, precision=settings.precision, device=settings.device
-        )
+        self._predictor = Predictor(network, flip=settings.flip, precision=settings.precision, device=device)
         self._scheduler = self._new_scheduler()
         self._running: dict[int, _Running] = {}
         self._num_pixels = 0  # of the images of all running sessions
@@ -98,7 +49,7 @@ class Engine:
     @property
     def batch_size(self) -> int:
         """That of the settings, or less where the GPU's memory turned out to be too small."""
-        return self._settings.batch_size
+        return self._places.batch_size
 
     @property
     def num_in_flight(self) -> int:
@@ -206,15 +157,15 @@ class Engine:
         return state.finish(maps.probabilities(), self._predictor.network.click_settings.threshold)
 
     def _has_room_for(self, session: Session) -> bool:
-        room = self._settings.max_pixels - self._num_pixels
+        room = self._places.max_pixels - self._num_pixels
         return not self._running or _num_pixels(session) <= room
 
     def _halve(self, batch: Batch) -> None:
         """Have the sessions of a batch that did not fit run in two, and later ones too."""
         batch_size = len(batch.tickets) // 2
-        self._settings = replace(self._settings, batch_size=batch_size)
+        self._places = replace(self._places, batch_size=batch_size)
         self._scheduler.put_back(
-            batch, num_places=self._settings.num_places, batch_size=self._settings.sessions_per_pass
+            batch, num_places=self._places.num_places, batch_size=self._places.sessions_per_pass
         )
         logger.warning(
             "out of GPU memory with %d sessions of %dx%d in a batch: from now on %d",
@@ -224,12 +175,12 @@ class Engine:
         )
 
     def _crop_size(self, state: SessionState) -> CropSize:
-        return self._predictor.network.crop_size(
-            state.region.height, state.region.width, self._settings.zoom_size
-        )
+        network, asked = self._predictor.network, self._settings.zoom_size
+        zoom_size = network.zoom_size if asked == "model" else asked
+        return network.crop_size(state.region.height, state.region.width, zoom_size)
 
     def _new_scheduler(self) -> Scheduler:
-        return Scheduler(self._settings.num_places, self._settings.sessions_per_pass)
+        return Scheduler(self._places.num_places, self._places.sessions_per_pass)
 
 
 def _num_pixels(session: Session) -> int:

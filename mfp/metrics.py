@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mfp.errors import MetricsError
+from mfp.evaluation_protocol import MAX_CLICKS
 
-MAX_CLICKS = 20
 _NEVER = np.iinfo(np.int64).max
 
 

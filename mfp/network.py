@@ -60,13 +60,18 @@ class ClickNetwork(nn.Module, abc.ABC):
 
     click_settings: ClickSettings
 
+    @property
     @abc.abstractmethod
-    def crop_size(self, height: int, width: int, zoom_size: int | None) -> tuple[int, int]:
+    def zoom_size(self) -> int:
+        """The target of zoom-in that the network was made for, in pixels of the crop."""
+
+    @abc.abstractmethod
+    def crop_size(self, height: int, width: int, zoom_size: int) -> tuple[int, int]:
         """The (height, width) to which a region of that many image pixels is resized for this network.
 
         Args:
             height, width: of the region, in image pixels.
-            zoom_size: the target of zoom-in, or None for the model's own.
+            zoom_size: the target of zoom-in, in pixels of the crop.
         """
 
     @abc.abstractmethod

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,12 +12,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from mfp.clicks import Click
+from mfp.engine_settings import Precision
 from mfp.network import ClickNetwork
 from mfp.region import Region
 from mfp.scheduler import CropSize
 from mfp.session_state import RegionMasks
-
-Precision = Literal["fp32", "bf16", "fp16"]
 
 ZOOM_THRESHOLD = 0.5
 """Zoom-in thresholds at 0.5 whatever the model's own threshold is (evaluation protocol)."""

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from mfp.clicks import Click
 from mfp.errors import ClickError, ImageSizeError
+from mfp.evaluation_protocol import MAX_CLICKS, TARGET_IOU
 from mfp.region import Region
 from mfp.simulated_user import next_click
 
@@ -108,9 +109,9 @@ class SessionLimits:
             it has no effect.
     """
 
-    max_clicks: int = 20
+    max_clicks: int = MAX_CLICKS
     min_clicks: int = 1
-    target_iou: float | None = 0.95
+    target_iou: float | None = TARGET_IOU
 
     def __post_init__(self) -> None:
         if not 1 <= self.min_clicks <= self.max_clicks:

@@ -28,7 +28,7 @@ from infra.shards.manifest import ShardEntry
 from infra.shards.sample import JsonValue
 from infra.storage.files import Storage
 from infra.taken_models import add_taken
-from mfp.engine import EngineSettings
+from mfp.engine_settings import EngineSettings
 from mfp.session import SessionLimits
 from pipelines.errors import OptionError
 from pipelines.inputs.earlier_versions import BEFORE_LABELLING

@@ -28,7 +28,7 @@ from infra.shards.sample_document import ShardItem
 from infra.shards.shard_reader import read_shard
 from infra.storage.files import Storage
 from infra.taken_models import taken_models
-from mfp.engine import EngineSettings
+from mfp.engine_settings import EngineSettings
 from mfp.session import SessionLimits
 from pipelines.click_protocol import ClickProtocol
 from pipelines.errors import OptionError

@@ -18,7 +18,7 @@ from infra.shards.sample_document import ShardItem
 from infra.shards.shard_note import ShardNote
 from infra.shards.shard_reader import read_shard
 from infra.storage.files import Storage, StorageOptions, join
-from mfp.engine import EngineSettings
+from mfp.engine_settings import EngineSettings
 from mfp.modulation import Variant
 from mfp.session import SessionLimits
 

@@ -13,7 +13,8 @@ from infra.errors import SampleError
 from infra.shards.sample import Sample
 from infra.shards.shard_reader import read_shard
 from infra.storage.files import Storage
-from mfp.engine import Engine, EngineSettings
+from mfp.engine import Engine
+from mfp.engine_settings import EngineSettings
 from mfp.errors import TrainingError
 from mfp.metrics import ClickIous, mean_iou_curve, noc
 from mfp.network import ClickNetwork
@@ -43,7 +44,7 @@ class Validator:
 
         A finished object carries its last IoU forward.
         """
-        engine = Engine(network, EngineSettings(device=str(self._group.device)))
+        engine = Engine(network, EngineSettings(), str(self._group.device))
         mine = {
             finished.key: [record.iou for record in finished.clicks]
             for finished in engine.run(self._sessions())

@@ -10,7 +10,7 @@ from torch import Tensor
 from mfp.clicks import Click
 from mfp.network import ClickNetwork, ClickSettings
 
-DEFAULT_ZOOM_SIZE = 448
+ZOOM_SIZE = 448
 _BUMP_WIDTH = 45.0
 
 
@@ -25,10 +25,14 @@ class AnalyticClickModel(ClickNetwork):
         super().__init__()
         self.click_settings = ClickSettings()
 
-    def crop_size(self, height: int, width: int, zoom_size: int | None) -> tuple[int, int]:
+    @property
+    def zoom_size(self) -> int:
+        """See ClickNetwork."""
+        return ZOOM_SIZE
+
+    def crop_size(self, height: int, width: int, zoom_size: int) -> tuple[int, int]:
         """See ClickNetwork: a square, whatever the region."""
-        side = DEFAULT_ZOOM_SIZE if zoom_size is None else zoom_size
-        return side, side
+        return zoom_size, zoom_size
 
     def forward_clicks(self, image: Tensor, prob: Tensor, clicks: Sequence[Sequence[Click]]) -> Tensor:
         """See ClickNetwork. One pass for every click."""

@@ -66,9 +66,14 @@ class Lite0(ModulatedNetwork):
         self.dropout = nn.Dropout2d(0.1)
         self.head = nn.Conv2d(channels, 1, 1)
 
-    def crop_size(self, height: int, width: int, zoom_size: int | None) -> tuple[int, int]:
+    @property
+    def zoom_size(self) -> int:
+        """See ClickNetwork."""
+        return self.config.zoom_size
+
+    def crop_size(self, height: int, width: int, zoom_size: int) -> tuple[int, int]:
         """The longer side becomes zoom_size, the other keeps the aspect ratio up to rounding; both multiples of 32."""
-        return longest_side_crop(height, width, zoom_size or self.config.zoom_size, SIZE_MULTIPLE)
+        return longest_side_crop(height, width, zoom_size, SIZE_MULTIPLE)
 
     def forward(self, image: Tensor, coordinates: Tensor, late: Tensor) -> Tensor:
         """See ModulatedNetwork. H and W must be multiples of 32."""

@@ -66,9 +66,14 @@ class ResNet34(ModulatedNetwork):
             nn.Conv2d(channels // 2, 1, 1),
         )
 
-    def crop_size(self, height: int, width: int, zoom_size: int | None) -> tuple[int, int]:
+    @property
+    def zoom_size(self) -> int:
+        """See ClickNetwork."""
+        return self.config.zoom_size
+
+    def crop_size(self, height: int, width: int, zoom_size: int) -> tuple[int, int]:
         """The longer side becomes zoom_size, the other keeps the aspect ratio; at least 32 pixels."""
-        return longest_side_crop(height, width, zoom_size or self.config.zoom_size)
+        return longest_side_crop(height, width, zoom_size)
 
     def forward(self, image: Tensor, coordinates: Tensor, late: Tensor) -> Tensor:
         """See ModulatedNetwork."""

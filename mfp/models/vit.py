@@ -128,11 +128,15 @@ class ViT(ModulatedNetwork):
         """Pixels; every side of a crop is a multiple of it."""
         return self.config.patch_size * (self.config.window_side if self.backbone.has_windows else 1)
 
-    def crop_size(self, height: int, width: int, zoom_size: int | None) -> tuple[int, int]:
+    @property
+    def zoom_size(self) -> int:
+        """See ClickNetwork."""
+        return self.config.input_size
+
+    def crop_size(self, height: int, width: int, zoom_size: int) -> tuple[int, int]:
         """A square of zoom_size, whatever the region. ImageSizeError if it does not fit."""
-        side = self.config.input_size if zoom_size is None else zoom_size
-        self._check_size(side, side)
-        return side, side
+        self._check_size(zoom_size, zoom_size)
+        return zoom_size, zoom_size
 
     def forward(self, image: Tensor, coordinates: Tensor, late: Tensor) -> Tensor:
         """See ModulatedNetwork. ImageSizeError if H or W is not a size of `size_step`."""

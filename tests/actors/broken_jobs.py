@@ -13,7 +13,8 @@ from torch import Tensor
 from actors.labelling.job import LabelJob
 from actors.labelling.loaded_model import LoadedModel, ModelBytes
 from mfp.clicks import Click
-from mfp.engine import Engine, EngineSettings
+from mfp.engine import Engine
+from mfp.engine_settings import EngineSettings
 from mfp.models.analytic import AnalyticClickModel
 from mfp.session import FinishedSession, Session
 

@@ -24,7 +24,8 @@ from infra.shards.manifest import load_manifest
 from infra.shards.sample import Sample
 from infra.shards.shard_reader import read_shard
 from infra.storage.files import Storage
-from mfp.engine import Engine, EngineSettings
+from mfp.engine import Engine
+from mfp.engine_settings import EngineSettings
 from mfp.model_file import model_from_bytes
 from mfp.region import Region, ZoomSettings, next_region
 from mfp.session import FinishedSession, Session, SessionLimits

@@ -20,7 +20,8 @@ from infra.shards.sample import ObjectTruth, QuarantinedSample, Sample
 from infra.shards.shard_reader import read_shard
 from infra.shards.shard_writer import write_dataset
 from infra.storage.files import Storage
-from mfp.engine import Engine, EngineSettings
+from mfp.engine import Engine
+from mfp.engine_settings import EngineSettings
 from mfp.models.analytic import AnalyticClickModel
 from mfp.session import SessionLimits
 

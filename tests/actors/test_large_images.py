@@ -19,7 +19,8 @@ from infra.shards.manifest import ShardEntry
 from infra.shards.sample import ObjectTruth, Sample
 from infra.shards.sample_document import ShardItem
 from infra.storage.files import Storage
-from mfp.engine import Engine, EngineSettings
+from mfp.engine import Engine
+from mfp.engine_settings import EngineSettings
 from mfp.models.analytic import AnalyticClickModel
 from mfp.session import SessionLimits, StopReason
 from tests.actors.shapes import LIMITS, OneModelLabeller, rows_of, shape_sample

@@ -13,7 +13,8 @@ from infra.shards.manifest import load_manifest
 from infra.shards.sample import JsonValue
 from infra.shards.shard_writer import write_dataset
 from infra.storage.files import Storage
-from mfp.engine import Engine, EngineSettings
+from mfp.engine import Engine
+from mfp.engine_settings import EngineSettings
 from mfp.models.analytic import AnalyticClickModel
 from mfp.session import SessionLimits
 from tests.actors.shapes import OneModelLabeller, reader_of, shape_sample

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from mfp.clicks import Click
-from mfp.engine import Engine, EngineSettings
+from mfp.engine import Engine
+from mfp.engine_settings import EngineSettings
 from mfp.models.lite0 import Lite0, Lite0Config
 from mfp.session import Session, SessionLimits, SimulatedClicks
 from tests.mfp.session_factories import create_image, create_truth

@@ -63,8 +63,10 @@ class TinyNetwork(ModulatedNetwork):
             self.mix = nn.Conv2d(32, 16, 5, padding=2)
             self.head = nn.Conv2d(16, 1, 3, padding=1)
 
-    def crop_size(self, height: int, width: int, zoom_size: int | None) -> tuple[int, int]:
-        scale = (zoom_size or 96) / max(height, width)
+    zoom_size = 96
+
+    def crop_size(self, height: int, width: int, zoom_size: int) -> tuple[int, int]:
+        scale = zoom_size / max(height, width)
         return max(16, round(height * scale / 16) * 16), max(16, round(width * scale / 16) * 16)
 
     def forward(self, image: Tensor, coordinates: Tensor, late: Tensor) -> Tensor:
@@ -83,7 +85,9 @@ class RedChannelNetwork(ClickNetwork):
         super().__init__()
         self.click_settings = ClickSettings(threshold=threshold)
 
-    def crop_size(self, height: int, width: int, zoom_size: int | None) -> tuple[int, int]:
+    zoom_size = 64
+
+    def crop_size(self, height: int, width: int, zoom_size: int) -> tuple[int, int]:
         return height, width
 
     def forward_clicks(self, image: Tensor, prob: Tensor, clicks: Sequence[Sequence[Click]]) -> Tensor:

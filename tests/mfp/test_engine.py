@@ -10,12 +10,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from mfp import engine as engine_module
+from mfp import places
 from mfp.clicks import Click
-from mfp.engine import Engine, EngineSettings
+from mfp.engine import Engine
+from mfp.engine_settings import EngineSettings
 from mfp.models.analytic import AnalyticClickModel
 from mfp.models.lite0 import Lite0, Lite0Config
 from mfp.network import ClickNetwork, ClickSettings
+from mfp.places import Places
 from mfp.session import FinishedSession, LoggedClicks, Session, SessionLimits, SimulatedClicks, StopReason
 from tests.mfp.session_factories import (
     NO_TARGET,
@@ -47,7 +49,7 @@ NETWORKS: dict[str, Callable[[], ClickNetwork]] = {
 }
 
 
-def create_engine(network: ClickNetwork, batch_size: int = 4, zoom_size: int | None = 64) -> Engine:
+def create_engine(network: ClickNetwork, batch_size: int = 4, zoom_size: int = 64) -> Engine:
     return Engine(network, EngineSettings(batch_size=batch_size, zoom_size=zoom_size))
 
 
@@ -141,7 +143,7 @@ def test_sessions_in_flight_are_bounded_by_pixels_and_come_out_the_same(
 ) -> None:
     """The limit here lets two of the smallest images through, and the larger ones only alone."""
     expected = outcomes(create_engine(TinyNetwork(), batch_size=4).run(create_sessions(10)))
-    monkeypatch.setattr(engine_module, "_PIXELS_PER_PLACE", 2 * 96 * 128 // 4)
+    monkeypatch.setattr(places, "_PIXELS_PER_PLACE", 2 * 96 * 128 // 4)
     pulled: list[object] = []
     engine = create_engine(TinyNetwork(), batch_size=4)
     finished: list[FinishedSession] = []
@@ -237,12 +239,10 @@ def test_zoom_and_flip_are_choices() -> None:
     assert all(one != other for one, other in itertools.combinations(chosen, 2))
 
 
-class WholeBatches(EngineSettings):
-    """The settings of a GPU, on a CPU."""
-
-    @property
-    def sessions_per_pass(self) -> int:
-        return self.batch_size
+@pytest.fixture
+def whole_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The passes of a GPU, on a CPU."""
+    monkeypatch.setattr(Places, "sessions_per_pass", property(lambda self: self.batch_size))
 
 
 class SmallMemory(AnalyticClickModel):
@@ -266,11 +266,11 @@ def test_a_cpu_takes_one_session_at_a_time() -> None:
 
 
 def test_a_batch_that_does_not_fit_is_halved_and_changes_no_result(
-    caplog: pytest.LogCaptureFixture,
+    caplog: pytest.LogCaptureFixture, whole_batches: None
 ) -> None:
     sessions = create_sessions(11)
     network = SmallMemory(room=3)
-    engine = Engine(network, WholeBatches(batch_size=8, zoom_size=64))
+    engine = Engine(network, EngineSettings(batch_size=8, zoom_size=64))
     assert outcomes(engine.run(sessions)) == run(AnalyticClickModel(), sessions, 1)
     assert max(network.asked) > 3, "the memory was too small at least once"
     assert engine.batch_size in {1, 2, 3}
@@ -280,8 +280,8 @@ def test_a_batch_that_does_not_fit_is_halved_and_changes_no_result(
     assert max(network.asked) <= engine.batch_size, "the smaller size is kept"
 
 
-def test_a_session_that_does_not_fit_alone_is_an_error() -> None:
-    engine = Engine(SmallMemory(room=0), WholeBatches(batch_size=8, zoom_size=64))
+def test_a_session_that_does_not_fit_alone_is_an_error(whole_batches: None) -> None:
+    engine = Engine(SmallMemory(room=0), EngineSettings(batch_size=8, zoom_size=64))
     with pytest.raises(torch.OutOfMemoryError):
         list(engine.run(create_sessions(11)))
     assert engine.batch_size == 1
@@ -293,7 +293,7 @@ def test_cuda_makes_the_clicks_of_the_cpu() -> None:
     on_cpu, on_cuda = (
         {
             finished.key: [record.click for record in finished.clicks]
-            for finished in Engine(AnalyticClickModel(), EngineSettings(device=device)).run(sessions)
+            for finished in Engine(AnalyticClickModel(), EngineSettings(), device).run(sessions)
         }
         for device in ("cpu", "cuda")
     )
@@ -301,5 +301,5 @@ def test_cuda_makes_the_clicks_of_the_cpu() -> None:
 
 
 def test_sessions_on_cuda_wait_in_more_places_than_a_batch_takes() -> None:
-    assert EngineSettings(batch_size=8).num_places == 8
-    assert EngineSettings(batch_size=8, device="cuda").num_places == 32
+    assert Places(8, is_on_cpu=True).num_places == 8
+    assert Places(8, is_on_cpu=False).num_places == 32

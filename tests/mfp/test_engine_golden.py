@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from mfp.engine import Engine, EngineSettings
+from mfp.engine import Engine
+from mfp.engine_settings import EngineSettings
 from mfp.metrics import ClickIous, noc, nof_published
 from mfp.models.analytic import AnalyticClickModel
 from mfp.session import FinishedSession, Session, SessionLimits, SimulatedClicks
@@ -37,7 +38,7 @@ def load_session(folder: Path, case: int) -> Session:
 def run_cases(folder: Path, cases: Sequence[dict], target_size: int) -> dict[object, FinishedSession]:  # type: ignore[type-arg]
     settings = EngineSettings(batch_size=16, zoom_size=target_size)
     sessions = [load_session(folder, case["case"]) for case in cases]
-    assert len(sessions) <= settings.num_places
+    assert len(sessions) <= settings.batch_size
     return {session.key: session for session in Engine(AnalyticClickModel(), settings).run(sessions)}
 
 

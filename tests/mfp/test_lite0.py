@@ -37,17 +37,16 @@ def test_every_parameter_gets_a_gradient() -> None:
 @given(
     height=st.integers(1, 5000),
     width=st.integers(1, 5000),
-    zoom_size=st.one_of(st.none(), st.integers(32, 1024)),
+    zoom_size=st.integers(32, 1024),
 )
 def test_crop_sides_are_multiples_of_32_and_near_the_regions_aspect(
-    height: int, width: int, zoom_size: int | None
+    height: int, width: int, zoom_size: int
 ) -> None:
     network = _NETWORK
     crop = network.crop_size(height, width, zoom_size)
-    longest = zoom_size or network.config.zoom_size
     assert all(side % SIZE_MULTIPLE == 0 and side >= SIZE_MULTIPLE for side in crop)
     for side, length in zip(crop, (height, width), strict=True):
-        exact = length * longest / max(height, width)
+        exact = length * zoom_size / max(height, width)
         assert abs(side - exact) <= SIZE_MULTIPLE / 2 or side == SIZE_MULTIPLE
 
 

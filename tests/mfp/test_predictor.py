@@ -175,7 +175,7 @@ def test_half_precision_stays_close_to_float32(precision: str) -> None:
 def test_factories_make_sessions_of_several_crop_sizes() -> None:
     network = TinyNetwork()
     sizes = {
-        network.crop_size(session.image.shape[0], session.image.shape[1], None)
+        network.crop_size(session.image.shape[0], session.image.shape[1], network.zoom_size)
         for session in create_sessions(5)
     }
     assert len(sizes) > 2

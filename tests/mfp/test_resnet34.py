@@ -24,9 +24,9 @@ def test_logits_are_those_recorded_from_the_released_network(which: str) -> None
 
 def test_crops_keep_the_aspect_ratio_of_the_region_to_the_pixel() -> None:
     network = ResNet34(ResNet34Config(decoder_channels=8))
-    assert network.crop_size(375, 500, None) == (300, 400)
+    assert network.crop_size(375, 500, network.zoom_size) == (300, 400)
     assert network.crop_size(333, 200, 600) == (600, 360)
     assert network.crop_size(1000, 999, 400) == (400, 400)
-    assert network.crop_size(10, 1000, None) == (32, 400)
+    assert network.crop_size(10, 1000, network.zoom_size) == (32, 400)
     with pytest.raises(ImageSizeError, match=r"crops of 31 pixels: .* at least 32"):
         network.crop_size(100, 100, 31)

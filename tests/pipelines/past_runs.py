@@ -7,7 +7,7 @@ from actors.labelling.job import LabelJob, build_labeller
 from actors.labelling.loaded_model import ModelBytes
 from infra.runs.run_directory import RunDirectory
 from infra.storage.files import Storage
-from mfp.engine import EngineSettings
+from mfp.engine_settings import EngineSettings
 from mfp.session import SessionLimits
 from pipelines.inputs.label_inputs import VOLATILE, find_inputs, run_config
 from pipelines.inputs.published_source import keep_model

@@ -21,7 +21,7 @@ from infra.runs.run_directory import RunDirectory
 from infra.shards.manifest import DatasetManifest
 from infra.storage.files import Storage
 from infra.taken_models import add_taken, taken_models
-from mfp.engine import EngineSettings
+from mfp.engine_settings import EngineSettings
 from mfp.session import SessionLimits
 from pipelines.errors import OptionError
 from pipelines.inputs.label_inputs import VOLATILE, find_inputs, run_config

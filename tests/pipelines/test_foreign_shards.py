@@ -25,7 +25,7 @@ from infra.shards.manifest import load_manifest
 from infra.shards.sample_document import dump_document
 from infra.shards.shard_note import NoteCount
 from infra.storage.files import Storage
-from mfp.engine import EngineSettings
+from mfp.engine_settings import EngineSettings
 from mfp.session import SessionLimits
 from pipelines.comparison import compare_runs
 from pipelines.errors import OptionError

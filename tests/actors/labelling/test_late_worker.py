@@ -17,7 +17,7 @@ from actors.labelling.worker import LabelWorker, StoredModel, WorkerInfo, Worker
 from infra.runs.commit import CommitOutcome
 from infra.runs.run_directory import RunDirectory
 from infra.storage.files import Storage, StorageOptions
-from mfp.engine import EngineSettings
+from mfp.engine_settings import EngineSettings
 from tests.actors.shapes import LIMITS, ZOOM_SIZE, write_shapes
 from tests.waiting import wait_until
 

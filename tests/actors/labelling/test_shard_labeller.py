@@ -19,7 +19,8 @@ from infra.shards.manifest import DatasetManifest, ShardEntry
 from infra.shards.sample_document import ShardItem
 from infra.shards.shard_note import ShardNote
 from mfp.clicks import Click
-from mfp.engine import Engine, EngineSettings
+from mfp.engine import Engine
+from mfp.engine_settings import EngineSettings
 from mfp.models.analytic import AnalyticClickModel
 from mfp.session import SessionLimits
 from tests.actors.labelling.labelled_shapes import STORAGE, label_all, new_run

@@ -20,7 +20,8 @@ from infra.shards.manifest import DatasetManifest, ShardEntry
 from infra.shards.sample_document import ShardItem
 from infra.shards.shard_note import ShardNote
 from mfp.clicks import Click
-from mfp.engine import Engine, EngineSettings
+from mfp.engine import Engine
+from mfp.engine_settings import EngineSettings
 from mfp.models.analytic import AnalyticClickModel
 from mfp.session import FinishedSession, Session
 from tests.actors.labelling.labelled_shapes import STORAGE, new_run

@@ -23,7 +23,7 @@ from actors.ray_session import Cluster
 from infra.runs.run_directory import RunDirectory
 from infra.shards.manifest import DatasetManifest
 from infra.storage.files import Storage, StorageOptions
-from mfp.engine import EngineSettings
+from mfp.engine_settings import EngineSettings
 from tests.actors.broken_jobs import DeadlySample, GpuFailsOnce
 from tests.actors.shapes import LIMITS, ZOOM_SIZE, labeller, reader_of, rows_of, write_shapes
 from tests.actors.waiting_job import WaitsBeforeItsEnd

@@ -138,7 +138,9 @@ class _Recorder(ModulatedNetwork):
         self.weight = torch.nn.Parameter(torch.tensor(0.5))
         self.passes: list[tuple[bool, int]] = []
 
-    def crop_size(self, height: int, width: int, zoom_size: int | None) -> tuple[int, int]:
+    zoom_size = 64
+
+    def crop_size(self, height: int, width: int, zoom_size: int) -> tuple[int, int]:
         raise NotImplementedError
 
     def forward_map(self, image: Tensor, prob: Tensor, clicks: Sequence[Sequence[Click]]) -> Tensor:

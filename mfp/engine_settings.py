@@ -1,0 +1,41 @@
+"""How a network is run on the objects of a data set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal, TypeAlias
+
+from annotated_types import Ge, Unit
+from typing_extensions import Doc
+
+from mfp.setting import Effect
+
+Precision: TypeAlias = Literal["fp32", "bf16", "fp16"]
+Device: TypeAlias = Literal["auto", "cpu", "cuda"]
+ZoomSize: TypeAlias = Annotated[int, Ge(32)] | Literal["model"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineSettings:
+    """How sessions are run. A process that is given a device of its own uses that one."""
+
+    device: Annotated[Device, Effect.EXECUTION, Doc("auto: CUDA if there is a GPU, else the CPU.")] = "auto"
+    batch_size: Annotated[
+        int,
+        Ge(1),
+        Effect.EXECUTION,
+        Doc(
+            "Objects in one pass of the network on a GPU. On a CPU each has its own passes, and so many take turns."
+        ),
+    ] = 8
+    precision: Annotated[Precision, Doc("Arithmetic of the network.")] = "fp32"
+    flip: Annotated[bool, Doc("Average with the mirrored image (twice the work).")] = True
+    zoom: Annotated[bool, Doc("Crop to the object as it takes shape.")] = True
+    zoom_size: Annotated[
+        ZoomSize,
+        Unit("pixels"),
+        Doc(
+            "Side of the crop shown to the network: the longer side, or both for ViT and analytic. model: as the model "
+            "says."
+        ),
+    ] = "model"

@@ -1,0 +1,42 @@
+"""How many sessions an engine keeps in flight, and how many of them go through its network at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_SESSIONS_PER_BATCH_ROW_ON_CUDA = 4
+"""Sessions in flight for each that a batch takes. One batch runs at a time; the others wait for one of their crop size.
+Networks that keep the aspect ratio see some ten sizes, and fewer sessions would leave each of them one or two."""
+
+
+_PIXELS_PER_PLACE = 2**23
+"""Image pixels that a place in the engine stands for: a session holds some 6 bytes for each, and its image 3."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """How many sessions may be in flight on a device, for a batch size."""
+
+    batch_size: int
+    is_on_cpu: bool
+
+    @property
+    def num_places(self) -> int:
+        """Sessions in flight, if their images are not too large for that."""
+        return self.batch_size * (1 if self.is_on_cpu else _SESSIONS_PER_BATCH_ROW_ON_CUDA)
+
+    @property
+    def max_pixels(self) -> int:
+        """Image pixels of all sessions in flight; a larger one runs alone."""
+        return self.num_places * _PIXELS_PER_PLACE
+
+    @property
+    def sessions_per_pass(self) -> int:
+        """How many of them go through the network at once: a whole batch on CUDA, one on a CPU.
+
+        There the last bit of the kernels depends on the number of rows, and more rows cost time. lite0 at 224x320 on
+        one thread: 43 ms a row in pairs (a session with its mirror image), 47 with 4 rows, 56 with 8, 66 with 16, 87
+        with 32, where logits also differ by 4e-8 from 16 rows on (python -m tests.mfp.measure_cpu rows). The number of
+        threads changes that bit too: a caller who wants the same bits everywhere gives each process the same number.
+        """
+        return 1 if self.is_on_cpu else self.batch_size

@@ -1,0 +1,22 @@
+"""What a setting says of itself beside its type: marks for `typing.Annotated` that need no library of ours.
+
+A setting stands in one place, as a field of the frozen dataclass that whatever uses it takes. Its annotation says the
+rest: `annotated_types` for bounds and unit, `Doc` for the help text, and here what the setting decides.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Effect(Enum):
+    """What a setting decides; a field without a mark has that of the field which holds its dataclass, or ROWS.
+
+    ROWS: what is made. Who goes on with a run must give the same value.
+    CONTENT: a place. What lies there decides, and is known by its content; the place may be another.
+    EXECUTION: how the work is done. It may change when a run goes on.
+    """
+
+    ROWS = "rows"
+    CONTENT = "content"
+    EXECUTION = "execution"
