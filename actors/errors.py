@@ -25,3 +25,7 @@ class GpuMemoryError(ActorsError):
 
 class DeviceError(ActorsError):
     """A GPU that has failed under a worker; nothing runs on it any more in that process."""
+
+
+class SpecError(ActorsError):
+    """A specification with a value that is of another type than its setting, or out of its bounds."""

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from mfp.clicks import Click
-from mfp.config_json import ADDED_LATER
 from mfp.disk_maps import DISK_RADIUS, disk_maps
 from mfp.modulation import ModulationSettings, modulate
 
@@ -36,9 +35,9 @@ class ClickSettings:
     modulation: ModulationSettings = field(default_factory=ModulationSettings)
     disk_radius: float = DISK_RADIUS
     threshold: float = 0.5
-    modulated_map: bool = field(default=True, metadata=ADDED_LATER)
-    initial_pass: bool = field(default=True, metadata=ADDED_LATER)
-    keeps_outside: bool = field(default=True, metadata=ADDED_LATER)
+    modulated_map: bool = True
+    initial_pass: bool = True
+    keeps_outside: bool = True
 
     @property
     def num_coordinate_channels(self) -> int:

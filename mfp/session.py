@@ -103,18 +103,18 @@ class SessionLimits:
     """When a session ends although its source would go on.
 
     Attributes:
-        max_clicks: the session ends after that many.
+        max_clicks: the session ends after that many. None: its source ends it.
         min_clicks: reaching the target does not end the session before that many.
         target_iou: in [0, 1]; the session ends at an IoU at least this large. None: no target. Without truth
             it has no effect.
     """
 
-    max_clicks: int = MAX_CLICKS
+    max_clicks: int | None = MAX_CLICKS
     min_clicks: int = 1
     target_iou: float | None = TARGET_IOU
 
     def __post_init__(self) -> None:
-        if not 1 <= self.min_clicks <= self.max_clicks:
+        if self.min_clicks < 1 or (self.max_clicks is not None and self.max_clicks < self.min_clicks):
             raise ValueError(
                 f"need 1 <= min_clicks {self.min_clicks} <= max_clicks {self.max_clicks}: change one of them"
             )

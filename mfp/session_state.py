@@ -144,7 +144,8 @@ class SessionState:
         is_good = limits.target_iou is not None and last is not None and last >= limits.target_iou
         if is_good and num_clicks >= limits.min_clicks:
             return StopReason.TARGET_REACHED
-        return StopReason.MAX_CLICKS if num_clicks >= limits.max_clicks else None
+        has_all = limits.max_clicks is not None and num_clicks >= limits.max_clicks
+        return StopReason.MAX_CLICKS if has_all else None
 
 
 def _window(pixels: npt.NDArray[_Pixel], region: Region) -> npt.NDArray[_Pixel]:

@@ -7,74 +7,62 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from actors.specs.clicks import ClickOrigin, Logged
+from actors.specs.flywheel import FlywheelSpec
+from actors.specs.label import LabelSpec
+from actors.specs.model import ModelChoice
+from actors.specs.train import TrainSpec
 from infra.errors import DatasetError, StorageError, missing_click_log
 from infra.runs.run_config import FLYWHEEL_FILE, RUN_FILE, TRAINING_FILE, read_config, refuse_other_runs
 from infra.shards.shard_pattern import folder_and_pattern, is_pattern
 from infra.storage.files import Storage, join
 from mfp.errors import ModelError
 from mfp.models.names import TRAINABLE_NAMES
-from pipelines.errors import OptionError
 from pipelines.inputs.dataset_mix import parse_mix
-from pipelines.inputs.model_names import check_model_name, check_output_name, did_you_mean
-from pipelines.inputs.recipe_names import check_recipe_name
-from pipelines.inputs.training_run import newest_published, training_run_of
-from pipelines.options import (
-    LOGGED_CLICKS_PREFIX,
-    SIMULATED_CLICKS,
-    TRAINING_RUN_PREFIX,
-    FlywheelOptions,
-    LabelOptions,
-    TrainOptions,
-)
+from pipelines.inputs.did_you_mean import did_you_mean
+from pipelines.inputs.model_names import check_model_name, check_output_name
+from pipelines.inputs.training_run import newest_published
 
 
-def look_at_labelling(options: LabelOptions) -> None:
+def look_at_labelling(spec: LabelSpec) -> None:
     """Check what `mfp label` or `mfp evaluate` was given.
 
     Raises:
         PipelineError, InfraError, MfpError: one line that says what a person can do.
 
     """
-    storage = Storage(options.storage)
-    _check_model(options.model, storage)
-    _check_training_run(options, storage)
-    _check_datasets([options.dataset], storage)
-    _check_click_log(options.clicks, storage)
-    refuse_other_runs(storage, options.out, RUN_FILE)
+    storage = Storage(spec.storage)
+    _check_model(spec.model, storage)
+    _check_training_run(spec, storage)
+    _check_datasets([spec.dataset], storage)
+    _check_click_log(spec.clicks.origin, storage)
+    refuse_other_runs(storage, spec.out, RUN_FILE)
 
 
-def look_at_training(options: TrainOptions) -> None:
+def look_at_training(spec: TrainSpec) -> None:
     """Check what `mfp train` was given. Raises as `look_at_labelling`."""
-    if options.model is not None and options.model not in TRAINABLE_NAMES:
+    if spec.recipe.model not in TRAINABLE_NAMES:
         raise ModelError(
-            f"model {options.model!r} cannot be trained by name{did_you_mean(options.model, TRAINABLE_NAMES)}: choose "
-            f"from {', '.join(TRAINABLE_NAMES)}, or give --recipe"
+            f"model {spec.recipe.model!r} cannot be trained by name"
+            f"{did_you_mean(spec.recipe.model, TRAINABLE_NAMES)}: choose from {', '.join(TRAINABLE_NAMES)}, or give "
+            "--recipe"
         )
-    if options.recipe is not None:
-        check_recipe_name(options.recipe)
-    storage = Storage(options.storage)
-    if options.init is not None and _is_missing(options.init, storage):
-        raise StorageError(f"--init {options.init}: there is no such file")
-    _check_datasets((parse_mix(text).url for text in options.datasets), storage)
-    if options.validate is not None:
-        _check_datasets([options.validate], storage)
-    refuse_other_runs(storage, options.out, TRAINING_FILE)
+    storage = Storage(spec.storage)
+    if spec.init is not None and _is_missing(spec.init, storage):
+        raise StorageError(f"--init {spec.init}: there is no such file")
+    _check_datasets((parse_mix(text).url for text in spec.datasets), storage)
+    if spec.validation.dataset is not None:
+        _check_datasets([spec.validation.dataset], storage)
+    refuse_other_runs(storage, spec.out, TRAINING_FILE)
 
 
-def look_at_flywheel(options: FlywheelOptions) -> None:
+def look_at_flywheel(spec: FlywheelSpec) -> None:
     """Check what `mfp flywheel` was given. Raises as `look_at_labelling`."""
-    storage = Storage(options.storage)
-    if options.model.startswith(TRAINING_RUN_PREFIX):
-        raise OptionError(
-            f"--model {options.model}: a flywheel begins with one model: give a shipped one, or a file of that run's "
-            "models/"
-        )
-    _check_model(options.model, storage)
-    if options.recipe is not None:
-        check_recipe_name(options.recipe)
-    _check_datasets([options.unlabelled, *options.train_on, options.evaluation], storage)
-    _check_click_log(options.clicks, storage)
-    refuse_other_runs(storage, options.out, FLYWHEEL_FILE)
+    storage = Storage(spec.storage)
+    _check_model(spec.model, storage)
+    _check_datasets([spec.unlabelled, *spec.train_on, spec.evaluation], storage)
+    _check_click_log(spec.clicks.origin, storage)
+    refuse_other_runs(storage, spec.out, FLYWHEEL_FILE)
 
 
 def look_at_runs(runs: Iterable[str], storage: Storage) -> None:
@@ -90,18 +78,18 @@ def look_at_conversion(source: str, out: str) -> None:
         raise StorageError(f"cannot read {source}: there is no such file")
 
 
-def _check_model(model: str, storage: Storage) -> None:
-    if not model.startswith(TRAINING_RUN_PREFIX):
-        check_model_name(model, storage)
+def _check_model(model: ModelChoice, storage: Storage) -> None:
+    if model.training_run is None:
+        check_model_name(model.name, storage)
 
 
-def _check_training_run(options: LabelOptions, storage: Storage) -> None:
+def _check_training_run(spec: LabelSpec, storage: Storage) -> None:
     """Refuse `run://` and a folder of this machine that is no training run, or has no model yet.
 
     A labelling run that goes on has a copy of its model, so that its training run may be gone.
     """
-    training_run = training_run_of(options.model)
-    if training_run is None or _is_remote(training_run) or storage.exists(join(options.out, RUN_FILE)):
+    training_run = spec.model.training_run
+    if training_run is None or _is_remote(training_run) or storage.exists(join(spec.out, RUN_FILE)):
         return
     newest_published(training_run, storage)
 
@@ -112,10 +100,9 @@ def _check_datasets(locations: Iterable[str], storage: Storage) -> None:
             raise DatasetError(f"no data set at {location}: there is no such file or folder; see mfp shard")
 
 
-def _check_click_log(clicks: str, storage: Storage) -> None:
-    location = clicks.removeprefix(LOGGED_CLICKS_PREFIX)
-    if clicks != SIMULATED_CLICKS and _is_missing(location, storage):
-        raise missing_click_log(location)
+def _check_click_log(origin: ClickOrigin, storage: Storage) -> None:
+    if isinstance(origin, Logged) and _is_missing(origin.url, storage):
+        raise missing_click_log(origin.url)
 
 
 def _is_missing(location: str, storage: Storage) -> bool:

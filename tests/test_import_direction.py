@@ -105,7 +105,7 @@ def test_every_file_stands_in_a_place_that_has_a_rule() -> None:
 @pytest.mark.parametrize(
     ("source", "place"),
     [
-        ("import pipelines.label", "actors/*.py"),
+        ("import pipelines.jobs.label", "actors/*.py"),
         ("def late():\n    from pipelines import train", "pipelines/inputs"),
         ("from infra import rle", "mfp"),
         ("from infra import training_driver", "infra/storage"),

@@ -19,7 +19,8 @@ from infra.shards.image_file import stored_image
 from infra.shards.manifest import load_manifest
 from infra.shards.sample import JsonValue, ObjectTruth, Sample
 from infra.shards.shard_writer import write_dataset
-from infra.storage.files import Storage, StorageOptions
+from infra.storage.files import Storage
+from infra.storage.options import StorageOptions
 from pipelines.inputs.training_recipe import load_recipe
 
 NUM_SAMPLES = 13

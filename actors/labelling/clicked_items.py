@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TypeAlias
 
+from actors.specs.clicks import Simulated
 from infra.click_log import ClickLog
 from infra.errors import Reason
 from infra.runs.commit import Unclicked
@@ -23,13 +24,13 @@ _ALL_LOST = (
 )
 
 
-def clicked_items(items: Iterable[ShardItem | ShardNote], log: ClickLog | None) -> Iterator[ClickedItem]:
+def clicked_items(items: Iterable[ShardItem | ShardNote], log: ClickLog | Simulated) -> Iterator[ClickedItem]:
     """Yield samples with the objects that are to be clicked, records, notes, and what the click log leaves out.
 
     A log may cover a part of the data. What nobody clicked is left out and counted; its defects are no errors of the
-    run. Without a log everything with a mask is clicked.
+    run. If clicks are simulated everything with a mask is clicked.
     """
-    if log is None:
+    if isinstance(log, Simulated):
         for item in items:
             has_nothing = isinstance(item, Sample) and not item.objects
             yield ShardNote(_UNMASKED, item.key) if has_nothing else item

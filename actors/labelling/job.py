@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from actors.labelling.loaded_model import LoadedModel, ModelBytes, load_model
 from actors.labelling.object_sessions import ObjectSessions
 from actors.labelling.shard_labeller import ShardLabeller
-from actors.working_size import WORKING_PIXELS
+from actors.specs.clicks import Clicks, Simulated
+from actors.specs.label import LabelSpec
 from infra.click_log import ClickLog
 from infra.layouts.mask_doubts import doubts_of
 from infra.runs.run_directory import RunDirectory
@@ -17,38 +18,39 @@ from infra.shards.sample import Sample
 from infra.shards.sample_document import ShardItem
 from infra.shards.shard_note import ShardNote
 from infra.shards.shard_reader import read_shard
-from infra.storage.files import Storage, StorageOptions, join
-from mfp.engine_settings import EngineSettings
-from mfp.modulation import Variant
+from infra.storage.files import Storage, join
 from mfp.session import SessionLimits
 
 
 @dataclass(frozen=True)
 class LabelJob:
-    """One run's settings: small, without credentials, the same for every worker and every model.
+    """One run: its specification, the same for every worker and every model, small and without credentials.
 
-    `modulation` None keeps what the model file says. `limits` hold for simulated and for logged clicks. The device in
-    `engine` is replaced by the worker's own. Images of more than `working_pixels` are worked on at a reduced size. For
-    `driver_commits` see `infra.runs.commit_guard`.
+    `spec` is resolved. `dataset_url` is where the shards lie. For `driver_commits` see `infra.runs.commit_guard`.
     """
 
+    spec: LabelSpec
     dataset_url: str
-    run_url: str
-    storage: StorageOptions
-    modulation: Variant | None
-    limits: SessionLimits
-    engine: EngineSettings
-    working_pixels: int = WORKING_PIXELS
     driver_commits: bool = False
 
     def load(self, model: ModelBytes, device: str) -> LoadedModel:
         """Build a model for a worker. WeightsError if the bytes are no model."""
-        return load_model(model, self.modulation, replace(self.engine, device=device))
+        return load_model(model, self.spec.model.modulation, self.spec.network, device)
 
 
-def build_labeller(job: LabelJob, click_log: ClickLog | None) -> ShardLabeller:
-    """Put a labeller together. `click_log` None is the simulated user."""
-    storage = Storage(job.storage, endpoint_is_known=True)
+def limits_of(clicks: Clicks) -> SessionLimits:
+    """When sessions end, by the resolved clicks of a run."""
+    assert clicks.max_clicks != "auto" and clicks.target_iou != "auto", "the specification is resolved"
+    return SessionLimits(
+        max_clicks=None if clicks.max_clicks == "all" else clicks.max_clicks,
+        target_iou=None if clicks.target_iou == "none" else clicks.target_iou,
+    )
+
+
+def build_labeller(job: LabelJob, clicks: ClickLog | Simulated) -> ShardLabeller:
+    """Put a labeller together, with the clicks that the specification names."""
+    spec = job.spec
+    storage = Storage(spec.storage, endpoint_is_known=True)
 
     def read(shard: ShardEntry) -> Iterator[ShardItem | ShardNote]:
         notes: list[ShardNote] = []
@@ -62,8 +64,8 @@ def build_labeller(job: LabelJob, click_log: ClickLog | None) -> ShardLabeller:
         yield from notes
 
     return ShardLabeller(
-        objects=ObjectSessions(job.limits, click_log, job.working_pixels),
+        objects=ObjectSessions(limits_of(spec.clicks), clicks, spec.limits.working_pixels),
         read_shard=read,
-        run=RunDirectory(job.run_url, storage),
+        run=RunDirectory(spec.out, storage),
         driver_commits=job.driver_commits,
     )

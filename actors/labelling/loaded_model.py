@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from actors.specs.model import Modulation
 from mfp.engine import Engine
 from mfp.engine_settings import EngineSettings
 from mfp.models.analytic import AnalyticClickModel
-from mfp.modulation import Variant
 from mfp.network import ClickNetwork
 
 
@@ -27,20 +27,22 @@ class LoadedModel:
     engine: Engine
 
 
-def load_model(model: ModelBytes, modulation: Variant | None, settings: EngineSettings) -> LoadedModel:
-    """Build a model's network on the device of `settings`.
+def load_model(
+    model: ModelBytes, modulation: Modulation, settings: EngineSettings, device: str
+) -> LoadedModel:
+    """Build a model's network on a torch device.
 
     Raises:
         WeightsError: the bytes are no model.
 
     """
-    return LoadedModel(model.model_id, Engine(load_network(model.data, modulation), settings))
+    return LoadedModel(model.model_id, Engine(load_network(model.data, modulation), settings, device))
 
 
-def load_network(model: bytes | None, modulation: Variant | None) -> ClickNetwork:
-    """The network in a model file, shown clicks as the run wants it; `modulation` None is as the file says."""
+def load_network(model: bytes | None, modulation: Modulation) -> ClickNetwork:
+    """The network in a model file, shown clicks as the run wants it."""
     network = AnalyticClickModel() if model is None else _read_model(model)
-    if modulation is not None:
+    if modulation != "model":
         settings = network.click_settings
         network.click_settings = replace(
             settings, modulation=replace(settings.modulation, variant=modulation)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from actors.labelling.clicked_items import ClickedItem, clicked_items
+from actors.specs.clicks import Simulated
 from actors.working_size import WORKING_PIXELS, WorkingSize
 from infra.click_log import ClickLog, LoggedClick
 from infra.errors import Reason, SampleError
@@ -49,19 +50,19 @@ class ObjectSessions:
     """Opens the session of every object of a sample, with the clicks and the limits of a run."""
 
     def __init__(
-        self, limits: SessionLimits, click_log: ClickLog | None, working_pixels: int = WORKING_PIXELS
+        self, limits: SessionLimits, clicks: ClickLog | Simulated, working_pixels: int = WORKING_PIXELS
     ) -> None:
-        """Without a click log the clicks are simulated; `limits` hold for both, and a log may end before them.
+        """`limits` hold for simulated and for logged clicks, and a log may end before them.
 
         Images of more than `working_pixels` are worked on at a half, a quarter or an eighth of their size.
         """
         self._limits = limits
-        self._click_log = click_log
+        self._clicks = clicks
         self._working_pixels = working_pixels
 
     def to_click(self, items: Iterable[ShardItem | ShardNote]) -> Iterator[ClickedItem]:
         """Yield what there is to do of a shard, and what the click log leaves out: see `clicked_items`."""
-        return clicked_items(items, self._click_log)
+        return clicked_items(items, self._clicks)
 
     def decode(self, sample: Sample) -> DecodedSample:
         """Decode the image of a sample, reduced where it is too large.
@@ -89,12 +90,13 @@ class ObjectSessions:
         Objects come in the order of the sample, then those that only the click log knows, by id.
         """
         sample = decoded.sample
-        logged = {} if self._click_log is None else self._click_log.objects_of(sample.key)
+        is_simulated = isinstance(self._clicks, Simulated)
+        logged = {} if isinstance(self._clicks, Simulated) else self._clicks.objects_of(sample.key)
         truths: Mapping[str, ObjectTruth | None] = {truth.object_id: truth for truth in sample.objects}
         for object_id in [*truths, *sorted(logged.keys() - truths.keys())]:
             key = ObjectKey(attempt, sample.key, object_id, decoded.size)
             try:
-                if self._click_log is None:
+                if is_simulated:
                     yield self._simulated(key, decoded, truths[object_id])
                 else:
                     yield _replay(key, decoded, truths.get(object_id), logged[object_id], self._limits)
@@ -102,7 +104,7 @@ class ObjectSessions:
                 yield object_id, error
 
     def _simulated(self, key: ObjectKey, decoded: DecodedSample, truth: ObjectTruth | None) -> Session:
-        assert truth is not None, "without a click log every object has its truth"
+        assert truth is not None, "an object that is clicked from its truth has one"
         labels = _labels(decoded, truth)
         if not (labels == 1).any():
             at_size = f" at 1/{key.size.reduction} of the image's size" if key.size.reduction > 1 else ""
@@ -119,7 +121,7 @@ def _replay(
 ) -> Session:
     labels = None if truth is None else _labels(decoded, truth)
     if limits.max_clicks == len(logged):  # it cuts nothing off: the log ends the session
-        limits = replace(limits, max_clicks=len(logged) + 1)
+        limits = replace(limits, max_clicks=None)
     try:
         made = LoggedClicks(tuple(Click(click.y, click.x, click.is_foreground) for click in logged))
         made.check(None, key.size.height, key.size.width)

@@ -44,7 +44,7 @@ ReadShard: TypeAlias = Callable[[ShardEntry], Iterator[ShardItem | ShardNote]]
 
 @dataclass(frozen=True)
 class ShardSummary:
-    """What a finished attempt did. `outcome` LOST: another attempt was first. None: `record` is the driver's to put.
+    """What a finished attempt did. `outcome` LOST: another attempt was first. PENDING: `record` is the driver's to put.
 
     `seconds` is wall time from the start of reading to the last session's end; shards overlap, so the sum over
     shards is more than the time that passed. `batch_size` is that of the engine at the end: smaller than asked for
@@ -54,7 +54,7 @@ class ShardSummary:
     shard: str
     attempt: str
     record: CommitRecord
-    outcome: CommitOutcome | None
+    outcome: CommitOutcome
     counts: LabelCounts
     seconds: float
     batch_size: int
@@ -155,7 +155,7 @@ class ShardLabeller:
                 unclicked=task.gathered.counts.unclicked,
                 notes=task.gathered.notes.counts(),
             )
-            outcome = None if self._driver_commits else self._run.put(record)
+            outcome = CommitOutcome.PENDING if self._driver_commits else self._run.put(record)
         finally:
             with self._lock:
                 del self._tasks[assignment.attempt]

@@ -26,6 +26,7 @@ from actors.labelling.hand_out import Assignment
 from actors.labelling.job import LabelJob, build_labeller
 from actors.labelling.loaded_model import LoadedModel, ModelBytes
 from actors.labelling.shard_labeller import ShardLabeller, ShardSummary
+from actors.specs.clicks import Simulated
 from infra.click_log import ClickLog
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ class LabelWorker:
         self._model: LoadedModel | None = None  # the one asked for last
         self._is_broken = False
 
-    def start(self, model: StoredModel, click_log: ClickLog | None) -> WorkerInfo:
+    def start(self, model: StoredModel, clicks: ClickLog | Simulated) -> WorkerInfo:
         """Load the model once and say where. Ray restarts a lost worker empty, so it has to be called again then.
 
         Raises:
@@ -120,7 +121,7 @@ class LabelWorker:
                 _limit_threads(self._resources.num_threads)
                 _limit_gpu_memory(self._resources.num_gpus)
                 self._loaded(model)
-                self._labeller = build_labeller(self._job, click_log)
+                self._labeller = build_labeller(self._job, clicks)
         return WorkerInfo(
             os.getpid(), socket.gethostname(), self._resources.device, self._resources.num_threads
         )

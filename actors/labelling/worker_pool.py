@@ -31,6 +31,7 @@ from actors.labelling.model_feed import ModelFeed
 from actors.labelling.shard_labeller import ShardSummary
 from actors.labelling.worker import LabelWorker, StoredModel, WorkerInfo, WorkerResources
 from actors.ray_session import Cluster
+from actors.specs.clicks import Simulated
 from actors.stop_request import check_stop
 from infra.click_log import ClickLog
 from infra.errors import InfraError
@@ -104,14 +105,14 @@ class WorkerPool:
         resources: WorkerResources,
         *,
         models: ModelFeed,
-        click_log: ClickLog | None,
+        clicks: ClickLog | Simulated,
         start_seconds: float = START_SECONDS,
     ) -> None:
-        """For `click_log` see `build_labeller`; Ray keeps one copy of it and of each model per node."""
+        """For `clicks` see `build_labeller`; Ray keeps one copy of them and of each model per node."""
         self._job = job
         self._models = models
         self._model = StoredModel.store(models.newest())
-        self._click_log = ray.put(click_log)
+        self._clicks = ray.put(clicks)
         self._size = size
         self._resources = resources
         self._start_seconds = start_seconds
@@ -182,7 +183,7 @@ class WorkerPool:
 
     def _start(self, worker_idx: int) -> None:
         self._is_ready[worker_idx] = False
-        self._calls[self._workers[worker_idx].start.remote(self._model, self._click_log)] = _Call(
+        self._calls[self._workers[worker_idx].start.remote(self._model, self._clicks)] = _Call(
             "start", worker_idx
         )
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from actors.specs.train import TrainSpec
 from infra.shards.manifest import DatasetManifest
-from infra.storage.files import StorageOptions
+from infra.storage.options import StorageOptions
 from infra.training_driver import TrainingDriver
 from mfp.training.recipe import Recipe
 
@@ -45,29 +46,36 @@ class TrainJob:
     """One training run: small, without credentials, the same for every worker.
 
     Attributes:
+        spec: what the run was told, resolved.
         pools: the data.
-        run_url: where checkpoints, logs and models go.
-        storage: where S3 is.
-        recipe: how it is learned.
         init: URL of a model file to start from; None takes the network's own start.
-        seed: of every draw.
         validation: None: none.
-        checkpoint_every: steps between two checkpoints.
-        checkpoints_kept: the newest ones that are kept, beside the best.
-        num_loaders: processes of each worker that decode and augment; 0: the worker does it itself.
         num_threads: of each worker.
         driver: the command whose run it is; None if no other can come: it is then not looked for.
     """
 
+    spec: TrainSpec
     pools: tuple[TrainingPool, ...]
-    run_url: str
-    storage: StorageOptions
-    recipe: Recipe
     init: str | None
-    seed: int
     validation: Validation | None
-    checkpoint_every: int
-    checkpoints_kept: int
-    num_loaders: int
     num_threads: int
     driver: TrainingDriver | None = None
+
+    @property
+    def run_url(self) -> str:
+        """Where checkpoints, logs and models go."""
+        return self.spec.out
+
+    @property
+    def storage(self) -> StorageOptions:
+        """Where S3 is."""
+        return self.spec.storage
+
+    @property
+    def recipe(self) -> Recipe:
+        """How it is learned."""
+        return self.spec.recipe
+
+    def with_recipe(self, recipe: Recipe) -> TrainJob:
+        """The same run with another recipe: one whose precisions are chosen."""
+        return replace(self, spec=replace(self.spec, recipe=recipe))

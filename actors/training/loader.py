@@ -45,17 +45,17 @@ def training_batches(job: TrainJob, share: Share, device: torch.device) -> Itera
     Raises:
         InfraError, MfpError: data that cannot be read or used.
     """
-    dataset = _Crops(job.seed, job.recipe.augmentation())
+    dataset = _Crops(job.spec.seed, job.recipe.augmentation())
     loader: DataLoader[Any] = DataLoader(
         dataset,
         batch_sampler=_ReadAhead(job, share),  # type: ignore[arg-type]  # any iterable of lists will do
         collate_fn=_collate,
-        num_workers=job.num_loaders,
+        num_workers=job.spec.workers.loader_workers,
         # spawn: storage clients and Ray's threads must not cross a fork, and what a fork server has forked would not
         # notice that a worker was killed
-        multiprocessing_context="spawn" if job.num_loaders else None,
+        multiprocessing_context="spawn" if job.spec.workers.loader_workers else None,
         worker_init_fn=_on_one_core,
-        prefetch_factor=_PREFETCHED if job.num_loaders else None,
+        prefetch_factor=_PREFETCHED if job.spec.workers.loader_workers else None,
         pin_memory=device.type == "cuda",
     )
     for item in loader:
@@ -133,7 +133,7 @@ class _ReadAhead:
             job.pools, Storage(job.storage, endpoint_is_known=True), job.recipe.smallest_object
         )
         order = SampleOrder(
-            [pool.shard_sizes for pool in job.pools], [pool.share for pool in job.pools], job.seed
+            [pool.shard_sizes for pool in job.pools], [pool.share for pool in job.pools], job.spec.seed
         )
         places = order.places(share.first_batch * size)
         batch_idx = share.first_batch

@@ -7,7 +7,6 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -33,6 +32,7 @@ from mfp.training.step import (
     GradientPass,
     Rounds,
     StepFigures,
+    StepSettings,
     TrainingBatch,
     accumulate_gradients,
     draw_rounds,
@@ -54,16 +54,16 @@ def train(job: TrainJob, group: TrainGroup, report: Report, on_step: OnStep = la
             over, in one line.
     """
     recipe, storage = job.recipe, Storage(job.storage, endpoint_is_known=True)
-    directory = TrainDirectory(job.run_url, storage, job.checkpoints_kept)
+    directory = TrainDirectory(job.run_url, storage, job.spec.checkpoints.keep)
 
-    torch.manual_seed(job.seed)  # the fresh layers' weights
+    torch.manual_seed(job.spec.seed)  # the fresh layers' weights
     network, config = start_network(recipe, job.init, storage)
     network.to(group.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     record = TrainRecord(job, config, directory, is_writer=group.rank == 0)
     done = int(group.sums([record.begin()])[0])  # the first worker's: the others say 0
     driver = "" if job.driver is None else job.driver.name
     recipe = choose_precision(recipe, network, group, storage, job.run_url, driver).in_recipe(recipe)
-    job = replace(job, recipe=recipe)
+    job = job.with_recipe(recipe)
     state = TrainingState(
         network,
         WeightAverage(network, recipe.average),
@@ -82,7 +82,9 @@ def train(job: TrainJob, group: TrainGroup, report: Report, on_step: OnStep = la
         batch = next(batches)
         waited = time.monotonic() - started
 
-        rounds = draw_rounds(np.random.default_rng((job.seed, _ROUNDS, step)), recursive=recipe.recursive)
+        rounds = draw_rounds(
+            np.random.default_rng((job.spec.seed, _ROUNDS, step)), recursive=recipe.recursive
+        )
         set_rate(state.optimizer, schedule.factor(step))
         state.optimizer.zero_grad(set_to_none=True)
         parts = _gradients(job, group, step, batch, rounds, network, gradient_pass, state.scaler)
@@ -122,7 +124,7 @@ def train(job: TrainJob, group: TrainGroup, report: Report, on_step: OnStep = la
         if validator is not None and (is_last or (step + 1) % validator.every == 0):
             evaluated.load_state_dict(state.average.tensors)
             figures = validator.figures(evaluated)
-        if figures or is_last or (step + 1) % job.checkpoint_every == 0:
+        if figures or is_last or (step + 1) % job.spec.checkpoints.checkpoint_every == 0:
             record.checkpoint(take_checkpoint(step + 1, state), figures)
             report({"step": step + 1, "loss": trained.loss, "iou": trained.iou, **figures})
 
@@ -144,8 +146,8 @@ def _gradients(
     """
     recipe = job.recipe
     numbers = numbers_of_worker(step, recipe.batch_size, group.rank, group.size)
-    rngs = [np.random.default_rng((job.seed, _CLICKS, number)) for number in numbers]
-    torch.manual_seed(_torch_seed(job.seed, step, group.rank))
+    rngs = [np.random.default_rng((job.spec.seed, _CLICKS, number)) for number in numbers]
+    torch.manual_seed(_torch_seed(job.spec.seed, step, group.rank))
     num_parts = min(recipe.accumulate, len(rngs))
 
     def backward(loss: Tensor) -> None:
@@ -161,7 +163,7 @@ def _gradients(
             batch.part(part, num_parts),
             rounds,
             rngs[part::num_parts],
-            recipe.step_settings(),
+            StepSettings.of(recipe),
             backward,
             exchanging_in(part),
         )

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from actors.labelling.object_sessions import ObjectSessions
+from actors.specs.clicks import Simulated
 from actors.training.group import TrainGroup
 from actors.training.job import Validation
 from infra.errors import SampleError
@@ -20,7 +21,7 @@ from mfp.metrics import ClickIous, mean_iou_curve, noc
 from mfp.network import ClickNetwork
 from mfp.session import Session, SessionLimits
 
-LIMITS = SessionLimits(max_clicks=20, target_iou=0.95)  # those of `mfp evaluate`
+LIMITS = SessionLimits()  # those of `mfp evaluate`
 THRESHOLDS = (0.85, 0.90)
 CLICKS = (1, 3, 5, 10)
 
@@ -36,7 +37,7 @@ class Validator:
             for index, sample in enumerate(_first_samples(validation, storage))
             if index % group.size == group.rank
         ]
-        self._objects = ObjectSessions(LIMITS, None)
+        self._objects = ObjectSessions(LIMITS, Simulated())
         self._url = validation.dataset.url
 
     def figures(self, network: ClickNetwork) -> Mapping[str, float]:

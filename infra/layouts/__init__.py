@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from infra.layouts.coco import read as read_coco
 from infra.layouts.davis import read as read_davis
 from infra.layouts.folder import read as read_folder
-from infra.layouts.layout import Layout, LayoutOptions, MaskValues
+from infra.layouts.layout import Layout
 from infra.layouts.sbd import read as read_sbd
 from infra.layouts.thresholded_masks import read_berkeley, read_grabcut
 from infra.layouts.voc import read as read_voc
@@ -25,4 +25,4 @@ _LAYOUTS = (
 )
 LAYOUTS: Mapping[str, Layout] = {layout.name: layout for layout in _LAYOUTS}
 
-__all__ = ["LAYOUTS", "Layout", "LayoutOptions", "MaskValues"]
+__all__ = ["LAYOUTS", "Layout"]

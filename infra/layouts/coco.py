@@ -13,12 +13,13 @@ from collections.abc import Iterator, Sequence
 
 from infra import rle
 from infra.errors import Reason, SampleError
+from infra.layout_options import LayoutOptions
 from infra.layouts.coco_annotation_file import choose_annotations
 from infra.layouts.coco_document import CocoAnnotation, CocoDocument, CocoImage, parse_document
 from infra.layouts.coco_image_files import FoundImage, LostImage, locate_images
 from infra.layouts.coco_rings import extent_of
 from infra.layouts.coco_segmentation import mask_of_segmentation
-from infra.layouts.layout import LayoutOptions, SourceItem
+from infra.layouts.layout import SourceItem
 from infra.layouts.read_ahead import read_in_order
 from infra.layouts.source_files import image_notes, read_image
 from infra.layouts.source_note import SourceNote, Topic

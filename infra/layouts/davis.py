@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from infra.layouts.layout import LayoutOptions, SourceItem
+from infra.layout_options import LayoutOptions
+from infra.layouts.layout import SourceItem
 from infra.layouts.layout_errors import wrong_layout
 from infra.layouts.mask_meaning import read_mask
 from infra.layouts.mask_reading import MaskReading

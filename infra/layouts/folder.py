@@ -7,7 +7,8 @@ from dataclasses import replace
 from functools import partial
 
 from infra.errors import LayoutError, Reason
-from infra.layouts.layout import LayoutOptions, SourceItem
+from infra.layout_options import LayoutOptions
+from infra.layouts.layout import SourceItem
 from infra.layouts.mask_meaning import read_mask
 from infra.layouts.mask_reading import MaskReading
 from infra.layouts.pairs import SEPARATORS, PairedFiles, read_pairs

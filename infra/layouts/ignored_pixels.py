@@ -47,7 +47,7 @@ def ignored_pixels(channels: MaskChannels, reading: MaskReading) -> IgnoredPixel
 
     """
     value = reading.ignore_value
-    if value < 0:
+    if value is None:
         return IgnoredPixels(np.zeros(channels.values.shape, np.bool_))
     told = f"--ignore-value {value}" if reading.ignore_is_told else f"the layout's ignored value {value}"
     if channels.is_lossy and not reading.ignore_is_told and reading.object_values.are_given:

@@ -3,47 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
-from typing import Literal, Protocol, TypeAlias
+from dataclasses import dataclass, fields
+from typing import Protocol, TypeAlias
 
 from infra.errors import LayoutError
-from infra.layouts.object_values import ObjectValues
+from infra.layout_options import LayoutOptions
 from infra.layouts.source_folder import check_source
 from infra.layouts.source_note import SourceNote
-from infra.shards.image_file import ImageReading
 from infra.shards.sample import QuarantinedSample, Sample
 from infra.storage.files import Storage
 
-MaskValues: TypeAlias = Literal["binary", "instances"]
-CrowdRegions: TypeAlias = Literal["skip", "objects"]
 SourceItem: TypeAlias = Sample | QuarantinedSample | SourceNote
-
-
-@dataclass(frozen=True)
-class LayoutOptions:
-    """How a source is read.
-
-    mask_values: "binary": a mask file shows one object; "instances": every value but 0 is an object of its own.
-        None: what is usual in the layout.
-    ignore_value: the pixel value that is neither object nor background. None: what is usual in the layout.
-    object_values: which pixel values are object, if the rules of `infra/layouts/mask_meaning.py` do not tell.
-    crowd: what a COCO region with `iscrowd` 1 is: left out, or an object like any other.
-    images: how image files are understood; masks that carry an EXIF orientation are turned like images.
-    split: the subset to read, by the name the layout has for it, or the URL of a text file with one stem a
-        line (read in that order). None: everything.
-    """
-
-    mask_values: MaskValues | None = None
-    ignore_value: int | None = None
-    split: str | None = None
-    object_values: ObjectValues = field(default_factory=ObjectValues)
-    crowd: CrowdRegions = "skip"
-    images: ImageReading = field(default_factory=ImageReading)
-
-    @property
-    def names_mask_values(self) -> bool:
-        """Whether an option was given that is about the values of masks."""
-        return self.object_values.are_given or (self.mask_values, self.ignore_value) != (None, None)
 
 
 class LayoutReader(Protocol):

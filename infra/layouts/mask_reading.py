@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from infra.errors import LayoutError, Reason, SampleError
+from infra.layout_options import BY_THEMSELVES, LayoutOptions
 from infra.layouts.object_values import ObjectValues
-from infra.shards.exif_orientation import Orientation
-
-if TYPE_CHECKING:
-    from infra.layouts.layout import LayoutOptions
+from infra.shards.image_reading import Orientation
 
 Rgb: TypeAlias = tuple[int, int, int]
 
@@ -22,14 +20,14 @@ SAY_WHICH = "say what is object with --object-values"
 
 @dataclass(frozen=True)
 class MaskReading:
-    """How mask files are understood: see `LayoutOptions` for the first three. `ignore_value` -1: every pixel counts.
+    """How mask files are understood: see `LayoutOptions` for the first three. `ignore_value` None: every pixel counts.
 
     `mask_values_are_told`, `ignore_is_told`: a person said so; else it is what is usual in the layout.
     void_colours: what is ignored in colour masks as is usual in the layout, (red, green, blue).
     """
 
     mask_values: Literal["binary", "instances"] = "binary"
-    ignore_value: int = -1
+    ignore_value: int | None = None
     object_values: ObjectValues = field(default_factory=ObjectValues)
     orientation: Orientation = "upright"
     mask_values_are_told: bool = True
@@ -41,7 +39,7 @@ class MaskReading:
         cls,
         options: LayoutOptions,
         mask_values: Literal["binary", "instances"],
-        ignore_value: int = -1,
+        ignore_value: int | None = None,
         void_colours: tuple[Rgb, ...] = (),
     ) -> MaskReading:
         """Take what a person chose, and for the rest what is usual in the layout.
@@ -50,7 +48,12 @@ class MaskReading:
             LayoutError: the options contradict each other.
 
         """
-        told, values = options.object_values, options.mask_values or mask_values
+        told = (
+            ObjectValues()
+            if options.object_values == BY_THEMSELVES
+            else ObjectValues.parse(options.object_values)
+        )
+        values = options.mask_values or mask_values
         if told.by_transparency and values == "instances":
             raise LayoutError(
                 f"--object-values {told} makes one object of a mask, and mask values are instances: give "
@@ -62,8 +65,8 @@ class MaskReading:
                 f"--object-values {told} names {ignore}, and --ignore-value {ignore} says that it does not count: "
                 "leave out one of them"
             )
-        if ignore is None and told.names(ignore_value):
-            ignore_value, void_colours = -1, ()  # what is usual yields to what a person says
+        if ignore is None and ignore_value is not None and told.names(ignore_value):
+            ignore_value, void_colours = None, ()  # what is usual yields to what a person says
         return cls(
             mask_values=values,
             ignore_value=ignore_value if ignore is None else ignore,

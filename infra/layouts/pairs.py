@@ -14,7 +14,7 @@ from infra.layouts.mask_file import MaskDecoder, samples_of_mask
 from infra.layouts.read_ahead import read_in_order
 from infra.layouts.source_files import image_notes, only_file, read_image, read_listed
 from infra.layouts.source_note import SourceNote, Topic
-from infra.shards.image_file import ImageReading
+from infra.shards.image_reading import ImageReading
 from infra.storage.files import Storage
 
 SEPARATORS = "_-. "

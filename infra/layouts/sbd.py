@@ -9,7 +9,8 @@ import numpy as np
 import scipy.io
 
 from infra.errors import Reason, SampleError
-from infra.layouts.layout import LayoutOptions, SourceItem
+from infra.layout_options import LayoutOptions
+from infra.layouts.layout import SourceItem
 from infra.layouts.layout_errors import wrong_layout
 from infra.layouts.mask_reading import MaskPixels
 from infra.layouts.pairs import PairedFiles, read_pairs

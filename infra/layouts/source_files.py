@@ -10,7 +10,8 @@ from pathlib import PurePosixPath
 from infra.errors import Reason, SampleError, StorageError
 from infra.layouts.source_note import SourceNote, Topic
 from infra.shards.file_names import NEED_A_PLUGIN, image_suffixes, is_hidden
-from infra.shards.image_file import ImageReading, StoredImage, stored_image
+from infra.shards.image_file import StoredImage, stored_image
+from infra.shards.image_reading import ImageReading
 from infra.storage.files import Storage, relative_to
 
 HIDDEN = "hidden files and folders, and those of file managers and notebooks"

@@ -18,14 +18,15 @@ import numpy.typing as npt
 
 from infra import rle
 from infra.errors import Reason, SampleError
-from infra.layouts.layout import LayoutOptions, SourceItem
+from infra.layout_options import LayoutOptions
+from infra.layouts.layout import SourceItem
 from infra.layouts.layout_errors import wrong_layout
 from infra.layouts.mask_file import size_mismatch
 from infra.layouts.source_files import image_notes, list_images, only_file, read_image, read_listed
 from infra.layouts.source_note import SourceNote, Topic
 from infra.layouts.split import chosen_stems
-from infra.shards.exif_orientation import Orientation
 from infra.shards.image_file import StoredImage
+from infra.shards.image_reading import Orientation
 from infra.shards.mask_channels import MaskChannels, open_mask
 from infra.shards.sample import ObjectTruth, QuarantinedSample, Sample
 from infra.storage.files import Storage, basename, join

@@ -39,10 +39,14 @@ _SHARD_EXTENSIONS = (".tar", ".parquet")
 
 
 class CommitOutcome(StrEnum):
-    """What became of an attempt: its rows are in the run, or another's are and its own parts are gone."""
+    """What became of an attempt.
+
+    Its rows are in the run; or another's are, and its own parts are gone; or its parts wait for the driver's commit.
+    """
 
     COMMITTED = "committed"
     LOST = "lost"
+    PENDING = "pending"
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, TypeAlias
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from infra.errors import RunDirectoryError
 from infra.json_text import parse_json
@@ -26,85 +26,60 @@ _COMMANDS = {
     TRAINING_FILE: "`mfp train`",
     FLYWHEEL_FILE: "`mfp flywheel`",
 }
-VOLATILE_FIELDS = frozenset({"versions", "created"})
 _LONGEST_VALUE = 80
 
 
-class _Unknown:
-    def __repr__(self) -> str:
-        return "unknown"
+@dataclass(frozen=True)
+class RunRequest:
+    """What a run is asked to do: the document that its directory keeps, and what of it may change later.
 
-
-UNKNOWN: Final = _Unknown()
-"""Stands for what an earlier version did where nobody can say it any more: the field is not compared."""
-
-Earlier: TypeAlias = "Mapping[str, JsonValue | _Unknown]"
-"""Dotted names of fields that were added later, and what was done before there was such a field."""
-
-NO_FIELDS: Earlier = MappingProxyType({})
-
-
-def create_or_compare(
-    storage: Storage,
-    run_url: str,
-    config: Mapping[str, JsonValue],
-    volatile: Collection[str] = VOLATILE_FIELDS,
-    file: str = RUN_FILE,
-    earlier: Earlier = NO_FIELDS,
-) -> None:
-    """Create `run.json` (or `file`) with `config`, or check that the one that is there asks for the same.
-
-    Top-level fields in `volatile` are recorded by whoever comes first and never compared. A field of `earlier` that the
-    file lacks counts as what is said there.
-
-    Raises:
-        RunDirectoryError: the directory is that of another kind of run; or a field differs: every one with both values.
-        StorageError: it cannot be read or written.
-
+    Attributes:
+        file: RUN_FILE, TRAINING_FILE or FLYWHEEL_FILE.
+        document: a JSON object.
+        open_fields: dotted names that are recorded and never compared, each with everything below it.
     """
-    refuse_other_runs(storage, run_url, file)
-    create_or_read(storage, join(run_url, file), _json_bytes(config))
-    _compare(storage, run_url, config, volatile, file, earlier)
 
+    file: str
+    document: Mapping[str, JsonValue]
+    open_fields: Collection[str]
 
-def compare_if_begun(
-    storage: Storage,
-    run_url: str,
-    config: Mapping[str, JsonValue],
-    volatile: Collection[str] = VOLATILE_FIELDS,
-    file: str = RUN_FILE,
-    earlier: Earlier = NO_FIELDS,
-) -> None:
-    """Check what `create_or_compare` does without creating the file: a run that cannot start leaves none behind."""
-    refuse_other_runs(storage, run_url, file)
-    if storage.exists(join(run_url, file)):
-        _compare(storage, run_url, config, volatile, file, earlier)
+    def begin(self, storage: Storage, run_url: str) -> None:
+        """Create the file, or check that the one that is there asks for the same.
 
+        Raises:
+            RunDirectoryError: the directory is that of another kind of run; or a field differs: every one with both
+                values.
+            StorageError: it cannot be read or written.
 
-def _compare(
-    storage: Storage,
-    run_url: str,
-    config: Mapping[str, JsonValue],
-    volatile: Collection[str],
-    file: str,
-    earlier: Earlier,
-) -> None:
-    stored = read_config(storage, run_url, file)
-    wanted = json.loads(_json_bytes(config))
-    differing = [
-        f"{name} is {_shown(there)} there and {_shown(here)} here"
-        for name, there, here in _differences_since(earlier, stored, wanted)
-        if name.partition(".")[0] not in volatile
-    ]
-    if differing:
-        raise RunDirectoryError(
-            f"{run_url} holds a run of another configuration: {'; '.join(differing)}: "
-            "give the same options to go on with it, or another directory to start anew"
-        )
+        """
+        refuse_other_runs(storage, run_url, self.file)
+        create_or_read(storage, join(run_url, self.file), self._json())
+        self._compare(storage, run_url)
 
+    def check(self, storage: Storage, run_url: str) -> None:
+        """As `begin`, without creating the file: a run that cannot start leaves none behind."""
+        refuse_other_runs(storage, run_url, self.file)
+        if storage.exists(join(run_url, self.file)):
+            self._compare(storage, run_url)
 
-def _json_bytes(config: Mapping[str, JsonValue]) -> bytes:
-    return json.dumps(dict(config), indent=1, allow_nan=False).encode()
+    def _compare(self, storage: Storage, run_url: str) -> None:
+        stored = read_config(storage, run_url, self.file)
+        differing = [
+            f"{name.removeprefix('spec.')} is {_shown(there)} there and {_shown(here)} here"
+            for name, there, here in differences(stored, json.loads(self._json()))
+            if not self._is_open(name)
+        ]
+        if differing:
+            raise RunDirectoryError(
+                f"{run_url} holds a run of another configuration: {'; '.join(differing)}: "
+                "give the same options to go on with it, or another directory to start anew"
+            )
+
+    def _is_open(self, name: str) -> bool:
+        return any(f"{name}.".startswith(f"{field}.") for field in self.open_fields)
+
+    def _json(self) -> bytes:
+        return json.dumps(dict(self.document), indent=1, allow_nan=False).encode()
 
 
 def refuse_other_runs(storage: Storage, run_url: str, file: str) -> None:
@@ -142,13 +117,6 @@ def read_config(storage: Storage, run_url: str, file: str = RUN_FILE) -> dict[st
     return config
 
 
-def num_shards_of(config: Mapping[str, JsonValue]) -> int | None:
-    """Return how many shards the `run.json` of a labelling run says it is to do; None if it does not say."""
-    dataset = config.get("dataset")
-    number = dataset.get("num_shards") if isinstance(dataset, dict) else None
-    return number if isinstance(number, int) else None
-
-
 def _no_run(storage: Storage, run_url: str, file: str) -> str:
     remedy = f"give what {_COMMANDS[file]} had as --out"
     for other, commands in _COMMANDS.items():
@@ -178,19 +146,6 @@ def differences(
             yield from differences(there.get(key, _ABSENT), here.get(key, _ABSENT), dotted)
     elif there != here or isinstance(there, bool) != isinstance(here, bool):
         yield name, there, here
-
-
-def _differences_since(
-    earlier: Earlier, there: JsonValue, here: JsonValue
-) -> Iterator[tuple[str, JsonValue | _Absent, JsonValue | _Absent]]:
-    """`differences`, where a field that is absent there may have had a value all the same."""
-    for name, stored, wanted in differences(there, here):
-        if not isinstance(stored, _Absent) or name not in earlier:
-            yield name, stored, wanted
-            continue
-        value = earlier[name]
-        if not isinstance(value, _Unknown):
-            yield from differences(value, wanted, name)
 
 
 def _shown(value: JsonValue | _Absent) -> str:

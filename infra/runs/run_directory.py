@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pyarrow as pa
 
 from infra.errors import RunDirectoryError
-from infra.runs import run_config
 from infra.runs.commit import (
     COMMITS_FOLDER,
     NONE_UNCLICKED,
@@ -24,6 +23,7 @@ from infra.runs.commit import (
     shard_stem,
     write_parts,
 )
+from infra.runs.run_config import RunRequest, read_config
 from infra.runs.shard_rows import ShardRows
 from infra.runs.tables import CLICKS, ERRORS, MASKS, RowT, TableKind, keys_of_part
 from infra.shards.sample import JsonValue
@@ -40,27 +40,17 @@ class RunDirectory:
     url: str
     storage: Storage
 
-    def open(
-        self,
-        config: Mapping[str, JsonValue],
-        volatile: Collection[str] = run_config.VOLATILE_FIELDS,
-        earlier: run_config.Earlier = run_config.NO_FIELDS,
-    ) -> None:
-        """Begin the run, or go on with it: see `run_config.create_or_compare`."""
-        run_config.create_or_compare(self.storage, self.url, config, volatile, earlier=earlier)
+    def open(self, request: RunRequest) -> None:
+        """Begin the run, or go on with it: see `RunRequest.begin`."""
+        request.begin(self.storage, self.url)
 
-    def check(
-        self,
-        config: Mapping[str, JsonValue],
-        volatile: Collection[str] = run_config.VOLATILE_FIELDS,
-        earlier: run_config.Earlier = run_config.NO_FIELDS,
-    ) -> None:
-        """Check that `open` would go on with what is there, if anything is: see `run_config.compare_if_begun`."""
-        run_config.compare_if_begun(self.storage, self.url, config, volatile, earlier=earlier)
+    def check(self, request: RunRequest) -> None:
+        """Check that `open` would go on with what is there, if anything is: see `RunRequest.check`."""
+        request.check(self.storage, self.url)
 
     def config(self) -> dict[str, JsonValue]:
         """Return what `run.json` holds. Raises RunDirectoryError if there is no run."""
-        return run_config.read_config(self.storage, self.url)
+        return read_config(self.storage, self.url)
 
     def committed(self) -> dict[str, CommitRecord]:
         """Return the record of every committed shard by its name: one listing, one small read per shard."""

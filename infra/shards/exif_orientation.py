@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import Literal, TypeAlias, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from infra.shards.image_reading import Orientation
 from infra.shards.tiff_tags import read_tiff_tags
 
 _TAG = 0x0112
@@ -17,7 +18,6 @@ _HEADER = b"Exif\0\0"
 _START_OF_SCAN, _APP1 = 0xDA, 0xE1
 _SWAPS_SIDES = range(5, 9)
 _BACK = {6: 8, 8: 6}  # the others undo themselves
-Orientation: TypeAlias = Literal["upright", "stored"]
 _Pixel = TypeVar("_Pixel", bound=np.generic)
 
 

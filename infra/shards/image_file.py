@@ -22,12 +22,12 @@ from infra.shards.deep_values import (
     unscaled,
 )
 from infra.shards.exif_orientation import (
-    Orientation,
     as_wanted,
     jpeg_as_stored,
     orientation_of,
     upright_size,
 )
+from infra.shards.image_reading import ImageReading
 from infra.shards.no_image import READS_HEIC, what_does_not_decode, what_is_no_image
 from infra.shards.tiff_tags import read_tiff_tags
 from infra.shards.white_point import white_point_of
@@ -52,20 +52,6 @@ if READS_HEIC:
     import pillow_heif
 
     pillow_heif.register_heif_opener()
-
-
-@dataclass(frozen=True)
-class ImageReading:
-    """How image files are understood.
-
-    orientation: "upright": an EXIF orientation is applied, as viewers, browsers and annotation tools do; "stored":
-        it is not, as in programs that read the pixels alone.
-    white: the value that is white in images of more than 8 bits. None: the largest that their depth holds, which is
-        told by the file (PGM) or by its values (a largest value of 3,000 means 12 bits, so 4,095).
-    """
-
-    orientation: Orientation = "upright"
-    white: int | None = None
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from PIL import Image
 
 from infra.errors import Reason, SampleError
 from infra.shards.deep_values import has_deep_values, opencv_values, positive, unscaled
-from infra.shards.exif_orientation import Orientation, as_wanted, orientation_of
+from infra.shards.exif_orientation import as_wanted, orientation_of
 from infra.shards.image_file import MAX_PIXELS, has_alpha
+from infra.shards.image_reading import Orientation
 from infra.shards.no_image import what_is_no_image
 from infra.shards.tiff_tags import read_tiff_tags
 

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, TypeAlias, cast
 from infra.errors import StorageError, UnusableStorageError
 from infra.storage import local_files, s3
 from infra.storage.locations import refuse_broken_url
+from infra.storage.options import StorageOptions
 from infra.storage.storage_errors import explain, is_missing, is_unexplained, is_unusable
 
 Urls: TypeAlias = list[str]  # inside the class the name `list` is the method
@@ -30,14 +31,6 @@ _SIGNATURE = re.compile(
     r"[?&](x-amz-(signature|security-token)|x-goog-signature|signature|sig|token|access_token|password)=",
     re.I,
 )
-
-
-@dataclass(frozen=True)
-class StorageOptions:
-    """Where S3 is, if it is not where the AWS variables say; credentials come from the environment only."""
-
-    endpoint: str | None = None
-    region: str | None = None
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mfp.config_json import ADDED_LATER
 from mfp.models.batch_norm_folding import fold_batch_norms
 from mfp.models.coordinate_branch import CoordinateBranch
 from mfp.models.crop_sizes import longest_side_crop
@@ -38,7 +37,7 @@ class Lite0Config:
     decoder_channels: int = 64
     zoom_size: int = 320
     clicks: ClickSettings = field(default_factory=ClickSettings)
-    late_fusion: bool = field(default=True, metadata=ADDED_LATER)
+    late_fusion: bool = True
 
 
 class Lite0(ModulatedNetwork):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
-from mfp.config_json import dataclass_from_json
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
 from mfp.errors import ModelError
 from mfp.models.hrnet18 import HRNet18, HRNet18Config
 from mfp.models.lite0 import Lite0, Lite0Config
@@ -17,6 +19,7 @@ from mfp.models.vit import ViT, ViTConfig
 from mfp.network import ClickNetwork
 
 JsonObject: TypeAlias = Mapping[str, Any]
+_STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 NetworkConfig: TypeAlias = Lite0Config | ViTConfig | ResNet34Config | HRNet18Config
 
 
@@ -98,12 +101,20 @@ def config_from_json(document: JsonObject) -> NetworkConfig:
     """The configuration that a JSON object describes.
 
     Raises:
-        ModelError: an unknown architecture or field, a missing field, or a value of another type.
+        ModelError: an unknown architecture or field, or a value of another type; a missing one has its default.
     """
     name = document.get("architecture")
     if not isinstance(name, str) or name not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
         raise ModelError(f"architecture {name!r} is unknown; known are: {known}")
     fields = {key: value for key, value in document.items() if key != "architecture"}
-    config: NetworkConfig = dataclass_from_json(ARCHITECTURES[name].config_type, fields, name)
-    return config
+    try:
+        # pydantic takes a configuration for a tuple that holds a dataclass, and not for the dataclass
+        kind: Any = tuple[ARCHITECTURES[name].config_type]  # type: ignore[misc]
+        adapter: TypeAdapter[Any] = TypeAdapter(kind, config=_STRICT)
+        (config,) = adapter.validate_json(json.dumps([fields]))
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        place = ".".join(map(str, (name, *problem["loc"][1:])))
+        raise ModelError(f"configuration of {place}: {problem['msg']}; convert the model again") from None
+    return cast("NetworkConfig", config)

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mfp.config_json import ADDED_LATER
 from mfp.errors import ImageSizeError, ModelError
 from mfp.models.feature_pyramid import SimpleFeaturePyramid
 from mfp.models.late_fusion import LateFusion
@@ -46,7 +45,7 @@ class ViTConfig:
     pyramid_widths: tuple[int, int, int, int] = (128, 256, 512, 1024)
     head_width: int = 256
     clicks: ClickSettings = field(default_factory=ClickSettings)
-    late_fusion: bool = field(default=True, metadata=ADDED_LATER)
+    late_fusion: bool = True
 
     def __post_init__(self) -> None:
         if self.depth < 4 or self.depth % 4:

@@ -3,87 +3,110 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
-import torch
+from annotated_types import Ge, Gt, Interval, Unit
+from typing_extensions import Doc
 
-from mfp.errors import TrainingError
+from mfp.setting import Effect
 from mfp.training.augment_settings import AugmentSettings
 from mfp.training.schedule import Schedule, ScheduleName
-from mfp.training.step import LossRounds, StepSettings
 
 PrecisionName: TypeAlias = Literal["fp32", "bf16", "fp16"]
 PrecisionChoice: TypeAlias = Literal["auto", "fp32", "bf16", "fp16"]
+LossRounds: TypeAlias = Literal["last", "all"]
 AUTO: Literal["auto"] = "auto"
-_DTYPES: dict[str, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
     """One training recipe; the files in pipelines/recipes say where each value comes from.
 
-    Attributes:
-        model: name of the network.
-        crop_size: (height, width) of the training crop, pixels.
-        batch_size: crops of a step, over all workers.
-        accumulate: passes into which a worker splits its share of a step.
-        steps: of the whole run.
-        rate: learning rate.
-        backbone_rate: factor on it for the backbone.
-        betas: of Adam.
-        weight_decay: of AdamW; 0 is Adam.
-        clip: gradients are scaled down to this norm; 0 leaves them as they are.
-        average: decay of the moving average of the weights, which is what is evaluated and published.
-        schedule, warm_up, final_factor, step_at, step_factor, decay_steps: see Schedule.
-        precision: of the passes with gradient. "auto": whatever is fastest where the run begins
-            (actors.training.precision), bf16 or fp32.
-        recursion_precision: of the passes without, likewise.
-        modulated_map, late_fusion: parts of the network (see its configuration), which an ablation leaves out.
-        recursive, loss_rounds, frozen_statistics: see the step.
-        zoom_probability, zoom_margin, smallest_frame, resize, turn_probability, smallest_object: see AugmentSettings.
+    `name` is what the recipe was called by; its values decide.
     """
 
-    model: str
-    crop_size: tuple[int, int]
-    batch_size: int
-    accumulate: int
-    steps: int
-    rate: float
-    backbone_rate: float
-    betas: tuple[float, float]
-    weight_decay: float
-    clip: float
-    average: float
-    schedule: ScheduleName
-    warm_up: int
-    final_factor: float
-    step_at: tuple[int, ...]
-    step_factor: float
-    decay_steps: int
-    precision: PrecisionChoice
-    recursion_precision: PrecisionChoice
-    modulated_map: bool
-    late_fusion: bool
-    recursive: bool
-    loss_rounds: LossRounds
-    frozen_statistics: bool
-    zoom_probability: float
-    zoom_margin: tuple[float, float]
-    smallest_frame: int
-    resize: tuple[float, float]
-    turn_probability: float
-    smallest_object: int
+    name: Annotated[
+        str,
+        Effect.EXECUTION,
+        Doc("Recipe by name (lite0, vit_b_sbd, vit_b_cocolvis, hrnet18, resnet34) or a .toml file."),
+    ]
+    model: Annotated[str, Doc("Architecture to train: lite0, vit_b, hrnet18 or resnet34.")]
+    steps: Annotated[
+        int, Ge(1), Unit("n"), Effect.EXECUTION, Doc("Steps in all, those before a checkpoint included.")
+    ]
+    crop_size: Annotated[
+        tuple[int, int],
+        Unit("pixels|hxw"),
+        Doc("Training crop, a square or height x width; 32 pixels or more."),
+    ]
+    batch_size: Annotated[int, Ge(1), Doc("Crops in a step, over all workers.")]
+    accumulate: Annotated[
+        int, Ge(1), Doc("Passes into which a worker splits its share of a step, to save memory.")
+    ]
+    rate: Annotated[float, Gt(0), Unit("rate"), Doc("Learning rate.")]
+    backbone_rate: Annotated[float, Gt(0), Unit("factor"), Doc("Factor on it for the backbone.")]
+    betas: Annotated[tuple[float, float], Doc("Of Adam, each from 0 to below 1.")]
+    weight_decay: Annotated[float, Ge(0), Doc("Of AdamW; 0 is Adam.")]
+    clip: Annotated[float, Ge(0), Unit("norm"), Doc("Largest norm of a step's gradient; 0: no limit.")]
+    average: Annotated[
+        float,
+        Interval(ge=0, lt=1),
+        Unit("decay"),
+        Doc("Decay of the moving average of the weights, which is evaluated and published; 0: none."),
+    ]
+    schedule: Annotated[
+        ScheduleName,
+        Doc(
+            "Of the learning rate. A stable run can be made longer again and again, and ended by --decay-steps."
+        ),
+    ]
+    warm_up: Annotated[int, Ge(0), Unit("steps"), Doc("Steps over which the learning rate grows.")]
+    final_factor: Annotated[
+        float, Interval(ge=0, le=1), Doc("Factor on the learning rate at the end of cosine and of a decay.")
+    ]
+    step_at: Annotated[tuple[int, ...], Unit("steps"), Doc("Steps at which schedule step falls, from 0.")]
+    step_factor: Annotated[float, Gt(0), Doc("Factor on the learning rate at each of them.")]
+    decay_steps: Annotated[
+        int,
+        Ge(0),
+        Unit("steps"),
+        Effect.EXECUTION,
+        Doc("Last steps of a stable schedule, over which the learning rate falls."),
+    ]
+    precision: Annotated[
+        PrecisionChoice,
+        Doc("Arithmetic of the passes with gradient. auto: bf16 if a timed pass is faster here, else fp32."),
+    ]
+    recursion_precision: Annotated[
+        PrecisionChoice, Doc("Arithmetic of the passes without gradient, likewise.")
+    ]
+    modulated_map: Annotated[bool, Doc("Show the network the modulated map beside the previous one.")]
+    late_fusion: Annotated[bool, Doc("Show the network its maps once more before the head.")]
+    recursive: Annotated[
+        bool,
+        Doc("Clicks answer the model's own predictions over up to 24 rounds, or are drawn from the truth."),
+    ]
+    loss_rounds: Annotated[LossRounds, Doc("The loss is that of the last round, or the mean over all.")]
+    frozen_statistics: Annotated[
+        bool,
+        Doc("Batch norms keep the statistics of --init: for going on from a trained model on few images."),
+    ]
+    zoom_probability: Annotated[
+        float, Interval(ge=0, le=1), Doc("Of a view framed around the object, as zoom-in frames it.")
+    ]
+    zoom_margin: Annotated[
+        tuple[float, float], Doc("Smallest and largest side of such a frame, in longest sides of the object.")
+    ]
+    smallest_frame: Annotated[
+        int, Ge(0), Unit("pixels"), Doc("Pixels of the image that such a frame spans at least.")
+    ]
+    resize: Annotated[tuple[float, float], Doc("Smallest and largest scale of the other views.")]
+    turn_probability: Annotated[float, Interval(ge=0, le=1), Doc("Of a rotation by 90, 180 or 270 degrees.")]
+    smallest_object: Annotated[
+        int, Ge(1), Unit("pixels"), Doc("Smaller objects are drawn again, and not trained on.")
+    ]
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "accumulate", "steps", "smallest_object"):
-            self._check(name, getattr(self, name) >= 1, "at least 1")
-        for name in ("warm_up", "decay_steps", "weight_decay", "clip", "smallest_frame"):
-            self._check(name, 0 <= getattr(self, name) < float("inf"), "0 or more, and finite")
-        for name in ("rate", "backbone_rate", "step_factor"):
-            self._check(name, 0 < getattr(self, name) < float("inf"), "a number above 0")
-        for name in ("final_factor", "zoom_probability", "turn_probability"):
-            self._check(name, 0 <= getattr(self, name) <= 1, "between 0 and 1")
-        self._check("average", 0 <= self.average < 1, "0 or more and below 1")
         self._check("betas", all(0 <= beta < 1 for beta in self.betas), "two numbers from 0 to below 1")
         self._check("crop_size", min(self.crop_size) >= 32, "32 pixels or more")
         self._check("step_at", all(step >= 0 for step in self.step_at), "steps, counted from 0")
@@ -100,9 +123,7 @@ class Recipe:
     def _check(self, name: str, is_met: object, rule: str) -> None:
         if not is_met:
             value = getattr(self, name)
-            raise TrainingError(
-                f"{name} = {list(value) if isinstance(value, tuple) else value}: must be {rule}"
-            )
+            raise ValueError(f"{name} = {list(value) if isinstance(value, tuple) else value}: must be {rule}")
 
     def schedule_of_rate(self) -> Schedule:
         """The learning rate's factor over the steps."""
@@ -114,16 +135,6 @@ class Recipe:
             self.step_at,
             self.step_factor,
             self.decay_steps,
-        )
-
-    def step_settings(self) -> StepSettings:
-        """How a step is made. The precisions are chosen: they are not "auto" any more."""
-        return StepSettings(
-            self.recursive,
-            self.loss_rounds,
-            _DTYPES[self.precision],
-            _DTYPES[self.recursion_precision],
-            self.frozen_statistics,
         )
 
     def augmentation(self) -> AugmentSettings:

@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -25,13 +24,14 @@ from mfp.clicks import Click
 from mfp.loss import masked_cross_entropy, normalized_focal_loss
 from mfp.network import ModulatedNetwork
 from mfp.training.click_sampling import first_click, next_training_click, random_clicks
+from mfp.training.recipe import LossRounds, Recipe
 
 MAX_ROUNDS = 24
 ROUND_DECAY = 0.8
 MAX_ROUNDS_WITHOUT_RECURSION = 3
 AUXILIARY_WEIGHT = 0.4
 
-LossRounds: TypeAlias = Literal["last", "all"]
+_DTYPES: dict[str, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,17 @@ class StepSettings:
     precision: torch.dtype = torch.float32
     recursion_precision: torch.dtype = torch.float32
     frozen_statistics: bool = False
+
+    @classmethod
+    def of(cls, recipe: Recipe) -> StepSettings:
+        """Those of a recipe whose precisions are chosen: they are not "auto" any more."""
+        return cls(
+            recipe.recursive,
+            recipe.loss_rounds,
+            _DTYPES[recipe.precision],
+            _DTYPES[recipe.recursion_precision],
+            recipe.frozen_statistics,
+        )
 
 
 @dataclass(frozen=True)

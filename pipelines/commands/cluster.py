@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from actors.specs.clicks import Logged
+from actors.specs.leaves import Leaf, leaves_of, value_of
+from actors.specs.reading import StatusSpec
 from pipelines.commands import option_values
-from pipelines.commands import options as given
-from pipelines.options import LOGGED_CLICKS_PREFIX, SIMULATED_CLICKS, TRAINING_RUN_PREFIX
+from pipelines.commands.data import EVALUATE, LABEL
+from pipelines.commands.flywheel import FLYWHEEL
+from pipelines.commands.models import TRAIN
+from pipelines.commands.shared_options import DEFAULT_ADDRESS, AddressOption, JobArgument
+from pipelines.commands.spec_command import SpecCommand, shown_name
 
 if TYPE_CHECKING:
-    from infra.storage.files import StorageOptions
-    from pipelines.submit import JobState
+    from infra.storage.options import StorageOptions
+    from pipelines.jobs.submit import JobState
 
 _PANEL = "On a Ray cluster"
+_COMMANDS = {"label": LABEL, "evaluate": EVALUATE, "train": TRAIN, "flywheel": FLYWHEEL}
 
 
 def add_to(app: typer.Typer) -> None:
@@ -24,7 +32,9 @@ def add_to(app: typer.Typer) -> None:
     app.command(
         rich_help_panel=_PANEL, context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
     )(submit)
-    for command in (jobs, status, logs, stop):
+    app.command(rich_help_panel=_PANEL)(jobs)
+    SpecCommand(StatusSpec, _PANEL).add_to(app, status)
+    for command in (logs, stop):
         app.command(rich_help_panel=_PANEL)(command)
 
 
@@ -34,39 +44,32 @@ def submit(
         Literal["label", "evaluate", "train", "flywheel"],
         typer.Argument(help="What to run; its own arguments and options follow (see `mfp label --help`)."),
     ],
-    address: given.AddressOption = given.DEFAULT_ADDRESS,
+    address: AddressOption = DEFAULT_ADDRESS,
 ) -> None:
     """Run a command on a cluster; it outlives this terminal.
 
     For example: mfp submit label s3://bucket/photos --out s3://bucket/masks --model lite0
     """
-    from infra.storage.files import Storage, StorageOptions
-    from pipelines.inputs.model_names import check_model_name, is_location
+    spec, config = _parsed(ctx, command)
+    _check_model(spec)
+    from pipelines.jobs.submit import JobCommand, check_locations
+    from pipelines.jobs.submit import submit as submit_command
 
-    params = _parsed(ctx, command)
-    storage = StorageOptions(params["storage_endpoint"], params["storage_region"])
-    if command != "train" and not is_location(params["model"]):
-        check_model_name(
-            params["model"], Storage(storage)
-        )  # an unknown name shows here and not on the cluster
-    from pipelines.submit import JobCommand, check_locations
-    from pipelines.submit import submit as submit_command
-
-    check_locations(_locations(params))
-    job_command = JobCommand(command, tuple(map(_with_home, ctx.args)), params["out"], storage)
+    check_locations(_locations(spec))
+    job_command = JobCommand(command, tuple(map(_with_home, ctx.args)), spec.out, spec.storage, config)
     job_id = submit_command(job_command, address)
-    typer.echo(f"{job_id} submitted: {command} -> {params['out']}")
+    typer.echo(f"{job_id} submitted: {command} -> {spec.out}")
     is_on_command_line = str(getattr(ctx.get_parameter_source("address"), "name", "")) == "COMMANDLINE"
     at = f" --address {address}" if is_on_command_line else ""
     typer.echo(f"How far it is: mfp status {job_id}{at}\nWhat it prints: mfp logs {job_id} --follow{at}")
 
 
-def jobs(address: given.AddressOption = given.DEFAULT_ADDRESS) -> None:
+def jobs(address: AddressOption = DEFAULT_ADDRESS) -> None:
     """List the jobs of this package, latest first."""
     from rich.table import Table
 
-    from pipelines import submit as cluster
     from pipelines.commands.terminal import print_result
+    from pipelines.jobs import submit as cluster
     from pipelines.progress import duration
 
     known = cluster.jobs(address)
@@ -81,60 +84,62 @@ def jobs(address: given.AddressOption = given.DEFAULT_ADDRESS) -> None:
     print_result(table)
 
 
-def status(
-    job: Annotated[
-        str,
-        typer.Argument(
-            parser=option_values.location,
-            metavar="JOB|RUN",
-            help="Job id, or a run directory: that needs no cluster.",
-        ),
-    ],
-    address: given.AddressOption = given.DEFAULT_ADDRESS,
-    storage_endpoint: given.StorageEndpointOption = None,
-    storage_region: given.StorageRegionOption = None,
-) -> None:
+def status(spec: StatusSpec, address: AddressOption = DEFAULT_ADDRESS) -> None:
     """Say how far a job is.
 
     The shards are counted in its run directory: they are true even when the driver is gone.
     """
     from infra.runs.run_config import FLYWHEEL_FILE, RUN_FILE, TRAINING_FILE
-    from infra.storage.files import StorageOptions
-    from pipelines.submit import job_state
+    from pipelines.jobs.submit import job_state
 
+    job = spec.job
     if "/" in job or any(Path(job, name).is_file() for name in (RUN_FILE, TRAINING_FILE, FLYWHEEL_FILE)):
-        typer.echo(f"{job}: {_progress(job, StorageOptions(storage_endpoint, storage_region))}")
+        typer.echo(f"{job}: {_progress(job, spec.storage)}")
         return
     _print_job(job_state(job, address))
 
 
 def logs(
-    job: given.JobArgument,
+    job: JobArgument,
     follow: Annotated[bool, typer.Option("--follow", help="Go on until the job ends.")] = False,
-    address: given.AddressOption = given.DEFAULT_ADDRESS,
+    address: AddressOption = DEFAULT_ADDRESS,
 ) -> None:
     """Print what a job has printed."""
-    from pipelines.submit import write_logs
+    from pipelines.jobs.submit import write_logs
 
     write_logs(job, address, follow, sys.stdout)
 
 
-def stop(job: given.JobArgument, address: given.AddressOption = given.DEFAULT_ADDRESS) -> None:
+def stop(job: JobArgument, address: AddressOption = DEFAULT_ADDRESS) -> None:
     """End a job.
 
     What it had committed stays, and the same submission later goes on from there.
     """
-    from pipelines import submit as cluster
+    from pipelines.jobs import submit as cluster
 
     _print_job(cluster.stop(job, address))
 
 
-def _parsed(ctx: typer.Context, command: str) -> dict[str, Any]:
-    """Read the submitted arguments as that command would, so that mistakes show here and not on the cluster."""
+def _parsed(ctx: typer.Context, command: str) -> tuple[Any, Path | None]:
+    """Read the submitted arguments as that command would, so that mistakes show here and not on the cluster.
+
+    Returns:
+        The specification, and the configuration file that was named.
+
+    """
     group: Any = ctx.find_root().command
     with group.get_command(ctx, command).make_context(f"mfp {command}", list(ctx.args)) as inner:
-        params: dict[str, Any] = inner.params
-        return params
+        return _COMMANDS[command].assemble(inner.params), inner.params["config"]
+
+
+def _check_model(spec: Any) -> None:
+    """An unknown name shows here and not on the cluster; a file may be seen by the cluster alone."""
+    from infra.storage.files import Storage
+    from pipelines.inputs.model_names import check_model_name
+
+    choice = getattr(spec, "model", None)
+    if choice is not None and not choice.is_location and choice.training_run is None:
+        check_model_name(choice.name, Storage(spec.storage))
 
 
 def _with_home(argument: str) -> str:
@@ -145,30 +150,29 @@ def _with_home(argument: str) -> str:
     return option_values.location(argument)
 
 
-def _locations(params: dict[str, Any]) -> list[tuple[str, str]]:
-    """What names a file among the parameters, each with the name a person calls it by."""
-    from pipelines.inputs.dataset_mix import parse_mix
-    from pipelines.inputs.model_names import is_location
+def _locations(spec: Any) -> Iterator[tuple[str, str]]:
+    """What names a file among the settings, each with the name a person calls it by."""
+    for leaf in leaves_of(type(spec)):
+        for place in _places(spec, leaf):
+            yield shown_name(leaf), place
 
-    found = [("DATASET", parse_mix(text).url) for text in params.get("datasets", [])]
-    found += [("--train-on", text) for text in params.get("train_on", [])]
-    names = {
-        "dataset": "DATASET",
-        "unlabelled": "UNLABELLED",
-        "evaluation": "--evaluation",
-        "out": "--out",
-        "init": "--init",
-        "validate": "--validate",
-    }
-    found += [(name, params[key]) for key, name in names.items() if params.get(key) is not None]
-    clicks = params.get("clicks", SIMULATED_CLICKS)
-    if clicks != SIMULATED_CLICKS:
-        found.append(("--clicks", clicks.removeprefix(LOGGED_CLICKS_PREFIX)))
-    if params["model"] is not None and is_location(params["model"]):
-        found.append(("--model", params["model"].removeprefix(TRAINING_RUN_PREFIX)))
-    if (params.get("recipe") or "").endswith(".toml"):
-        found.append(("--recipe", params["recipe"]))
-    return found
+
+def _places(spec: Any, leaf: Leaf) -> list[str]:
+    from pipelines.inputs.dataset_mix import parse_mix
+
+    value = value_of(spec, leaf)
+    if leaf.name == "recipe.name":
+        return [value] if value.endswith(".toml") else []
+    if not leaf.is_location or value is None:
+        return []
+    if leaf.name == "model.name":
+        run = spec.model.training_run
+        return [run] if run is not None else [value] if spec.model.is_location else []
+    if leaf.name == "clicks.source":
+        return [spec.clicks.origin.url] if isinstance(spec.clicks.origin, Logged) else []
+    if leaf.name == "datasets":
+        return [parse_mix(text).url for text in value]
+    return list(value) if isinstance(value, tuple) else [value]
 
 
 def _print_job(state: JobState) -> None:
@@ -195,8 +199,8 @@ def _progress(run_url: str, options: StorageOptions) -> str:
     from infra.runs.run_config import FLYWHEEL_FILE, TRAINING_FILE
     from infra.storage.files import Storage, join
     from infra.training_progress import read_progress
-    from pipelines.flywheel.progress import flywheel_progress
-    from pipelines.submit import run_progress
+    from pipelines.jobs.flywheel.progress import flywheel_progress
+    from pipelines.jobs.submit import run_progress
 
     storage = Storage(options)
     if storage.exists(join(run_url, FLYWHEEL_FILE)):

@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import math
+import re
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import typer
 
-from pipelines.options import LOGGED_CLICKS_PREFIX, SIMULATED_CLICKS, TRAINING_RUN_PREFIX
+from actors.specs.clicks import Clicks
+from actors.specs.leaves import Leaf
+from actors.specs.model import TRAINING_RUN_PREFIX
+from actors.specs.workers import parse_count
 
-
-def parse_workers(text: str) -> tuple[int, int]:
-    """`4` -> (4, 4), `2:8` -> (2, 8): at least, at most."""
-    first, colon, last = text.partition(":")
-    try:
-        minimum, maximum = int(first), int(last if colon else first)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is neither a number nor MIN:MAX") from None
-    if not 1 <= minimum <= maximum:
-        raise typer.BadParameter(f"{text!r}: needs 1 <= MIN <= MAX")
-    return minimum, maximum
-
-
-def checked_workers(text: str) -> str:
-    """The text itself, once `parse_workers` can read it."""
-    parse_workers(text)
-    return text
+_LOGGED = "logged:"
 
 
 def location(text: str) -> str:
@@ -32,7 +23,7 @@ def location(text: str) -> str:
     from infra.errors import StorageError
     from infra.storage.locations import expand_home, refuse_broken_url
 
-    prefix = next((one for one in (LOGGED_CLICKS_PREFIX, TRAINING_RUN_PREFIX) if text.startswith(one)), "")
+    prefix = next((one for one in (_LOGGED, TRAINING_RUN_PREFIX) if text.startswith(one)), "")
     try:
         expanded = expand_home(text.removeprefix(prefix))
         refuse_broken_url(expanded)
@@ -53,33 +44,119 @@ def mixed_location(text: str) -> str:
     return location(text)
 
 
-def above_zero(text: str) -> float:
-    """A finite number above 0."""
+def checked_workers(text: str) -> str:
+    """The text itself if it says how many workers there may be."""
     try:
-        number = float(text)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is no number") from None
-    if not 0 < number < math.inf:
-        raise typer.BadParameter(f"{text!r} is not above 0")
-    return number
-
-
-def checked_object_values(text: str) -> str:
-    """The text itself, once `ObjectValues.parse` can read it."""
-    from infra.errors import InfraError
-    from infra.layouts.object_values import ObjectValues
-
-    try:
-        ObjectValues.parse(text)
-    except InfraError as error:
+        parse_count(text)
+    except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     return text
 
 
 def checked_clicks(text: str) -> str:
     """`simulated` or `logged:URL`."""
-    if text != SIMULATED_CLICKS and not text.removeprefix(LOGGED_CLICKS_PREFIX):
-        raise typer.BadParameter(f"{text!r} names no click log after {LOGGED_CLICKS_PREFIX!r}")
-    if text != SIMULATED_CLICKS and not text.startswith(LOGGED_CLICKS_PREFIX):
-        raise typer.BadParameter(f"{text!r} is neither {SIMULATED_CLICKS!r} nor {LOGGED_CLICKS_PREFIX}URL")
+    try:
+        Clicks(text).origin  # noqa: B018  # it raises
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
     return location(text)
+
+
+def number_type(leaf: Leaf) -> type[int] | type[float] | None:
+    """What kind of number a setting is, beside the words that it may be; None if it is none."""
+    kinds = {
+        typing.get_args(one)[0] if typing.get_origin(one) is typing.Annotated else one for one in _kinds(leaf)
+    }
+    return next((kind for kind in (float, int) if kind in kinds), None)
+
+
+def _kinds(leaf: Leaf) -> tuple[Any, ...]:
+    return typing.get_args(leaf.kind) if typing.get_args(leaf.kind) else (leaf.kind,)
+
+
+def number_or_word(given: Any, leaf: Leaf) -> Any:
+    """A number within the bounds of a setting, or one of its words."""
+    if not isinstance(given, str) or given in leaf.words:
+        return given
+    kind = number_type(leaf)
+    assert kind is not None, "the setting may be a number"
+    rule = " or ".join([_range(leaf), *leaf.words])
+    try:
+        number = kind(given)
+    except ValueError:
+        raise typer.BadParameter(f"{given!r} is not {rule}") from None
+    is_low = leaf.lower is not None and (number <= leaf.lower if leaf.is_above else number < leaf.lower)
+    is_high = leaf.upper is not None and number > leaf.upper
+    if is_low or is_high or not math.isfinite(number):
+        raise typer.BadParameter(f"{given!r} is not {rule}")
+    return number
+
+
+def _range(leaf: Leaf) -> str:
+    what = "a number" if number_type(leaf) is float else "a whole number"
+    if leaf.lower is not None and leaf.upper is not None:
+        return f"{what} from {leaf.lower:g} to {leaf.upper:g}"
+    if leaf.lower is not None:
+        return f"{what} above {leaf.lower:g}" if leaf.is_above else f"{what} of {leaf.lower:g} or more"
+    return what
+
+
+def numbers(given: Any, kind: Any) -> Any:
+    """Several numbers, with commas or x between them; one number stands for all if their count is fixed."""
+    if not isinstance(given, str):
+        return given
+    one, *others = typing.get_args(kind)
+    try:
+        values = tuple(one(part) for part in re.split(r"[x,]", given) if part)
+    except ValueError:
+        raise typer.BadParameter(
+            f"{given!r} is neither a number nor several with x or commas between them"
+        ) from None
+    if Ellipsis in others:
+        return values
+    count = 1 + len(others)
+    if len(values) == 1:
+        values *= count
+    if len(values) != count:
+        raise typer.BadParameter(f"{given!r}: {count} numbers are needed, or one for all")
+    return values
+
+
+def complete_model(incomplete: str) -> list[str]:
+    """The shipped models that begin so."""
+    from pipelines.inputs.model_names import shipped_models
+
+    return [name for name in shipped_models() if name.startswith(incomplete)]
+
+
+def complete_network(incomplete: str) -> list[str]:
+    """The networks to train that begin so."""
+    from mfp.models.names import TRAINABLE_NAMES
+
+    return [name for name in TRAINABLE_NAMES if name.startswith(incomplete)]
+
+
+def complete_recipe(incomplete: str) -> list[str]:
+    """The shipped recipes that begin so."""
+    from pipelines.inputs.recipe_names import recipe_names
+
+    return [name for name in recipe_names() if name.startswith(incomplete)]
+
+
+PARSERS: Mapping[str, Callable[[str], str]] = {
+    "datasets": mixed_location,
+    "clicks.source": checked_clicks,
+    "workers.count": checked_workers,
+    "workers.label_workers": checked_workers,
+    "workers.train_workers": checked_workers,
+    "recipe.name": location,
+    "reading.split": location,
+    "storage.endpoint": location,
+}
+"""Settings whose text is more than a text, by their dotted names; those that are places need no entry."""
+
+COMPLETIONS: Mapping[str, Callable[[str], list[str]]] = {
+    "model.name": complete_model,
+    "recipe.name": complete_recipe,
+    "recipe.model": complete_network,
+}

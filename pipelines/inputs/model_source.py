@@ -5,26 +5,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib import resources
 
+from actors.specs.model import MODEL_EXTENSION, ModelChoice
 from infra.published_models import PublishedModel
 from infra.storage.files import Storage
 from mfp.errors import ModelError, WeightsError
 from mfp.model_file import model_id_of, read_header
 from mfp.models.names import ANALYTIC
 from mfp.models.registry import config_by_name, config_from_json, trainable_names
-from pipelines.inputs.model_names import EXTENSION, check_model_name, is_location
+from pipelines.inputs.model_names import check_model_name
 
 
 @dataclass(frozen=True)
 class ModelSource:
     """A model before it is built. `data` is its file's content; None is the analytic click model, which has none.
 
-    `published` is what a training run says of it, where it was found there.
+    `published` is what a training run says of it, if it was found there, and `step` the training step it is of.
     """
 
     name: str
     model_id: str
     data: bytes | None
     published: PublishedModel | None = None
+    step: int | None = None
 
 
 def find_model(name: str, storage: Storage) -> ModelSource:
@@ -39,10 +41,10 @@ def find_model(name: str, storage: Storage) -> ModelSource:
     check_model_name(name, storage)
     if name == ANALYTIC:
         return ModelSource(ANALYTIC, ANALYTIC, None)
-    if is_location(name):
+    if ModelChoice(name).is_location:
         data = storage.read_bytes(name)
     else:
-        data = resources.files("mfp.weights").joinpath(name + EXTENSION).read_bytes()
+        data = resources.files("mfp.weights").joinpath(name + MODEL_EXTENSION).read_bytes()
     try:
         read_header(data)
     except WeightsError as error:

@@ -8,9 +8,10 @@ after an interruption.
 from __future__ import annotations
 
 from actors.labelling.model_feed import METRIC, check_id, is_better
+from actors.specs.label import LabelSpec
 from infra.errors import InfraError
 from infra.published_models import PublishedModel, model_url, read_model
-from infra.runs.run_config import RUN_FILE, read_config
+from infra.runs.run_config import RUN_FILE
 from infra.runs.run_directory import RunDirectory
 from infra.storage.files import Storage, join
 from infra.taken_models import taken_models
@@ -18,12 +19,12 @@ from mfp.errors import WeightsError
 from mfp.model_file import model_id_of
 from pipelines.errors import OptionError
 from pipelines.inputs.model_source import ModelSource
+from pipelines.inputs.run_record import LabelRecord, OneModel, read_record
 from pipelines.inputs.training_run import newest_published
-from pipelines.options import LabelOptions
 
 
-def find_published(options: LabelOptions, run_url: str, training_url: str, storage: Storage) -> ModelSource:
-    """Find the model that the shards of the run at `run_url` are clicked by first, or, without --follow, all of them.
+def find_published(spec: LabelSpec, training_url: str, storage: Storage) -> ModelSource:
+    """Find the model that the shards of a run are clicked by first, or, if it follows none, all of them.
 
     Raises:
         OptionError: there is no training run, nothing is published yet, or the model that the run began with is gone.
@@ -32,24 +33,25 @@ def find_published(options: LabelOptions, run_url: str, training_url: str, stora
         StorageError: it cannot be read.
 
     """
-    if options.follow is None and storage.exists(join(run_url, RUN_FILE)):
-        pinned = _pinned(options.model, run_url, training_url, storage)
-        if pinned is not None:
-            return pinned
-    model = _first(options, run_url, training_url, storage)
+    if not spec.follows and storage.exists(join(spec.out, RUN_FILE)):
+        begun = read_record(LabelRecord, spec.out, storage).model
+        if isinstance(begun, OneModel) and begun.step is not None:
+            data = model_of_step(spec.out, training_url, begun.step, begun.model_id, storage)
+            return ModelSource(spec.model.name, begun.model_id, data, step=begun.step)
+    model = _first(spec, training_url, storage)
     data = read_model(storage, training_url, model)
     check_id(model, data)
-    return ModelSource(options.model, model.model_id, data, model)
+    return ModelSource(spec.model.name, model.model_id, data, model, model.step)
 
 
-def _first(options: LabelOptions, run_url: str, training_url: str, storage: Storage) -> PublishedModel:
+def _first(spec: LabelSpec, training_url: str, storage: Storage) -> PublishedModel:
     published = newest_published(training_url, storage)
-    if options.follow is None or not options.follow.if_better:
+    if not spec.follow_if_better:
         return published
-    taken = taken_models(storage, run_url)
+    taken = taken_models(storage, spec.out)
     if not taken or published == taken[-1] or is_better(published, taken[-1]):
         return published
-    return _still_there(taken[-1], run_url, training_url, storage)
+    return _still_there(taken[-1], spec.out, training_url, storage)
 
 
 def _still_there(model: PublishedModel, run_url: str, training_url: str, storage: Storage) -> PublishedModel:
@@ -69,15 +71,6 @@ def keep_model(run: RunDirectory, model: ModelSource) -> None:
     url = model_url(run.url, model.published.step)
     if not run.storage.exists(url):
         run.storage.write_bytes(url, model.data)
-
-
-def _pinned(name: str, run_url: str, training_url: str, storage: Storage) -> ModelSource | None:
-    """The model that an earlier run into the same directory began with; None if that was none of these."""
-    match read_config(storage, run_url):
-        case {"model_id": str(model_id), "given": {"model_step": int(step)}}:
-            return ModelSource(name, model_id, model_of_step(run_url, training_url, step, model_id, storage))
-        case _:
-            return None
 
 
 def model_of_step(run_url: str, training_url: str, step: int, model_id: str, storage: Storage) -> bytes:

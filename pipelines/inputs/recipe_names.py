@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipelines.errors import OptionError
-from pipelines.inputs.model_names import did_you_mean
+from pipelines.inputs.did_you_mean import did_you_mean
 
 _FOLDER = Path(__file__).parents[1] / "recipes"
 

@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
+from actors.specs.model import TRAINING_RUN_PREFIX
 from infra.errors import RunDirectoryError
 from infra.published_models import PublishedModel, newest
 from infra.runs.run_config import TRAINING_FILE, read_config
 from infra.storage.files import Storage
 from pipelines.errors import OptionError
-from pipelines.options import TRAINING_RUN_PREFIX
-
-
-def training_run_of(model: str) -> str | None:
-    """The path or URL behind `run://`; None if --model is something else."""
-    if not model.startswith(TRAINING_RUN_PREFIX):
-        return None
-    url = model.removeprefix(TRAINING_RUN_PREFIX)
-    if not url:
-        raise OptionError(
-            f"--model {model!r} names no training run: give run:// and what `mfp train` had as --out"
-        )
-    return url
 
 
 def newest_published(training_url: str, storage: Storage) -> PublishedModel:

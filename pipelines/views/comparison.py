@@ -9,7 +9,7 @@ from rich.console import Console, ConsoleOptions
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.comparison import MEAN_IOU, NOC, ComparedRun, Comparison, Estimate
+from pipelines.jobs.comparison import MEAN_IOU, NOC, ComparedRun, Comparison, Estimate
 
 _HEADINGS = {name: f"NoC@{name.removeprefix('noc')}" for name in NOC} | {MEAN_IOU: "mean IoU"}
 _DECIMALS = dict.fromkeys(NOC, 2) | {MEAN_IOU: 3}

@@ -9,8 +9,8 @@ from rich.console import Console, ConsoleOptions
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.flywheel.flywheel import FlywheelResult
-from pipelines.report import THRESHOLDS, Report
+from pipelines.jobs.flywheel.flywheel import FlywheelResult
+from pipelines.jobs.report import THRESHOLDS, Report
 
 _SHOWN_CLICKS = (1, 3, 5)
 

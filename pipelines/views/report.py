@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from infra.runs.commit import NONE_UNCLICKED
-from pipelines.report import Report
+from pipelines.jobs.report import Report
 
 _SHOWN_CLICKS = (1, 3, 5, 10, 20)
 _UNDEFINED = "-"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pipelines.shard import ShardedSource
-from pipelines.source_summary import SummaryLine
+from pipelines.jobs.shard import ShardedSource
+from pipelines.jobs.source_summary import SummaryLine
 
 _MOST_LINES = 8  # of a heading; all of them are in summary.json
 _LETTERS = 110  # of what is said of one key

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipelines.verify import Verification
+from pipelines.jobs.verify import Verification
 
 _MOST_LINES = 20
 
 
 def verification_lines(found: Verification) -> Iterator[str]:
     """One line per thing that was looked at, then the findings."""
-    expected = "" if found.num_expected in {None, found.num_shards} else f" of {found.num_expected:,}"
+    expected = "" if found.num_expected == found.num_shards else f" of {found.num_expected:,}"
     yield (
         f"{found.num_shards:,}{expected} shards committed: {found.objects:,} objects, {found.clicks:,} clicks, read "
         "and compared with their records"

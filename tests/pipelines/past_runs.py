@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pipelines.options import LabelOptions
+
 from actors.labelling.hand_out import Assignment
 from actors.labelling.job import LabelJob, build_labeller
 from actors.labelling.loaded_model import ModelBytes
@@ -11,7 +13,6 @@ from mfp.engine_settings import EngineSettings
 from mfp.session import SessionLimits
 from pipelines.inputs.label_inputs import VOLATILE, find_inputs, run_config
 from pipelines.inputs.published_source import keep_model
-from pipelines.options import LabelOptions
 
 
 def label_here(options: LabelOptions, *, num_shards: int | None = None) -> RunDirectory:

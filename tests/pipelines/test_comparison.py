@@ -16,8 +16,8 @@ from infra.runs.run_directory import RunDirectory
 from infra.shards.sample import JsonValue
 from infra.storage.files import Storage
 from pipelines.cli import app
-from pipelines.comparison import FIGURES, Comparison, compare_runs
 from pipelines.errors import OptionError
+from pipelines.jobs.comparison import FIGURES, Comparison, compare_runs
 from pipelines.views.comparison import ComparisonView
 from tests.pipelines.clicked_runs import Ious, begin, commit
 

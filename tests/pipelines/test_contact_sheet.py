@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from infra.layouts.source_note import SourceNote, Topic
-from pipelines.contact_sheet import ContactSheet
+from pipelines.jobs.contact_sheet import ContactSheet
 from tests.actors.shapes import shape_sample
 
 SAMPLE = shape_sample(0)

@@ -12,9 +12,9 @@ from typer.testing import CliRunner, Result
 from infra.storage.files import Storage
 from mfp.model_file import model_from_bytes, read_header
 from pipelines.cli import app
-from pipelines.convert import run_convert
 from pipelines.errors import OptionError
 from pipelines.inputs.model_source import find_model
+from pipelines.jobs.convert import run_convert
 from tests.released_files import PARAMS, released_content, saved, with_loss
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from pipelines.options import Follow, LabelOptions, Workers
 
 from actors.labelling.hand_out import Assignment
 from actors.labelling.loaded_model import ModelBytes, load_model
@@ -26,8 +27,7 @@ from mfp.session import SessionLimits
 from pipelines.errors import OptionError
 from pipelines.inputs.label_inputs import VOLATILE, find_inputs, run_config
 from pipelines.inputs.published_source import keep_model
-from pipelines.label import run_label
-from pipelines.options import Follow, LabelOptions, Workers
+from pipelines.jobs.label import run_label
 from pipelines.progress import ProgressReport
 from tests.actors.shapes import OneModelLabeller, reader_of, rows_of, write_shapes
 from tests.model_files import small_model

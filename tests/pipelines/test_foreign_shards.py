@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pipelines.options import LabelOptions
 from rich.console import Console
 
 from actors.labelling.hand_out import Assignment
@@ -27,11 +28,10 @@ from infra.shards.shard_note import NoteCount
 from infra.storage.files import Storage
 from mfp.engine_settings import EngineSettings
 from mfp.session import SessionLimits
-from pipelines.comparison import compare_runs
 from pipelines.errors import OptionError
 from pipelines.inputs.label_inputs import VOLATILE, find_inputs, run_config
-from pipelines.options import LabelOptions
-from pipelines.report import build_report
+from pipelines.jobs.comparison import compare_runs
+from pipelines.jobs.report import build_report
 from pipelines.views.report import ReportView
 from tests.actors.shapes import shape_sample
 from tests.pipelines.past_runs import label_here

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from pipelines.options import LabelOptions, Replay, Workers
 
 from actors.errors import ClusterError, TooManyErrorsError
 from actors.labelling.hand_out import Assignment
@@ -28,11 +29,10 @@ from mfp.model_file import model_to_bytes
 from mfp.models.lite0 import Lite0Config
 from mfp.models.registry import build_network
 from pipelines.errors import OptionError
-from pipelines.label import RunSummary, run_label
-from pipelines.options import LabelOptions, Replay, Workers
+from pipelines.jobs.label import RunSummary, run_label
+from pipelines.jobs.report import build_report
+from pipelines.jobs.submit import run_progress
 from pipelines.progress import ProgressReport
-from pipelines.report import build_report
-from pipelines.submit import run_progress
 from tests.actors.shapes import LIMITS, ZOOM_SIZE, labeller, reader_of, rows_of, shape_sample, write_shapes
 from tests.pipelines.past_runs import label_here
 

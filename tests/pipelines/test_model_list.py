@@ -17,7 +17,7 @@ from pipelines import model_list
 from pipelines.cli import app
 from pipelines.inputs.model_names import shipped_models
 from pipelines.inputs.model_source import find_model
-from pipelines.model_list import list_models, list_networks, render_models, render_networks
+from pipelines.jobs.model_list import list_models, list_networks, render_models, render_networks
 
 
 def test_every_shipped_model_is_listed_with_the_analytic_one() -> None:

@@ -13,10 +13,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-
-from infra.storage.files import StorageOptions
 from pipelines.options import ShardOptions
-from pipelines.shard import run_shard
+
+from infra.storage.options import StorageOptions
+from pipelines.jobs.shard import run_shard
 from tests.canary import CANARY, files_with_canary
 from tests.ray_head import Head, ray_head
 from tests.signalled_commands import assert_ended_by, stop_inside

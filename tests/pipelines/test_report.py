@@ -25,8 +25,8 @@ from infra.shards.sample import JsonValue
 from infra.storage.files import Storage, join
 from infra.taken_models import add_taken
 from mfp.errors import MetricsError
-from pipelines.report import ModelFigures, Report, build_report, busy_seconds
-from pipelines.report_files import curve_svg, write_report
+from pipelines.jobs.report import ModelFigures, Report, build_report, busy_seconds
+from pipelines.jobs.report_files import curve_svg, write_report
 from pipelines.views.report import ReportView
 from tests.infra.rows import click_row, commit_rows, mask_row
 from tests.pipelines.clicked_runs import begin, commit

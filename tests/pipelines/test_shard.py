@@ -10,17 +10,18 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from pipelines.options import ShardOptions
 
 from infra.errors import DatasetError, LayoutError, Reason, RunDirectoryError, StorageError
-from infra.layouts import LayoutOptions
-from infra.shards.image_file import ImageReading
+from infra.layout_options import LayoutOptions
+from infra.shards.image_reading import ImageReading
 from infra.shards.manifest import load_manifest
 from infra.shards.sample import QuarantinedSample, Sample
 from infra.shards.shard_reader import read_shard
-from infra.storage.files import Storage, StorageOptions, join
-from pipelines.options import ShardOptions
+from infra.storage.files import Storage, join
+from infra.storage.options import StorageOptions
+from pipelines.jobs.shard import run_shard
 from pipelines.progress import ProgressReport
-from pipelines.shard import run_shard
 from tests.infra.sample_factory import encoded, random_pixels, write_image
 from tests.shared_data import SHARED, requires_shared
 

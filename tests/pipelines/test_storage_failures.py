@@ -11,15 +11,16 @@ import boto3
 import cv2
 import numpy as np
 import pytest
+from pipelines.options import LabelOptions
 from typer.testing import CliRunner, Result
 
 from infra.errors import UnusableStorageError
 from infra.runs.run_directory import RunDirectory
-from infra.storage.files import Storage, StorageOptions
+from infra.storage.files import Storage
+from infra.storage.options import StorageOptions
 from pipelines.cli import app
 from pipelines.errors import persons_error
-from pipelines.label import run_label
-from pipelines.options import LabelOptions
+from pipelines.jobs.label import run_label
 from pipelines.progress import ProgressReport
 from tests.actors.shapes import write_shapes
 from tests.expiring_s3 import ExpiringS3, expiring_s3

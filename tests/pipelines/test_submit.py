@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from infra.storage.files import StorageOptions
+from infra.storage.options import StorageOptions
 from pipelines import job_package, submit
 from pipelines.errors import JobError
-from pipelines.job_package import MAX_PACKAGE_MIB, ROOMS, package, package_bytes
-from pipelines.submit import JobCommand, check_locations
+from pipelines.jobs.job_package import MAX_PACKAGE_MIB, ROOMS, package, package_bytes
+from pipelines.jobs.submit import JobCommand, check_locations
 
 
 def command(*arguments: str, endpoint: str | None = None) -> JobCommand:

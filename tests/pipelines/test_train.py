@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from pipelines.options import TrainOptions, Workers
 
 from actors.errors import ClusterError
 from actors.training.directory import TrainDirectory
@@ -28,9 +29,8 @@ from mfp.training.checkpoint import Checkpoint
 from pipelines.errors import OptionError
 from pipelines.inputs.model_source import find_model
 from pipelines.inputs.training_recipe import load_recipe
-from pipelines.options import TrainOptions, Workers
+from pipelines.jobs.train import plan_training, run_train
 from pipelines.progress import ProgressReport
-from pipelines.train import plan_training, run_train
 from tests.training_jobs import ALONE, SMALL, bright_object, train_to_the_end, write_bright_objects
 
 

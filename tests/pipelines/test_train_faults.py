@@ -13,13 +13,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pipelines.options import TrainOptions, Workers
 
 from infra.published_models import newest
 from infra.shards.shard_writer import write_dataset
 from infra.storage.files import Storage, join
 from infra.training_progress import read_progress
-from pipelines.options import TrainOptions, Workers
-from pipelines.train import plan_training, run_train
+from pipelines.jobs.train import plan_training, run_train
 from tests.actors.two_workers import run_in_two_workers
 from tests.process_tree import ancestors
 from tests.shared_ray import SharedRay
@@ -60,7 +60,7 @@ def _worker_of(driver: subprocess.Popen[bytes]) -> int:
 def _start_driver(options: TrainOptions, log: Path) -> subprocess.Popen[bytes]:
     """The run in a process of its own."""
     code = (
-        "import pickle, sys; from pipelines.train import run_train; run_train(pickle.load(sys.stdin.buffer))"
+        "import pickle, sys; from pipelines.jobs.train import run_train; run_train(pickle.load(sys.stdin.buffer))"
     )
     with log.open("wb") as stream:
         driver = subprocess.Popen(

@@ -8,13 +8,14 @@ from dataclasses import replace
 
 import pytest
 import torch
+from pipelines.options import LabelOptions, Workers
 
 from infra.errors import LeaseError
 from infra.runs.held_lease import LEASE_FILE
 from infra.runs.run_directory import RunDirectory
-from infra.storage.files import Storage, StorageOptions, join
-from pipelines.label import RunSummary, run_label
-from pipelines.options import LabelOptions, Workers
+from infra.storage.files import Storage, join
+from infra.storage.options import StorageOptions
+from pipelines.jobs.label import RunSummary, run_label
 from pipelines.progress import ProgressReport
 from tests.actors.shapes import LIMITS, ZOOM_SIZE, rows_of, write_shapes
 from tests.look_alike_s3 import look_alike_s3

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from pipelines.options import LabelOptions, VerifyOptions
 from typer.testing import CliRunner
 
 from actors.stop_request import Stopped
@@ -27,10 +28,9 @@ from infra.runs.set_aside import SetAsideShard, note_set_aside
 from infra.runs.tables import CLICKS, MASKS, TableKind
 from infra.storage.files import Storage
 from pipelines.cli import app
-from pipelines.options import LabelOptions, VerifyOptions
-from pipelines.report import build_report
-from pipelines.report_files import write_report
-from pipelines.verify import run_verify
+from pipelines.jobs.report import build_report
+from pipelines.jobs.report_files import write_report
+from pipelines.jobs.verify import run_verify
 from tests.actors.shapes import write_shapes
 from tests.model_files import small_model
 from tests.pipelines.past_runs import label_here
@@ -124,8 +124,8 @@ def test_a_check_that_is_told_to_stop_leaves_no_folder_and_no_thread_behind(
     def told() -> None:
         raise Stopped
 
-    monkeypatch.setattr("pipelines.relabel.check_stop", told)
-    monkeypatch.setattr("pipelines.relabel._POLL_SECONDS", 0)
+    monkeypatch.setattr("pipelines.jobs.relabel.check_stop", told)
+    monkeypatch.setattr("pipelines.jobs.relabel._POLL_SECONDS", 0)
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
     before = set(threading.enumerate())

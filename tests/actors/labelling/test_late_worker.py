@@ -16,7 +16,8 @@ from actors.labelling.shard_labeller import ShardSummary
 from actors.labelling.worker import LabelWorker, StoredModel, WorkerInfo, WorkerResources
 from infra.runs.commit import CommitOutcome
 from infra.runs.run_directory import RunDirectory
-from infra.storage.files import Storage, StorageOptions
+from infra.storage.files import Storage
+from infra.storage.options import StorageOptions
 from mfp.engine_settings import EngineSettings
 from tests.actors.shapes import LIMITS, ZOOM_SIZE, write_shapes
 from tests.waiting import wait_until

@@ -22,7 +22,8 @@ from actors.labelling.worker_pool import PoolSize, WorkerPool
 from actors.ray_session import Cluster
 from infra.runs.run_directory import RunDirectory
 from infra.shards.manifest import DatasetManifest
-from infra.storage.files import Storage, StorageOptions
+from infra.storage.files import Storage
+from infra.storage.options import StorageOptions
 from mfp.engine_settings import EngineSettings
 from tests.actors.broken_jobs import DeadlySample, GpuFailsOnce
 from tests.actors.shapes import LIMITS, ZOOM_SIZE, labeller, reader_of, rows_of, write_shapes

@@ -17,6 +17,7 @@ from mfp.errors import TrainingError
 from mfp.models.lite0 import Lite0, Lite0Config
 from mfp.training.precision import cost_of_bf16
 from mfp.training.recipe import Recipe
+from mfp.training.step import StepSettings
 from pipelines.inputs.recipe_names import recipe_names
 from pipelines.inputs.training_recipe import load_recipe
 from tests.actors.two_workers import run_in_two_workers
@@ -58,7 +59,7 @@ def test_auto_is_what_a_timed_pass_finds_faster_and_the_log_says_so(
         note
         == f"--recursion-precision auto is {name}: passes in bf16 take {cost:.2f} of the time of fp32 here"
     )
-    assert chosen.in_recipe(AUTO).step_settings().recursion_precision == (
+    assert StepSettings.of(chosen.in_recipe(AUTO)).recursion_precision == (
         torch.bfloat16 if name == "bf16" else torch.float32
     )
 

@@ -12,7 +12,8 @@ import scipy.io
 from PIL import Image
 
 from infra import rle
-from infra.layouts import LAYOUTS, LayoutOptions
+from infra.layout_options import LayoutOptions
+from infra.layouts import LAYOUTS
 from infra.layouts.source_note import SourceNote
 from infra.shards.sample import QuarantinedSample, Sample
 from infra.storage.files import Storage

@@ -15,10 +15,10 @@ from pycocotools.coco import COCO
 
 from infra import rle
 from infra.errors import Reason
-from infra.layouts import LayoutOptions
+from infra.layout_options import LayoutOptions
 from infra.layouts.layout import CrowdRegions
 from infra.layouts.source_note import SourceNote, Topic
-from infra.shards.image_file import ImageReading
+from infra.shards.image_reading import ImageReading
 from tests.infra.layouts.coco_source import TRIANGLE, annotation, image, write_source
 from tests.infra.layouts.sources import HEIGHT, WIDTH, image_file, masks_of, notes_of, read_all
 from tests.shared_data import SHARED, requires_shared

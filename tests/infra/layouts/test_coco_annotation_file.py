@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from infra.errors import LayoutError
-from infra.layouts import LayoutOptions
+from infra.layout_options import LayoutOptions
 from infra.layouts.source_note import Topic
 from tests.infra.layouts.coco_source import TRIANGLE, annotation, image, write_source
 from tests.infra.layouts.sources import HEIGHT, WIDTH, notes_of, read_all

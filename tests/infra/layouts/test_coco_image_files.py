@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from infra.errors import LayoutError, Reason
-from infra.layouts import LAYOUTS, LayoutOptions
+from infra.layout_options import LayoutOptions
+from infra.layouts import LAYOUTS
 from infra.layouts.source_note import SourceNote, Topic
 from infra.shards.sample import QuarantinedSample, Sample
 from infra.storage.files import Storage, join

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from infra.errors import LayoutError, Reason
-from infra.layouts import LayoutOptions
+from infra.layout_options import LayoutOptions
 from tests.infra.layouts.sources import image_file, mask_file, masks_of, read_all, rectangle
 from tests.shared_data import SHARED, requires_shared
 

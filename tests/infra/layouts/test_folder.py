@@ -8,7 +8,8 @@ from PIL import Image
 
 from infra import rle
 from infra.errors import LayoutError, Reason
-from infra.layouts import LAYOUTS, LayoutOptions
+from infra.layout_options import LayoutOptions
+from infra.layouts import LAYOUTS
 from infra.layouts.source_note import SourceNote, Topic
 from infra.shards.image_file import decode_image
 from infra.shards.sample import QuarantinedSample, Sample

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from infra.errors import Reason, SampleError
-from infra.layouts import LayoutOptions, MaskValues
+from infra.layout_options import LayoutOptions, MaskValues
 from infra.layouts.mask_meaning import read_mask
 from infra.layouts.mask_reading import MaskReading
 from infra.layouts.object_values import ObjectValues

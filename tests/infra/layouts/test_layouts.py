@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from infra.errors import LayoutError, StorageError
-from infra.layouts import LAYOUTS, LayoutOptions
+from infra.layout_options import LayoutOptions
+from infra.layouts import LAYOUTS
 from infra.layouts.read_ahead import NUM_AHEAD
 from infra.shards.sample import Sample
-from infra.storage.files import Storage, StorageOptions, join
+from infra.storage.files import Storage, join
+from infra.storage.options import StorageOptions
 from tests.infra.layouts.sources import image_file, mask_file, read_all, rectangle, sbd_file
 
 MASK = rectangle(slice(2, 8), slice(2, 8))

@@ -10,7 +10,7 @@ import pytest
 import scipy.io
 
 from infra.errors import LayoutError, Reason, SampleError
-from infra.layouts import LayoutOptions
+from infra.layout_options import LayoutOptions
 from infra.layouts.sbd import decode_instances
 from tests.infra.layouts.sources import HEIGHT, WIDTH, image_file, masks_of, read_all, rectangle, sbd_file
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from infra.errors import LayoutError, Reason
-from infra.layouts import LayoutOptions
+from infra.layout_options import LayoutOptions
 from infra.layouts.source_note import Topic
 from tests.infra.layouts.sources import image_file, mask_file, notes_of, read_all, rectangle
 

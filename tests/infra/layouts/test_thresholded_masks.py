@@ -10,7 +10,7 @@ from PIL import Image
 
 from infra import rle
 from infra.errors import LayoutError, Reason
-from infra.layouts import LayoutOptions
+from infra.layout_options import LayoutOptions
 from infra.layouts.source_note import Topic
 from tests.infra.layouts.sources import image_file, mask_file, masks_of, notes_of, read_all, rectangle
 from tests.shared_data import SHARED, requires_shared

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from infra.errors import LayoutError, Reason, SampleError
-from infra.layouts.layout import LayoutOptions
+from infra.layout_options import LayoutOptions
 from infra.layouts.mask_meaning import read_mask
 from infra.layouts.mask_reading import MaskReading
 from infra.layouts.object_values import ObjectValues

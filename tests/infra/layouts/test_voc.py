@@ -10,7 +10,7 @@ from PIL import Image
 
 from infra import rle
 from infra.errors import Reason
-from infra.layouts import LayoutOptions
+from infra.layout_options import LayoutOptions
 from tests.infra.layouts.sources import HEIGHT, WIDTH, image_file, mask_file, masks_of, read_all
 
 

@@ -10,7 +10,8 @@ import numpy.typing as npt
 import pytest
 
 from infra.errors import SampleError
-from infra.shards.image_file import ImageReading, decode_image, stored_image
+from infra.shards.image_file import decode_image, stored_image
+from infra.shards.image_reading import ImageReading
 from tests.infra.shards.tiff_factory import tiff_of
 
 RAMP = np.tile(np.linspace(0, 255, 32).astype(np.uint8), (8, 1))

@@ -14,7 +14,8 @@ from PIL import Image
 
 from infra.errors import Reason, SampleError
 from infra.shards import image_file
-from infra.shards.image_file import ImageReading, decode_image, stored_image
+from infra.shards.image_file import decode_image, stored_image
+from infra.shards.image_reading import ImageReading
 from tests.infra.sample_factory import encoded, random_pixels
 
 

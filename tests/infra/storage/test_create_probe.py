@@ -10,7 +10,8 @@ import pytest
 
 from infra.errors import StorageError
 from infra.storage.create_probe import PROBE_PREFIX, honours_condition
-from infra.storage.files import Storage, StorageOptions, join
+from infra.storage.files import Storage, join
+from infra.storage.options import StorageOptions
 from tests.infra.overwriting import Overwriting
 from tests.look_alike_s3 import Manner, look_alike_s3
 

@@ -10,7 +10,14 @@ from pathlib import Path
 import pytest
 
 from infra.errors import StorageError
-from infra.storage.files import Storage, StorageOptions, basename, carries_credentials, join, relative_to
+from infra.storage.files import (
+    Storage,
+    basename,
+    carries_credentials,
+    join,
+    relative_to,
+)
+from infra.storage.options import StorageOptions
 from tests.conftest import free_port
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from infra.errors import StorageError, UnusableStorageError
-from infra.storage.files import Storage, StorageOptions, join
+from infra.storage.files import Storage, join
+from infra.storage.options import StorageOptions
 from tests.look_alike_s3 import REGION, look_alike_s3
 
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-
-import pipelines.first_look
-import pipelines.flywheel.flywheel
-import pipelines.label
-import pipelines.report
-import pipelines.report_files
-import pipelines.shard
-import pipelines.train
-import pipelines.views.report
-from pipelines.label import RunSummary
 from pipelines.options import (
     LabelOptions,
 )
+
+import pipelines.first_look
+import pipelines.jobs.flywheel.flywheel
+import pipelines.jobs.label
+import pipelines.jobs.report
+import pipelines.jobs.report_files
+import pipelines.jobs.shard
+import pipelines.jobs.train
+import pipelines.views.report
+from pipelines.jobs.label import RunSummary
 from pipelines.progress import OnProgress, ProgressReport
 from tests.pipelines.commands.replaced_jobs import summary
 
@@ -39,9 +39,9 @@ def labelled(not_looked_at: None, monkeypatch: pytest.MonkeyPatch) -> list[Label
         on_progress(ProgressReport(0, 1204, quarantined=0))
         return summary()
 
-    monkeypatch.setattr(pipelines.label, "run_label", run_label)
+    monkeypatch.setattr(pipelines.jobs.label, "run_label", run_label)
     report = SimpleNamespace(notes=(), to_json=lambda: {"objects": 1204})
-    monkeypatch.setattr(pipelines.report, "build_report", lambda run, storage: report)
+    monkeypatch.setattr(pipelines.jobs.report, "build_report", lambda run, storage: report)
     monkeypatch.setattr(pipelines.views.report, "ReportView", lambda report: "the table")
-    monkeypatch.setattr(pipelines.report_files, "write_report", lambda report, storage: [])
+    monkeypatch.setattr(pipelines.jobs.report_files, "write_report", lambda report, storage: [])
     return seen

@@ -8,7 +8,7 @@ from typing import Any
 from typer.testing import CliRunner, Result
 
 from pipelines.cli import app
-from pipelines.label import RunSummary
+from pipelines.jobs.label import RunSummary
 
 
 def mfp(*args: str) -> Result:

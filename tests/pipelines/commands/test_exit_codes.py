@@ -6,20 +6,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pipelines.options import (
+    LabelOptions,
+)
 
-import pipelines.flywheel.flywheel
-import pipelines.label
-import pipelines.report
-import pipelines.report_files
-import pipelines.shard
-import pipelines.train
+import pipelines.jobs.flywheel.flywheel
+import pipelines.jobs.label
+import pipelines.jobs.report
+import pipelines.jobs.report_files
+import pipelines.jobs.shard
+import pipelines.jobs.train
 import pipelines.views.report
 from infra.errors import StorageError
 from infra.runs.set_aside import SetAsideShard
 from mfp.errors import ModelError
-from pipelines.options import (
-    LabelOptions,
-)
 from tests.pipelines.commands.replaced_jobs import failing, mfp, summary
 
 
@@ -83,7 +83,7 @@ def test_wrong_usage_exits_with_2(line: str, labelled: list[LabelOptions]) -> No
 def test_quarantined_samples_exit_with_3(
     labelled: list[LabelOptions], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipelines.label, "run_label", lambda options, on_progress: summary(errors=3))
+    monkeypatch.setattr(pipelines.jobs.label, "run_label", lambda options, on_progress: summary(errors=3))
     result = mfp("label", "data", "--out", "run", "--model", "lite0")
     assert result.exit_code == 3
     assert "3 quarantined" in result.stdout
@@ -94,7 +94,7 @@ def test_shards_that_were_set_aside_are_listed_and_exit_with_3(
 ) -> None:
     lost = (SetAsideShard("a.tar", 3, "its worker died"), SetAsideShard("b.tar", 3, "there is no such file"))
     monkeypatch.setattr(
-        pipelines.label, "run_label", lambda options, on_progress: replace(summary(), set_aside=lost)
+        pipelines.jobs.label, "run_label", lambda options, on_progress: replace(summary(), set_aside=lost)
     )
     result = mfp("label", "data", "--out", "run", "--model", "lite0")
     assert result.exit_code == 3
@@ -125,14 +125,14 @@ class WorkerError(Exception):
 def test_a_persons_error_is_one_line_on_stderr_and_exits_with_1(
     error: Exception, not_looked_at: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipelines.label, "run_label", failing(error))
+    monkeypatch.setattr(pipelines.jobs.label, "run_label", failing(error))
     result = mfp("label", "data", "--out", "run", "--model", "lite9")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == "mfp: model 'lite9' is unknown: choose lite0\n"
 
 
 def test_a_defect_keeps_its_traceback(not_looked_at: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipelines.label, "run_label", failing(ZeroDivisionError("defect")))
+    monkeypatch.setattr(pipelines.jobs.label, "run_label", failing(ZeroDivisionError("defect")))
     result = mfp("label", "data", "--out", "run", "--model", "lite0")
     assert isinstance(result.exception, ZeroDivisionError)
 

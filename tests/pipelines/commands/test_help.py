@@ -11,11 +11,11 @@ from statistics import median
 from typing import get_args
 
 import pytest
+from pipelines.commands.options import LayoutName
 from typer.testing import CliRunner
 
 from infra.layouts import LAYOUTS
 from pipelines.cli import app
-from pipelines.commands.options import LayoutName
 from tests.pipelines.commands.replaced_jobs import mfp
 
 COMMANDS = (

@@ -3,16 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
-import pipelines.flywheel.flywheel
-import pipelines.label
-import pipelines.report
-import pipelines.report_files
-import pipelines.shard
-import pipelines.train
-import pipelines.views.report
-from infra.storage.files import StorageOptions
-from pipelines.errors import OptionError
 from pipelines.options import (
     ALL_CLICKS,
     FlywheelOptions,
@@ -23,8 +13,18 @@ from pipelines.options import (
     TrainOptions,
     Workers,
 )
+
+import pipelines.jobs.flywheel.flywheel
+import pipelines.jobs.label
+import pipelines.jobs.report
+import pipelines.jobs.report_files
+import pipelines.jobs.shard
+import pipelines.jobs.train
+import pipelines.views.report
+from infra.storage.options import StorageOptions
+from pipelines.errors import OptionError
+from pipelines.jobs.train import TrainingRun
 from pipelines.progress import OnProgress, ProgressReport
-from pipelines.train import TrainingRun
 from tests.pipelines.commands.replaced_jobs import mfp
 
 
@@ -77,7 +77,7 @@ def test_train_passes_its_options_and_names_the_model(
         on_progress(ProgressReport(9, 9, note="loss 0.500, IoU 0.250"))
         return TrainingRun("run/models/00000009.safetensors", 9)
 
-    monkeypatch.setattr(pipelines.train, "run_train", run_train)
+    monkeypatch.setattr(pipelines.jobs.train, "run_train", run_train)
     line = """train one two:3 --out run --recipe lite0 --model lite0 --steps 9 --init w.safetensors --crop-size 64x96
         --batch-size 2 --accumulate 2 --rate 1e-4 --backbone-rate 0.1 --clip 2 --average 0.5 --schedule stable
         --warm-up 7 --decay-steps 3 --precision bf16 --recursion-precision fp16 --no-recursive --no-modulated-map
@@ -136,7 +136,7 @@ def test_every_option_of_the_flywheel_reaches_the_job(
         asked.append(options)
         raise OptionError("enough")
 
-    monkeypatch.setattr(pipelines.flywheel.flywheel, "run_flywheel", run_flywheel)
+    monkeypatch.setattr(pipelines.jobs.flywheel.flywheel, "run_flywheel", run_flywheel)
     line = (
         "flywheel photos --train-on seed --train-on more --evaluation val --out wheel --model m.safetensors --rounds 3 "
         "--clicks logged:c.jsonl --max-clicks 7 --min-quality 0.8 --min-iou 0.7 --train-steps 9 --checkpoint-every 3 "
@@ -190,7 +190,7 @@ def test_a_tilde_is_the_home_folder_in_every_path(
         seen.append(options)
         raise OptionError("enough")
 
-    monkeypatch.setattr(pipelines.shard, "run_shard", run_shard)
+    monkeypatch.setattr(pipelines.jobs.shard, "run_shard", run_shard)
     mfp(*["shard", "~/photos", "~/shards", "--layout", "folder", "--split", "~/val.txt"])
     assert (seen[0].source, seen[0].destination, seen[0].reading.split) == (
         "/home/kim/photos",

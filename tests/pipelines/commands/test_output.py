@@ -6,26 +6,26 @@ import json
 from dataclasses import replace
 
 import pytest
-
-import pipelines.flywheel.flywheel
-import pipelines.label
-import pipelines.report
-import pipelines.report_files
-import pipelines.shard
-import pipelines.train
-import pipelines.views.report
-from infra.errors import Reason
-from infra.layouts import LayoutOptions
-from infra.layouts.object_values import ObjectValues
-from infra.shards.image_file import ImageReading
-from infra.shards.manifest import DatasetManifest, ShardEntry
 from pipelines.options import (
     LabelOptions,
     ShardOptions,
 )
+
+import pipelines.jobs.flywheel.flywheel
+import pipelines.jobs.label
+import pipelines.jobs.report
+import pipelines.jobs.report_files
+import pipelines.jobs.shard
+import pipelines.jobs.train
+import pipelines.views.report
+from infra.errors import Reason
+from infra.layout_options import LayoutOptions
+from infra.layouts.object_values import ObjectValues
+from infra.shards.image_reading import ImageReading
+from infra.shards.manifest import DatasetManifest, ShardEntry
+from pipelines.jobs.shard import ShardedSource
+from pipelines.jobs.source_summary import QuarantineLine, SourceSummary, SummaryLine
 from pipelines.progress import OnProgress
-from pipelines.shard import ShardedSource
-from pipelines.source_summary import QuarantineLine, SourceSummary, SummaryLine
 from tests.pipelines.commands.replaced_jobs import mfp, summary
 
 
@@ -74,7 +74,7 @@ def test_shard_tells_what_it_understood_and_what_it_left_out(monkeypatch: pytest
         assert options == ShardOptions("photos", "shards", "folder", 10, reading, preview=8)
         return SHARDED
 
-    monkeypatch.setattr(pipelines.shard, "run_shard", run_shard)
+    monkeypatch.setattr(pipelines.jobs.shard, "run_shard", run_shard)
     line = "shard photos shards --layout folder --samples-per-shard 10 --mask-values instances"
     line += " --ignore-value 255 --split val --object-values 1-3 --crowd objects --orientation stored"
     line += " --white 4095 --preview 8"
@@ -101,7 +101,7 @@ def test_shards_that_another_run_has_won_are_named_and_are_no_failure(
     labelled: list[LabelOptions], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done = replace(summary(), lost_shards=3)
-    monkeypatch.setattr(pipelines.label, "run_label", lambda options, on_progress: done)
+    monkeypatch.setattr(pipelines.jobs.label, "run_label", lambda options, on_progress: done)
     result = mfp("label", "data", "--out", "run", "--model", "lite0")
     assert result.exit_code == 0
     assert "in 12 shards (2 of them done before, 3 by another run meanwhile)," in result.stdout
@@ -111,7 +111,7 @@ def test_a_batch_that_the_gpu_could_not_hold_is_told(
     labelled: list[LabelOptions], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     halved = replace(summary(), fitting_batch_size=4)
-    monkeypatch.setattr(pipelines.label, "run_label", lambda options, on_progress: halved)
+    monkeypatch.setattr(pipelines.jobs.label, "run_label", lambda options, on_progress: halved)
     result = mfp("label", "data", "--out", "run", "--model", "lite0", "--batch-size", "8")
     assert (result.exit_code, result.stderr) == (
         0,

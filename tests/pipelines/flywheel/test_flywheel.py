@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pipelines.options import FlywheelOptions, Thresholds, Workers
 from rich.console import Console
 
 from actors.errors import ClusterError
@@ -23,10 +24,9 @@ from infra.shards.shard_writer import write_dataset
 from infra.storage.files import Storage
 from mfp.errors import ModelError, TrainingError
 from pipelines.errors import OptionError
-from pipelines.flywheel.flywheel import run_flywheel
-from pipelines.flywheel.progress import flywheel_progress
 from pipelines.inputs.model_source import find_model
-from pipelines.options import FlywheelOptions, Thresholds, Workers
+from pipelines.jobs.flywheel.flywheel import run_flywheel
+from pipelines.jobs.flywheel.progress import flywheel_progress
 from pipelines.progress import OnProgress
 from pipelines.views.flywheel import FlywheelView
 from tests.actors.shapes import shape_sample

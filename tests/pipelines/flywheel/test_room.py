@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pipelines.options import Device, FlywheelOptions, Workers
 
 from actors.errors import ClusterError
 from actors.ray_session import Cluster
-from pipelines.flywheel.room import check_room, fit_on
-from pipelines.options import Device, FlywheelOptions, Workers
+from pipelines.jobs.flywheel.room import check_room, fit_on
 
 
 def options(label: Workers, train: Workers, device: Device = "auto") -> FlywheelOptions:

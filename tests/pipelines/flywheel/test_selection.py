@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pipelines.options import Thresholds
 
 from actors.labelling.hand_out import Assignment
 from infra.runs.run_directory import RunDirectory
@@ -19,9 +20,8 @@ from infra.shards.shard_reader import read_shard
 from infra.shards.shard_writer import write_dataset
 from infra.storage.files import Storage
 from pipelines.errors import OptionError
-from pipelines.flywheel.selection import LINEAGE, Selection, SelectionCounts, passes
 from pipelines.inputs.held_out import image_hash, image_hashes, refuse_shared_shards
-from pipelines.options import Thresholds
+from pipelines.jobs.flywheel.selection import LINEAGE, Selection, SelectionCounts, passes
 from tests.actors.shapes import labeller, reader_of, shape_sample, write_shapes
 from tests.infra.rows import mask_row
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-
-from pipelines.flywheel import training_beside
-from pipelines.flywheel.training_beside import TrainingBeside
 from pipelines.options import TrainOptions
+
+from pipelines.jobs.flywheel import training_beside
+from pipelines.jobs.flywheel.training_beside import TrainingBeside
+from pipelines.jobs.train import TrainingRun
 from pipelines.progress import OnProgress, ProgressReport
-from pipelines.train import TrainingRun
 
 NOTICES = ["the loader has skipped a shard", "a worker was lost", "it is done again"]
 OPTIONS = TrainOptions(datasets=("data",), out="run")

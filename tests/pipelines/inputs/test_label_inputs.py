@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from pipelines.options import LabelOptions, Replay
 from safetensors.torch import save_file
 
 from infra.errors import Reason
@@ -22,7 +23,6 @@ from mfp.models.vit import ViTConfig
 from mfp.network import BASELINE_CLICKS
 from pipelines.errors import OptionError
 from pipelines.inputs.label_inputs import find_inputs
-from pipelines.options import LabelOptions, Replay
 from tests.actors.shapes import shape_sample, write_shapes
 from tests.mfp.network_factories import SMALL_CONFIGS, create_network
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pipelines.options import TrainOptions
 
 from infra.shards.manifest import MANIFEST_NAME
 from infra.storage.files import Storage
@@ -13,7 +14,6 @@ from pipelines.errors import OptionError
 from pipelines.inputs.dataset_mix import MixedDataset, parse_mix
 from pipelines.inputs.training_inputs import find_training_inputs
 from pipelines.inputs.training_recipe import load_recipe
-from pipelines.options import TrainOptions
 from tests.training_jobs import write_bright_objects
 
 

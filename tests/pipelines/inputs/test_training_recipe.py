@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pipelines.options import TrainOptions
 
 import pipelines
 from mfp.errors import TrainingError
@@ -12,7 +13,6 @@ from mfp.models.registry import trainable_names
 from pipelines.errors import OptionError
 from pipelines.inputs.recipe_names import recipe_names
 from pipelines.inputs.training_recipe import chosen_recipe, load_recipe
-from pipelines.options import TrainOptions
 
 FOLDER = Path(pipelines.__file__).parent / "recipes"
 

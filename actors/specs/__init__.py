@@ -1,0 +1,1 @@
+"""What jobs are told: one frozen dataclass for each, whose fields say everything there is to say of a setting."""

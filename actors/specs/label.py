@@ -1,0 +1,173 @@
+"""All that a labelling run is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+from annotated_types import Ge, Interval, Unit
+from typing_extensions import Doc
+
+from actors.specs.clicks import Clicks, Logged, logged
+from actors.specs.marks import LOCATION, Argument, Option, Section
+from actors.specs.model import ModelChoice
+from actors.specs.places import absolute
+from actors.specs.workers import Workers
+from actors.working_size import WORKING_PIXELS
+from infra.storage.options import StorageOptions
+from mfp.engine_settings import EngineSettings
+from mfp.evaluation_protocol import MAX_CLICKS, TARGET_IOU
+from mfp.setting import Effect
+
+DatasetPlace = Annotated[
+    str,
+    Argument("DATASET"),
+    LOCATION,
+    Effect.CONTENT,
+    Doc("Folder or URL of shards: what `mfp shard` wrote, or Parquet shards."),
+]
+RunPlace = Annotated[
+    str,
+    Option(metavar="RUN"),
+    LOCATION,
+    Effect.EXECUTION,
+    Doc("Run directory, a path or URL. Given again, the run goes on with what is not committed yet."),
+]
+NetworkSection = Annotated[EngineSettings, Section("Network")]
+WorkersSection = Annotated[Workers, Section("Workers"), Effect.EXECUTION]
+StorageSection = Annotated[
+    StorageOptions,
+    Section(
+        "Storage",
+        prefix="storage-",
+        options={
+            "endpoint": Option(metavar="URL", shown_default="AWS_ENDPOINT_URL"),
+            "region": Option(shown_default="AWS_REGION"),
+        },
+    ),
+    Effect.EXECUTION,
+]
+Seed = Annotated[
+    int,
+    Ge(0),
+    Effect.EXECUTION,
+    Doc("Seed of every random draw; the simulated user of label and evaluate makes none."),
+]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a run puts up with."""
+
+    max_errors: Annotated[
+        float,
+        Interval(ge=0, le=1),
+        Unit("fraction"),
+        Effect.EXECUTION,
+        Doc("End the run when more than this fraction of samples and objects is quarantined."),
+    ] = 0.05
+    working_pixels: Annotated[
+        int,
+        Ge(2**16),
+        Option(panel="Network"),
+        Doc("Larger images are worked on at 1/2, 1/4 or 1/8 of their size; masks keep that of the image."),
+    ] = WORKING_PIXELS
+
+
+@dataclass(frozen=True)
+class Part:
+    """Every `count`-th shard from the `index`-th on, counted from 0."""
+
+    index: Annotated[int, Ge(0)] = 0
+    count: Annotated[int, Ge(1)] = 1
+
+    def __post_init__(self) -> None:
+        if self.index >= self.count:
+            raise ValueError(f"part {self.index} of {self.count}: parts are counted from 0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelSpec:
+    """One run of `mfp label`: every object of a data set is clicked with a model.
+
+    With `follow` newer models of the training run in `model` are taken as they are published; `follow_if_better` leaves
+    those whose validated NoC@90 is not known to be lower.
+    """
+
+    dataset: DatasetPlace
+    out: RunPlace
+    model: ModelChoice
+    follow: Annotated[bool, Doc("With --model run://...: take newer models at the border of shards.")] = False
+    follow_if_better: Annotated[
+        bool, Doc("As --follow, but leave models whose validated NoC@90 is not known to be lower.")
+    ] = False
+    part: Annotated[Part, Section(hidden=frozenset({"index", "count"}))] = Part()
+    seed: Seed = 0
+    limits: Limits = Limits()
+    clicks: Annotated[Clicks, Section("Clicks")] = Clicks()
+    workers: WorkersSection = Workers()
+    network: NetworkSection = EngineSettings()
+    storage: StorageSection = StorageOptions()
+
+    @property
+    def follows(self) -> bool:
+        """Whether newer models are taken while the run goes on."""
+        return self.follow or self.follow_if_better
+
+    def resolved(self) -> LabelSpec:
+        """The same with absolute places, which hold wherever the files are seen, and with what `auto` stands for."""
+        origin = self.clicks.origin
+        clicks = self.clicks.resolved()
+        if isinstance(origin, Logged):
+            clicks = replace(clicks, source=logged(absolute(origin.url)))
+        return replace(
+            self,
+            dataset=absolute(self.dataset),
+            out=absolute(self.out),
+            model=self.model.resolved(),
+            follow=self.follows,
+            clicks=clicks,
+        )
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How far the simulated clicks of an evaluation go."""
+
+    max_clicks: Annotated[int, Ge(1), Doc("Clicks per object at most.")] = MAX_CLICKS
+    full_curve: Annotated[
+        bool,
+        Doc(f"Go on to --max-clicks (or a perfect mask) instead of stopping at IoU {TARGET_IOU}."),
+    ] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateSpec:
+    """One run of `mfp evaluate`: a labelling run with the clicks of the evaluation protocol."""
+
+    dataset: DatasetPlace
+    out: RunPlace
+    model: ModelChoice
+    seed: Seed = 0
+    limits: Limits = Limits()
+    clicks: Annotated[Protocol, Section("Clicks")] = Protocol()
+    workers: WorkersSection = Workers()
+    network: NetworkSection = EngineSettings()
+    storage: StorageSection = StorageOptions()
+
+    def labelling(self) -> LabelSpec:
+        """The labelling run that the evaluation is."""
+        protocol = self.clicks
+        return LabelSpec(
+            dataset=self.dataset,
+            out=self.out,
+            model=self.model,
+            seed=self.seed,
+            limits=self.limits,
+            clicks=Clicks(
+                max_clicks=protocol.max_clicks, target_iou="none" if protocol.full_curve else TARGET_IOU
+            ),
+            workers=self.workers,
+            network=self.network,
+            storage=self.storage,
+        )

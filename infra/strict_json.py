@@ -1,0 +1,81 @@
+"""Frozen dataclasses as JSON, and back with everything checked: the one way in and out of files that are ours.
+
+pydantic does it: types are taken at their word (no "3" for 3), fields that a class does not have are refused, and so is
+what lies outside the bounds of an annotation. A dataclass needs to know nothing of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Hashable
+from functools import cache
+from typing import Any, TypeVar, cast
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from infra.json_text import parse_json
+from infra.shards.sample import JsonValue
+
+_T = TypeVar("_T")
+_STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+_LONGEST_VALUE = 80
+
+
+@cache
+def _adapter(kind: Hashable) -> TypeAdapter[Any]:
+    # pydantic takes a configuration for a tuple that holds a dataclass, and not for the dataclass
+    return TypeAdapter(tuple[kind], config=_STRICT)  # type: ignore[valid-type]
+
+
+def to_json(value: object) -> dict[str, JsonValue]:
+    """A dataclass as a JSON object, all of its fields."""
+    (document,) = _adapter(cast("Hashable", type(value))).dump_python((value,), mode="json")
+    return cast("dict[str, JsonValue]", document)
+
+
+def from_json(kind: type[_T], document: Any) -> _T:
+    """The instance of a dataclass, or the value of another type, that a JSON value describes.
+
+    Raises:
+        ValueError: one line for every field that is unknown, missing, of another type or out of its bounds.
+
+    """
+    try:
+        (value,) = _adapter(cast("Hashable", kind)).validate_json(json.dumps([document]))
+    except ValidationError as error:
+        raise ValueError("; ".join(_problems(error))) from None
+    return cast("_T", value)
+
+
+def from_bytes(kind: type[_T], data: bytes | str) -> _T:
+    """As `from_json`, for the bytes of a file; ValueError also if they are no JSON."""
+    return from_json(kind, parse_json(data))
+
+
+def _problems(error: ValidationError) -> list[str]:
+    """What is wrong, a field once: of a field that takes several types each says what it would have taken."""
+    told: dict[str, list[str]] = {}
+    for problem in error.errors(include_url=False):
+        # the first part is the tuple; parts in brackets or quotes name one of several types
+        place = ".".join(str(part) for part in problem["loc"][1:] if _is_name(part))
+        rule = problem["msg"].removeprefix("Input ").removeprefix("Value error, ")
+        if problem["type"] == "unexpected_keyword_argument":
+            rule = "no such field"
+        elif problem["type"] == "missing":
+            rule = "is missing"
+        elif problem["type"] != "value_error":
+            rule = f"{rule}, not {_shown(problem['input'])}"
+        told.setdefault(place, []).append(rule)
+    return [
+        f"{place}: {' or '.join(dict.fromkeys(rules))}" if place else rules[0]
+        for place, rules in told.items()
+    ]
+
+
+def _is_name(part: object) -> bool:
+    return isinstance(part, int) or (isinstance(part, str) and part.isidentifier())
+
+
+def _shown(value: object) -> str:
+    text = json.dumps(value, default=str)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 3]}..."

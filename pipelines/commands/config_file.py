@@ -1,0 +1,50 @@
+"""Settings from a TOML file: sections as tables, each value held against its setting."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from actors.specs.leaves import Leaf
+from pipelines.errors import OptionError
+from pipelines.inputs.did_you_mean import did_you_mean
+
+
+def read_config_file(path: Path, leaves: Sequence[Leaf]) -> list[tuple[Leaf, Any]]:
+    """The settings in a file, with their values.
+
+    Raises:
+        OptionError: the file cannot be read, or holds what is no setting, or a value that a setting cannot have.
+
+    """
+    from infra.strict_json import from_json  # with the codec
+
+    try:
+        document = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise OptionError(f"{path} cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise OptionError(f"{path} is no TOML: {error}") from None
+    by_name = {leaf.name: leaf for leaf in leaves}
+    found = []
+    for name, value in _flat(document, by_name):
+        if name not in by_name:
+            raise OptionError(f"{path}: {name} is no setting of this command{did_you_mean(name, by_name)}")
+        try:
+            found.append((by_name[name], from_json(by_name[name].annotation, value)))
+        except (ValueError, TypeError) as error:
+            raise OptionError(f"{path}: {name} {error}") from None
+    return found
+
+
+def _flat(
+    document: Mapping[str, Any], known: Mapping[str, Leaf], prefix: str = ""
+) -> Iterator[tuple[str, Any]]:
+    for key, value in document.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, dict) and name not in known:
+            yield from _flat(value, known, f"{name}.") if value else [(name, value)]
+        else:
+            yield name, value

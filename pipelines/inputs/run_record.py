@@ -1,0 +1,138 @@
+"""What the directory of a run keeps of its specification, and of the contents that the specification names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any, Literal, TypeAlias, TypeVar
+
+from actors.specs.flywheel import FlywheelSpec
+from actors.specs.label import LabelSpec
+from actors.specs.leaves import leaves_of
+from actors.specs.train import TrainSpec
+from infra.errors import RunDirectoryError
+from infra.runs.run_config import FLYWHEEL_FILE, RUN_FILE, TRAINING_FILE, RunRequest, read_config
+from infra.storage.files import Storage, join
+from infra.strict_json import from_json, to_json
+from mfp.setting import Effect
+
+_VERSIONED = ("mfp-pipeline", "torch", "timm", "ray")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetContent:
+    """The data of a run: the whole data set's fingerprint, and how many of its shards the run is of."""
+
+    fingerprint: str
+    num_shards: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneModel:
+    """The model of a run that follows none; `step` is that of the training run it is from, None if it is from none."""
+
+    model_id: str
+    step: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FollowedRun:
+    """The training run whose models a run takes as they come."""
+
+    run: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClickLogContent:
+    """The clicks of a log: SHA-256 of what they are, however they are spread over files."""
+
+    fingerprint: str
+    num_clicks: int
+
+
+ClickContent: TypeAlias = ClickLogContent | Literal["simulated"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelRecord:
+    """`run.json`."""
+
+    job: Literal["label"] = "label"
+    spec: LabelSpec
+    dataset: DatasetContent
+    model: OneModel | FollowedRun
+    clicks: ClickContent
+    versions: Mapping[str, str]
+    created: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainRecord:
+    """`training.json`: `datasets` are fingerprints, `shares` those of their pools."""
+
+    job: Literal["train"] = "train"
+    spec: TrainSpec
+    datasets: tuple[str, ...]
+    shares: tuple[float, ...]
+    versions: Mapping[str, str]
+    created: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlywheelRecord:
+    """`flywheel.json`: fingerprints of the data, and what else the specification names by its place."""
+
+    job: Literal["flywheel"] = "flywheel"
+    spec: FlywheelSpec
+    unlabelled: str
+    train_on: tuple[str, ...]
+    evaluation: str
+    model_id: str
+    clicks: ClickContent
+    versions: Mapping[str, str]
+    created: str
+
+
+Record: TypeAlias = LabelRecord | TrainRecord | FlywheelRecord
+_RecordT = TypeVar("_RecordT", LabelRecord, TrainRecord, FlywheelRecord)
+_FILES: Mapping[type[Any], str] = {
+    LabelRecord: RUN_FILE,
+    TrainRecord: TRAINING_FILE,
+    FlywheelRecord: FLYWHEEL_FILE,
+}
+
+
+def versions() -> dict[str, str]:
+    """Of the packages that decide the last bit of a result."""
+    return {name: version(name) for name in _VERSIONED}
+
+
+def now() -> str:
+    """UTC, ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def request_of(record: Record) -> RunRequest:
+    """What the directory of a run keeps. Only settings that decide rows are compared when the run goes on."""
+    undecided = {
+        f"spec.{leaf.name}" for leaf in leaves_of(type(record.spec)) if leaf.effect is not Effect.ROWS
+    }
+    return RunRequest(_FILES[type(record)], to_json(record), undecided | {"versions", "created"})
+
+
+def read_record(kind: type[_RecordT], run_url: str, storage: Storage) -> _RecordT:
+    """What a run was told.
+
+    Raises:
+        RunDirectoryError: there is no such run, or its file does not say what it should.
+
+    """
+    file = _FILES[kind]
+    try:
+        return from_json(kind, read_config(storage, run_url, file))
+    except ValueError as error:
+        raise RunDirectoryError(
+            f"{join(run_url, file)} does not say how the run was made: {error}; restore the file"
+        ) from None

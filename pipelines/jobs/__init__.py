@@ -1,0 +1,1 @@
+"""One file per job: what each command does, without the command line."""

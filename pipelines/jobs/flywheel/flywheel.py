@@ -1,0 +1,270 @@
+"""`mfp flywheel`: label, select, train on what was selected, and label on with the better model.
+
+Every training run starts from the last model of the one before. Each stage can be interrupted and goes on by the same
+command: labelling by its commits, training by its checkpoints.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
+
+from actors.ray_session import ray_session
+from actors.specs.checked import checked
+from actors.specs.clicks import Clicks
+from actors.specs.flywheel import FlywheelSpec
+from actors.specs.label import LabelSpec, Part
+from actors.specs.model import TRAINING_RUN_PREFIX
+from actors.specs.train import Checkpoints, TrainSpec
+from actors.training.start import check_start
+from infra.click_log import ClickLog
+from infra.published_models import newest, publish
+from infra.runs.run_directory import RunDirectory
+from infra.shards.manifest import load_manifest
+from infra.storage.files import Storage
+from infra.strict_json import from_bytes, to_json
+from mfp.model_file import model_from_bytes
+from pipelines.errors import IncompleteRunError, OptionError
+from pipelines.inputs.click_log_check import check_click_log
+from pipelines.inputs.held_out import image_hashes, refuse_shared_shards
+from pipelines.inputs.label_inputs import click_content, find_clicks
+from pipelines.inputs.model_source import find_model, trainable_name
+from pipelines.inputs.run_record import FlywheelRecord, now, request_of, versions
+from pipelines.inputs.training_inputs import check_shared_out, find_training_inputs
+from pipelines.jobs.flywheel.directory import FlywheelDirectory
+from pipelines.jobs.flywheel.room import check_room
+from pipelines.jobs.flywheel.selection import Selection, SelectionCounts
+from pipelines.jobs.flywheel.training_beside import TrainingBeside
+from pipelines.jobs.label import run_label
+from pipelines.jobs.report import ModelFigures, Report, build_report
+from pipelines.progress import OnProgress, ProgressReport
+
+_LINEAGE_OF_EVALUATION = "held_out"
+
+Show: TypeAlias = Callable[[str, str], AbstractContextManager[OnProgress]]
+"""Opens a display of one stage, given its title and what it counts."""
+
+
+@dataclass(frozen=True)
+class Round:
+    """What a round has labelled and selected, by which models."""
+
+    number: int  # from 1
+    models: tuple[ModelFigures, ...]
+    counts: SelectionCounts
+
+
+@dataclass(frozen=True)
+class FlywheelResult:
+    """The evaluation before and after, the rounds between, and where the last model lies."""
+
+    before: Report
+    after: Report
+    rounds: tuple[Round, ...]
+    model_url: str
+
+
+@contextmanager
+def silent(title: str, what: str) -> Iterator[OnProgress]:
+    """A display of a stage that shows nothing."""
+    yield lambda report: None
+
+
+def run_flywheel(spec: FlywheelSpec, show: Show = silent) -> FlywheelResult:
+    """Turn the wheel, going on where an earlier run into `spec.out` ended.
+
+    Raises:
+        PipelineError, ActorsError, InfraError, MfpError: one line that says what a person can do.
+
+    """
+    return _Flywheel(checked(spec).resolved(), show).run()
+
+
+class _Flywheel:
+    """A flywheel under way."""
+
+    def __init__(self, spec: FlywheelSpec, show: Show) -> None:
+        self._spec = spec
+        self._show = show
+        self._storage = Storage(spec.storage)
+        self._directory = FlywheelDirectory(spec.out)
+        self._unlabelled = load_manifest(self._storage, spec.unlabelled)
+        self._evaluation = load_manifest(self._storage, spec.evaluation)
+        self._train_on = [load_manifest(self._storage, url) for url in spec.train_on]
+        self._model = find_model(spec.model.name, self._storage)
+        self._network = trainable_name(self._model)
+        self._check()
+        clicks = find_clicks(spec.clicks.origin, self._unlabelled, self._storage)
+        if isinstance(clicks, ClickLog):
+            check_click_log(
+                clicks, self._unlabelled, self._storage
+            )  # what it has to tell is told with each round
+        self._record = FlywheelRecord(
+            spec=spec,
+            unlabelled=self._unlabelled.fingerprint,
+            train_on=tuple(dataset.fingerprint for dataset in self._train_on),
+            evaluation=self._evaluation.fingerprint,
+            model_id=self._model.model_id,
+            clicks=click_content(clicks),
+            versions=versions(),
+            created=now(),
+        )
+
+    def run(self) -> FlywheelResult:
+        """All stages, in order."""
+        with ray_session(self._spec.workers.ray_address) as cluster:
+            told = check_room(self._spec, cluster)
+            if told:
+                with self._show("flywheel", "stages") as on_progress:
+                    on_progress(ProgressReport(0, notice=told))
+            start_url = self._begin()
+            before = self._evaluate("before", start_url)
+            held_out = image_hashes(self._evaluation, self._storage)
+            model_url, selected = start_url, list[str]()
+            rounds = []
+            for number in range(1, self._spec.rounds + 1):
+                model_url, done = self._round(number, model_url, selected, held_out)
+                rounds.append(done)
+                if done.counts.selected:
+                    selected.append(self._directory.selected(number))
+            model_url = self._closing(model_url, selected)
+            after = self._evaluate("after", model_url)
+        return FlywheelResult(before, after, tuple(rounds), model_url)
+
+    def _check(self) -> None:
+        others = {"UNLABELLED": self._unlabelled} | {
+            f"--train-on #{number}": dataset for number, dataset in enumerate(self._train_on, 1)
+        }
+        refuse_shared_shards(self._evaluation, others)
+        num_shards = len(self._unlabelled.shards)
+        if self._spec.rounds > num_shards:
+            raise OptionError(
+                f"--rounds {self._spec.rounds}: {self._unlabelled.url} has {num_shards} shards, and every round "
+                "labels at least one: ask for fewer rounds, or shard with a smaller --samples-per-shard"
+            )
+        self._check_training()
+
+    def _check_training(self) -> None:
+        """What the first training run would refuse, said before hours of evaluation."""
+        spec = self._train_spec(self._directory.training(1), self._directory.start_model, [])
+        most = spec.workers.maximum
+        check_shared_out(spec.recipe.batch_size, (most,))
+        assert self._model.data is not None, "what can be trained has weights"
+        config = model_from_bytes(self._model.data).config
+        check_start(self._spec.model.name, config, spec.recipe, most)
+        find_training_inputs(spec, self._storage)
+
+    def _begin(self) -> str:
+        """Write down what was asked for, and the model to begin with; its URL."""
+        request_of(self._record).begin(self._storage, self._directory.url)
+        url = self._directory.start_model
+        assert self._model.data is not None, "checked before"
+        if not self._storage.exists(url):
+            self._storage.write_bytes(url, self._model.data)
+        return url
+
+    def _evaluate(self, when: Literal["before", "after"], model_url: str) -> Report:
+        spec = replace(
+            self._label_spec(self._spec.evaluation, self._directory.evaluation(when), model_url),
+            clicks=Clicks(),
+        )
+        with self._show(f"evaluate {when}", "objects") as on_progress:
+            _label_whole(spec, on_progress)
+        return build_report(spec.out, self._storage)
+
+    def _round(
+        self, number: int, start_url: str, selected: list[str], held_out: frozenset[bytes]
+    ) -> tuple[str, Round]:
+        """Train and label side by side, then select; the URL of the last model, and what was done."""
+        training_url = self._directory.training(number)
+        self._publish_start(training_url, start_url)
+        training = TrainingBeside(self._train_spec(training_url, start_url, selected))
+        labels = replace(
+            self._label_spec(
+                self._spec.unlabelled, self._directory.labels(number), f"{TRAINING_RUN_PREFIX}{training_url}"
+            ),
+            follow=True,
+            part=Part(number - 1, self._spec.rounds),
+        )
+        training.start()
+        with self._show(f"round {number}: label", "objects") as on_progress:
+
+            def on_labelled(report: ProgressReport) -> None:
+                training.check()
+                on_progress(
+                    replace(report, note=training.note, notice=report.notice or training.next_notice())
+                )
+
+            _label_whole(labels, on_labelled)
+        counts = self._select(number, RunDirectory(labels.out, self._storage), held_out)
+        with self._show(f"round {number}: train", "steps") as on_progress:
+            result = training.wait(on_progress)
+        return result.model_url, Round(number, build_report(labels.out, self._storage).models, counts)
+
+    def _publish_start(self, training_url: str, start_url: str) -> None:
+        """So that labelling can begin at once: it follows on to what the training run publishes."""
+        if newest(self._storage, training_url) is None:
+            model = find_model(start_url, self._storage)
+            assert model.data is not None, "a file has bytes"
+            publish(self._storage, training_url, 0, model.data, model.model_id, {})
+
+    def _select(self, number: int, run: RunDirectory, held_out: frozenset[bytes]) -> SelectionCounts:
+        url = self._directory.selection(number)
+        if self._storage.exists(url):
+            return from_bytes(SelectionCounts, self._storage.read_bytes(url))
+        part = replace(self._unlabelled, shards=self._unlabelled.shards[number - 1 :: self._spec.rounds])
+        selection = Selection(part, run, self._spec.selection, held_out)
+        counts = selection.write(
+            self._directory.selected(number),
+            self._storage,
+            {_LINEAGE_OF_EVALUATION: self._evaluation.fingerprint},
+        )
+        self._storage.write_bytes(url, json.dumps(to_json(counts), indent=1).encode())
+        return counts
+
+    def _closing(self, start_url: str, selected: list[str]) -> str:
+        """Train once more, on all that was selected; the URL of the last model."""
+        training = TrainingBeside(self._train_spec(self._directory.closing, start_url, selected))
+        training.start()
+        with self._show("closing: train", "steps") as on_progress:
+            return training.wait(on_progress).model_url
+
+    def _label_spec(self, dataset: str, out: str, model: str) -> LabelSpec:
+        spec = self._spec
+        return LabelSpec(
+            dataset=dataset,
+            out=out,
+            model=replace(spec.model, name=model),
+            clicks=spec.clicks,
+            workers=spec.workers.labelling,
+            network=spec.network,
+            seed=spec.seed,
+            storage=spec.storage,
+        )
+
+    def _train_spec(self, out: str, start_url: str, selected: list[str]) -> TrainSpec:
+        spec = self._spec
+        return TrainSpec(
+            datasets=(*spec.train_on, *selected),
+            out=out,
+            init=start_url,
+            recipe=replace(spec.recipe, model=self._network, steps=spec.train_steps),
+            checkpoints=Checkpoints(spec.checkpoint_every),
+            workers=spec.workers.training,
+            device=spec.network.device,
+            seed=spec.seed,
+            storage=spec.storage,
+        )
+
+
+def _label_whole(spec: LabelSpec, on_progress: OnProgress) -> None:
+    """Label; IncompleteRunError if shards were set aside: figures before and after would be of other objects."""
+    summary = run_label(spec, on_progress)
+    if summary.set_aside:
+        raise IncompleteRunError(
+            f"{len(summary.set_aside)} of {summary.shards} shards of {spec.dataset} could not be labelled "
+            f"({summary.set_aside[0]}): mend the cause and run the same command again"
+        )

@@ -1,0 +1,296 @@
+"""The labelling job: every object of a data set is clicked by a model, masks and figures land in a run directory.
+
+`mfp evaluate` is the same job with other defaults.
+"""
+
+from __future__ import annotations
+
+import time
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from actors.errors import TooManyErrorsError
+from actors.labelling.error_limit import ErrorLimit
+from actors.labelling.gathered_rows import LabelCounts
+from actors.labelling.job import LabelJob
+from actors.labelling.loaded_model import ModelBytes
+from actors.labelling.model_feed import FixedModel, FollowedModels, ModelFeed
+from actors.labelling.shard_labeller import ShardSummary
+from actors.specs.checked import checked
+from actors.specs.clicks import Simulated
+from actors.specs.label import LabelSpec
+from actors.stop_request import check_stop, closed_in_order
+from infra.click_log import ClickLog
+from infra.published_models import PublishedModel
+from infra.runs.commit import NONE_UNCLICKED, CommitOutcome, CommitRecord, Unclicked
+from infra.runs.commit_guard import CommitGuard, guarded
+from infra.runs.run_config import RunRequest
+from infra.runs.run_directory import RunDirectory
+from infra.runs.set_aside import SetAsideShard, committed_and_set_aside, delete_outdated, note_set_aside
+from infra.shards.manifest import ShardEntry
+from infra.storage.files import Storage
+from infra.taken_models import add_taken
+from pipelines.errors import OptionError
+from pipelines.inputs.label_inputs import LabelInputs, find_inputs, label_record, no_masks, num_expected
+from pipelines.inputs.published_source import keep_model
+from pipelines.inputs.quarantined import in_words
+from pipelines.inputs.run_record import request_of
+from pipelines.jobs.workers_that_fit import FittingWorkers, workers_that_fit
+from pipelines.progress import OnProgress, ProgressReport
+
+if TYPE_CHECKING:
+    from actors.labelling.worker_pool import PoolEvent, WorkerPool
+
+_NOTHING = LabelCounts()
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """A finished run.
+
+    `objects`, `clicks` and `errors` count all rows of the run, also those of earlier runs into its directory, which
+    did `skipped_shards` of the `shards`. `lost_shards` were committed by another run while this one was at them.
+    `seconds` is the wall time of this run. `unknown_samples` are the keys in the click log that no sample of the data
+    set has, `unclicked` is what of the data set the log has no click on. `set_aside` are the shards that could not be
+    done: the run is not complete without them. `fitting_batch_size` is the batch size that a GPU's memory held, None
+    where that was the one asked for.
+    """
+
+    objects: int
+    clicks: int
+    errors: int
+    seconds: float
+    shards: int
+    skipped_shards: int
+    lost_shards: int = 0
+    unknown_samples: tuple[str, ...] = ()
+    unclicked: Unclicked = NONE_UNCLICKED
+    set_aside: tuple[SetAsideShard, ...] = ()
+    fitting_batch_size: int | None = None
+
+
+def run_label(spec: LabelSpec, on_progress: OnProgress | None = None) -> RunSummary:
+    """Label a data set into a run directory, going on where an earlier run into it ended.
+
+    Raises:
+        PipelineError, ActorsError, InfraError, MfpError: one line that says what a person can do. What is committed
+            stays: the same command goes on from there.
+
+    """
+    started = time.monotonic()
+    spec = checked(spec).resolved()
+    storage = Storage(spec.storage)
+    inputs = find_inputs(spec, storage)
+    with closed_in_order(), guarded(RunDirectory(spec.out, storage)) as guard:
+        check_stop()  # taking a lease takes seconds
+        return _run_guarded(spec, inputs, guard, on_progress, started)
+
+
+def _run_guarded(
+    spec: LabelSpec,
+    inputs: LabelInputs,
+    guard: CommitGuard,
+    on_progress: OnProgress | None,
+    started: float,
+) -> RunSummary:
+    run = guard.run
+    request = request_of(label_record(spec, inputs))
+    run.check(request)
+    committed = run.committed()
+    labelling = _Labelling(spec, inputs, guard, _counts_of(committed.values()), on_progress)
+    for notice in (*inputs.notices, str(guard)):
+        labelling.report(notice=notice)
+    labelling.check()
+    missing = [shard for shard in inputs.dataset.shards if shard.name not in committed]
+    if missing:  # and workers do not fit, nothing was written yet: the next options may be others
+        with workers_that_fit(spec.workers, spec.network.device) as workers:
+            models = _begin(run, request, spec, inputs)
+            labelling.run_shards(missing, workers, models)
+    else:
+        _begin(run, request, spec, inputs)
+    committed_now, set_aside = committed_and_set_aside(run)
+    delete_outdated(run.storage, run.url, committed_now)
+    labelling.done = _counts_of(committed_now.values())  # another run may have done what this one set aside
+    labelling.check(is_complete=True, has_all=not set_aside)
+    guard.check()
+    run.delete_orphans()
+    # of a part nobody can say which samples the click log knows without reason
+    is_part = spec.part.count > 1 or set_aside
+    unknown = () if is_part else _unknown_samples(inputs, run)
+    done = labelling.done
+    labelling.report(is_complete=True)
+    return RunSummary(
+        objects=done.objects,
+        clicks=done.clicks,
+        errors=done.quarantined,
+        seconds=time.monotonic() - started,
+        shards=len(inputs.dataset.shards),
+        skipped_shards=len(inputs.dataset.shards) - len(missing),
+        lost_shards=labelling.num_lost,
+        unknown_samples=unknown,
+        unclicked=done.unclicked,
+        set_aside=set_aside,
+        fitting_batch_size=labelling.fitting_batch_size,
+    )
+
+
+def _begin(run: RunDirectory, request: RunRequest, spec: LabelSpec, inputs: LabelInputs) -> ModelFeed:
+    """Begin the run, or go on with it; the models that it is done by."""
+    run.open(request)
+    if not spec.follows:
+        keep_model(run, inputs.model)
+    return _models(spec, inputs, run)
+
+
+class _Labelling:
+    """A run under way: what is done of it, and who wants to know."""
+
+    def __init__(
+        self,
+        spec: LabelSpec,
+        inputs: LabelInputs,
+        guard: CommitGuard,
+        done: LabelCounts,
+        on_progress: OnProgress | None,
+    ) -> None:
+        self._spec = spec
+        self._inputs = inputs
+        self._guard = guard
+        self._run = guard.run
+        self._on_progress = on_progress
+        # a click log does not say which of its objects lie in a part
+        is_open = spec.part.count > 1 and isinstance(inputs.clicks, ClickLog)
+        self._num_expected = None if is_open else num_expected(inputs)
+        self._limit = ErrorLimit(spec.limits.max_errors, self._num_expected)
+        self.done = done
+        self.num_lost = 0
+        self.fitting_batch_size: int | None = None
+
+    def run_shards(self, shards: list[ShardEntry], workers: FittingWorkers, models: ModelFeed) -> None:
+        """Have workers do the shards that are not committed yet."""
+        from actors.labelling.worker_pool import WorkerPool  # see `workers_that_fit`
+
+        pool = WorkerPool(
+            self._job(), workers.size, workers.resources, models=models, clicks=self._inputs.clicks
+        )
+        with pool:
+            for event in pool.run(shards):
+                self._guard.check()
+                for shard in event.set_aside:
+                    note_set_aside(self._run.storage, self._run.url, shard)
+                if event.finished is not None:
+                    self._take(event.finished, pool)
+                    self.check()
+                self.report(event.under_way, self._note(event))
+
+    def _take(self, finished: ShardSummary, pool: WorkerPool) -> None:
+        """Commit a shard where that is the driver's part, and count what is in the run of it, whoever committed it."""
+        if finished.batch_size < (self.fitting_batch_size or self._spec.network.batch_size):
+            self.fitting_batch_size = finished.batch_size
+        outcome = finished.outcome
+        if outcome is CommitOutcome.PENDING:
+            outcome = self._guard.commit(finished.record)
+        if outcome is CommitOutcome.COMMITTED:
+            self.done += finished.counts
+            return
+        record = self._run.record_of(finished.shard)
+        self.done += _counts_of([record])
+        if pool.has_handed_out(record.attempt):
+            return  # by an earlier attempt, whose worker was given up too early
+        self.num_lost += 1
+        if self.num_lost == 1:
+            self.report(
+                notice=f"another run into this directory is at work: shard {finished.shard} was committed by it; one "
+                "of both is enough, and no row is there twice"
+            )
+
+    def _note(self, event: PoolEvent) -> str:
+        if not event.num_ready:
+            return "workers start"
+        if self.fitting_batch_size is not None:
+            return f"out of GPU memory, batches of {self.fitting_batch_size} now"
+        return ""
+
+    def check(self, *, is_complete: bool = False, has_all: bool = True) -> None:
+        """Raise if it makes no sense to go on. `has_all` False: shards were set aside."""
+        if self._limit.is_exceeded(self.done, is_complete=is_complete):
+            raise TooManyErrorsError(self._too_many_errors())
+        if is_complete and has_all and isinstance(self._inputs.clicks, Simulated) and self.done == _NOTHING:
+            raise OptionError(no_masks(self._inputs.dataset, self._run.storage))
+
+    def report(
+        self,
+        under_way: LabelCounts = _NOTHING,
+        note: str = "",
+        *,
+        notice: str = "",
+        is_complete: bool = False,
+    ) -> None:
+        """Tell how far the run is."""
+        if self._on_progress is None:
+            return
+        now = self.done + under_way
+        total = now.objects if is_complete else None
+        if total is None and self._num_expected is not None:
+            total = max(self._num_expected - now.quarantined, now.objects)
+        self._on_progress(ProgressReport(now.objects, total, now.clicks, now.quarantined, note, notice))
+
+    def _job(self) -> LabelJob:
+        return LabelJob(self._spec, self._inputs.dataset.url, self._guard.driver_commits)
+
+    def _too_many_errors(self) -> str:
+        errors = self._run.read_errors(["reason", "sample_key"])
+        named = in_words(zip(errors["reason"].to_pylist(), errors["sample_key"].to_pylist(), strict=True))
+        return (
+            f"{self.done.quarantined} of {self.done.objects + self.done.quarantined} samples and objects so far "
+            f"were quarantined ({named}), more than --max-errors {self._spec.limits.max_errors:g} allows: see the "
+            f"table errors in {self._run.url}; mend the data set, or run again with a larger --max-errors"
+        )
+
+
+def _models(spec: LabelSpec, inputs: LabelInputs, run: RunDirectory) -> ModelFeed:
+    """The models of a run; one that follows notes in its directory which it takes."""
+    model, training_run = inputs.model, spec.model.training_run
+    if not spec.follows or training_run is None or model.published is None or model.data is None:
+        return FixedModel(ModelBytes(model.model_id, model.data))
+
+    def note(taken: PublishedModel) -> None:
+        add_taken(run.storage, run.url, taken)
+
+    note(model.published)
+    return FollowedModels(
+        run.storage,
+        training_run,
+        model.published,
+        model.data,
+        if_better=spec.follow_if_better,
+        on_taken=note,
+    )
+
+
+def _unknown_samples(inputs: LabelInputs, run: RunDirectory) -> tuple[str, ...]:
+    """Keys of the click log that left no row. OptionError if none of them did: the log is of other data."""
+    log = inputs.clicks
+    if isinstance(log, Simulated):
+        return ()
+    seen = {unicodedata.normalize("NFC", key) for key in run.sample_keys()}  # as those of the log are
+    keys: list[str] = log.sample_keys.to_pylist()
+    unknown = tuple(key for key in keys if key not in seen)
+    if len(unknown) == len(keys):
+        raise OptionError(
+            f"none of the {len(unknown)} sample keys in the click log (the first: {unknown[0]!r}) is a key in "
+            f"{inputs.dataset.url}: sample_key must be the key of a sample, without its extension"
+        )
+    return unknown
+
+
+def _counts_of(records: Iterable[CommitRecord]) -> LabelCounts:
+    per_shard = (
+        LabelCounts(
+            record.objects, record.parts["clicks"].rows, record.parts["errors"].rows, record.unclicked
+        )
+        for record in records
+    )
+    return sum(per_shard, _NOTHING)

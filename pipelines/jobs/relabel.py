@@ -1,0 +1,257 @@
+"""Doing some objects of a run once more, to see whether they come out the same."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from actors.labelling.hand_out import Assignment
+from actors.labelling.job import LabelJob, limits_of
+from actors.labelling.loaded_model import LoadedModel, ModelBytes
+from actors.labelling.object_sessions import ObjectSessions
+from actors.labelling.shard_labeller import ShardLabeller
+from actors.specs.clicks import Logged, Simulated
+from actors.stop_request import check_stop, closed_in_order
+from infra import rle
+from infra.click_log import ClickLog, load_click_log
+from infra.runs.commit import CommitRecord
+from infra.runs.run_directory import RunDirectory
+from infra.runs.tables import CLICKS, MASKS
+from infra.shards.manifest import DatasetManifest, ShardEntry, load_manifest
+from infra.shards.sample import JsonValue, Sample
+from infra.shards.sample_document import ShardItem
+from infra.shards.shard_reader import read_shard
+from infra.storage.files import Storage
+from infra.taken_models import taken_models
+from pipelines.errors import OptionError
+from pipelines.inputs.model_source import find_model
+from pipelines.inputs.published_source import model_of_step
+from pipelines.inputs.run_record import LabelRecord, OneModel, read_record
+
+ObjectName: TypeAlias = tuple[str, str]  # sample key and object id
+_POLL_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Redone:
+    """One object, as it was committed and as it came out now.
+
+    `iou_difference` is the largest of those after the clicks that both have, None without truth; `pixel_share` the
+    share of the image's pixels whose mask differs; `same_clicks` tells whether all clicks are the same, in the same
+    order, and `same_end` whether they ended for the same reason. `num_pixels` are those of the image, `area` those of
+    the smallest mask after one of the clicks.
+    """
+
+    shard: str
+    sample_key: str
+    object_id: str
+    iou_difference: float | None
+    pixel_share: float
+    same_clicks: bool
+    same_end: bool
+    num_pixels: int
+    area: int
+
+    def problems(self, tolerance: float) -> Iterator[str]:
+        """What came out another way.
+
+        With a tolerance a mask may differ in that share of the image's pixels, and an IoU by what so many pixels can
+        change: d pixels change the intersection and the union by d at most, the IoU so by 2 d / area. Clicks have to be
+        the same: figures are made of them.
+        """
+        if self.pixel_share > tolerance:
+            yield f"comes out with {self.pixel_share:.2%} of its pixels changed"
+        if not self.same_clicks:
+            yield "comes out with other clicks"
+        elif not self.same_end:
+            yield "comes out with another stop reason"
+        allowed = 2 * tolerance * self.num_pixels / max(self.area, 1)
+        if self.iou_difference is not None and self.iou_difference > allowed:
+            yield f"comes out with IoUs that differ by up to {self.iou_difference:.2g}"
+
+
+@dataclass(frozen=True)
+class PastRun:
+    """A finished or interrupted run, with all it takes to do an object of it again."""
+
+    run: RunDirectory
+    record: LabelRecord
+    manifest: DatasetManifest
+    clicks: ClickLog | Simulated
+
+    @classmethod
+    def of(cls, run: RunDirectory) -> PastRun:
+        """Read what `run.json` says.
+
+        Raises:
+            OptionError: the data set is not that of the run any more.
+            InfraError, MfpError: it, or the clicks, cannot be read, or run.json is damaged.
+
+        """
+        record = read_record(LabelRecord, run.url, run.storage)
+        manifest = load_manifest(run.storage, record.spec.dataset)
+        if manifest.fingerprint != record.dataset.fingerprint:
+            raise OptionError(
+                f"{record.spec.dataset} is not the data set that {run.url} was made from: its contents "
+                "have changed since"
+            )
+        origin = record.spec.clicks.origin
+        clicks = load_click_log(run.storage, origin.url) if isinstance(origin, Logged) else origin
+        return cls(run, record, manifest, clicks)
+
+    @property
+    def num_threads(self) -> int:
+        """Threads that each worker had: they decide the last bit of a map."""
+        return max(1, int(self.record.spec.workers.cpus_per_worker))
+
+    def load(self, model_id: str, device: str) -> LoadedModel:
+        """Build a model of the run again. OptionError if it is not there any more, or is another now."""
+        return LabelJob(self.record.spec, self.manifest.url).load(self._model(model_id), device)
+
+    def _model(self, model_id: str) -> ModelBytes:
+        choice, storage = self.record.spec.model, self.run.storage
+        if choice.training_run is not None:
+            step = self._step_of(model_id)
+            data = model_of_step(self.run.url, choice.training_run, step, model_id, storage)
+            return ModelBytes(model_id, data)
+        source = find_model(choice.name, storage)
+        if source.model_id != model_id:
+            raise OptionError(
+                f"{choice.name} is model {source.model_id} now; {self.run.url} was made with {model_id}"
+            )
+        return ModelBytes(source.model_id, source.data)
+
+    def _step_of(self, model_id: str) -> int:
+        model = self.record.model
+        if isinstance(model, OneModel) and model.model_id == model_id and model.step is not None:
+            return model.step
+        steps = {taken.model_id: taken.step for taken in taken_models(self.run.storage, self.run.url)}
+        if model_id not in steps:
+            raise OptionError(f"{self.run.url} does not say which step of the training made model {model_id}")
+        return steps[model_id]
+
+
+def choose(
+    past: PastRun, records: Sequence[CommitRecord], share: float, seed: int
+) -> dict[str, list[ObjectName]]:
+    """Draw objects by shard: sqrt(share) of the shards that have objects, and as many of the objects in each.
+
+    So a hundredth of the objects costs the reading of a tenth of the data. At least one object, if there is one.
+    """
+    rng = np.random.default_rng(seed)
+    filled = sorted((record for record in records if record.objects), key=lambda record: record.shard)
+    part = math.sqrt(share)
+    chosen: dict[str, list[ObjectName]] = {}
+    for index in sorted(rng.permutation(len(filled))[: math.ceil(part * len(filled))]):
+        record = filled[index]
+        (table,) = past.run.read_parts(MASKS, [record], ["sample_key", "object_id"])
+        names = [(row["sample_key"], row["object_id"]) for row in table.to_pylist()]
+        drawn = sorted(rng.permutation(len(names))[: math.ceil(part * len(names))])
+        chosen[record.shard] = [names[position] for position in drawn]
+    return chosen
+
+
+def redo(past: PastRun, record: CommitRecord, names: Sequence[ObjectName], device: str) -> Iterator[Redone]:
+    """Click these objects of a committed shard again, in this process, and compare.
+
+    Raises:
+        OptionError: a model of the run is not to be found.
+        InfraError, MfpError: data or model cannot be read.
+
+    """
+    before = _rows(past.run, record)
+    by_model: dict[str, list[ObjectName]] = {}
+    for name in names:
+        by_model.setdefault(before[name][0]["model_id"], []).append(name)
+    entry = next(shard for shard in past.manifest.shards if shard.name == record.shard)
+    for model_id, of_model in by_model.items():
+        model = past.load(model_id, device)
+        after = _label_again(past, entry, model, of_model)
+        yield from (_compared(record.shard, name, before[name], after.get(name)) for name in of_model)
+
+
+def _label_again(
+    past: PastRun, entry: ShardEntry, model: LoadedModel, names: Sequence[ObjectName]
+) -> dict[ObjectName, tuple[Any, list[Any]]]:
+    """Rows of these objects, made the way a worker makes them, in a run directory that is gone afterwards."""
+    spec, wanted = past.record.spec, set(names)
+
+    def read(shard: ShardEntry) -> Iterator[ShardItem]:
+        for item in read_shard(past.run.storage, past.manifest.shard_url(shard), shard):
+            if isinstance(item, Sample) and any(key == item.key for key, _ in wanted):
+                yield replace(
+                    item,
+                    objects=tuple(truth for truth in item.objects if (item.key, truth.object_id) in wanted),
+                )
+
+    with closed_in_order(), tempfile.TemporaryDirectory(prefix="mfp-verify-") as folder:
+        again = RunDirectory(folder, Storage())
+        labeller = ShardLabeller(
+            ObjectSessions(limits_of(spec.clicks), past.clicks, spec.limits.working_pixels), read, again
+        )
+        with ThreadPoolExecutor(1) as callers:
+            labelled = callers.submit(labeller.label, Assignment(entry, "again"), model)
+            try:
+                while wait([labelled], _POLL_SECONDS).not_done:
+                    check_stop()
+                labelled.result()
+            finally:
+                labeller.close()  # a call that still waits ends with it
+        (record,) = again.committed().values()
+        return _rows(again, record)
+
+
+def _rows(run: RunDirectory, record: CommitRecord) -> dict[ObjectName, tuple[Any, list[Any]]]:
+    """The mask row and the click rows, in order, of every object of a shard."""
+    (masks,) = run.read_parts(MASKS, [record])
+    (clicks,) = run.read_parts(CLICKS, [record])
+    rows: dict[ObjectName, tuple[Any, list[Any]]] = {
+        (row["sample_key"], row["object_id"]): (row, []) for row in masks.to_pylist()
+    }
+    for row in clicks.to_pylist():
+        rows[row["sample_key"], row["object_id"]][1].append(row)
+    for _, of_object in rows.values():
+        of_object.sort(key=lambda row: int(row["click_idx"]))
+    return rows
+
+
+def _compared(
+    shard: str, name: ObjectName, before: tuple[Any, list[Any]], after: tuple[Any, list[Any]] | None
+) -> Redone:
+    old = before[0]
+    height, width = old["height"], old["width"]
+    num_pixels = height * width
+    # the object may not be there any more, or was quarantined this time
+    if after is None or (height, width) != (after[0]["height"], after[0]["width"]):
+        return Redone(
+            shard, *name, None, 1.0, same_clicks=False, same_end=False, num_pixels=num_pixels, area=0
+        )
+    new = after[0]
+    pairs = [(old, new), *zip(before[1], after[1], strict=False)]
+    ious = [(one["iou"], other["iou"]) for one, other in pairs]
+    differences = [_iou_difference(*pair) for pair in ious if pair != (None, None)]
+    return Redone(
+        shard,
+        *name,
+        max(differences, default=None),
+        rle.num_different(old["rle"], new["rle"], height, width) / num_pixels,
+        same_clicks=_places(before[1]) == _places(after[1]),
+        same_end=old["stop_reason"] == new["stop_reason"],
+        num_pixels=num_pixels,
+        area=min(one["area"] for one, _ in pairs),
+    )
+
+
+def _iou_difference(one: float | None, other: float | None) -> float:
+    """1 if only one of both has truth."""
+    return 1.0 if one is None or other is None else abs(one - other)
+
+
+def _places(clicks: Sequence[Mapping[str, JsonValue]]) -> list[tuple[JsonValue, ...]]:
+    return [(click["y"], click["x"], click["is_foreground"]) for click in clicks]
