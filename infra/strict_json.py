@@ -13,8 +13,7 @@ from typing import Any, TypeVar, cast
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from infra.json_text import parse_json
-from infra.shards.sample import JsonValue
+from infra.json_text import JsonValue, parse_json
 
 _T = TypeVar("_T")
 _STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)

@@ -18,20 +18,22 @@ KNOWN = {
     "infra/*.py": ("infra",),
     "infra/storage": ("infra.errors",),
     "infra/shards": (*_PLAIN, "infra.storage"),
-    "infra/layouts": (*_PLAIN, "infra.storage", "infra.shards"),
+    "infra/layouts": (*_PLAIN, "infra.layout_options", "infra.storage", "infra.shards"),
     "infra/runs": (*_PLAIN, "infra.storage", "infra.shards"),
     "actors/*.py": (*_METHOD_AND_BYTES, "actors"),
     "actors/labelling": (
         *_METHOD_AND_BYTES,
         "actors.errors",
         "actors.ray_session",
+        "actors.specs",
         "actors.stop_request",
         "actors.working_size",
     ),
+    "actors/specs": (*_METHOD_AND_BYTES, "actors.errors", "actors.working_size"),
     "actors/training": (*_METHOD_AND_BYTES, "actors"),
     "pipelines/*.py": (*_METHOD_AND_BYTES, "actors", "pipelines"),
-    "pipelines/inputs": (*_METHOD_AND_BYTES, "actors", "pipelines.errors", "pipelines.options"),
-    "pipelines/flywheel": (*_METHOD_AND_BYTES, "actors", "pipelines"),
+    "pipelines/inputs": (*_METHOD_AND_BYTES, "actors", "pipelines.errors"),
+    "pipelines/jobs": (*_METHOD_AND_BYTES, "actors", "pipelines"),
     "pipelines/views": (*_METHOD_AND_BYTES, "pipelines"),
     "pipelines/commands": (*_METHOD_AND_BYTES, "actors", "pipelines"),
 }
@@ -39,7 +41,7 @@ KNOWN = {
 UNKNOWN = {
     "actors/*.py": ("actors.labelling", "actors.training"),
     "pipelines/*.py": ("pipelines.cli", "pipelines.commands", "pipelines.views"),
-    "pipelines/flywheel": ("pipelines.cli", "pipelines.commands", "pipelines.views"),
+    "pipelines/jobs": ("pipelines.cli", "pipelines.commands", "pipelines.views"),
     "pipelines/views": ("pipelines.cli", "pipelines.commands", "pipelines.inputs"),
     "pipelines/commands": ("pipelines.cli",),
 }
@@ -111,7 +113,8 @@ def test_every_file_stands_in_a_place_that_has_a_rule() -> None:
         ("from infra import training_driver", "infra/storage"),
         ("from infra.runs import commit", "infra/shards"),
         ("from actors.labelling.worker import LabelWorker", "actors/*.py"),
-        ("from pipelines.views.report import ReportView", "pipelines/*.py"),
+        ("from pipelines.views.report import ReportView", "pipelines/jobs"),
+        ("from actors.labelling.job import LabelJob", "actors/specs"),
     ],
 )
 def test_the_rules_see_imports_that_point_upwards(source: str, place: str) -> None:

@@ -15,13 +15,13 @@ from actors.training.group import TrainGroup
 from actors.training.job import TrainingPool, TrainJob
 from actors.training.loop import train
 from infra import rle
+from infra.json_text import JsonValue
 from infra.shards.image_file import stored_image
 from infra.shards.manifest import load_manifest
-from infra.shards.sample import JsonValue, ObjectTruth, Sample
+from infra.shards.sample import ObjectTruth, Sample
 from infra.shards.shard_writer import write_dataset
 from infra.storage.files import Storage
-from infra.storage.options import StorageOptions
-from pipelines.inputs.training_recipe import load_recipe
+from tests.specs import changed, train_spec
 
 NUM_SAMPLES = 13
 ALONE = TrainGroup(rank=0, size=1, device=torch.device("cpu"))
@@ -58,21 +58,18 @@ def write_bright_objects(url: str, first: int = 0, number: int = NUM_SAMPLES, pe
     return url
 
 
-def small_job(dataset: str, run: Path | str, **recipe: Any) -> TrainJob:
+def small_job(dataset: str, run: Path | str, **settings: Any) -> TrainJob:
     """A job of five steps that runs in this process."""
-    return TrainJob(
-        pools=(TrainingPool((load_manifest(Storage(), dataset),), 1.0),),
-        run_url=str(run),
-        storage=StorageOptions(),
-        recipe=replace(load_recipe("lite0"), **{**SMALL, **recipe}),
-        init=None,
-        seed=0,
-        validation=None,
-        checkpoint_every=2,
-        checkpoints_kept=2,
-        num_loaders=0,
-        num_threads=1,
+    spec = train_spec(
+        (dataset,), str(run), **{**SMALL, "checkpoint_every": 2, "keep": 2, "loader_workers": 0, **settings}
     )
+    pools = (TrainingPool((load_manifest(Storage(), dataset),), 1.0),)
+    return TrainJob(spec=spec, pools=pools, init=None, validation=None, num_threads=1)
+
+
+def changed_job(job: TrainJob, **settings: Any) -> TrainJob:
+    """The same job with some settings changed."""
+    return replace(job, spec=changed(job.spec, **settings))
 
 
 def train_to_the_end(group: TrainGroup, job: TrainJob) -> None:

@@ -17,7 +17,7 @@ from mfp.model_file import model_from_bytes, model_id_of
 
 logger = logging.getLogger(__name__)
 
-POLL_SECONDS = 5.0
+POLL_SECONDS = 5.0  # between two looks at the pointer
 METRIC = "noc90"  # clicks, so lower is better; what a validation of `mfp train` is judged by
 
 
@@ -60,7 +60,6 @@ class FollowedModels:
         data: bytes,
         *,
         if_better: bool = False,
-        poll_seconds: float = POLL_SECONDS,
         on_taken: Callable[[PublishedModel], None] = lambda _: None,
     ) -> None:
         """Begin with `first`, whose file holds `data`.
@@ -71,7 +70,6 @@ class FollowedModels:
             first: the model to begin with.
             data: its bytes.
             if_better: leave models that `is_better` does not prefer.
-            poll_seconds: the time between two looks at the pointer.
             on_taken: told of every newer model before it is handed out.
 
         """
@@ -80,7 +78,6 @@ class FollowedModels:
         self._present = first
         self._model = ModelBytes(first.model_id, data)
         self._if_better = if_better
-        self._poll_seconds = poll_seconds
         self._on_taken = on_taken
         self._looked = float("-inf")
         self._left: PublishedModel | None = None  # seen and not taken: not looked into again
@@ -88,7 +85,7 @@ class FollowedModels:
     def newest(self) -> ModelBytes:
         """The newest whole model, as of the last look."""
         now = time.monotonic()
-        if now - self._looked >= self._poll_seconds:
+        if now - self._looked >= POLL_SECONDS:
             self._look()
             self._looked = time.monotonic()
         return self._model

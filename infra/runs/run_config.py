@@ -8,15 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from infra.errors import RunDirectoryError
-from infra.json_text import parse_json
+from infra.json_text import JsonValue, parse_json
 from infra.storage.create_once import create_or_read
 from infra.storage.files import Storage, join
-
-if TYPE_CHECKING:
-    from infra.shards.sample import JsonValue
 
 RUN_FILE = "run.json"
 TRAINING_FILE = "training.json"

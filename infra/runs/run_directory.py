@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from infra.errors import RunDirectoryError
+from infra.json_text import JsonValue
 from infra.runs.commit import (
     COMMITS_FOLDER,
     NONE_UNCLICKED,
@@ -26,7 +27,6 @@ from infra.runs.commit import (
 from infra.runs.run_config import RunRequest, read_config
 from infra.runs.shard_rows import ShardRows
 from infra.runs.tables import CLICKS, ERRORS, MASKS, RowT, TableKind, keys_of_part
-from infra.shards.sample import JsonValue
 from infra.shards.shard_note import NoteCount
 from infra.storage.files import Storage, basename, join
 

@@ -17,9 +17,9 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from infra.errors import Reason, SampleError
+from infra.json_text import JsonValue
 from infra.shards.object_id import CROWD, id_of, is_crowd
 from infra.shards.raw_sample import AnyMask, RawMask, RawObject, RawSample, UnreadableMask, size_of
-from infra.shards.sample import JsonValue
 from infra.shards.shard_note import OnNote, ShardNote
 
 _NOT_ATTRIBUTES = {"id", "segmentation"}

@@ -10,8 +10,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from infra.errors import DatasetError
-from infra.json_text import parse_json
-from infra.shards.sample import JsonValue
+from infra.json_text import JsonValue, parse_json
 from infra.shards.shard_listing import Kind, kind_of, list_shards
 from infra.shards.shard_pattern import is_pattern
 from infra.storage.files import Storage, basename, join

@@ -18,11 +18,10 @@ from typing import Any, TypeAlias
 import pyarrow as pa
 
 from infra.errors import SampleError
-from infra.json_text import parse_json
+from infra.json_text import JsonValue, parse_json
 from infra.shards.mask_image import MaskImage, is_image
 from infra.shards.object_id import CROWD, id_of, is_crowd
 from infra.shards.raw_sample import AnyMask, RawMask, RawObject, UnreadableMask, size_of
-from infra.shards.sample import JsonValue
 
 _NAMES = (
     "objects object masks mask segmentation segmentations segmentation_mask segmentation_masks segmentation_map seg "

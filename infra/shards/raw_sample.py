@@ -8,9 +8,10 @@ from typing import Any, TypeAlias
 
 from infra import rle
 from infra.errors import Reason, SampleError
+from infra.json_text import JsonValue
 from infra.shards.image_file import StoredImage, stored_image
 from infra.shards.mask_image import MaskImage
-from infra.shards.sample import JsonValue, ObjectTruth, QuarantinedSample, Sample
+from infra.shards.sample import ObjectTruth, QuarantinedSample, Sample
 from infra.shards.shard_note import OnNote, ShardNote, ignore_note
 
 _UPRIGHT_MASKS = "images turned upright by EXIF: their masks were taken to be of the upright pixels as well"

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, TypeAlias
 
 from infra.errors import Reason, SampleError
+from infra.json_text import JsonValue
 from infra.shards.foreign_document import described_sample, has_annotations, is_list_of_masks
 from infra.shards.object_id import CROWD, id_of, is_crowd
 from infra.shards.raw_sample import (
@@ -28,7 +29,7 @@ from infra.shards.raw_sample import (
     check_sample,
     size_of,
 )
-from infra.shards.sample import JsonValue, QuarantinedSample, Sample
+from infra.shards.sample import QuarantinedSample, Sample
 from infra.shards.shard_note import OnNote, ShardNote, ignore_note
 
 ShardItem: TypeAlias = Sample | QuarantinedSample

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from infra.errors import DatasetError, Reason
+from infra.json_text import JsonValue
 from infra.shards.manifest import (
     DatasetManifest,
     ShardEntry,
@@ -26,7 +27,7 @@ from infra.shards.manifest import (
     write_manifest,
     written_manifest,
 )
-from infra.shards.sample import JsonValue, QuarantinedSample, Sample
+from infra.shards.sample import QuarantinedSample, Sample
 from infra.shards.sample_document import ShardItem, dump_document
 from infra.storage.files import Storage, basename, join
 

@@ -16,7 +16,6 @@ from actors.errors import ActorsError
 from actors.specs.leaves import REQUIRED, Leaf, build, leaves_of
 from actors.specs.marks import MAIN_PANEL, Argument
 from infra.errors import InfraError
-from mfp.errors import MfpError
 from pipelines.commands import option_values
 from pipelines.errors import PipelineError
 
@@ -52,7 +51,9 @@ class SpecCommand:
             run(self.assemble(values), **{one.name: values[one.name] for one in own})
 
         shown = [leaf for leaf in self.leaves if not leaf.is_hidden]
-        panels = list(dict.fromkeys([MAIN_PANEL, *(leaf.section.panel for leaf in shown), *map(_panel, shown)]))
+        panels = list(
+            dict.fromkeys([MAIN_PANEL, *(leaf.section.panel for leaf in shown), *map(_panel, shown)])
+        )
         parameters = [_parameter(leaf) for leaf in sorted(shown, key=lambda leaf: panels.index(_panel(leaf)))]
         config = Annotated[
             Path | None,
@@ -75,6 +76,7 @@ class SpecCommand:
 
         Raises:
             typer.BadParameter: values that do not go together.
+            PipelineError, InfraError, MfpError: a recipe or model that they name is not to be found.
 
         """
         from actors.specs.checked import checked  # with the codec
@@ -87,9 +89,10 @@ class SpecCommand:
         hidden = {
             leaf.path: leaf.default for leaf in self.leaves if leaf.is_hidden and leaf.default is not REQUIRED
         }
+        completed = self.complete(hidden | values)
         try:
-            return checked(build(self.spec, self.complete(hidden | values)))
-        except (ValueError, InfraError, ActorsError, MfpError) as error:
+            return checked(build(self.spec, completed))
+        except (ValueError, InfraError, ActorsError) as error:
             raise typer.BadParameter(str(error)) from None
 
     def _take_config(self, context: typer.Context, path: Path | None) -> Path | None:
@@ -216,4 +219,7 @@ def _metavar(leaf: Leaf) -> str:
     if leaf.place.metavar:
         return leaf.place.metavar
     bound = "" if leaf.lower is None or not leaf.words else f" [x>={leaf.lower:g}]"
-    return "|".join([leaf.unit.upper() or ("NAME" if leaf.kind in {str, str | None} else "N"), *leaf.words]) + bound
+    return (
+        "|".join([leaf.unit.upper() or ("NAME" if leaf.kind in {str, str | None} else "N"), *leaf.words])
+        + bound
+    )

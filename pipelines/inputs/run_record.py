@@ -119,7 +119,9 @@ def request_of(record: Record) -> RunRequest:
     undecided = {
         f"spec.{leaf.name}" for leaf in leaves_of(type(record.spec)) if leaf.effect is not Effect.ROWS
     }
-    return RunRequest(_FILES[type(record)], to_json(record), undecided | {"versions", "created"})
+    return RunRequest(
+        _FILES[type(record)], to_json(record), undecided | {"model.step", "versions", "created"}
+    )
 
 
 def read_record(kind: type[_RecordT], run_url: str, storage: Storage) -> _RecordT:

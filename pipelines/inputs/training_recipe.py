@@ -11,6 +11,7 @@ from infra.strict_json import from_json
 from mfp.models.names import TRAINABLE_NAMES
 from mfp.training.recipe import Recipe
 from pipelines.errors import OptionError
+from pipelines.inputs.did_you_mean import did_you_mean
 from pipelines.inputs.recipe_names import check_recipe_name, recipe_names
 
 DEFAULT_MODEL = "lite0"
@@ -28,7 +29,8 @@ def recipe(name: str = "", **changes: Any) -> Recipe:
     name = name or _RECIPE_OF_MODEL.get(model, model)
     if name == model and name not in recipe_names():
         raise OptionError(
-            f"model {model!r} has no recipe: choose from {', '.join(TRAINABLE_NAMES)}, or give --recipe"
+            f"model {model!r} has no recipe{did_you_mean(model, TRAINABLE_NAMES)}: choose from "
+            f"{', '.join(TRAINABLE_NAMES)}, or give --recipe"
         )
     path = check_recipe_name(name)
     try:

@@ -14,10 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from infra.json_text import JsonValue
 from infra.runs.repeated_keys import repeated_keys
 from infra.runs.run_directory import RunDirectory
 from infra.runs.tables import CLICKS
-from infra.shards.sample import JsonValue
 from infra.storage.files import Storage
 from mfp.bootstrap import Interval, mean_interval
 from mfp.metrics import ClickIous, noc

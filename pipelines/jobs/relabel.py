@@ -20,11 +20,12 @@ from actors.specs.clicks import Logged, Simulated
 from actors.stop_request import check_stop, closed_in_order
 from infra import rle
 from infra.click_log import ClickLog, load_click_log
+from infra.json_text import JsonValue
 from infra.runs.commit import CommitRecord
 from infra.runs.run_directory import RunDirectory
 from infra.runs.tables import CLICKS, MASKS
 from infra.shards.manifest import DatasetManifest, ShardEntry, load_manifest
-from infra.shards.sample import JsonValue, Sample
+from infra.shards.sample import Sample
 from infra.shards.sample_document import ShardItem
 from infra.shards.shard_reader import read_shard
 from infra.storage.files import Storage

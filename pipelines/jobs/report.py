@@ -15,12 +15,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from infra.json_text import JsonValue
 from infra.runs.commit import NONE_UNCLICKED, CommitRecord, Unclicked
 from infra.runs.repeated_keys import RepeatedKey, repeated_keys
 from infra.runs.run_directory import RunDirectory
 from infra.runs.set_aside import SetAsideShard, committed_and_set_aside
 from infra.runs.tables import CLICKS, ERRORS
-from infra.shards.sample import JsonValue
 from infra.shards.shard_note import NoteCount, NoteTally, ShardNote
 from infra.storage.files import Storage
 from infra.taken_models import taken_models

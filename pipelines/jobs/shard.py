@@ -10,13 +10,14 @@ from actors.specs.checked import checked
 from actors.specs.shard import ShardSpec
 from actors.stop_request import check_stop, closed_in_order
 from infra.errors import LayoutError
+from infra.json_text import JsonValue
 from infra.layouts import LAYOUTS
 from infra.layouts.layout import SourceItem
 from infra.layouts.mask_doubts import doubts_of
 from infra.layouts.source_note import SourceNote, Topic
 from infra.runs.run_config import refuse_runs
 from infra.shards.manifest import DatasetManifest
-from infra.shards.sample import JsonValue, Sample
+from infra.shards.sample import Sample
 from infra.shards.sample_document import ShardItem
 from infra.shards.shard_writer import write_dataset
 from infra.storage.files import Storage, join

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from infra.errors import Reason
+from infra.json_text import JsonValue
 from infra.layouts.source_note import SourceNote, Topic
-from infra.shards.sample import JsonValue, QuarantinedSample, Sample
+from infra.shards.sample import QuarantinedSample, Sample
 from infra.shards.white_point import AS_TOLD
 
 NUM_KEYS = 3  # of each line, enough to look one up

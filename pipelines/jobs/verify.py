@@ -11,12 +11,11 @@ from actors.specs.places import absolute
 from actors.specs.verify import VerifySpec
 from actors.stop_request import check_stop
 from infra.errors import InfraError
-from infra.json_text import parse_json
+from infra.json_text import JsonValue, parse_json
 from infra.runs.commit import CommitRecord
 from infra.runs.run_check import CheckedShard, Finding, check_files, check_shard
 from infra.runs.run_directory import RunDirectory
 from infra.runs.set_aside import SetAsideShard, committed_and_set_aside
-from infra.shards.sample import JsonValue
 from infra.storage.files import Storage, join
 from mfp.errors import MfpError
 from mfp.session import StopReason

@@ -26,7 +26,7 @@ class GpuFailsOnce(LabelJob):
     note: Path
 
     def load(self, model: ModelBytes, device: str) -> LoadedModel:
-        return LoadedModel(model.model_id, Engine(_FailingGpu(self.note), self.engine))
+        return LoadedModel(model.model_id, Engine(_FailingGpu(self.note), self.spec.network))
 
 
 class _FailingGpu(AnalyticClickModel):
@@ -57,7 +57,7 @@ class DeadlySample(LabelJob):
     sample_key: str
 
     def load(self, model: ModelBytes, device: str) -> LoadedModel:
-        return LoadedModel(model.model_id, _MortalEngine(self.engine, self.sample_key))
+        return LoadedModel(model.model_id, _MortalEngine(self.spec.network, self.sample_key))
 
 
 class _MortalEngine(Engine):

@@ -20,6 +20,7 @@ import torch
 from scipy import stats
 
 from actors.labelling.object_sessions import ObjectSessions
+from actors.specs.clicks import Simulated
 from infra.shards.manifest import load_manifest
 from infra.shards.sample import Sample
 from infra.shards.shard_reader import read_shard
@@ -43,7 +44,7 @@ def sessions(url: str, num_samples: int, limits: SessionLimits) -> Iterator[Sess
     items = (
         item for shard in dataset.shards for item in read_shard(storage, dataset.shard_url(shard), shard)
     )
-    objects = ObjectSessions(limits, None)
+    objects = ObjectSessions(limits, Simulated())
     for sample in islice((item for item in items if isinstance(item, Sample)), num_samples):
         for opened in objects.open("measured", objects.decode(sample)):
             if isinstance(opened, Session):

@@ -22,6 +22,7 @@ import torch
 
 from actors.labelling.hand_out import Assignment
 from actors.labelling.object_sessions import ObjectSessions
+from actors.specs.clicks import Simulated
 from infra import rle
 from infra.runs.run_directory import RunDirectory
 from infra.shards.image_file import Extension
@@ -101,7 +102,7 @@ class Worker:
         limits = SessionLimits(max_clicks=1)
         self._labeller = OneModelLabeller(
             engine,
-            ObjectSessions(limits, None),
+            ObjectSessions(limits, Simulated()),
             lambda shard: self._samples(),
             self.run,
             max_pixels_ahead=_PIXELS_AHEAD,

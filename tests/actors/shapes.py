@@ -12,6 +12,7 @@ from actors.labelling.hand_out import Assignment
 from actors.labelling.loaded_model import LoadedModel
 from actors.labelling.object_sessions import ObjectSessions
 from actors.labelling.shard_labeller import MAX_PIXELS_AHEAD, ReadShard, ShardLabeller, ShardSummary
+from actors.specs.clicks import Simulated
 from infra import rle
 from infra.click_log import ClickLog
 from infra.runs.run_directory import RunDirectory
@@ -26,6 +27,7 @@ from mfp.models.analytic import AnalyticClickModel
 from mfp.session import SessionLimits
 
 ZOOM_SIZE = 160
+SIMULATED = Simulated()
 LIMITS = SessionLimits(max_clicks=5, target_iou=0.9)
 
 
@@ -108,7 +110,7 @@ def labeller(
     read: ReadShard,
     *,
     batch_size: int = 4,
-    click_log: ClickLog | None = None,
+    clicks: ClickLog | Simulated = SIMULATED,
     max_pixels_ahead: int = MAX_PIXELS_AHEAD,
     limits: SessionLimits = LIMITS,
 ) -> OneModelLabeller:
@@ -116,7 +118,7 @@ def labeller(
     settings = EngineSettings(batch_size=batch_size, zoom_size=ZOOM_SIZE)
     return OneModelLabeller(
         Engine(AnalyticClickModel(), settings),
-        ObjectSessions(limits, click_log),
+        ObjectSessions(limits, clicks),
         read,
         run,
         "analytic",

@@ -11,6 +11,7 @@ import pytest
 
 from actors.labelling.hand_out import Assignment
 from actors.labelling.object_sessions import ObjectSessions
+from actors.specs.clicks import Simulated
 from infra import rle
 from infra.click_log import ClickLog, load_click_log
 from infra.runs.run_check import check_shard
@@ -23,7 +24,8 @@ from mfp.engine import Engine
 from mfp.engine_settings import EngineSettings
 from mfp.models.analytic import AnalyticClickModel
 from mfp.session import SessionLimits, StopReason
-from tests.actors.shapes import LIMITS, OneModelLabeller, rows_of, shape_sample
+from tests.actors.shapes import LIMITS, SIMULATED, OneModelLabeller, rows_of, shape_sample
+from tests.infra.requests import asked
 
 STORAGE = Storage()
 SAMPLES = [shape_sample(index) for index in range(8)]  # 40 to 90 pixels a side, some of them odd
@@ -35,17 +37,17 @@ def labelled(
     working_pixels: int,
     samples: list[Sample],
     *,
-    click_log: ClickLog | None = None,
+    clicks: ClickLog | Simulated = SIMULATED,
     limits: SessionLimits = LIMITS,
 ) -> RunDirectory:
     run = RunDirectory(str(folder), STORAGE)
-    run.open({"test": True})
+    run.open(asked())
 
     def read(shard: ShardEntry) -> Iterator[ShardItem]:
         yield from samples
 
     engine = Engine(AnalyticClickModel(), EngineSettings(zoom_size=64))
-    labeller = OneModelLabeller(engine, ObjectSessions(limits, click_log, working_pixels), read, run)
+    labeller = OneModelLabeller(engine, ObjectSessions(limits, clicks, working_pixels), read, run)
     labeller.label(Assignment(ShardEntry("s.tar", len(samples)), "1"))
     labeller.close()
     return run
@@ -89,7 +91,7 @@ def test_the_iou_at_working_size_is_near_that_of_the_whole_mask(reduced: RunDire
 def test_replaying_the_clicks_gives_the_masks_again_bit_for_bit(
     reduced: RunDirectory, tmp_path: Path
 ) -> None:
-    again = labelled(tmp_path, LIMIT, SAMPLES, click_log=load_click_log(STORAGE, reduced.url))
+    again = labelled(tmp_path, LIMIT, SAMPLES, clicks=load_click_log(STORAGE, reduced.url))
     columns = ["sample_key", "object_id", "rle", "iou", "quality", "num_clicks"]
     assert again.read_masks(columns) == reduced.read_masks(columns)
     columns = ["sample_key", "object_id", "click_idx", "y", "x", "iou", "area", "region"]
@@ -123,7 +125,7 @@ def test_a_click_outside_the_image_is_one_at_any_working_size(tmp_path: Path) ->
         '"is_foreground": true}'
     )
     run = labelled(
-        tmp_path / "run", 400, [replace(sample, objects=())], click_log=load_click_log(STORAGE, str(log))
+        tmp_path / "run", 400, [replace(sample, objects=())], clicks=load_click_log(STORAGE, str(log))
     )
     (error,) = rows_of(run)["errors"]
     assert error["reason"] == "click_outside_image"

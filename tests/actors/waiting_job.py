@@ -24,7 +24,9 @@ class WaitsBeforeItsEnd(LabelJob):
     may_end: Path
 
     def load(self, model: ModelBytes, device: str) -> LoadedModel:
-        return LoadedModel(model.model_id, Engine(_WaitingModel(self.num_passes, self.may_end), self.engine))
+        return LoadedModel(
+            model.model_id, Engine(_WaitingModel(self.num_passes, self.may_end), self.spec.network)
+        )
 
 
 class _WaitingModel(AnalyticClickModel):

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator
 from actors.labelling.hand_out import Assignment
 from actors.labelling.object_sessions import ObjectSessions
 from actors.labelling.shard_labeller import ReadShard
+from actors.specs.clicks import Simulated
+from infra.json_text import JsonValue
+from infra.runs.commit import CommitOutcome
 from infra.runs.commit_guard import guarded
 from infra.runs.run_directory import RunDirectory
 from infra.shards.manifest import load_manifest
-from infra.shards.sample import JsonValue
 from infra.shards.shard_writer import write_dataset
 from infra.storage.files import Storage
 from mfp.engine import Engine
@@ -18,6 +20,7 @@ from mfp.engine_settings import EngineSettings
 from mfp.models.analytic import AnalyticClickModel
 from mfp.session import SessionLimits
 from tests.actors.shapes import OneModelLabeller, reader_of, shape_sample
+from tests.infra.requests import asked
 
 CONFIG: dict[str, JsonValue] = {"job": "faults", "max_clicks": 3}
 LIMITS = SessionLimits(max_clicks=3, target_iou=0.9)
@@ -40,20 +43,20 @@ def do_what_is_missing(
     manifest = load_manifest(storage, data_url)
     with guarded(RunDirectory(run_url, storage)) as guard:
         run = guard.run
-        run.open(CONFIG)
+        run.open(asked(CONFIG))
         committed = run.committed()
         for shard in manifest.shards:
             if shard.name in committed:
                 continue
             engine = Engine(AnalyticClickModel(), EngineSettings(batch_size=4, zoom_size=48, flip=False))
             read = through(reader_of(manifest, storage))
-            objects = ObjectSessions(LIMITS, None)
+            objects = ObjectSessions(LIMITS, Simulated())
             worker = OneModelLabeller(engine, objects, read, run, driver_commits=guard.driver_commits)
             try:
                 summary = worker.label(Assignment(shard, f"{next(attempts)}_x"))
             finally:
                 worker.close()
-            if summary.outcome is None:
+            if summary.outcome is CommitOutcome.PENDING:
                 guard.commit(summary.record)
         guard.check()
         run.delete_orphans()

@@ -10,8 +10,9 @@ import numpy.typing as npt
 from PIL import Image
 
 from infra import rle
+from infra.json_text import JsonValue
 from infra.shards.image_file import stored_image
-from infra.shards.sample import JsonValue, ObjectTruth, Sample
+from infra.shards.sample import ObjectTruth, Sample
 
 
 def random_pixels(height: int, width: int, seed: int = 0) -> npt.NDArray[np.uint8]:

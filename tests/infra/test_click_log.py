@@ -20,6 +20,7 @@ from infra.click_log import LoggedClick, load_click_log
 from infra.errors import ClickLogError
 from infra.runs.run_directory import RunDirectory
 from infra.storage.files import Storage
+from tests.infra.requests import asked
 from tests.infra.rows import click_row, commit_rows, mask_row
 
 GOOD = {"sample_key": "a/1", "object_id": "1", "click_idx": 0, "y": 2.5, "x": 3, "is_foreground": True}
@@ -314,7 +315,7 @@ def test_a_log_without_clicks_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("folder", ["", "/", "/clicks", "/clicks/"])
 def test_of_a_run_only_committed_clicks_are_read(tmp_path: Path, folder: str) -> None:
     run = RunDirectory(str(tmp_path / "run"), Storage())
-    run.open({})
+    run.open(asked())
     rows = [click_row("k", "1", idx, shard="s0.tar", is_foreground=idx != 1) for idx in range(3)]
     commit_rows(run, "s0.tar", "first", [mask_row("k", "1")], rows)
     orphan = tmp_path / "run/clicks/s0-second_0.parquet"

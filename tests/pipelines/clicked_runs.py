@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from infra.runs.run_directory import RunDirectory
-from infra.shards.sample import JsonValue
 from infra.storage.files import Storage
+from pipelines.inputs.run_record import request_of
 from tests.infra.rows import click_row, commit_rows, error_row, mask_row
+from tests.specs import label_record
 
 Ious: TypeAlias = Sequence[float | None]
 
 
 def begin(
-    url: str, *, max_clicks: int = 4, target_iou: float | None = 0.95, num_shards: int | None = None
+    url: str, *, max_clicks: int = 4, target_iou: float | Literal["none"] = 0.95, num_shards: int = 1
 ) -> RunDirectory:
-    """Begin a run of simulated clicks over so many shards; None: it does not say over how many."""
+    """Begin a run of simulated clicks over so many shards."""
     run = RunDirectory(url, Storage())
-    config: dict[str, JsonValue] = {
-        "clicks": {"source": "simulated", "max_clicks": max_clicks, "target_iou": target_iou}
-    }
-    if num_shards is not None:
-        config["dataset"] = {"num_shards": num_shards}
-    run.open(config)
+    record = label_record(max_clicks=max_clicks, target_iou=target_iou, num_shards=num_shards)
+    run.open(request_of(record))
     return run
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +14,14 @@ from typer.testing import CliRunner
 
 from infra.errors import RunDirectoryError
 from infra.runs.run_directory import RunDirectory
-from infra.shards.sample import JsonValue
 from infra.storage.files import Storage
 from pipelines.cli import app
 from pipelines.errors import OptionError
+from pipelines.inputs.run_record import request_of
 from pipelines.jobs.comparison import FIGURES, Comparison, compare_runs
 from pipelines.views.comparison import ComparisonView
 from tests.pipelines.clicked_runs import Ious, begin, commit
+from tests.specs import label_record
 
 STORAGE = Storage()
 QUICK, SLOW = (0.5, 0.96), (0.5, 0.6, 0.88, 0.96)
@@ -97,7 +99,7 @@ def test_noc_above_the_target_of_a_run_is_not_defined_for_it(tmp_path: Path) -> 
 def test_an_earlier_stop_is_not_shown_as_a_difference_of_models(tmp_path: Path) -> None:
     early = begin(str(tmp_path / "early"), target_iou=0.95)
     commit(early, "s0.tar", [QUICK, QUICK, QUICK])
-    full = begin(str(tmp_path / "full"), target_iou=None)
+    full = begin(str(tmp_path / "full"), target_iou="none")
     commit(full, "s0.tar", [(*QUICK, 0.97, 0.99)] * 3)
     less = compare_runs([early.url, full.url], STORAGE).runs[1].differences
     assert less["mean_iou"] is None
@@ -108,8 +110,8 @@ def test_runs_over_other_data_are_compared_and_that_is_said(tmp_path: Path) -> N
     urls = []
     for name in ("one", "two"):
         run = RunDirectory(str(tmp_path / name), STORAGE)
-        clicks: JsonValue = {"source": "simulated", "max_clicks": 4, "target_iou": 0.95}
-        run.open({"clicks": clicks, "dataset": {"fingerprint": name}})
+        record = label_record(max_clicks=4, target_iou=0.95)
+        run.open(request_of(replace(record, dataset=replace(record.dataset, fingerprint=name))))
         commit(run, "s0.tar", [QUICK, SLOW, QUICK])
         urls.append(run.url)
     assert "the data sets differ" in printed(compare_runs(urls, STORAGE))

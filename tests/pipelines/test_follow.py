@@ -10,31 +10,34 @@ from pathlib import Path
 
 import pytest
 import torch
-from pipelines.options import Follow, LabelOptions, Workers
 
+from actors.labelling import model_feed
 from actors.labelling.hand_out import Assignment
+from actors.labelling.job import limits_of
 from actors.labelling.loaded_model import ModelBytes, load_model
 from actors.labelling.object_sessions import ObjectSessions
+from actors.specs.clicks import Simulated
+from actors.specs.label import LabelSpec
 from infra.errors import PublishedModelError, RunDirectoryError
 from infra.published_models import PublishedModel, model_url, publish
-from infra.runs.run_config import TRAINING_FILE, create_or_compare
+from infra.runs.run_config import TRAINING_FILE
 from infra.runs.run_directory import RunDirectory
 from infra.shards.manifest import DatasetManifest
 from infra.storage.files import Storage
 from infra.taken_models import add_taken, taken_models
-from mfp.engine_settings import EngineSettings
-from mfp.session import SessionLimits
 from pipelines.errors import OptionError
-from pipelines.inputs.label_inputs import VOLATILE, find_inputs, run_config
+from pipelines.inputs.label_inputs import find_inputs, label_record
 from pipelines.inputs.published_source import keep_model
+from pipelines.inputs.run_record import FollowedRun, LabelRecord, OneModel, read_record, request_of
 from pipelines.jobs.label import run_label
 from pipelines.progress import ProgressReport
 from tests.actors.shapes import OneModelLabeller, reader_of, rows_of, write_shapes
+from tests.infra.requests import asked as request
 from tests.model_files import small_model
+from tests.specs import changed, label_spec
 
 STORAGE = Storage()
 NUM_SHARDS = 6
-FOLLOW = Follow(poll_seconds=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -48,17 +51,15 @@ def published(training: str, step: int, noc90: float | None = None) -> Published
     return publish(STORAGE, training, step, data, model_id, {} if noc90 is None else {"noc90": noc90})
 
 
-def options(dataset: DatasetManifest, out: str, training: str, follow: Follow | None = None) -> LabelOptions:
-    return LabelOptions(
-        dataset.url,
-        out,
-        f"run://{training}",
-        follow=follow,
-        max_clicks=3,
-        workers=Workers(1, 1),
-        flip=False,
-        device="cpu",
-    )
+@pytest.fixture(autouse=True)
+def looks_every_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_feed, "POLL_SECONDS", 0.0)
+
+
+def options(dataset: DatasetManifest, out: str, training: str, **follow: bool) -> LabelSpec:
+    return label_spec(
+        dataset.url, out, f"run://{training}", max_clicks=3, flip=False, device="cpu", **follow
+    ).resolved()
 
 
 def models_by_shard(run: RunDirectory) -> dict[str, set[str]]:
@@ -75,16 +76,19 @@ def rows_by_shard(run: RunDirectory, shards: set[str]) -> list[str]:
     return sorted(str(row) for table in rows.values() for row in table if row["shard"] in shards)
 
 
-def labelled_here(asked: LabelOptions, manifest: DatasetManifest, out: str, seed: int) -> RunDirectory:
+def labelled_here(asked: LabelSpec, manifest: DatasetManifest, out: str, seed: int) -> RunDirectory:
     """The same data set labelled in this process, all of it by one model."""
     run = RunDirectory(out, STORAGE)
-    run.open({"test": True})
+    run.open(request())
     data, model_id = small_model(seed)
-    loaded = load_model(ModelBytes(model_id, data), None, EngineSettings(batch_size=8, flip=asked.flip))
-    limits = SessionLimits(max_clicks=asked.max_clicks, target_iou=asked.target_iou)
+    loaded = load_model(ModelBytes(model_id, data), "model", asked.network, "cpu")
     with one_thread():
         shards = OneModelLabeller(
-            loaded.engine, ObjectSessions(limits, None), reader_of(manifest, STORAGE), run, model_id
+            loaded.engine,
+            ObjectSessions(limits_of(asked.clicks), Simulated()),
+            reader_of(manifest, STORAGE),
+            run,
+            model_id,
         )
         for shard in manifest.shards:
             shards.label(Assignment(shard, shard.name))
@@ -111,7 +115,7 @@ def test_labelling_follows_a_model_that_is_published_while_it_runs(
         if RunDirectory(out, STORAGE).committed() and not STORAGE.exists(model_url(training, 2)):
             published(training, 2)
 
-    asked = options(dataset, out, training, FOLLOW)
+    asked = options(dataset, out, training, follow=True)
     summary = run_label(asked, publish_after_the_first_shard)
     run = RunDirectory(out, STORAGE)
     models = models_by_shard(run)
@@ -122,9 +126,7 @@ def test_labelling_follows_a_model_that_is_published_while_it_runs(
     assert {model_id for of_shard in models.values() for model_id in of_shard} == {first, second}
     records = run.committed()
     assert {name: {str(record.model_id)} for name, record in records.items()} == models
-    config = run.config()
-    assert config["model"] == {"run": training, "follow": True, "if_better": None}
-    assert "model_id" not in config
+    assert read_record(LabelRecord, out, STORAGE).model == FollowedRun(run=training)
     noted = json.loads(STORAGE.read_bytes(f"{out}/models.json"))
     assert [model["step"] for model in noted] == [1, 2]
     for step, model_id in ((1, first), (2, second)):
@@ -133,12 +135,12 @@ def test_labelling_follows_a_model_that_is_published_while_it_runs(
         assert rows_by_shard(run, shards) == rows_by_shard(alone, shards), "rows are those of the model alone"
 
 
-def begin(asked: LabelOptions) -> str:
+def begin(asked: LabelSpec) -> str:
     """Find the inputs of a run and write its run.json, as every run does first; the step of its first model."""
     inputs = find_inputs(asked, STORAGE)
     run = RunDirectory(asked.out, STORAGE)
-    run.open(run_config(asked, inputs), VOLATILE)
-    if asked.follow is None:
+    run.open(request_of(label_record(asked, inputs)))
+    if not asked.follows:
         keep_model(run, inputs.model)
     else:
         assert inputs.model.published is not None
@@ -154,7 +156,7 @@ def test_without_follow_a_run_goes_on_with_the_model_that_it_began_with(
     asked = options(dataset, str(tmp_path / "labels"), training)
     first = small_model(1)[1]
     assert begin(asked) == first
-    assert RunDirectory(asked.out, STORAGE).config()["model_id"] == first
+    assert read_record(LabelRecord, asked.out, STORAGE).model == OneModel(model_id=first, step=1)
     published(training, 2)
     assert begin(asked) == first
     Path(model_url(training, 1)).unlink()
@@ -167,12 +169,12 @@ def test_without_follow_a_run_goes_on_with_the_model_that_it_began_with(
         begin(asked)
     moved = tmp_path / "kept.safetensors"
     moved.write_bytes(small_model(1)[0])
-    assert begin(replace(asked, model=str(moved))) == first
+    assert begin(changed(asked, model=str(moved))) == first
 
 
 def test_a_followed_run_goes_on_with_the_newest_model(dataset: DatasetManifest, tmp_path: Path) -> None:
     training = str(tmp_path / "training")
-    asked = options(dataset, str(tmp_path / "labels"), training, FOLLOW)
+    asked = options(dataset, str(tmp_path / "labels"), training, follow=True)
     for step in (1, 2, 3):
         published(training, step, 5.0 + step)
         assert begin(asked) == small_model(step)[1]
@@ -183,12 +185,12 @@ def test_a_run_that_follows_better_models_never_goes_back_to_a_worse_one(
     dataset: DatasetManifest, tmp_path: Path
 ) -> None:
     training = str(tmp_path / "training")
-    asked = options(dataset, str(tmp_path / "labels"), training, replace(FOLLOW, if_better=True))
+    asked = options(dataset, str(tmp_path / "labels"), training, follow_if_better=True)
     for step, noc90, expected in ((1, 5.0, 1), (2, 5.5, 1), (3, 4.0, 3), (4, None, 3)):
         published(training, step, noc90)
         assert begin(asked) == small_model(expected)[1]
-    with pytest.raises(RunDirectoryError, match=r"model\.if_better is \"noc90\" there and null here"):
-        begin(replace(asked, follow=FOLLOW))
+    with pytest.raises(RunDirectoryError, match=r"follow_if_better is true there and false here"):
+        begin(replace(asked, follow_if_better=False))
     Path(model_url(training, 3)).unlink()
     with pytest.raises(
         OptionError, match=r"was clicked by the model of step 3, which .* and whose file is gone"
@@ -198,19 +200,19 @@ def test_a_run_that_follows_better_models_never_goes_back_to_a_worse_one(
 
 def test_what_cannot_be_followed_is_one_line(dataset: DatasetManifest, tmp_path: Path) -> None:
     training = str(tmp_path / "training")
-    asked = options(dataset, str(tmp_path / "labels"), training, FOLLOW)
+    asked = options(dataset, str(tmp_path / "labels"), training, follow=True)
     with pytest.raises(OptionError, match=r"is no run directory: it has no training\.json"):
         run_label(asked)
-    RunDirectory(str(tmp_path / "other"), STORAGE).open({})
+    RunDirectory(str(tmp_path / "other"), STORAGE).open(request())
     with pytest.raises(OptionError, match=r"other is a run of `mfp label` or `mfp evaluate`"):
-        run_label(replace(asked, model=f"run://{tmp_path / 'other'}"))
-    create_or_compare(STORAGE, training, {}, file=TRAINING_FILE)
+        run_label(changed(asked, model=f"run://{tmp_path / 'other'}"))
+    request(file=TRAINING_FILE).begin(STORAGE, training)
     with pytest.raises(OptionError, match="nothing is published there yet"):
         run_label(asked)
     with pytest.raises(OptionError, match=r"--follow: --model lite0 is one model"):
-        run_label(replace(asked, model="lite0"))
-    with pytest.raises(OptionError, match="names no training run"):
-        run_label(replace(asked, model="run://"))
+        run_label(changed(asked, model="lite0"))
+    with pytest.raises(ValueError, match="names no training run"):
+        changed(asked, model="run://")
     published(training, 1)
     Path(model_url(training, 1)).write_bytes(small_model(1)[0][:1000])
     with pytest.raises(PublishedModelError, match="is not the model that was published as step 1"):

@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from pipelines.options import LabelOptions
 from rich.console import Console
 
 from actors.labelling.hand_out import Assignment
@@ -26,15 +25,15 @@ from infra.shards.manifest import load_manifest
 from infra.shards.sample_document import dump_document
 from infra.shards.shard_note import NoteCount
 from infra.storage.files import Storage
-from mfp.engine_settings import EngineSettings
-from mfp.session import SessionLimits
 from pipelines.errors import OptionError
-from pipelines.inputs.label_inputs import VOLATILE, find_inputs, run_config
+from pipelines.inputs.label_inputs import find_inputs, label_record
+from pipelines.inputs.run_record import request_of
 from pipelines.jobs.comparison import compare_runs
 from pipelines.jobs.report import build_report
 from pipelines.views.report import ReportView
 from tests.actors.shapes import shape_sample
 from tests.pipelines.past_runs import label_here
+from tests.specs import label_spec
 
 STORAGE = Storage()
 CAPTIONS = "members .txt, which are not read"
@@ -58,19 +57,19 @@ def write_tar(path: Path, numbers: range, *, with_masks: bool = True) -> None:
 def test_what_a_shard_holds_besides_is_counted_in_the_report(tmp_path: Path) -> None:
     for number in range(2):
         write_tar(tmp_path / f"data/{number}.tar", range(2 * number, 2 * number + 2))
-    asked = LabelOptions(str(tmp_path / "data/*.tar"), str(tmp_path / "run"), "analytic")
-    inputs = find_inputs(asked, STORAGE)
-    run = RunDirectory(asked.out, STORAGE)
-    run.open(run_config(asked, inputs), VOLATILE)
-    job = LabelJob(
-        inputs.dataset.url,
-        run.url,
-        asked.storage,
-        None,
-        SessionLimits(max_clicks=2, target_iou=None),
-        EngineSettings(zoom_size=32),
-    )
-    labeller = build_labeller(job, None)
+    spec = label_spec(
+        str(tmp_path / "data/*.tar"),
+        str(tmp_path / "run"),
+        "analytic",
+        max_clicks=2,
+        target_iou="none",
+        zoom_size=32,
+    ).resolved()
+    inputs = find_inputs(spec, STORAGE)
+    run = RunDirectory(spec.out, STORAGE)
+    run.open(request_of(label_record(spec, inputs)))
+    job = LabelJob(spec, inputs.dataset.url)
+    labeller = build_labeller(job, inputs.clicks)
     for shard in inputs.dataset.shards:
         summary = labeller.label(Assignment(shard, shard.name), job.load(ModelBytes("analytic", None), "cpu"))
         assert CommitRecord.from_json(summary.record.to_json()) == summary.record
@@ -92,7 +91,7 @@ def test_a_key_that_two_shards_have_is_told_and_is_the_reason_why_a_run_cannot_b
 ) -> None:
     write_tar(tmp_path / "data/0.tar", range(2))
     write_tar(tmp_path / "data/1.tar", range(1, 3))
-    asked = LabelOptions(
+    asked = label_spec(
         str(tmp_path / "data/*.tar"), str(tmp_path / "run"), "analytic", zoom_size=32, max_clicks=2
     )
     label_here(asked)
@@ -116,7 +115,7 @@ def test_rows_without_a_mask_and_strange_masks_are_told(tmp_path: Path) -> None:
         "mask": pa.array(cells),
     }
     pq.write_table(pa.table(columns), tmp_path / "x.parquet")
-    asked = LabelOptions(
+    asked = label_spec(
         str(tmp_path / "x.parquet"), str(tmp_path / "run"), "analytic", zoom_size=32, max_clicks=1
     )
     label_here(asked)
@@ -128,7 +127,7 @@ def test_rows_without_a_mask_and_strange_masks_are_told(tmp_path: Path) -> None:
 
 def test_shards_without_masks_are_refused_with_what_was_seen(tmp_path: Path) -> None:
     write_tar(tmp_path / "data/0.tar", range(3), with_masks=False)
-    asked = LabelOptions(str(tmp_path / "data"), str(tmp_path / "run"), "analytic")
+    asked = label_spec(str(tmp_path / "data"), str(tmp_path / "run"), "analytic")
     with pytest.raises(OptionError, match=r"3 samples with 0 objects in 1 shard; 3 x members \.txt"):
         find_inputs(asked, STORAGE)
 
@@ -152,6 +151,6 @@ def test_a_later_shard_that_is_broken_does_not_keep_a_run_from_starting(tmp_path
 
 def test_a_run_is_not_made_where_a_pattern_may_find_it(tmp_path: Path) -> None:
     write_tar(tmp_path / "data/0.tar", range(1))
-    asked = LabelOptions(str(tmp_path / "data/**/*.tar"), str(tmp_path / "data/run"), "analytic")
+    asked = label_spec(str(tmp_path / "data/**/*.tar"), str(tmp_path / "data/run"), "analytic")
     with pytest.raises(OptionError, match="is in the data set"):
         find_inputs(asked, STORAGE)

@@ -7,16 +7,15 @@ import logging
 import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from pipelines.options import LabelOptions, Replay, Workers
 
 from actors.errors import ClusterError, TooManyErrorsError
 from actors.labelling.hand_out import Assignment
 from actors.labelling.worker import WorkerInfo
+from actors.specs.label import LabelSpec
 from actors.working_size import WORKING_PIXELS
 from infra.errors import RunDirectoryError
 from infra.runs.commit import Unclicked
@@ -35,6 +34,7 @@ from pipelines.jobs.submit import run_progress
 from pipelines.progress import ProgressReport
 from tests.actors.shapes import LIMITS, ZOOM_SIZE, labeller, reader_of, rows_of, shape_sample, write_shapes
 from tests.pipelines.past_runs import label_here
+from tests.specs import changed, label_spec
 
 STORAGE = Storage()
 NUM_SHARDS = 6
@@ -62,16 +62,16 @@ def undisturbed(
     return rows_of(run)
 
 
-def options(dataset_url: str, out: str | Path, num_workers: int = 1) -> LabelOptions:
+def options(dataset_url: str, out: str | Path, num_workers: int = 1) -> LabelSpec:
     """Options that give the rows of `undisturbed`."""
-    return LabelOptions(
+    return label_spec(
         dataset_url,
         str(out),
         "analytic",
         max_clicks=LIMITS.max_clicks,
         target_iou=LIMITS.target_iou,
         zoom_size=ZOOM_SIZE,
-        workers=Workers(num_workers, num_workers),
+        workers=str(num_workers),
         device="cpu",
     )
 
@@ -138,13 +138,13 @@ def test_a_resumed_run_does_only_what_is_missing_and_refuses_another_configurati
     dataset: DatasetManifest,
     undisturbed: dict[str, list[dict[str, object]]],
 ) -> None:
-    asked = replace(options(dataset.url, tmp_path), workers=Workers(1, 2, num_cpus=0.5), batch_size=3)
+    asked = changed(options(dataset.url, tmp_path), workers="1:2", cpus_per_worker=0.5, batch_size=3)
     run_label(asked)
     before = part_files(tmp_path)
     for record in sorted(tmp_path.glob("commits/*.json"))[:2]:
         record.unlink()
     reports: list[ProgressReport] = []
-    summary = run_label(replace(asked, batch_size=2, workers=Workers()), reports.append)
+    summary = run_label(changed(asked, batch_size=2, workers="1", cpus_per_worker=1.0), reports.append)
     assert (summary.shards, summary.skipped_shards) == (NUM_SHARDS, NUM_SHARDS - 2)
     assert summary.objects == len(undisturbed["masks"])
     assert 0 < reports[0].done < summary.objects
@@ -152,7 +152,7 @@ def test_a_resumed_run_does_only_what_is_missing_and_refuses_another_configurati
     assert len(part_files(tmp_path)) == 3 * NUM_SHARDS
     assert rows_of(RunDirectory(str(tmp_path), STORAGE)) == undisturbed
     with pytest.raises(RunDirectoryError, match=r"clicks\.max_clicks is 5 there and 7 here"):
-        run_label(replace(asked, max_clicks=7))
+        run_label(changed(asked, max_clicks=7))
     assert run_label(asked).skipped_shards == NUM_SHARDS, "a finished run is seen to be one without Ray"
 
 
@@ -161,7 +161,7 @@ def test_the_click_table_of_a_run_replays_to_its_masks(
 ) -> None:
     first = options(dataset.url, tmp_path / "simulated")
     run_label(first)
-    run_label(replace(first, out=str(tmp_path / "logged"), clicks=f"logged:{tmp_path / 'simulated'}"))
+    run_label(changed(first, out=str(tmp_path / "logged"), clicks=f"logged:{tmp_path / 'simulated'}"))
     masks = [
         RunDirectory(str(tmp_path / name), STORAGE)
         .read_masks(["sample_key", "object_id", "rle", "iou", "quality"])
@@ -177,7 +177,7 @@ def test_more_errors_than_allowed_end_the_run_with_the_reason(ray_cluster: None,
     asked = options(manifest.url, tmp_path / "run")
     with pytest.raises(TooManyErrorsError, match=r"undecodable_image \d.* --max-errors 0\.05 allows"):
         run_label(asked)
-    summary = run_label(replace(asked, max_errors=0.9))
+    summary = run_label(changed(asked, max_errors=0.9))
     assert summary.errors == 4
     errors = RunDirectory(str(tmp_path / "run"), STORAGE).read_errors()
     assert set(errors.column("reason").to_pylist()) == {"undecodable_image"}
@@ -220,11 +220,11 @@ def test_a_run_without_any_usable_shard_says_so_of_each(ray_cluster: None, tmp_p
 def test_more_workers_than_the_machine_holds_are_refused_at_once(
     ray_cluster: None, tmp_path: Path, dataset: DatasetManifest
 ) -> None:
-    asked = replace(options(dataset.url, tmp_path), workers=Workers(1000, 1000))
+    asked = changed(options(dataset.url, tmp_path), workers="1000")
     with pytest.raises(ClusterError, match=r"1000 workers of 1 CPU each do not fit this machine"):
         run_label(asked)
     with pytest.raises(ClusterError, match=r"1 workers of 1 CPU and 1 GPU each do not fit"):
-        run_label(replace(asked, workers=Workers(), device="cuda"))
+        run_label(changed(asked, workers="1", cpus_per_worker=1.0, device="cuda"))
     assert not Path(asked.out, "run.json").exists(), "which would bind the directory to these options"
 
 
@@ -241,14 +241,14 @@ def test_masks_are_needed_to_simulate_clicks(tmp_path: Path) -> None:
 def test_a_run_of_a_version_that_reduced_nothing_goes_on_with_that_size_alone(
     tmp_path: Path, dataset: DatasetManifest
 ) -> None:
-    asked = replace(options(dataset.url, tmp_path), working_pixels=MAX_PIXELS)
+    asked = changed(options(dataset.url, tmp_path), working_pixels=MAX_PIXELS)
     run = label_here(asked)
     config = run.config()
     del config["working_pixels"]
     STORAGE.write_bytes(f"{run.url}/run.json", json.dumps(config).encode())
     assert run_label(asked).skipped_shards == len(dataset.shards)
     with pytest.raises(RunDirectoryError, match="working_pixels is 268435456 there and 16777216 here"):
-        run_label(replace(asked, working_pixels=WORKING_PIXELS))
+        run_label(changed(asked, working_pixels=WORKING_PIXELS))
 
 
 def test_a_model_that_nobody_knows_is_refused_before_anything_starts(
@@ -257,7 +257,7 @@ def test_a_model_that_nobody_knows_is_refused_before_anything_starts(
     with pytest.raises(
         ModelError, match=r"model 'lite9' is unknown \(did you mean lite0\?\); shipped are .*analytic"
     ):
-        run_label(replace(options(dataset.url, tmp_path), model="lite9"))
+        run_label(changed(options(dataset.url, tmp_path), model="lite9"))
 
 
 def test_a_damaged_model_leaves_no_run_behind(tmp_path: Path, dataset: DatasetManifest) -> None:
@@ -265,7 +265,7 @@ def test_a_damaged_model_leaves_no_run_behind(tmp_path: Path, dataset: DatasetMa
     whole = model_to_bytes(config, build_network(config).state_dict(), {})
     model = tmp_path / "model.safetensors"
     model.write_bytes(whole[:-1000])
-    asked = replace(options(dataset.url, tmp_path / "run"), model=str(model))
+    asked = changed(options(dataset.url, tmp_path / "run"), model=str(model))
     with pytest.raises(WeightsError, match=r"model\.safetensors: model file cannot be read"):
         run_label(asked)
     assert not (tmp_path / "run").exists()
@@ -286,10 +286,10 @@ def test_logged_clicks_of_unknown_samples_are_told_and_a_log_of_other_data_is_re
 ) -> None:
     manifest = write_shapes(str(tmp_path / "data"), STORAGE, num_samples=2, with_truth=False)
     asked = options(manifest.url, tmp_path / "run")
-    summary = run_label(replace(asked, clicks=_log(tmp_path, ["folder/shape-000", "folder/shape-000.png"])))
+    summary = run_label(changed(asked, clicks=_log(tmp_path, ["folder/shape-000", "folder/shape-000.png"])))
     assert (summary.objects, summary.unknown_samples) == (1, ("folder/shape-000.png",))
     assert (summary.errors, summary.unclicked) == (0, Unclicked(samples=1))
-    other = replace(asked, out=str(tmp_path / "other"), clicks=_log(tmp_path, ["folder/shape-999"]))
+    other = changed(asked, out=str(tmp_path / "other"), clicks=_log(tmp_path, ["folder/shape-999"]))
     with pytest.raises(OptionError, match=r"none of the 1 sample keys .*'folder/shape-999'"):
         run_label(other)
 
@@ -298,10 +298,10 @@ def test_a_log_that_covers_a_tenth_of_the_data_labels_that_and_nothing_is_an_err
     ray_cluster: None, tmp_path: Path
 ) -> None:
     manifest = write_shapes(str(tmp_path / "data"), STORAGE, num_samples=10, broken=range(1, 4))
-    asked = replace(
+    asked = changed(
         options(manifest.url, tmp_path / "run"),
         clicks=_log(tmp_path, ["folder/shape-000"]),
-        replay=Replay(max_clicks=1),
+        max_clicks=1,
     )
     reports: list[ProgressReport] = []
     summary = run_label(asked, reports.append)

@@ -13,10 +13,10 @@ from mfp.errors import WeightsError
 from mfp.model_file import model_to_bytes
 from mfp.models.lite0 import Lite0Config
 from mfp.models.registry import build_network
-from pipelines import model_list
 from pipelines.cli import app
 from pipelines.inputs.model_names import shipped_models
 from pipelines.inputs.model_source import find_model
+from pipelines.jobs import model_list
 from pipelines.jobs.model_list import list_models, list_networks, render_models, render_networks
 
 

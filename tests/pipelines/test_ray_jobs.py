@@ -13,13 +13,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from pipelines.options import ShardOptions
 
 from infra.storage.options import StorageOptions
 from pipelines.jobs.shard import run_shard
 from tests.canary import CANARY, files_with_canary
 from tests.ray_head import Head, ray_head
 from tests.signalled_commands import assert_ended_by, stop_inside
+from tests.specs import shard_spec
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cluster")]  # which takes long to start
 NUM_IMAGES = 8
@@ -53,7 +53,7 @@ def dataset(tmp_path: Path, s3_bucket: str, s3_endpoint: str) -> str:
         cv2.imwrite(str(tmp_path / "source" / "masks" / f"disc-{index:02}.png"), disc.astype(np.uint8) * 255)
     url = f"{s3_bucket}/discs"
     run_shard(
-        ShardOptions(
+        shard_spec(
             str(tmp_path / "source"), url, "folder", samples_per_shard=1, storage=StorageOptions(s3_endpoint)
         )
     )

@@ -7,6 +7,7 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 from xml.etree import ElementTree
 
 import duckdb
@@ -16,20 +17,22 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from infra.errors import RunDirectoryError
+from infra.json_text import JsonValue
 from infra.published_models import publish
 from infra.runs.commit import CommitRecord, Unclicked
 from infra.runs.run_directory import RunDirectory
 from infra.runs.set_aside import SetAsideShard, note_set_aside
 from infra.runs.shard_rows import ShardRows
-from infra.shards.sample import JsonValue
 from infra.storage.files import Storage, join
 from infra.taken_models import add_taken
 from mfp.errors import MetricsError
+from pipelines.inputs.run_record import request_of
 from pipelines.jobs.report import ModelFigures, Report, build_report, busy_seconds
 from pipelines.jobs.report_files import curve_svg, write_report
 from pipelines.views.report import ReportView
 from tests.infra.rows import click_row, commit_rows, mask_row
 from tests.pipelines.clicked_runs import begin, commit
+from tests.specs import label_record
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -161,15 +164,15 @@ def test_parts_of_lost_attempts_do_not_count(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("target_iou", "defined"),
     [
-        (None, {"85", "90", "95"}),
-        (1, {"85", "90", "95"}),
+        ("none", {"85", "90", "95"}),
+        (1.0, {"85", "90", "95"}),
         (0.95, {"85", "90", "95"}),
         (0.9, {"85", "90"}),
         (0.5, set()),
     ],
 )
 def test_noc_is_undefined_above_the_iou_where_sessions_stopped(
-    tmp_path: Path, target_iou: float | None, defined: set[str]
+    tmp_path: Path, target_iou: float | Literal["none"], defined: set[str]
 ) -> None:
     commit(begin(str(tmp_path), target_iou=target_iou), "s0.tar", [(0.5, 0.9)])
     report = build_report(str(tmp_path), Storage())
@@ -207,26 +210,30 @@ def test_a_run_that_has_committed_nothing_has_a_report(folder_url: str) -> None:
     assert "0 objects, 0 clicks, 0 shards" in printed(report)
 
 
-NO_LABELLING_RUNS: list[dict[str, JsonValue]] = [
-    {},
-    {"clicks": 20},
-    {"clicks": {"source": "simulated", "max_clicks": 20}},
-    {"clicks": {"source": "simulated", "max_clicks": "20", "target_iou": None}},
-]
-
-
-@pytest.mark.parametrize("config", NO_LABELLING_RUNS)
-def test_a_run_of_another_job_is_refused(tmp_path: Path, config: dict[str, JsonValue]) -> None:
-    RunDirectory(str(tmp_path), Storage()).open(config)
-    with pytest.raises(RunDirectoryError, match=r"is no labelling run: `clicks` in its run\.json is "):
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"job": "train"}, "job: should be 'label', not \"train\""),
+        ({"spec": {}}, "spec.dataset: is missing"),
+        ({"clicks": 20}, "clicks: should be"),
+        ({"frames": 1}, "frames: no such field"),
+    ],
+)
+def test_a_run_json_that_no_run_has_written_is_refused(
+    tmp_path: Path, change: dict[str, JsonValue], problem: str
+) -> None:
+    request = request_of(label_record())
+    RunDirectory(str(tmp_path), Storage()).open(replace(request, document={**request.document, **change}))
+    with pytest.raises(RunDirectoryError, match=r"run\.json does not say how the run was made") as caught:
         build_report(str(tmp_path), Storage())
+    assert problem in str(caught.value)
 
 
 def test_noc_of_logged_clicks_is_defined_where_every_object_got_there_or_had_all_its_clicks(
     tmp_path: Path,
 ) -> None:
     run = RunDirectory(str(tmp_path), Storage())
-    run.open({"clicks": {"source": "logged", "num_clicks": 28, "max_clicks": None, "target_iou": None}})
+    run.open(request_of(label_record(clicks="logged:log")))
     commit(run, "s0.tar", [(0.5, 0.86, 0.91), (0.1,) * 25])
     report = build_report(str(tmp_path), Storage())
     assert report.to_json()["noc"] == {"85": (2 + 20) / 2, "90": (3 + 20) / 2, "95": None}
@@ -238,7 +245,7 @@ def test_noc_of_logged_clicks_is_defined_where_every_object_got_there_or_had_all
 
 def test_a_replay_that_was_cut_off_counts_as_many_clicks_for_a_failure(tmp_path: Path) -> None:
     run = RunDirectory(str(tmp_path), Storage())
-    run.open({"clicks": {"source": "logged", "num_clicks": 9, "max_clicks": 2, "target_iou": 0.95}})
+    run.open(request_of(label_record(clicks="logged:log", max_clicks=2, target_iou=0.95)))
     commit(run, "s0.tar", [(0.5, 0.86), (0.96,)])
     report = build_report(str(tmp_path), Storage())
     assert report.to_json()["noc"] == {"85": (2 + 1) / 2, "90": (2 + 1) / 2, "95": (2 + 1) / 2}

@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
-from pipelines.options import ShardOptions
 
 from infra.errors import DatasetError, LayoutError, Reason, RunDirectoryError, StorageError
 from infra.layout_options import LayoutOptions
@@ -24,6 +23,7 @@ from pipelines.jobs.shard import run_shard
 from pipelines.progress import ProgressReport
 from tests.infra.sample_factory import encoded, random_pixels, write_image
 from tests.shared_data import SHARED, requires_shared
+from tests.specs import shard_spec
 
 
 def write_source(url: str) -> None:
@@ -42,7 +42,7 @@ def test_a_source_becomes_shards_on_any_storage(folder_url: str) -> None:
     write_source(source)
     reports: list[ProgressReport] = []
     reading = LayoutOptions(mask_values="instances", ignore_value=255)
-    options = ShardOptions(source, destination, "folder", samples_per_shard=2, reading=reading)
+    options = shard_spec(source, destination, "folder", samples_per_shard=2, reading=reading)
     manifest = run_shard(options, reports.append).dataset
     assert load_manifest(Storage(), destination) == manifest
     assert [shard.samples for shard in manifest.shards] == [2, 1, 1]
@@ -61,7 +61,7 @@ def test_a_source_becomes_shards_on_any_storage(folder_url: str) -> None:
 
 def test_sharding_twice_gives_the_same_data_set(tmp_path: Path) -> None:
     write_source(str(tmp_path / "source"))
-    options = ShardOptions(str(tmp_path / "source"), str(tmp_path / "shards"), "folder")
+    options = shard_spec(str(tmp_path / "source"), str(tmp_path / "shards"), "folder")
     assert run_shard(options) == run_shard(options)
 
 
@@ -69,16 +69,16 @@ def test_errors_of_a_person_are_one_line_and_leave_nothing(tmp_path: Path, s3_en
     write_source(str(tmp_path / "source"))
     destination = str(tmp_path / "shards")
     with pytest.raises(LayoutError, match=r"unknown layout 'foler': choose one of .*folder"):
-        run_shard(ShardOptions(str(tmp_path / "source"), destination, "foler"))
+        run_shard(shard_spec(str(tmp_path / "source"), destination, "foler"))
     with pytest.raises(LayoutError, match="layout folder expects images/"):
-        run_shard(ShardOptions(str(tmp_path), destination, "folder"))
+        run_shard(shard_spec(str(tmp_path), destination, "folder"))
     with pytest.raises(StorageError, match="no such bucket"):
-        run_shard(ShardOptions("s3://no-such-bucket/x", destination, "folder"))
+        run_shard(shard_spec("s3://no-such-bucket/x", destination, "folder"))
     with pytest.raises(StorageError, match="no such bucket"):
-        run_shard(ShardOptions(str(tmp_path / "source"), "s3://no-such-bucket/x", "folder"))
+        run_shard(shard_spec(str(tmp_path / "source"), "s3://no-such-bucket/x", "folder"))
     dead = StorageOptions(endpoint="http://127.0.0.1:9")
     with pytest.raises(StorageError, match="no S3 server answers"):
-        run_shard(ShardOptions("s3://bucket/x", destination, "folder", storage=dead))
+        run_shard(shard_spec("s3://bucket/x", destination, "folder", storage=dead))
     assert not Path(destination).exists()
 
 
@@ -102,7 +102,7 @@ def write_odd_source(folder: Path) -> None:
 
 def test_the_summary_says_what_was_understood_left_out_doubted_and_set_aside(tmp_path: Path) -> None:
     write_odd_source(tmp_path / "source")
-    sharded = run_shard(ShardOptions(str(tmp_path / "source"), str(tmp_path / "out"), "folder"))
+    sharded = run_shard(shard_spec(str(tmp_path / "source"), str(tmp_path / "out"), "folder"))
     summary = sharded.summary
     assert (summary.samples, summary.objects) == (4, 4)
     assert {line.text: (line.count, line.first_keys) for line in summary.read} == {
@@ -135,7 +135,7 @@ def test_the_summary_says_what_was_understood_left_out_doubted_and_set_aside(tmp
 def test_a_sample_that_cannot_be_written_counts_as_set_aside(tmp_path: Path) -> None:
     for name in ("a.jpg", "two\nlines.jpg"):
         write_image(tmp_path / "source/images" / name, random_pixels(4, 6))
-    sharded = run_shard(ShardOptions(str(tmp_path / "source"), str(tmp_path / "out"), "folder"))
+    sharded = run_shard(shard_spec(str(tmp_path / "source"), str(tmp_path / "out"), "folder"))
     assert (sharded.dataset.num_samples, sharded.dataset.num_quarantined) == (1, 1)
     assert sharded.summary.samples == 1
     (line,) = sharded.summary.quarantined
@@ -148,7 +148,7 @@ def test_a_source_of_which_nothing_can_be_used_is_an_error_with_the_reasons(tmp_
         write_image(tmp_path / f"source/masks/{stem}.png", np.ones((6, 4), np.uint8))
     write_image(tmp_path / "source/masks/c.png", np.ones((6, 4), np.uint8))
     with pytest.raises(LayoutError) as raised:
-        run_shard(ShardOptions(str(tmp_path / "source"), str(tmp_path / "out"), "folder"))
+        run_shard(shard_spec(str(tmp_path / "source"), str(tmp_path / "out"), "folder"))
     message = str(raised.value)
     assert "2 mask_size_mismatch (a: the mask has 6 x 4 pixels, the image 4 x 6" in message
     assert "1 left out: masks without an image of their stem (c)" in message
@@ -162,7 +162,7 @@ def test_summary_and_preview_never_outlive_the_data_set_that_they_describe(tmp_p
     out = tmp_path / "out"
     out.mkdir()
     (out / "preview.png").write_text("of somebody else, as long as no data set is here")
-    options = ShardOptions(str(tmp_path / "source"), str(out), "folder")
+    options = shard_spec(str(tmp_path / "source"), str(out), "folder")
     run_shard(options)
     assert (out / "preview.png").exists()
     run_shard(replace(options, preview=1))
@@ -182,7 +182,7 @@ def test_summary_and_preview_never_outlive_the_data_set_that_they_describe(tmp_p
 def test_a_preview_shows_the_masks_and_first_what_is_doubtful(folder_url: str) -> None:
     with tempfile.TemporaryDirectory() as source:
         write_odd_source(Path(source))
-        sharded = run_shard(ShardOptions(source, folder_url, "folder", preview=2))
+        sharded = run_shard(shard_spec(source, folder_url, "folder", preview=2))
     assert sharded.preview_url == join(folder_url, "preview.png")
     with Image.open(io.BytesIO(Storage().read_bytes(sharded.preview_url))) as sheet:
         colours = {colour for _, colour in sheet.convert("RGB").getcolors(2**24) or []}
@@ -196,7 +196,7 @@ def test_the_directory_of_a_run_is_no_folder_for_a_data_set(tmp_path: Path, file
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / file).write_text("{}")
     with pytest.raises(RunDirectoryError, match="give the data set its own folder"):
-        run_shard(ShardOptions(str(tmp_path / "source"), str(tmp_path / "run"), "folder"))
+        run_shard(shard_spec(str(tmp_path / "source"), str(tmp_path / "run"), "folder"))
     assert [path.name for path in (tmp_path / "run").iterdir()] == [file]
 
 
@@ -204,7 +204,7 @@ def test_a_white_that_no_image_needs_is_said(tmp_path: Path) -> None:
     write_source(str(tmp_path / "source"))
     reading = LayoutOptions(images=ImageReading(white=4095))
     sharded = run_shard(
-        ShardOptions(str(tmp_path / "source"), str(tmp_path / "out"), "folder", reading=reading)
+        shard_spec(str(tmp_path / "source"), str(tmp_path / "out"), "folder", reading=reading)
     )
     assert "--white was given, and no image has more than 8 bits" in [
         line.text for line in sharded.summary.doubts
@@ -213,7 +213,7 @@ def test_a_white_that_no_image_needs_is_said(tmp_path: Path) -> None:
 
 @requires_shared
 def test_the_validation_images_of_voc_are_all_read(tmp_path: Path) -> None:
-    options = ShardOptions(
+    options = shard_spec(
         str(SHARED / "data/voc"),
         str(tmp_path),
         "folder",

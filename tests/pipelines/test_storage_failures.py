@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import boto3
 import cv2
 import numpy as np
 import pytest
-from pipelines.options import LabelOptions
 from typer.testing import CliRunner, Result
 
+from actors.specs.label import LabelSpec
 from infra.errors import UnusableStorageError
 from infra.runs.run_directory import RunDirectory
 from infra.storage.files import Storage
@@ -24,6 +23,7 @@ from pipelines.jobs.label import run_label
 from pipelines.progress import ProgressReport
 from tests.actors.shapes import write_shapes
 from tests.expiring_s3 import ExpiringS3, expiring_s3
+from tests.specs import changed, label_spec
 from tests.training_jobs import write_bright_objects
 
 STORAGE = Storage()
@@ -119,9 +119,9 @@ def after_the_first_objects(do: Callable[[], object]) -> Callable[[ProgressRepor
     return on_progress
 
 
-def label_options(bucket: str) -> LabelOptions:
+def label_options(bucket: str) -> LabelSpec:
     manifest = write_shapes(f"{bucket}/data", STORAGE, num_samples=40, samples_per_shard=1)
-    return LabelOptions(manifest.url, f"{bucket}/run", "analytic", zoom_size=64, max_clicks=2, device="cpu")
+    return label_spec(manifest.url, f"{bucket}/run", "analytic", zoom_size=64, max_clicks=2, device="cpu")
 
 
 def told(error: BaseException) -> str:
@@ -133,7 +133,7 @@ def told(error: BaseException) -> str:
 def test_a_token_that_expires_ends_the_run_in_one_line(
     ray_cluster: None, s3_bucket: str, expiring: ExpiringS3
 ) -> None:
-    options = replace(label_options(s3_bucket), storage=StorageOptions(expiring.url))
+    options = changed(label_options(s3_bucket), storage=StorageOptions(expiring.url))
     with pytest.raises(UnusableStorageError) as caught:
         run_label(options, after_the_first_objects(expiring.expired.set))
     assert told(caught.value).startswith("cannot ")
@@ -164,7 +164,7 @@ def test_a_token_that_has_expired_is_told_by_every_command(
 def test_a_bucket_that_vanishes_ends_the_run_in_one_line(
     ray_cluster: None, s3_bucket: str, tmp_path: Path
 ) -> None:
-    options = replace(label_options(str(tmp_path)), out=f"{s3_bucket}/run")
+    options = changed(label_options(str(tmp_path)), out=f"{s3_bucket}/run")
     bucket = boto3.resource("s3").Bucket(s3_bucket.removeprefix("s3://"))
 
     def vanish() -> None:

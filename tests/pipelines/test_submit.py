@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from infra.storage.options import StorageOptions
-from pipelines import job_package, submit
 from pipelines.errors import JobError
+from pipelines.jobs import job_package, submit
 from pipelines.jobs.job_package import MAX_PACKAGE_MIB, ROOMS, package, package_bytes
 from pipelines.jobs.submit import JobCommand, check_locations
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from pipelines.options import TrainOptions, Workers
 
 from actors.errors import ClusterError
+from actors.specs.train import TrainSpec, Validating
 from actors.training.directory import TrainDirectory
 from actors.training.job import TrainJob
 from actors.training.start import check_passes
@@ -28,9 +27,10 @@ from mfp.models.vit import ViTConfig
 from mfp.training.checkpoint import Checkpoint
 from pipelines.errors import OptionError
 from pipelines.inputs.model_source import find_model
-from pipelines.inputs.training_recipe import load_recipe
+from pipelines.inputs.training_recipe import recipe
 from pipelines.jobs.train import plan_training, run_train
 from pipelines.progress import ProgressReport
+from tests.specs import changed, train_spec
 from tests.training_jobs import ALONE, SMALL, bright_object, train_to_the_end, write_bright_objects
 
 
@@ -39,18 +39,18 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> str:
     return write_bright_objects(str(tmp_path_factory.mktemp("training") / "dataset"))
 
 
-def _options(dataset: str, out: Path, steps: int) -> TrainOptions:
-    return TrainOptions(
+def _options(dataset: str, out: Path, steps: int) -> TrainSpec:
+    return train_spec(
         datasets=(dataset,),
         out=str(out),
         checkpoint_every=2,
-        num_loader_workers=0,
+        loader_workers=0,
         device="cpu",
         **{**SMALL, "steps": steps},
     )
 
 
-def training_job(options: TrainOptions) -> TrainJob:
+def training_job(options: TrainSpec) -> TrainJob:
     """The job of a run that was begun."""
     planned = plan_training(options)
     planned.begin()
@@ -73,7 +73,7 @@ def test_a_run_that_is_made_longer_goes_on_from_its_checkpoint(
 
 
 def test_statistics_are_kept_only_of_a_model_that_has_some(dataset: str, tmp_path: Path) -> None:
-    asked = replace(_options(dataset, tmp_path / "run", 2), frozen_statistics=True)
+    asked = changed(_options(dataset, tmp_path / "run", 2), frozen_statistics=True)
     with pytest.raises(TrainingError, match="frozen_statistics without --init"):
         training_job(asked)
     assert not (tmp_path / "run").exists()
@@ -89,11 +89,11 @@ def test_data_without_objects_is_refused(tmp_path: Path) -> None:
 
 
 def test_data_whose_objects_are_all_too_small_is_refused(dataset: str, tmp_path: Path) -> None:
-    recipe = tmp_path / "large.toml"
+    path = tmp_path / "large.toml"
     text = Path("pipelines/recipes/lite0.toml").read_text()
-    recipe.write_text(text.replace("smallest_object = 80", "smallest_object = 10000"))
+    path.write_text(text.replace("smallest_object = 80", "smallest_object = 10000"))
     with pytest.raises(TrainingError, match="no object of 10000 pixels or more"):
-        training_job(replace(_options(dataset, tmp_path / "run", 1), recipe=str(recipe)))
+        training_job(changed(_options(dataset, tmp_path / "run", 1), recipe=recipe(str(path))))
 
 
 def test_a_run_taken_up_with_another_configuration_is_refused_and_more_steps_are_not(
@@ -102,10 +102,10 @@ def test_a_run_taken_up_with_another_configuration_is_refused_and_more_steps_are
     options = _options(dataset, tmp_path, 1)
     training_job(options)
     with pytest.raises(RunDirectoryError, match="seed is 0 there and 1 here"):
-        training_job(replace(options, seed=1))
+        training_job(changed(options, seed=1))
     with pytest.raises(RunDirectoryError, match=r"recipe\.rate is 0\.0005 there and 0\.001 here"):
-        training_job(replace(options, rate=1e-3))
-    assert training_job(replace(options, steps=2)).recipe.steps == 2
+        training_job(changed(options, rate=1e-3))
+    assert training_job(changed(options, steps=2)).recipe.steps == 2
 
 
 def test_a_run_of_an_earlier_version_goes_on_and_only_as_it_was_begun(dataset: str, tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_a_run_of_an_earlier_version_goes_on_and_only_as_it_was_begun(dataset: s
     file.write_text(json.dumps(written))
     training_job(options)
     with pytest.raises(RunDirectoryError, match=r"recipe\.late_fusion is true there and false here"):
-        training_job(replace(options, late_fusion=False))
+        training_job(changed(options, late_fusion=False))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
@@ -126,7 +126,7 @@ def test_a_gpu_that_is_not_there_is_refused_in_one_line(
     ray_cluster: None, dataset: str, tmp_path: Path
 ) -> None:
     with pytest.raises(TrainingError, match="no CUDA GPU on this machine"):
-        run_train(replace(_options(dataset, tmp_path, 1), device="cuda"))
+        run_train(changed(_options(dataset, tmp_path, 1), device="cuda"))
     assert not (tmp_path / DRIVER_FILE).exists(), "a run that may be going on there is left alone"
     assert not (tmp_path / TRAINING_FILE).exists(), "which would bind the directory to these options"
 
@@ -135,7 +135,7 @@ def test_more_workers_than_the_machine_holds_leave_the_directory_free(
     ray_cluster: None, dataset: str, tmp_path: Path
 ) -> None:
     with pytest.raises(ClusterError, match="2 workers of 1000 CPU each do not fit this machine"):
-        run_train(replace(_options(dataset, tmp_path, 1), workers=Workers(2, 2, 1000.0)))
+        run_train(changed(_options(dataset, tmp_path, 1), workers="2", cpus_per_worker=1000.0))
     assert not (tmp_path / TRAINING_FILE).exists()
 
 
@@ -147,14 +147,14 @@ def test_fewer_steps_than_are_done_are_refused(dataset: str, tmp_path: Path) -> 
 
 def test_a_model_that_has_no_recipe_is_refused(dataset: str, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="'vit' has no recipe: choose from"):
-        training_job(replace(_options(dataset, tmp_path, 1), model="vit"))
+        recipe(model="vit")
     with pytest.raises(ModelError, match="'vit' cannot be trained by name"):
-        training_job(replace(_options(dataset, tmp_path, 1), model="vit", recipe="lite0"))
+        training_job(changed(_options(dataset, tmp_path, 1), model="vit"))
 
 
 def test_more_workers_than_crops_are_refused(dataset: str, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="3 workers share a batch of 2 crops"):
-        training_job(replace(_options(dataset, tmp_path, 1), workers=Workers(1, 3, 1.0)))
+        training_job(changed(_options(dataset, tmp_path, 1), workers="1:3", cpus_per_worker=1.0))
 
 
 def test_a_run_goes_on_though_the_model_it_began_from_is_another_or_gone(
@@ -164,7 +164,7 @@ def test_a_run_goes_on_though_the_model_it_began_from_is_another_or_gone(
     config = Lite0Config(decoder_channels=16)
     init.write_bytes(model_to_bytes(config, build_network(config).state_dict(), {}))
     began_from = init.read_bytes()
-    asked = replace(_options(dataset, tmp_path / "run", 1), init=str(init))
+    asked = changed(_options(dataset, tmp_path / "run", 1), init=str(init))
     assert other is not None
     for change in (lambda: None, lambda: init.write_bytes(other), init.unlink):
         change()
@@ -172,27 +172,27 @@ def test_a_run_goes_on_though_the_model_it_began_from_is_another_or_gone(
         assert job.init is not None
         assert Path(job.init).read_bytes() == began_from
     with pytest.raises(RunDirectoryError, match=r"init is .* there and null here"):
-        training_job(replace(asked, init=None))
+        training_job(changed(asked, init=None))
 
 
 def test_passes_that_a_network_cannot_make_are_refused_before_anything_is_written(
     dataset: str, tmp_path: Path
 ) -> None:
-    asked = replace(_options(dataset, tmp_path / "run", 1), model="resnet34", batch_size=4)
+    asked = changed(_options(dataset, tmp_path / "run", 1), model="resnet34", batch_size=4)
     for wrong in (
-        replace(asked, batch_size=1),
-        replace(asked, accumulate=3),
-        replace(asked, workers=Workers(1, 4, 1.0)),
+        changed(asked, batch_size=1),
+        changed(asked, accumulate=3),
+        changed(asked, workers="1:4", cpus_per_worker=1.0),
     ):
         with pytest.raises(
             TrainingError, match=r"resnet34 cannot be trained on 1 crop of 64x64 pixels at a time"
         ):
             training_job(wrong)
     assert not (tmp_path / "run").exists()
-    training_job(replace(asked, accumulate=2))
+    training_job(changed(asked, accumulate=2))
     windowed = ViTConfig(width=16, depth=8, num_heads=2, pyramid_widths=(4, 4, 8, 8), head_width=8)
     with pytest.raises(ImageSizeError, match="nearest to 100: 224"):
-        check_passes(windowed, replace(load_recipe("vit_b_sbd"), crop_size=(100, 224)), 1)
+        check_passes(windowed, recipe("vit_b_sbd", crop_size=(100, 224)), 1)
 
 
 def test_a_run_into_its_own_data_is_refused(dataset: str, tmp_path: Path) -> None:
@@ -204,4 +204,4 @@ def test_a_run_into_its_own_data_is_refused(dataset: str, tmp_path: Path) -> Non
 
 def test_validation_on_training_data_is_refused(dataset: str, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="is the data set of --validate"):
-        training_job(replace(_options(dataset, tmp_path, 1), validate=dataset))
+        training_job(changed(_options(dataset, tmp_path, 1), validation=Validating(dataset)))

@@ -13,8 +13,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from pipelines.options import TrainOptions, Workers
 
+from actors.specs.train import TrainSpec
 from infra.published_models import newest
 from infra.shards.shard_writer import write_dataset
 from infra.storage.files import Storage, join
@@ -23,6 +23,7 @@ from pipelines.jobs.train import plan_training, run_train
 from tests.actors.two_workers import run_in_two_workers
 from tests.process_tree import ancestors
 from tests.shared_ray import SharedRay
+from tests.specs import train_spec
 from tests.training_jobs import NUM_SAMPLES, SMALL, bright_object, train_to_the_end
 from tests.waiting import wait_until
 
@@ -32,14 +33,15 @@ STEPS = 32
 CHECKPOINT_EVERY = 4
 
 
-def _options(bucket: str, run: str) -> TrainOptions:
-    return TrainOptions(
+def _options(bucket: str, run: str) -> TrainSpec:
+    return train_spec(
         datasets=(f"{bucket}/dataset",),
         out=f"{bucket}/{run}",
         checkpoint_every=CHECKPOINT_EVERY,
-        num_loader_workers=0,
+        loader_workers=0,
         device="cpu",
-        workers=Workers(2, 2, 1.0),
+        workers="2",
+        cpus_per_worker=1.0,
         **{**SMALL, "steps": STEPS},
     )
 
@@ -57,11 +59,9 @@ def _worker_of(driver: subprocess.Popen[bytes]) -> int:
     return next(pid for pid in reversed(workers) if driver.pid in ancestors(pid))
 
 
-def _start_driver(options: TrainOptions, log: Path) -> subprocess.Popen[bytes]:
+def _start_driver(options: TrainSpec, log: Path) -> subprocess.Popen[bytes]:
     """The run in a process of its own."""
-    code = (
-        "import pickle, sys; from pipelines.jobs.train import run_train; run_train(pickle.load(sys.stdin.buffer))"
-    )
+    code = "import pickle, sys; from pipelines.jobs.train import run_train; run_train(pickle.load(sys.stdin.buffer))"
     with log.open("wb") as stream:
         driver = subprocess.Popen(
             [sys.executable, "-c", code],

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import pytest
 import torch
-from pipelines.options import LabelOptions, Workers
 
+from actors.specs.label import LabelSpec
 from infra.errors import LeaseError
 from infra.runs.held_lease import LEASE_FILE
 from infra.runs.run_directory import RunDirectory
@@ -20,36 +19,37 @@ from pipelines.progress import ProgressReport
 from tests.actors.shapes import LIMITS, ZOOM_SIZE, rows_of, write_shapes
 from tests.look_alike_s3 import look_alike_s3
 from tests.pipelines.past_runs import label_here
+from tests.specs import changed, label_spec
 
 STORAGE = Storage()
 NUM_SHARDS = 6
 
 
-def options(folder_url: str) -> LabelOptions:
+def options(folder_url: str) -> LabelSpec:
     """A run over a new data set, with a worker that leaves room for another."""
     data = join(folder_url, "data")
     write_shapes(data, STORAGE, num_samples=2 * NUM_SHARDS, samples_per_shard=2)
-    return LabelOptions(
+    return label_spec(
         data,
         join(folder_url, "run"),
         "analytic",
         max_clicks=LIMITS.max_clicks,
         target_iou=LIMITS.target_iou,
         zoom_size=ZOOM_SIZE,
-        workers=Workers(num_cpus=0.5),
+        cpus_per_worker=0.5,
         device="cpu",
     )
 
 
-def undisturbed_rows(asked: LabelOptions) -> dict[str, list[dict[str, object]]]:
+def undisturbed_rows(asked: LabelSpec) -> dict[str, list[dict[str, object]]]:
     num_threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as the workers have: the number of threads decides the last bit of a map
-    run = label_here(replace(asked, out=f"{asked.out}-undisturbed"))
+    run = label_here(changed(asked, out=f"{asked.out}-undisturbed"))
     torch.set_num_threads(num_threads)
     return rows_of(run)
 
 
-def run_twice_at_once(asked: LabelOptions) -> list[tuple[RunSummary | LeaseError, list[str]]]:
+def run_twice_at_once(asked: LabelSpec) -> list[tuple[RunSummary | LeaseError, list[str]]]:
     """What both runs end with, and what they say beside their figures."""
     start = threading.Barrier(2)
 
@@ -94,7 +94,7 @@ def test_where_the_store_ignores_the_condition_one_of_two_runs_is_let_in(
     monkeypatch.setattr("infra.runs.held_lease._SETTLE_SECONDS", 2.0)
     asked = options(s3_bucket)
     with look_alike_s3(s3_endpoint, "ignores_conditions") as endpoint:
-        outcomes = run_twice_at_once(replace(asked, storage=StorageOptions(endpoint)))
+        outcomes = run_twice_at_once(changed(asked, storage=StorageOptions(endpoint)))
     outcomes.sort(key=lambda outcome: isinstance(outcome[0], LeaseError))
     (summary, said), (refusal, _) = outcomes
     assert isinstance(summary, RunSummary)

@@ -17,9 +17,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
-from pipelines.options import LabelOptions, VerifyOptions
 from typer.testing import CliRunner
 
+from actors.specs.label import LabelSpec
+from actors.specs.verify import VerifySpec
 from actors.stop_request import Stopped
 from infra.published_models import model_url, publish
 from infra.runs.commit import CommitRecord, commit_url
@@ -34,6 +35,7 @@ from pipelines.jobs.verify import run_verify
 from tests.actors.shapes import write_shapes
 from tests.model_files import small_model
 from tests.pipelines.past_runs import label_here
+from tests.specs import changed, label_spec
 
 STORAGE = Storage()
 NUM_SHARDS = 4
@@ -48,17 +50,17 @@ def threads() -> Iterator[None]:
 
 
 @pytest.fixture
-def options(tmp_path: Path) -> LabelOptions:
+def options(tmp_path: Path) -> LabelSpec:
     dataset = str(tmp_path / "data")
     write_shapes(dataset, STORAGE, num_samples=2 * NUM_SHARDS, samples_per_shard=2, broken=[1])
-    return LabelOptions(dataset, str(tmp_path / "run"), "analytic", zoom_size=96, max_clicks=4, batch_size=3)
+    return label_spec(dataset, str(tmp_path / "run"), "analytic", zoom_size=96, max_clicks=4, batch_size=3)
 
 
-def everything(options: LabelOptions) -> VerifyOptions:
-    return VerifyOptions(options.out, share=1.0)
+def everything(options: LabelSpec) -> VerifySpec:
+    return VerifySpec(run=options.out, sample=1.0)
 
 
-def test_a_good_run_comes_out_the_same_in_every_object(options: LabelOptions) -> None:
+def test_a_good_run_comes_out_the_same_in_every_object(options: LabelSpec) -> None:
     run = label_here(options)
     found = run_verify(everything(options))
     assert found.is_good
@@ -68,47 +70,45 @@ def test_a_good_run_comes_out_the_same_in_every_object(options: LabelOptions) ->
     assert (found.largest_pixel_share, found.largest_iou_difference) == (0.0, 0.0)
 
 
-def test_a_run_over_a_part_of_the_shards_is_whole_with_those(options: LabelOptions) -> None:
-    label_here(replace(options, part=(1, 2)))
+def test_a_run_over_a_part_of_the_shards_is_whole_with_those(options: LabelSpec) -> None:
+    label_here(changed(options, part=(1, 2)))
     found = run_verify(everything(options))
     assert found.is_good
     assert (found.num_shards, found.num_expected) == (NUM_SHARDS // 2, NUM_SHARDS // 2)
 
 
-def test_a_run_on_reduced_images_comes_out_the_same(options: LabelOptions) -> None:
-    label_here(replace(options, working_pixels=1000))  # the images have 1,600 pixels and more
+def test_a_run_on_reduced_images_comes_out_the_same(options: LabelSpec) -> None:
+    label_here(changed(options, working_pixels=1000))  # the images have 1,600 pixels and more
     found = run_verify(everything(options))
     assert found.is_good
     assert found.num_same_clicks == found.objects == len(found.redone) > 0
 
 
-def test_a_run_of_a_version_that_reduced_nothing_comes_out_the_same(options: LabelOptions) -> None:
-    run = label_here(replace(options, working_pixels=2**30))
+def test_a_run_of_a_version_that_reduced_nothing_comes_out_the_same(options: LabelSpec) -> None:
+    run = label_here(changed(options, working_pixels=2**30))
     config = run.config()
     del config["working_pixels"]
     run.storage.write_bytes(f"{run.url}/run.json", json.dumps(config).encode())
     assert run_verify(everything(options)).num_same_clicks > 0
 
 
-def test_replayed_clicks_come_out_the_same(options: LabelOptions, tmp_path: Path) -> None:
+def test_replayed_clicks_come_out_the_same(options: LabelSpec, tmp_path: Path) -> None:
     label_here(options)
-    replay = replace(options, out=str(tmp_path / "replay"), clicks=f"logged:{options.out}")
+    replay = changed(options, out=str(tmp_path / "replay"), clicks=f"logged:{options.out}")
     label_here(replay)
     found = run_verify(everything(replay))
     assert found.is_good
     assert found.num_same_clicks == found.objects > NUM_SHARDS
 
 
-def test_a_run_outlives_the_training_run_that_its_model_came_from(
-    options: LabelOptions, tmp_path: Path
-) -> None:
+def test_a_run_outlives_the_training_run_that_its_model_came_from(options: LabelSpec, tmp_path: Path) -> None:
     training = tmp_path / "training"
     data, model_id = small_model(1)
     publish(STORAGE, str(training), 1, data, model_id, {})
-    published = replace(options, model=f"run://{training}", max_clicks=2)
+    published = changed(options, model=f"run://{training}", max_clicks=2)
     label_here(published)
     shutil.rmtree(training)
-    found = run_verify(replace(everything(published), share=0.1))
+    found = run_verify(changed(everything(published), sample=0.1))
     assert found.is_good, found.findings
     assert found.num_same_clicks == len(found.redone) > 0
     Path(model_url(options.out, 1)).unlink()
@@ -117,7 +117,7 @@ def test_a_run_outlives_the_training_run_that_its_model_came_from(
 
 
 def test_a_check_that_is_told_to_stop_leaves_no_folder_and_no_thread_behind(
-    options: LabelOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    options: LabelSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     label_here(options)
 
@@ -135,20 +135,20 @@ def test_a_check_that_is_told_to_stop_leaves_no_folder_and_no_thread_behind(
     assert set(threading.enumerate()) <= before
 
 
-def test_a_share_of_the_objects_is_drawn_by_the_seed(options: LabelOptions) -> None:
+def test_a_share_of_the_objects_is_drawn_by_the_seed(options: LabelSpec) -> None:
     label_here(options)
     drawn = [
         {(again.shard, again.sample_key, again.object_id) for again in run_verify(chosen).redone}
-        for chosen in (VerifyOptions(options.out, share=0.2, seed=seed) for seed in (0, 0, 1, 2, 3))
+        for chosen in (VerifySpec(run=options.out, sample=0.2, seed=seed) for seed in (0, 0, 1, 2, 3))
     ]
     assert drawn[0] == drawn[1]
     assert len({frozenset(names) for names in drawn}) > 1
     assert all(0 < len(names) < 8 for names in drawn)
 
 
-def test_a_mask_that_the_model_did_not_make_is_found(options: LabelOptions) -> None:
+def test_a_mask_that_the_model_did_not_make_is_found(options: LabelSpec) -> None:
     label_here(options)
-    other = replace(options, out=options.out + "-other", zoom_size=64)
+    other = changed(options, out=options.out + "-other", zoom_size=64)
     label_here(other)
     config = json.loads(Path(options.out, "run.json").read_text())
     Path(other.out, "run.json").write_text(
@@ -158,7 +158,7 @@ def test_a_mask_that_the_model_did_not_make_is_found(options: LabelOptions) -> N
     assert not found.is_good
     assert found.largest_pixel_share > 0
     assert any("of its pixels changed" in str(finding) for finding in found.findings)
-    tolerant = run_verify(replace(everything(other), tolerance=1.0))
+    tolerant = run_verify(changed(everything(other), tolerance=1.0))
     assert not any("of its pixels changed" in str(finding) for finding in tolerant.findings)
     assert all("comes out with other clicks" in str(finding) for finding in tolerant.findings)
     assert 0 < len(tolerant.findings) == len(tolerant.redone) - tolerant.num_same_clicks
@@ -173,7 +173,7 @@ def test_a_mask_that_the_model_did_not_make_is_found(options: LabelOptions) -> N
     ],
 )
 def test_an_object_whose_mask_agrees_is_not_equal_if_its_clicks_or_ious_are_not(
-    options: LabelOptions, column: str, change: float, problem: str
+    options: LabelSpec, column: str, change: float, problem: str
 ) -> None:
     run = label_here(options)
     num_changed = rewrite_first_clicks(run, column, change)
@@ -183,20 +183,20 @@ def test_an_object_whose_mask_agrees_is_not_equal_if_its_clicks_or_ious_are_not(
     assert all(str(finding).endswith(problem) for finding in found.findings)
     if column == "iou":
         assert found.largest_iou_difference == 0.25
-        assert run_verify(replace(everything(options), tolerance=0.5)).is_good
+        assert run_verify(changed(everything(options), tolerance=0.5)).is_good
     else:
-        assert not run_verify(replace(everything(options), tolerance=0.5)).is_good
+        assert not run_verify(changed(everything(options), tolerance=0.5)).is_good
 
 
-def test_an_object_that_ended_for_another_reason_is_found(options: LabelOptions) -> None:
+def test_an_object_that_ended_for_another_reason_is_found(options: LabelSpec) -> None:
     give_first_object_the_stop_reason("errors_clicked", label_here(options))
     (finding,) = run_verify(everything(options)).findings
     assert str(finding).endswith("comes out with another stop reason")
 
 
-def test_a_stop_reason_that_no_session_has_is_found(options: LabelOptions) -> None:
+def test_a_stop_reason_that_no_session_has_is_found(options: LabelSpec) -> None:
     give_first_object_the_stop_reason("bored", label_here(options))
-    (finding,) = run_verify(VerifyOptions(options.out, share=0)).findings
+    (finding,) = run_verify(VerifySpec(run=options.out, sample=0)).findings
     assert str(finding).endswith("has the stop reason 'bored', which no session has")
 
 
@@ -235,18 +235,18 @@ def replace_part(run: RunDirectory, record: CommitRecord, kind: TableKind[Any], 
     Path(commit_url(run.url, record.shard)).write_bytes(replace(record, parts=parts).to_json())
 
 
-def test_a_run_that_is_not_finished_is_checked_as_far_as_it_is(options: LabelOptions) -> None:
+def test_a_run_that_is_not_finished_is_checked_as_far_as_it_is(options: LabelSpec) -> None:
     label_here(options, num_shards=2)
     found = run_verify(everything(options))
     assert found.is_good
     assert (found.num_shards, found.num_expected) == (2, NUM_SHARDS)
 
 
-def test_a_run_with_shards_that_were_set_aside_is_not_called_complete(options: LabelOptions) -> None:
+def test_a_run_with_shards_that_were_set_aside_is_not_called_complete(options: LabelSpec) -> None:
     run = label_here(options, num_shards=3)
     lost = SetAsideShard("shard-000003.tar", 3, "its worker died")
     note_set_aside(STORAGE, run.url, lost)
-    found = run_verify(VerifyOptions(options.out, share=0))
+    found = run_verify(VerifySpec(run=options.out, sample=0))
     assert (found.is_good, found.set_aside) == (True, (lost,))
     result = CliRunner().invoke(app, ["verify", options.out, "--sample", "0"])
     assert result.exit_code == 3
@@ -254,18 +254,18 @@ def test_a_run_with_shards_that_were_set_aside_is_not_called_complete(options: L
     assert result.stdout.endswith("NOT COMPLETE: 1 shards were set aside\n")
 
 
-def test_figures_that_the_click_table_does_not_give_are_found(options: LabelOptions) -> None:
+def test_figures_that_the_click_table_does_not_give_are_found(options: LabelSpec) -> None:
     label_here(options)
     write_report(build_report(options.out, STORAGE), STORAGE)
-    assert run_verify(VerifyOptions(options.out, share=0)).is_good
+    assert run_verify(VerifySpec(run=options.out, sample=0)).is_good
     summary = Path(options.out, "report", "summary.json")
     figures = json.loads(summary.read_text())
     summary.write_text(json.dumps(figures | {"auc": 0.5}))
-    (finding,) = run_verify(VerifyOptions(options.out, share=0)).findings
+    (finding,) = run_verify(VerifySpec(run=options.out, sample=0)).findings
     assert str(finding).startswith("report/summary.json: says auc 0.5, the click table gives 0.")
 
 
-def test_a_run_with_every_kind_of_entry_in_its_report_is_found_good(options: LabelOptions) -> None:
+def test_a_run_with_every_kind_of_entry_in_its_report_is_found_good(options: LabelSpec) -> None:
     make_foreign(options)
     label_here(options, num_shards=3)
     note_set_aside(STORAGE, options.out, SetAsideShard("shard-000003.tar", 3, "its worker died"))
@@ -273,11 +273,11 @@ def test_a_run_with_every_kind_of_entry_in_its_report_is_found_good(options: Lab
     assert [(note.count, note.first_keys) for note in report.notes] == [(1, ("folder/thumbnail.txt",))]
     assert report.set_aside
     write_report(report, STORAGE)
-    found = run_verify(VerifyOptions(options.out, share=0))
+    found = run_verify(VerifySpec(run=options.out, sample=0))
     assert found.is_good, found.findings
 
 
-def make_foreign(options: LabelOptions) -> None:
+def make_foreign(options: LabelSpec) -> None:
     """Take away what names the shards, and put a file into the first of them that no sample has a use for."""
     Path(options.dataset, "dataset.json").unlink()
     with tarfile.open(Path(options.dataset, "shard-000000.tar"), "a") as tar:
@@ -285,7 +285,7 @@ def make_foreign(options: LabelOptions) -> None:
 
 
 @pytest.mark.parametrize("lost", ["data", "changed"])
-def test_what_cannot_be_labelled_again_is_said(options: LabelOptions, lost: str) -> None:
+def test_what_cannot_be_labelled_again_is_said(options: LabelSpec, lost: str) -> None:
     label_here(options)
     if lost == "data":
         Path(options.dataset, "dataset.json").unlink()
@@ -310,7 +310,7 @@ def test_what_cannot_be_labelled_again_is_said(options: LabelOptions, lost: str)
     ids=str,
 )
 def test_a_run_json_that_says_what_no_run_does_is_a_finding(
-    options: LabelOptions, change: dict[str, object]
+    options: LabelSpec, change: dict[str, object]
 ) -> None:
     run = label_here(options)
     Path(options.out, "run.json").write_text(json.dumps(run.config() | change))
@@ -319,7 +319,7 @@ def test_a_run_json_that_says_what_no_run_does_is_a_finding(
     assert "run.json" in str(finding)
 
 
-def test_a_run_json_that_names_no_number_of_shards_is_told_by_status(options: LabelOptions) -> None:
+def test_a_run_json_that_names_no_number_of_shards_is_told_by_status(options: LabelSpec) -> None:
     run = label_here(options)
     Path(options.out, "run.json").write_text(json.dumps(run.config() | {"dataset": 5}))
     result = CliRunner().invoke(app, ["status", options.out])
@@ -327,7 +327,7 @@ def test_a_run_json_that_names_no_number_of_shards_is_told_by_status(options: La
     assert result.stderr.startswith("mfp: run.json in ")
 
 
-def test_the_exit_code_tells(options: LabelOptions) -> None:
+def test_the_exit_code_tells(options: LabelSpec) -> None:
     run = label_here(options)
     result = CliRunner().invoke(app, ["verify", options.out, "--sample", "1"])
     assert result.exit_code == 0, result.output

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from actors.specs.flywheel import Thresholds
 from actors.stop_request import check_stop
+from infra.json_text import JsonValue
 from infra.runs.commit import CommitRecord
 from infra.runs.run_directory import RunDirectory
 from infra.runs.tables import CLICKS, MASKS, ClickRow, MaskRow
 from infra.shards.manifest import DatasetManifest, ShardEntry
-from infra.shards.sample import JsonValue, ObjectTruth, Sample
+from infra.shards.sample import ObjectTruth, Sample
 from infra.shards.shard_reader import read_shard
 from infra.shards.shard_writer import write_dataset
 from infra.storage.files import Storage

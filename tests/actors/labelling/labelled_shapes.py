@@ -13,13 +13,14 @@ from infra.storage.files import Storage
 from tests.actors.shapes import (
     OneModelLabeller,
 )
+from tests.infra.requests import asked
 
 STORAGE = Storage()
 
 
 def new_run(folder: Path) -> RunDirectory:
     run = RunDirectory(str(folder), STORAGE)
-    run.open({"test": True})
+    run.open(asked())
     return run
 
 

@@ -14,12 +14,12 @@ from actors.labelling.job import LabelJob
 from actors.labelling.loaded_model import ModelBytes
 from actors.labelling.shard_labeller import ShardSummary
 from actors.labelling.worker import LabelWorker, StoredModel, WorkerInfo, WorkerResources
+from actors.specs.clicks import Simulated
 from infra.runs.commit import CommitOutcome
 from infra.runs.run_directory import RunDirectory
 from infra.storage.files import Storage
-from infra.storage.options import StorageOptions
-from mfp.engine_settings import EngineSettings
 from tests.actors.shapes import LIMITS, ZOOM_SIZE, write_shapes
+from tests.specs import label_spec
 from tests.waiting import wait_until
 
 STORAGE = Storage()
@@ -31,7 +31,7 @@ def started_worker(job: LabelJob, model: StoredModel) -> tuple[Any, WorkerInfo]:
 
     actor: Any = ray.remote(LabelWorker).options(num_cpus=0.5, max_concurrency=4)
     worker: Any = actor.remote(job, WorkerResources(num_cpus=0.5))
-    info: WorkerInfo = ray.get(worker.start.remote(model, None))
+    info: WorkerInfo = ray.get(worker.start.remote(model, Simulated()))
     return worker, info
 
 
@@ -46,13 +46,16 @@ def test_a_worker_that_comes_back_late_commits_nothing(
     )
     run = RunDirectory(str(tmp_path / "run"), STORAGE)
     job = LabelJob(
-        dataset_url=manifest.url,
-        run_url=run.url,
-        storage=StorageOptions(),
-        modulation=None,
-        limits=LIMITS,
-        engine=EngineSettings(zoom_size=ZOOM_SIZE),
-        driver_commits=driver_commits,
+        label_spec(
+            manifest.url,
+            run.url,
+            "analytic",
+            max_clicks=LIMITS.max_clicks,
+            target_iou=LIMITS.target_iou,
+            zoom_size=ZOOM_SIZE,
+        ),
+        manifest.url,
+        driver_commits,
     )
     model = StoredModel.store(ModelBytes("analytic", None))
     (late, where), (other, _) = (started_worker(job, model) for _ in range(2))
@@ -62,7 +65,7 @@ def test_a_worker_that_comes_back_late_commits_nothing(
         os.kill(where.pid, signal.SIGSTOP)
         done: ShardSummary = ray.get(other.label.remote(Assignment(manifest.shards[0], "2_other"), model))
         if driver_commits:
-            assert done.outcome is None
+            assert done.outcome is CommitOutcome.PENDING
             assert run.committed() == {}, "until the driver puts the record"
             assert run.put(done.record) is CommitOutcome.COMMITTED
         before = run.record_of(done.shard), run.read_masks()
@@ -72,7 +75,7 @@ def test_a_worker_that_comes_back_late_commits_nothing(
         os.kill(where.pid, signal.SIGCONT)
         ray.kill(late)
         ray.kill(other)
-    assert came_late.outcome is (None if driver_commits else CommitOutcome.LOST)
+    assert came_late.outcome is (CommitOutcome.PENDING if driver_commits else CommitOutcome.LOST)
     assert (run.record_of(done.shard), run.read_masks()) == before
     run.delete_orphans()
     assert [record.attempt for record in run.committed().values()] == ["2_other"]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from actors.labelling import model_feed
 from actors.labelling.model_feed import FollowedModels
 from infra.errors import StorageError
 from infra.published_models import PublishedModel, model_url, publish
@@ -21,12 +22,15 @@ def published(run: str, step: int, noc90: float | None = None) -> PublishedModel
     return publish(STORAGE, run, step, data, model_id, {} if noc90 is None else {"noc90": noc90})
 
 
+@pytest.fixture(autouse=True)
+def looks_every_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_feed, "POLL_SECONDS", 0.0)
+
+
 class Following:
     """A feed over a training run, and what it has noted."""
 
-    def __init__(
-        self, run: str, first: PublishedModel, *, if_better: bool = False, poll_seconds: float = 0.0
-    ) -> None:
+    def __init__(self, run: str, first: PublishedModel, *, if_better: bool = False) -> None:
         self.taken: list[int] = []
         self.feed = FollowedModels(
             STORAGE,
@@ -34,7 +38,6 @@ class Following:
             first,
             small_model(first.step)[0],
             if_better=if_better,
-            poll_seconds=poll_seconds,
             on_taken=lambda model: self.taken.append(model.step),
         )
 
@@ -51,8 +54,11 @@ def test_a_model_that_is_published_later_is_taken_with_its_own_bytes(folder_url:
     assert following.taken == [2]
 
 
-def test_the_pointer_is_not_read_more_often_than_asked(tmp_path: Path) -> None:
-    following = Following(str(tmp_path), published(str(tmp_path), 1), poll_seconds=3600)
+def test_the_pointer_is_not_read_more_often_than_it_should_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_feed, "POLL_SECONDS", 3600.0)
+    following = Following(str(tmp_path), published(str(tmp_path), 1))
     first = following.model_id()
     published(str(tmp_path), 2)
     assert following.model_id() == first
@@ -135,6 +141,6 @@ def test_a_model_that_cannot_be_noted_is_not_used(tmp_path: Path) -> None:
         raise StorageError("gone")
 
     first = published(run, 1)
-    feed = FollowedModels(STORAGE, run, first, small_model(1)[0], poll_seconds=0.0, on_taken=fail)
+    feed = FollowedModels(STORAGE, run, first, small_model(1)[0], on_taken=fail)
     published(run, 2)
     assert feed.newest().model_id == first.model_id

@@ -42,9 +42,7 @@ def replay_items(
     log = tmp_path / "clicks.jsonl"
     log.write_text("\n".join(log_lines))
     run = new_run(tmp_path / "run")
-    shards = labeller(
-        run, lambda shard: iter(items), click_log=load_click_log(STORAGE, str(log)), limits=limits
-    )
+    shards = labeller(run, lambda shard: iter(items), clicks=load_click_log(STORAGE, str(log)), limits=limits)
     summary = shards.label(Assignment(ShardEntry("s.tar", 1), "1"))
     shards.close()
     return run, summary
@@ -65,7 +63,7 @@ def test_replaying_the_clicks_of_a_simulated_run_gives_its_masks_bit_for_bit(
 ) -> None:
     log = load_click_log(STORAGE, expected.url)
     run = new_run(tmp_path)
-    shards = labeller(run, reader_of(dataset, STORAGE), click_log=log)
+    shards = labeller(run, reader_of(dataset, STORAGE), clicks=log)
     label_all(shards, dataset)
     shards.close()
     columns = ["sample_key", "object_id", "rle", "iou", "quality", "num_clicks"]

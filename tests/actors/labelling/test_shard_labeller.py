@@ -12,6 +12,7 @@ from torch import Tensor
 
 from actors.labelling.hand_out import Assignment
 from actors.labelling.object_sessions import ObjectSessions
+from actors.specs.clicks import Simulated
 from infra.errors import StorageError
 from infra.runs.commit import CommitOutcome
 from infra.runs.run_directory import RunDirectory
@@ -131,7 +132,7 @@ def test_after_an_error_in_the_network_the_labeller_goes_on_with_the_next_shard(
     engine = Engine(FailingOnce(), EngineSettings(batch_size=4, zoom_size=ZOOM_SIZE))
     run = new_run(tmp_path)
     read = reader_of(dataset, STORAGE)
-    shards = OneModelLabeller(engine, ObjectSessions(LIMITS, None), read, run, "analytic")
+    shards = OneModelLabeller(engine, ObjectSessions(LIMITS, Simulated()), read, run, "analytic")
     with pytest.raises(RuntimeError, match="one bad pass"):
         shards.label(Assignment(dataset.shards[0], "1"))
     assert shards.label(Assignment(dataset.shards[0], "2")).counts.objects == dataset.shards[0].objects
@@ -198,7 +199,7 @@ def test_closing_drops_what_the_engine_is_at(tmp_path: Path, dataset: DatasetMan
     under_way, is_closing = threading.Event(), threading.Event()
     model = ClosedInThePass()
     engine = Engine(model, EngineSettings(batch_size=4, zoom_size=ZOOM_SIZE, flip=False))
-    endless = ObjectSessions(SessionLimits(max_clicks=1000, target_iou=None), None)
+    endless = ObjectSessions(SessionLimits(max_clicks=1000, target_iou=None), Simulated())
     shards = OneModelLabeller(engine, endless, reader_of(dataset, STORAGE), new_run(tmp_path), "analytic")
     with ThreadPoolExecutor(1) as caller:
         waiting = caller.submit(shards.label, Assignment(dataset.shards[0], "1"))

@@ -20,15 +20,16 @@ from actors.labelling.model_feed import FixedModel
 from actors.labelling.worker import WorkerInfo, WorkerResources
 from actors.labelling.worker_pool import PoolSize, WorkerPool
 from actors.ray_session import Cluster
+from actors.specs.clicks import Simulated
 from infra.runs.run_directory import RunDirectory
 from infra.shards.manifest import DatasetManifest
 from infra.storage.files import Storage
-from infra.storage.options import StorageOptions
-from mfp.engine_settings import EngineSettings
 from tests.actors.broken_jobs import DeadlySample, GpuFailsOnce
 from tests.actors.shapes import LIMITS, ZOOM_SIZE, labeller, reader_of, rows_of, write_shapes
 from tests.actors.waiting_job import WaitsBeforeItsEnd
+from tests.infra.requests import asked
 from tests.shared_ray import SharedRay
+from tests.specs import label_spec
 
 STORAGE = Storage()
 
@@ -57,14 +58,17 @@ def occupied(num_cpus: float) -> Iterator[None]:
 
 def job(manifest: DatasetManifest, folder: Path) -> LabelJob:
     run = RunDirectory(str(folder), STORAGE)
-    run.open({"test": True})
+    run.open(asked())
     return LabelJob(
-        dataset_url=manifest.url,
-        run_url=run.url,
-        storage=StorageOptions(),
-        modulation=None,
-        limits=LIMITS,
-        engine=EngineSettings(zoom_size=ZOOM_SIZE),
+        label_spec(
+            manifest.url,
+            run.url,
+            "analytic",
+            max_clicks=LIMITS.max_clicks,
+            target_iou=LIMITS.target_iou,
+            zoom_size=ZOOM_SIZE,
+        ),
+        manifest.url,
     )
 
 
@@ -76,7 +80,7 @@ def pool(
         size,
         resources,
         models=FixedModel(ModelBytes("analytic", None)),
-        click_log=None,
+        clicks=Simulated(),
         start_seconds=start_seconds,
     )
 
@@ -112,7 +116,7 @@ def test_a_pool_grows_when_the_cluster_gets_room(cluster: Cluster, tmp_path: Pat
         may_end.touch()
         for _ in events:
             pass
-    assert len(RunDirectory(work.run_url, STORAGE).committed()) == 20
+    assert len(RunDirectory(work.spec.out, STORAGE).committed()) == 20
 
 
 def set_aside_and_rows(workers: WorkerPool, manifest: DatasetManifest, run_url: str) -> tuple[Any, Any]:
@@ -142,10 +146,10 @@ def test_a_shard_that_storage_does_not_give_is_set_aside_with_the_reason(
     (tmp_path / "data" / missing).unlink()
     work = job(manifest, tmp_path / "run")
     with pool(work, PoolSize(1, 1), WorkerResources(num_cpus=0.25)) as workers:
-        (set_aside,), _ = set_aside_and_rows(workers, manifest, work.run_url)
+        (set_aside,), _ = set_aside_and_rows(workers, manifest, work.spec.out)
     assert (set_aside.shard, set_aside.tries) == (missing, 3)
     assert set_aside.reason == f"cannot read {tmp_path}/data/{missing}: there is no such file"
-    assert set(RunDirectory(work.run_url, STORAGE).committed()) == {
+    assert set(RunDirectory(work.spec.out, STORAGE).committed()) == {
         shard.name for shard in manifest.shards if shard.name != missing
     }
 
@@ -158,7 +162,7 @@ def test_a_worker_whose_gpu_fails_leaves_its_process_and_the_rows_are_those_of_a
     note = tmp_path / "pid"
     work = GpuFailsOnce(**vars(job(manifest, tmp_path / "run")), note=note)
     with pool(work, PoolSize(1, 1), WorkerResources(num_cpus=0.25)) as workers:
-        set_aside, rows = set_aside_and_rows(workers, manifest, work.run_url)
+        set_aside, rows = set_aside_and_rows(workers, manifest, work.spec.out)
     assert set_aside == []
     assert rows == undisturbed(manifest, tmp_path / "undisturbed")
     arguments = [arg for record in caplog.records if isinstance(record.args, tuple) for arg in record.args]
@@ -168,7 +172,7 @@ def test_a_worker_whose_gpu_fails_leaves_its_process_and_the_rows_are_those_of_a
     with pytest.raises(ProcessLookupError):
         os.kill(pids[0], 0)
     attempts = {
-        record.attempt.split("_")[0] for record in RunDirectory(work.run_url, STORAGE).committed().values()
+        record.attempt.split("_")[0] for record in RunDirectory(work.spec.out, STORAGE).committed().values()
     }
     assert attempts == {"1", "2"}
     assert "the GPU failed in shard" in caplog.text
@@ -180,7 +184,7 @@ def test_a_shard_that_kills_its_workers_is_set_aside_and_the_one_beside_it_is_no
     manifest = write_shapes(str(tmp_path / "data"), STORAGE, num_samples=4, samples_per_shard=1)
     work = DeadlySample(**vars(job(manifest, tmp_path / "run")), sample_key="folder/shape-001")
     with pool(work, PoolSize(1, 1), WorkerResources(num_cpus=0.25)) as workers:
-        (set_aside,), rows = set_aside_and_rows(workers, manifest, work.run_url)
+        (set_aside,), rows = set_aside_and_rows(workers, manifest, work.spec.out)
     assert set_aside.shard == manifest.shards[1].name
     assert set_aside.reason.startswith("its worker died")
     losses = [record for record in caplog.records if "is lost" in record.getMessage()]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -18,7 +17,7 @@ from actors.training.loop import _gradients, train
 from mfp.models.lite0 import Lite0, Lite0Config
 from mfp.training.step import GradientPass, Rounds
 from tests.actors.two_workers import run_in_two_workers
-from tests.training_jobs import ALONE, small_job, train_to_the_end, write_bright_objects
+from tests.training_jobs import ALONE, changed_job, small_job, train_to_the_end, write_bright_objects
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +63,7 @@ def test_two_workers_have_the_gradients_of_one_with_the_joint_batch(
     """Also where they cannot share the batch out evenly, split their shares, or learn from every round."""
     job = small_job(dataset, tmp_path / "run", batch_size=batch_size, loss_rounds=loss_rounds)
     _write_gradients(ALONE, job, str(tmp_path / "one"))
-    split = replace(job, recipe=replace(job.recipe, accumulate=accumulate))
+    split = changed_job(job, accumulate=accumulate)
     run_in_two_workers(_write_gradients, tmp_path, split, str(tmp_path / "two"))
     one, two = torch.load(tmp_path / "one"), torch.load(tmp_path / "two")
     assert len(one) > 200
@@ -77,7 +76,7 @@ def test_two_workers_that_start_again_from_a_checkpoint_go_on_exactly(dataset: s
     undisturbed = small_job(dataset, tmp_path / "a", batch_size=4, steps=4)
     run_in_two_workers(train_to_the_end, tmp_path, undisturbed)
     (tmp_path / "rendezvous").unlink(missing_ok=True)
-    disturbed = replace(undisturbed, run_url=str(tmp_path / "b"))
+    disturbed = changed_job(undisturbed, out=str(tmp_path / "b"))
     run_in_two_workers(_train_until_two, tmp_path, disturbed)
     (tmp_path / "rendezvous").unlink(missing_ok=True)
     run_in_two_workers(train_to_the_end, tmp_path, disturbed)

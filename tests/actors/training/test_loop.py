@@ -24,7 +24,7 @@ from infra.training_driver import new_driver, take_over
 from mfp.errors import TrainingError, WeightsError
 from mfp.model_file import model_from_bytes
 from mfp.training.checkpoint import Checkpoint
-from tests.training_jobs import ALONE, small_job, write_bright_objects
+from tests.training_jobs import ALONE, changed_job, small_job, write_bright_objects
 from tests.waiting import HANGS, wait_until
 
 
@@ -102,7 +102,7 @@ def test_a_broken_shard_ends_training_in_one_line(tmp_path: Path, num_loaders: i
     url = write_bright_objects(str(tmp_path / "dataset"), number=2)
     shard = tmp_path / "dataset" / "shard-000000.tar"
     shard.write_bytes(shard.read_bytes()[:1000])
-    job = replace(small_job(url, tmp_path / "run"), num_loaders=num_loaders)
+    job = changed_job(small_job(url, tmp_path / "run"), loader_workers=num_loaders)
     with pytest.raises(DatasetError, match=r"shard-000000\.tar is broken") as caught:
         train(job, ALONE, _nothing)
     assert "Traceback" not in str(caught.value)
@@ -135,7 +135,7 @@ def test_a_run_that_goes_back_to_an_earlier_checkpoint_logs_every_step_once(
 ) -> None:
     train(small_job(dataset, tmp_path, steps=4), ALONE, _nothing)
     (tmp_path / "checkpoints" / "step-00000004.pt").unlink()  # as one is told to do where it is damaged
-    train(replace(small_job(dataset, tmp_path, steps=5), checkpoint_every=3), ALONE, _nothing)
+    train(changed_job(small_job(dataset, tmp_path, steps=5), checkpoint_every=3), ALONE, _nothing)
     tables = [pq.read_table(path) for path in sorted((tmp_path / "log").iterdir())]
     assert [step for table in tables for step in table.column("step").to_pylist()] == [1, 2, 3, 4, 5]
     assert sorted(path.name.split(".")[3] for path in (tmp_path / "tensorboard").iterdir()) == [
@@ -153,7 +153,7 @@ def test_copies_of_checkpoints_that_someone_made_are_none_of_the_run(dataset: st
         shutil.copy(checkpoints / "step-00000002.pt", checkpoints / name)
     directory = TrainDirectory(str(tmp_path), Storage(), 1)
     assert directory.newest_step() == 2
-    train(replace(small_job(dataset, tmp_path, steps=3), checkpoints_kept=1), ALONE, _nothing)
+    train(changed_job(small_job(dataset, tmp_path, steps=3), keep=1), ALONE, _nothing)
     assert {path.name for path in checkpoints.iterdir()} == {"step-00000003.pt", *copies}
 
 
@@ -190,7 +190,7 @@ def test_lower_precision_of_the_gradient_passes_learns_and_goes_on_after_a_check
     """fp16 scales its loss; the scale is part of a checkpoint."""
     job = small_job(dataset, tmp_path, precision=precision, steps=2)
     train(job, ALONE, _nothing)
-    longer = replace(job, recipe=replace(job.recipe, steps=3))
+    longer = changed_job(job, steps=3)
     train(longer, ALONE, _nothing)
     losses = pq.read_table(tmp_path / "log").column("loss").to_pylist()
     assert len(losses) == 3
@@ -236,7 +236,7 @@ def test_a_run_that_was_taken_over_writes_nothing_more(
             before.update(run.files())
 
     with pytest.raises(RunDirectoryError, match="was taken over"):
-        train(replace(run.job, checkpoint_every=checkpoint_every), ALONE, _nothing, on_step)
+        train(changed_job(run.job, checkpoint_every=checkpoint_every), ALONE, _nothing, on_step)
     assert ("checkpoints/step-00000002.pt" in before) == (checkpoint_every == 2)
     assert run.files() == before
 
@@ -265,7 +265,7 @@ def test_of_two_drivers_at_once_the_later_one_goes_on_where_the_earlier_one_was(
             second.result(HANGS)
     steps = pq.read_table(tmp_path / "log").sort_by("step").column("step").to_pylist()
     assert steps == list(range(1, len(steps) + 1)), "each once"
-    assert 0 <= len(steps) - directory.newest_step() <= earlier.job.checkpoint_every, (
+    assert 0 <= len(steps) - directory.newest_step() <= earlier.job.spec.checkpoints.checkpoint_every, (
         "the last checkpoint may be taken back"
     )
 
@@ -276,7 +276,7 @@ def test_workers_that_are_started_again_after_a_takeover_touch_nothing(dataset: 
     run.be_overtaken()
     (tmp_path / "log" / "step-00000003.parquet").touch()  # what the other has done since
     before = run.files()
-    longer = replace(run.job, recipe=replace(run.job.recipe, steps=4))
+    longer = changed_job(run.job, steps=4)
     with pytest.raises(RunDirectoryError, match="was taken over"):
         train(longer, ALONE, _nothing)
     assert run.files() == before

@@ -19,11 +19,11 @@ from mfp.training.precision import cost_of_bf16
 from mfp.training.recipe import Recipe
 from mfp.training.step import StepSettings
 from pipelines.inputs.recipe_names import recipe_names
-from pipelines.inputs.training_recipe import load_recipe
+from pipelines.inputs.training_recipe import recipe
 from tests.actors.two_workers import run_in_two_workers
 from tests.training_jobs import ALONE, small_job, train_to_the_end, write_bright_objects
 
-AUTO = replace(load_recipe("lite0"), crop_size=(64, 64), precision="fp32", recursion_precision="auto")
+AUTO = recipe("lite0", crop_size=(64, 64), precision="fp32", recursion_precision="auto")
 
 
 def network() -> Lite0:
@@ -126,8 +126,8 @@ def test_the_cost_is_a_ratio_of_real_passes_and_leaves_the_network_as_it_is() ->
 
 def test_no_recipe_names_an_arithmetic_that_was_not_checked_on_the_machine() -> None:
     for name in recipe_names():
-        recipe = load_recipe(name)
-        assert {recipe.precision, recipe.recursion_precision} <= {"fp32", "auto"}, name
+        shipped = recipe(name)
+        assert {shipped.precision, shipped.recursion_precision} <= {"fp32", "auto"}, name
 
 
 def _choose_in_two(group: TrainGroup, folder: str) -> None:

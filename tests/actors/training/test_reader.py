@@ -22,7 +22,7 @@ from mfp.training.augment_settings import AugmentSettings
 from mfp.training.sample_order import Place, SampleOrder
 from tests.process_tree import descendants, is_running
 from tests.quick_processes import quick_processes
-from tests.training_jobs import bright_object, small_job, write_bright_objects
+from tests.training_jobs import bright_object, changed_job, small_job, write_bright_objects
 from tests.waiting import wait_until
 
 CPU = torch.device("cpu")
@@ -106,7 +106,7 @@ def test_workers_together_compute_the_batches_of_one(tmp_path: Path, num_workers
 def test_processes_of_their_own_make_the_same_batches(tmp_path: Path) -> None:
     job = small_job(write_bright_objects(str(tmp_path / "data")), tmp_path / "run")
     here = list(islice(training_batches(job, Share(0, 1, 0), CPU), 3))
-    elsewhere = list(islice(training_batches(replace(job, num_loaders=2), Share(0, 1, 0), CPU), 3))
+    elsewhere = list(islice(training_batches(changed_job(job, loader_workers=2), Share(0, 1, 0), CPU), 3))
     assert all(torch.equal(one.image, other.image) for one, other in zip(here, elsewhere, strict=True))
 
 
@@ -118,7 +118,7 @@ def _read_for_ever(job: TrainJob, has_begun: Path) -> None:
 def test_loader_processes_end_with_the_worker_that_is_killed(tmp_path: Path) -> None:
     job = small_job(write_bright_objects(str(tmp_path / "data")), tmp_path / "run")
     worker = quick_processes().Process(
-        target=_read_for_ever, args=(replace(job, num_loaders=2), tmp_path / "has-begun")
+        target=_read_for_ever, args=(changed_job(job, loader_workers=2), tmp_path / "has-begun")
     )
     worker.start()
     assert worker.pid is not None

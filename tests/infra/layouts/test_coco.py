@@ -15,8 +15,7 @@ from pycocotools.coco import COCO
 
 from infra import rle
 from infra.errors import Reason
-from infra.layout_options import LayoutOptions
-from infra.layouts.layout import CrowdRegions
+from infra.layout_options import CrowdRegions, LayoutOptions
 from infra.layouts.source_note import SourceNote, Topic
 from infra.shards.image_reading import ImageReading
 from tests.infra.layouts.coco_source import TRIANGLE, annotation, image, write_source

@@ -16,8 +16,8 @@ from infra.shards.sample import QuarantinedSample, Sample
 from infra.storage.files import Storage, join
 from tests.infra.sample_factory import encoded, random_pixels, write_image
 
-BINARY = LayoutOptions("binary")
-INSTANCES = LayoutOptions("instances", 255)
+BINARY = LayoutOptions(mask_values="binary")
+INSTANCES = LayoutOptions(mask_values="instances", ignore_value=255)
 
 
 def read(folder: Path | str, options: LayoutOptions = BINARY) -> list[Sample | QuarantinedSample]:
@@ -78,7 +78,7 @@ def test_an_ignore_value_counts_for_binary_masks_too(tmp_path: Path) -> None:
     values[0], values[1] = 255, 128
     write_image(tmp_path / "images/x.png", random_pixels(5, 5))
     write_image(tmp_path / "masks/x.png", values)
-    sample = only_sample(tmp_path, LayoutOptions("binary", 128))
+    sample = only_sample(tmp_path, LayoutOptions(mask_values="binary", ignore_value=128))
     assert rle.area(sample.objects[0].rle, 5, 5) == 5
     assert sample.ignore_rle is not None
     assert rle.area(sample.ignore_rle, 5, 5) == 5
@@ -146,7 +146,7 @@ def test_masks_in_another_folder_are_not_dropped_without_a_word(tmp_path: Path, 
     assert [(note.topic, note.key) for note in told] == [(Topic.DOUBT, "a"), (Topic.DOUBT, "b")]
     assert f"there are images in {folder}/: if they are the masks" in told[0].text
     with pytest.raises(LayoutError, match=f"there are images in {folder}/"):
-        read(tmp_path, LayoutOptions("instances"))
+        read(tmp_path, LayoutOptions(mask_values="instances"))
 
 
 def test_photographs_without_masks_are_said_to_be_so(tmp_path: Path) -> None:

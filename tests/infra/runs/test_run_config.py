@@ -11,19 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.errors import RunDirectoryError
+from infra.json_text import JsonValue
 from infra.runs.run_config import (
     FLYWHEEL_FILE,
     RUN_FILE,
     TRAINING_FILE,
-    UNKNOWN,
-    Earlier,
-    create_or_compare,
     differences,
     read_config,
 )
-from infra.shards.sample import JsonValue
 from infra.storage.files import Storage, join
 from tests.infra.overwriting import Overwriting
+from tests.infra.requests import asked as request
 
 CONFIG: dict[str, JsonValue] = {
     "max_clicks": 20,
@@ -42,13 +40,13 @@ json_values = st.recursive(
 
 
 def test_the_first_run_records_what_it_was_asked(folder_url: str) -> None:
-    create_or_compare(STORAGE, folder_url, CONFIG)
+    request(CONFIG).begin(STORAGE, folder_url)
     assert read_config(STORAGE, folder_url) == CONFIG
 
 
 def test_the_same_configuration_goes_on(folder_url: str) -> None:
-    create_or_compare(STORAGE, folder_url, CONFIG)
-    create_or_compare(STORAGE, folder_url, dict(reversed(CONFIG.items())))
+    request(CONFIG).begin(STORAGE, folder_url)
+    request(dict(reversed(CONFIG.items()))).begin(STORAGE, folder_url)
     assert read_config(STORAGE, folder_url) == CONFIG
 
 
@@ -57,16 +55,16 @@ FILES = (RUN_FILE, TRAINING_FILE, FLYWHEEL_FILE)
 
 @pytest.mark.parametrize(("first", "second"), [*itertools.permutations(FILES, 2)])
 def test_the_directory_of_another_kind_of_run_is_refused(folder_url: str, first: str, second: str) -> None:
-    create_or_compare(STORAGE, folder_url, CONFIG, file=first)
+    request(CONFIG, file=first).begin(STORAGE, folder_url)
     with pytest.raises(
         RunDirectoryError, match=rf"is the directory of a run of .*it holds {first}.*another dir"
     ):
-        create_or_compare(STORAGE, folder_url, CONFIG, file=second)
+        request(CONFIG, file=second).begin(STORAGE, folder_url)
     assert not STORAGE.exists(join(folder_url, second))
 
 
 def test_another_configuration_is_refused_naming_every_differing_field(folder_url: str) -> None:
-    create_or_compare(STORAGE, folder_url, CONFIG)
+    request(CONFIG).begin(STORAGE, folder_url)
     other = CONFIG | {
         "max_clicks": 10,
         "target_iou": None,
@@ -74,7 +72,7 @@ def test_another_configuration_is_refused_naming_every_differing_field(folder_ur
         "flip": False,
     }
     with pytest.raises(RunDirectoryError) as caught:
-        create_or_compare(STORAGE, folder_url, other)
+        request(other).begin(STORAGE, folder_url)
     assert str(caught.value) == (
         f"{folder_url} holds a run of another configuration: flip is absent there and false here; "
         "max_clicks is 20 there and 10 here; target_iou is 0.95 there and null here; "
@@ -84,32 +82,38 @@ def test_another_configuration_is_refused_naming_every_differing_field(folder_ur
     assert read_config(STORAGE, folder_url) == CONFIG
 
 
-def test_volatile_fields_are_recorded_but_not_compared(folder_url: str) -> None:
-    create_or_compare(STORAGE, folder_url, CONFIG)
-    create_or_compare(STORAGE, folder_url, CONFIG | {"versions": {"torch": "3.0"}, "created": "2027-01-01"})
+def test_open_fields_are_recorded_but_not_compared_nor_what_lies_below_them(folder_url: str) -> None:
+    open_fields = ("versions", "created", "zoom.size")
+    request(CONFIG, open_fields=open_fields).begin(STORAGE, folder_url)
+    other = CONFIG | {
+        "versions": {"torch": "3.0"},
+        "created": "2027-01-01",
+        "zoom": {"size": 9, "enabled": True},
+    }
+    request(other, open_fields=open_fields).begin(STORAGE, folder_url)
     assert read_config(STORAGE, folder_url)["created"] == "2026-01-01"
     with pytest.raises(RunDirectoryError, match=r"versions\.torch"):
-        create_or_compare(STORAGE, folder_url, CONFIG | {"versions": {"torch": "3.0"}}, volatile=())
+        request(other, open_fields=("created", "vers", "zoom")).begin(STORAGE, folder_url)
 
 
-def test_a_field_that_was_added_later_counts_as_what_was_done_before_it(folder_url: str) -> None:
-    create_or_compare(STORAGE, folder_url, CONFIG)
-    here = CONFIG | {
-        "flip": True,
-        "zoom": {"size": 320, "enabled": True, "margin": 1.4},
-        "clicks": {"source": "logged"},
-    }
-    earlier: Earlier = {"flip": True, "zoom.margin": 1.4, "clicks": UNKNOWN, "max_clicks": 5}
-    create_or_compare(STORAGE, folder_url, here, earlier=earlier)
-    with pytest.raises(RunDirectoryError) as caught:
-        create_or_compare(STORAGE, folder_url, here | {"flip": False, "max_clicks": 5}, earlier=earlier)
-    assert "flip is true there and false here; max_clicks is 20 there and 5 here: give" in str(caught.value)
+def test_a_check_says_what_beginning_would_and_creates_nothing(folder_url: str) -> None:
+    request(CONFIG).check(STORAGE, folder_url)
+    assert not STORAGE.exists(join(folder_url, RUN_FILE))
+    request(CONFIG).begin(STORAGE, folder_url)
+    with pytest.raises(RunDirectoryError, match="max_clicks is 20 there and 10 here"):
+        request(CONFIG | {"max_clicks": 10}).check(STORAGE, folder_url)
+
+
+def test_fields_of_the_specification_are_called_as_a_person_calls_them(tmp_path: Path) -> None:
+    request({"spec": {"network": {"flip": True}}}).begin(STORAGE, str(tmp_path))
+    with pytest.raises(RunDirectoryError, match=r"configuration: network\.flip is true there and false here"):
+        request({"spec": {"network": {"flip": False}}}).begin(STORAGE, str(tmp_path))
 
 
 def test_long_values_are_cut_in_the_message(tmp_path: Path) -> None:
-    create_or_compare(Storage(), str(tmp_path), {"shards": ["x" * 500]})
+    request({"shards": ["x" * 500]}).begin(Storage(), str(tmp_path))
     with pytest.raises(RunDirectoryError) as caught:
-        create_or_compare(Storage(), str(tmp_path), {"shards": ["y" * 500]})
+        request({"shards": ["y" * 500]}).begin(Storage(), str(tmp_path))
     assert len(str(caught.value)) < len(str(tmp_path)) + 400
 
 
@@ -119,7 +123,7 @@ def test_what_is_no_run_is_refused(folder_url: str) -> None:
 
 
 def test_a_run_of_another_command_is_told_apart_from_none(folder_url: str) -> None:
-    create_or_compare(STORAGE, folder_url, {"seed": 1}, file=TRAINING_FILE)
+    request({"seed": 1}, file=TRAINING_FILE).begin(STORAGE, folder_url)
     with pytest.raises(RunDirectoryError, match="is a run of `mfp train`, which `mfp status` looks at: give"):
         read_config(STORAGE, folder_url)
     assert read_config(STORAGE, folder_url, TRAINING_FILE) == {"seed": 1}
@@ -129,13 +133,13 @@ def test_a_run_of_another_command_is_told_apart_from_none(folder_url: str) -> No
 def test_a_broken_run_json_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "run.json").write_bytes(content)
     with pytest.raises(RunDirectoryError, match=r"run\.json (is not JSON|holds no JSON object)"):
-        create_or_compare(Storage(), str(tmp_path), CONFIG)
+        request(CONFIG).begin(Storage(), str(tmp_path))
 
 
 def test_what_is_there_is_compared_also_where_storage_would_write_over_it(tmp_path: Path) -> None:
-    create_or_compare(Overwriting(), str(tmp_path), CONFIG)
+    request(CONFIG).begin(Overwriting(), str(tmp_path))
     with pytest.raises(RunDirectoryError, match="max_clicks is 20 there and 10 here"):
-        create_or_compare(Overwriting(), str(tmp_path), CONFIG | {"max_clicks": 10})
+        request(CONFIG | {"max_clicks": 10}).begin(Overwriting(), str(tmp_path))
     assert read_config(STORAGE, str(tmp_path)) == CONFIG
 
 
@@ -145,13 +149,13 @@ def test_a_put_that_meets_its_own_first_success_begins_the_run(folder_url: str) 
             super().create_bytes(url, data)
             return super().create_bytes(url, data)
 
-    create_or_compare(AnswerLost(), folder_url, CONFIG)
+    request(CONFIG).begin(AnswerLost(), folder_url)
     assert read_config(STORAGE, folder_url) == CONFIG
 
 
 def test_values_json_cannot_hold_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
-        create_or_compare(Storage(), str(tmp_path), {"target_iou": float("nan")})
+        request({"target_iou": float("nan")}).begin(Storage(), str(tmp_path))
     assert not Storage().exists(join(str(tmp_path), "run.json"))
 
 

@@ -23,6 +23,7 @@ from infra.runs.commit import CommitOutcome, CommitRecord, is_part_of, shard_ste
 from infra.runs.run_directory import RunDirectory
 from infra.runs.tables import CLICKS
 from infra.storage.files import Storage, basename, join
+from tests.infra.requests import asked
 from tests.infra.rows import click_row, commit_rows, error_row, mask_row
 
 TABLES = ("masks", "clicks", "errors")
@@ -328,7 +329,7 @@ def test_the_keys_of_a_run_cost_no_reading_of_its_masks(
     folder_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = RunDirectory(folder_url, STORAGE)
-    run.open({})
+    run.open(asked())
     rng = np.random.default_rng(0)
     masks = [
         replace(mask_row(f"k{number}", str(number)), rle=rng.bytes(2**20)) for number in range(8)

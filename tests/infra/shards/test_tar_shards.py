@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.errors import DatasetError, Reason
+from infra.json_text import JsonValue
 from infra.shards import tar_stream
 from infra.shards.manifest import load_manifest
-from infra.shards.sample import JsonValue, QuarantinedSample, Sample
+from infra.shards.sample import QuarantinedSample, Sample
 from infra.shards.sample_document import ShardItem
 from infra.shards.shard_reader import read_shard
 from infra.shards.shard_writer import write_dataset

@@ -5,9 +5,6 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from pipelines.options import (
-    LabelOptions,
-)
 
 import pipelines.first_look
 import pipelines.jobs.flywheel.flywheel
@@ -17,6 +14,7 @@ import pipelines.jobs.report_files
 import pipelines.jobs.shard
 import pipelines.jobs.train
 import pipelines.views.report
+from actors.specs.label import LabelSpec
 from pipelines.jobs.label import RunSummary
 from pipelines.progress import OnProgress, ProgressReport
 from tests.pipelines.commands.replaced_jobs import summary
@@ -30,11 +28,11 @@ def not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def labelled(not_looked_at: None, monkeypatch: pytest.MonkeyPatch) -> list[LabelOptions]:
+def labelled(not_looked_at: None, monkeypatch: pytest.MonkeyPatch) -> list[LabelSpec]:
     """Options that reached the labelling job, which does nothing but report a summary."""
-    seen: list[LabelOptions] = []
+    seen: list[LabelSpec] = []
 
-    def run_label(options: LabelOptions, on_progress: OnProgress) -> RunSummary:
+    def run_label(options: LabelSpec, on_progress: OnProgress) -> RunSummary:
         seen.append(options)
         on_progress(ProgressReport(0, 1204, quarantined=0))
         return summary()

@@ -6,9 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from pipelines.options import (
-    LabelOptions,
-)
 
 import pipelines.jobs.flywheel.flywheel
 import pipelines.jobs.label
@@ -17,6 +14,7 @@ import pipelines.jobs.report_files
 import pipelines.jobs.shard
 import pipelines.jobs.train
 import pipelines.views.report
+from actors.specs.label import LabelSpec
 from infra.errors import StorageError
 from infra.runs.set_aside import SetAsideShard
 from mfp.errors import ModelError
@@ -73,16 +71,14 @@ from tests.pipelines.commands.replaced_jobs import failing, mfp, summary
         "train data --out run --rate nan",
     ],
 )
-def test_wrong_usage_exits_with_2(line: str, labelled: list[LabelOptions]) -> None:
+def test_wrong_usage_exits_with_2(line: str, labelled: list[LabelSpec]) -> None:
     result = mfp(*line.split())
     assert result.exit_code == 2, result.output
     assert "Usage:" in result.stderr
     assert labelled == []
 
 
-def test_quarantined_samples_exit_with_3(
-    labelled: list[LabelOptions], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_quarantined_samples_exit_with_3(labelled: list[LabelSpec], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipelines.jobs.label, "run_label", lambda options, on_progress: summary(errors=3))
     result = mfp("label", "data", "--out", "run", "--model", "lite0")
     assert result.exit_code == 3
@@ -90,7 +86,7 @@ def test_quarantined_samples_exit_with_3(
 
 
 def test_shards_that_were_set_aside_are_listed_and_exit_with_3(
-    labelled: list[LabelOptions], monkeypatch: pytest.MonkeyPatch
+    labelled: list[LabelSpec], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lost = (SetAsideShard("a.tar", 3, "its worker died"), SetAsideShard("b.tar", 3, "there is no such file"))
     monkeypatch.setattr(

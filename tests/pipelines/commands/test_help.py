@@ -11,9 +11,9 @@ from statistics import median
 from typing import get_args
 
 import pytest
-from pipelines.commands.options import LayoutName
 from typer.testing import CliRunner
 
+from infra.layout_options import LayoutName
 from infra.layouts import LAYOUTS
 from pipelines.cli import app
 from tests.pipelines.commands.replaced_jobs import mfp

@@ -3,16 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from pipelines.options import (
-    ALL_CLICKS,
-    FlywheelOptions,
-    Follow,
-    LabelOptions,
-    ShardOptions,
-    Thresholds,
-    TrainOptions,
-    Workers,
-)
 
 import pipelines.jobs.flywheel.flywheel
 import pipelines.jobs.label
@@ -21,58 +11,82 @@ import pipelines.jobs.report_files
 import pipelines.jobs.shard
 import pipelines.jobs.train
 import pipelines.views.report
+from actors.specs.clicks import Clicks
+from actors.specs.flywheel import FlywheelSpec, Thresholds
+from actors.specs.label import LabelSpec, Limits
+from actors.specs.leaves import leaves_of, value_of
+from actors.specs.model import ModelChoice
+from actors.specs.shard import ShardSpec
+from actors.specs.train import TrainSpec, Validating
+from actors.specs.workers import FlywheelWorkers, Workers
 from infra.storage.options import StorageOptions
+from mfp.engine_settings import EngineSettings
 from pipelines.errors import OptionError
+from pipelines.inputs.training_recipe import recipe
 from pipelines.jobs.train import TrainingRun
 from pipelines.progress import OnProgress, ProgressReport
 from tests.pipelines.commands.replaced_jobs import mfp
+from tests.specs import label_spec, train_spec
 
 
-def test_options_left_out_are_the_defaults_of_the_job(labelled: list[LabelOptions]) -> None:
+def test_options_left_out_are_the_defaults_of_the_job(labelled: list[LabelSpec]) -> None:
     assert mfp("label", "data", "--out", "run", "--model", "lite0").exit_code == 0
     assert mfp("evaluate", "data", "--out", "run", "--model", "lite0").exit_code == 0
-    assert labelled == [LabelOptions(dataset="data", out="run", model="lite0")] * 2
+    label, evaluate = labelled
+    assert label == label_spec("data", "run", "lite0")
+    assert evaluate.resolved() == label.resolved()
 
 
-def test_every_option_of_label_reaches_the_job(labelled: list[LabelOptions]) -> None:
+def test_every_option_of_label_reaches_the_job(labelled: list[LabelSpec]) -> None:
     line = (
         "label data --out run --model run://training --clicks logged:clicks.jsonl --max-clicks 7 --target-iou 0.8 "
         "--workers 2:4 --cpus-per-worker 2 --gpus-per-worker 0.5 --device cpu --batch-size 3 --precision bf16 "
         "--no-flip --no-zoom --zoom-size 320 --modulation release --seed 5 --max-errors 0.2 --ray-address auto "
-        "--working-pixels 1000000 --storage-endpoint http://host:9000 --storage-region eu --follow"
+        "--working-pixels 1000000 --storage-endpoint http://host:9000 --storage-region eu --follow --follow-if-better"
     )
     result = mfp(*line.split())
     assert result.exit_code == 0, result.output
-    (options,) = labelled
-    defaults = LabelOptions(dataset="data", out="run", model="lite0")
-    assert options.click_limits == (7, 0.8)
-    assert options.follow == Follow()
-    assert options.workers == Workers(2, 4, 2.0, 0.5)
-    assert (options.storage.endpoint, options.storage.region) == ("http://host:9000", "eu")
-    left_at_default = {name for name, value in vars(options).items() if value == getattr(defaults, name)} - {
-        "dataset",
-        "out",
-        "part",  # a round of the flywheel has one; the command has not
-    }
-    assert left_at_default == set()
+    assert labelled == [
+        LabelSpec(
+            dataset="data",
+            out="run",
+            model=ModelChoice("run://training", "release"),
+            follow=True,
+            follow_if_better=True,
+            seed=5,
+            limits=Limits(0.2, 1_000_000),
+            clicks=Clicks("logged:clicks.jsonl", 7, 0.8),
+            workers=Workers("2:4", 2.0, 0.5, "auto"),
+            network=EngineSettings(
+                device="cpu", batch_size=3, precision="bf16", flip=False, zoom=False, zoom_size=320
+            ),
+            storage=StorageOptions("http://host:9000", "eu"),
+        )
+    ]
+    assert left_at_default(labelled[0]) == {"part.index", "part.count"}, "which only a flywheel gives"
 
 
-def test_following_only_better_models_is_following(labelled: list[LabelOptions]) -> None:
+def left_at_default(spec: object) -> set[str]:
+    return {leaf.name for leaf in leaves_of(type(spec)) if value_of(spec, leaf) == leaf.default}
+
+
+def test_following_only_better_models_is_following(labelled: list[LabelSpec]) -> None:
     mfp("label", "data", "--out", "run", "--model", "run://training", "--follow-if-better")
-    assert labelled[0].follow == Follow(if_better=True)
+    assert labelled[0].follows
+    assert labelled[0].follow_if_better
 
 
-def test_the_full_curve_does_not_stop_at_an_iou(labelled: list[LabelOptions]) -> None:
+def test_the_full_curve_does_not_stop_at_an_iou(labelled: list[LabelSpec]) -> None:
     mfp("evaluate", "data", "--out", "run", "--model", "lite0", "--full-curve")
-    assert labelled[0].target_iou is None
+    assert labelled[0].clicks == Clicks(max_clicks=20, target_iou="none")
 
 
 def test_train_passes_its_options_and_names_the_model(
     not_looked_at: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[TrainOptions] = []
+    seen: list[TrainSpec] = []
 
-    def run_train(options: TrainOptions, on_progress: OnProgress) -> TrainingRun:
+    def run_train(options: TrainSpec, on_progress: OnProgress) -> TrainingRun:
         seen.append(options)
         on_progress(ProgressReport(9, 9, note="loss 0.500, IoU 0.250"))
         return TrainingRun("run/models/00000009.safetensors", 9)
@@ -88,7 +102,7 @@ def test_train_passes_its_options_and_names_the_model(
     assert result.stdout == "9 steps: the model is run/models/00000009.safetensors\n"
     assert "train: 9/9 steps, loss 0.500, IoU 0.250" in result.stderr
     assert seen == [
-        TrainOptions(
+        train_spec(
             datasets=("one", "two:3"),
             out="run",
             model="lite0",
@@ -113,13 +127,12 @@ def test_train_passes_its_options_and_names_the_model(
             recursive=False,
             loss_rounds="all",
             frozen_statistics=True,
-            validate="held",
-            validate_every=5,
-            validate_samples=6,
+            validation=Validating("held", 5, 6),
             checkpoint_every=3,
-            checkpoints_kept=4,
-            num_loader_workers=0,
-            workers=Workers(1, 2, 2.0, 1.0),
+            keep=4,
+            loader_workers=0,
+            workers="1:2",
+            cpus_per_worker=2.0,
             device="cpu",
             ray_address="auto",
             storage=StorageOptions("http://localhost:1", None),
@@ -130,34 +143,68 @@ def test_train_passes_its_options_and_names_the_model(
 def test_every_option_of_the_flywheel_reaches_the_job(
     not_looked_at: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[FlywheelOptions] = []
+    asked: list[FlywheelSpec] = []
 
-    def run_flywheel(options: FlywheelOptions) -> None:
-        asked.append(options)
+    def run_flywheel(spec: FlywheelSpec, show: object) -> None:
+        asked.append(spec)
         raise OptionError("enough")
 
     monkeypatch.setattr(pipelines.jobs.flywheel.flywheel, "run_flywheel", run_flywheel)
     line = (
-        "flywheel photos --train-on seed --train-on more --evaluation val --out wheel --model m.safetensors --rounds 3 "
-        "--clicks logged:c.jsonl --max-clicks 7 --min-quality 0.8 --min-iou 0.7 --train-steps 9 --checkpoint-every 3 "
-        "--recipe lite0 --crop-size 64 --batch-size 4 --rate 0.1 --learned-statistics --label-workers 2:4 "
+        "flywheel photos --train-on seed --train-on more --evaluation val --out wheel --model lite0 --rounds 3 "
+        "--clicks logged:c.jsonl --max-clicks 7 --target-iou 0.8 "
+        "--min-quality 0.8 --min-iou 0.7 --min-area 9 --train-steps 9 --checkpoint-every 3 "
+        "--recipe hrnet18 --crop-size 64 --batch-size 4 --rate 0.1 --learned-statistics --label-workers 2:4 "
         "--train-workers 3 --cpus-per-worker 2 --gpus-per-worker 0.5 --loader-workers 0 --device cpu "
         "--no-flip --zoom-size 96 --seed 5 --ray-address auto --storage-endpoint http://host:9000"
     )
     assert "enough" in mfp(*line.split()).stderr
-    (options,) = asked
-    assert options.train_on == ("seed", "more")
-    assert (options.label_workers, options.train_workers) == (
-        Workers(2, 4, 2.0, 0.5),
-        Workers(3, 3, 2.0, 0.5),
+    (spec,) = asked
+    assert spec == FlywheelSpec(
+        unlabelled="photos",
+        train_on=("seed", "more"),
+        evaluation="val",
+        out="wheel",
+        model=ModelChoice("lite0"),
+        rounds=3,
+        clicks=Clicks("logged:c.jsonl", 7, 0.8),
+        selection=Thresholds(0.8, 0.7, 9),
+        train_steps=9,
+        checkpoint_every=3,
+        recipe=recipe("hrnet18", crop_size=(64, 64), batch_size=4, rate=0.1, frozen_statistics=False),
+        workers=FlywheelWorkers("2:4", "3", 2.0, 0.5, 0, "auto"),
+        network=EngineSettings(device="cpu", flip=False, zoom_size=96),
+        seed=5,
+        storage=StorageOptions("http://host:9000"),
     )
-    assert options.thresholds == Thresholds(quality=0.8, iou=0.7)
-    defaults = FlywheelOptions("", (), "", "", "")
-    assert [name for name, value in vars(options).items() if value == getattr(defaults, name)] == []
+
+
+def test_a_flywheel_takes_the_recipe_of_its_model_and_keeps_its_statistics(
+    not_looked_at: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[FlywheelSpec] = []
+    monkeypatch.setattr(
+        pipelines.jobs.flywheel.flywheel, "run_flywheel", lambda spec, show: asked.append(spec)
+    )
+    mfp(
+        *[
+            "flywheel",
+            "photos",
+            "--train-on",
+            "seed",
+            "--evaluation",
+            "val",
+            "--out",
+            "wheel",
+            "--model",
+            "lite0",
+        ]
+    )
+    assert asked[0].recipe == recipe("lite0", frozen_statistics=True)
 
 
 def test_the_clicks_of_a_log_are_made_to_their_end_unless_limits_are_given(
-    labelled: list[LabelOptions],
+    labelled: list[LabelSpec],
 ) -> None:
     line = ("label", "data", "--out", "run", "--model", "lite0", "--clicks", "logged:c.jsonl")
     for given in (
@@ -167,26 +214,30 @@ def test_the_clicks_of_a_log_are_made_to_their_end_unless_limits_are_given(
         ("--max-clicks", "2", "--target-iou", "0.5"),
     ):
         assert mfp(*line, *given).exit_code == 0
-    assert [options.click_limits for options in labelled] == [
-        (ALL_CLICKS, None),
-        (2, None),
-        (ALL_CLICKS, 0.5),
+    limits = [spec.resolved().clicks for spec in labelled]
+    assert [(clicks.max_clicks, clicks.target_iou) for clicks in limits] == [
+        ("all", "none"),
+        (2, "none"),
+        ("all", 0.5),
         (2, 0.5),
     ]
 
 
 def test_a_tilde_is_the_home_folder_in_every_path(
-    labelled: list[LabelOptions], monkeypatch: pytest.MonkeyPatch
+    labelled: list[LabelSpec], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", "/home/kim")
     line = "label ~/data --out ~/run --model run://~/training --clicks logged:~/clicks.jsonl"
     assert mfp(*line.split()).exit_code == 0
     (options,) = labelled
     assert (options.dataset, options.out) == ("/home/kim/data", "/home/kim/run")
-    assert (options.model, options.clicks) == ("run:///home/kim/training", "logged:/home/kim/clicks.jsonl")
-    seen: list[ShardOptions] = []
+    assert (options.model.name, options.clicks.source) == (
+        "run:///home/kim/training",
+        "logged:/home/kim/clicks.jsonl",
+    )
+    seen: list[ShardSpec] = []
 
-    def run_shard(options: ShardOptions, on_progress: OnProgress) -> None:
+    def run_shard(options: ShardSpec, on_progress: OnProgress) -> None:
         seen.append(options)
         raise OptionError("enough")
 

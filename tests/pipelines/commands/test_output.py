@@ -6,10 +6,6 @@ import json
 from dataclasses import replace
 
 import pytest
-from pipelines.options import (
-    LabelOptions,
-    ShardOptions,
-)
 
 import pipelines.jobs.flywheel.flywheel
 import pipelines.jobs.label
@@ -18,18 +14,20 @@ import pipelines.jobs.report_files
 import pipelines.jobs.shard
 import pipelines.jobs.train
 import pipelines.views.report
+from actors.specs.label import LabelSpec
+from actors.specs.shard import ShardSpec
 from infra.errors import Reason
 from infra.layout_options import LayoutOptions
-from infra.layouts.object_values import ObjectValues
 from infra.shards.image_reading import ImageReading
 from infra.shards.manifest import DatasetManifest, ShardEntry
 from pipelines.jobs.shard import ShardedSource
 from pipelines.jobs.source_summary import QuarantineLine, SourceSummary, SummaryLine
 from pipelines.progress import OnProgress
 from tests.pipelines.commands.replaced_jobs import mfp, summary
+from tests.specs import shard_spec
 
 
-def test_evaluate_ends_with_the_figures(labelled: list[LabelOptions]) -> None:
+def test_evaluate_ends_with_the_figures(labelled: list[LabelSpec]) -> None:
     result = mfp("evaluate", "data", "--out", "run", "--model", "lite0")
     assert result.stdout.splitlines() == [
         "1,204 objects, 5,000 clicks, 0 quarantined in 12 shards (2 of them done before), 3 min 20 s: run",
@@ -38,7 +36,7 @@ def test_evaluate_ends_with_the_figures(labelled: list[LabelOptions]) -> None:
     assert result.stderr == "evaluate: 0/1,204 objects, 0 quarantined\n"
 
 
-def test_report_as_json_is_one_object_and_nothing_else(labelled: list[LabelOptions]) -> None:
+def test_report_as_json_is_one_object_and_nothing_else(labelled: list[LabelSpec]) -> None:
     assert json.loads(mfp("report", "run", "--json").stdout) == {"objects": 1204}
 
 
@@ -62,16 +60,18 @@ SHARDED = ShardedSource(
 
 
 def test_shard_tells_what_it_understood_and_what_it_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    def run_shard(options: ShardOptions, on_progress: OnProgress) -> ShardedSource:
+    def run_shard(options: ShardSpec, on_progress: OnProgress) -> ShardedSource:
         reading = LayoutOptions(
             mask_values="instances",
             ignore_value=255,
             split="val",
-            object_values=ObjectValues(((1, 3),)),
+            object_values="1-3",
             crowd="objects",
             images=ImageReading("stored", 4095),
         )
-        assert options == ShardOptions("photos", "shards", "folder", 10, reading, preview=8)
+        assert options == shard_spec(
+            "photos", "shards", "folder", samples_per_shard=10, reading=reading, preview=8
+        )
         return SHARDED
 
     monkeypatch.setattr(pipelines.jobs.shard, "run_shard", run_shard)
@@ -98,7 +98,7 @@ def test_shard_tells_what_it_understood_and_what_it_left_out(monkeypatch: pytest
 
 
 def test_shards_that_another_run_has_won_are_named_and_are_no_failure(
-    labelled: list[LabelOptions], monkeypatch: pytest.MonkeyPatch
+    labelled: list[LabelSpec], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done = replace(summary(), lost_shards=3)
     monkeypatch.setattr(pipelines.jobs.label, "run_label", lambda options, on_progress: done)
@@ -108,7 +108,7 @@ def test_shards_that_another_run_has_won_are_named_and_are_no_failure(
 
 
 def test_a_batch_that_the_gpu_could_not_hold_is_told(
-    labelled: list[LabelOptions], monkeypatch: pytest.MonkeyPatch
+    labelled: list[LabelSpec], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     halved = replace(summary(), fitting_batch_size=4)
     monkeypatch.setattr(pipelines.jobs.label, "run_label", lambda options, on_progress: halved)

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pipelines.options import Thresholds
 
 from actors.labelling.hand_out import Assignment
+from actors.specs.flywheel import Thresholds
 from infra.runs.run_directory import RunDirectory
 from infra.shards.manifest import DatasetManifest, load_manifest
 from infra.shards.sample import Sample
@@ -23,6 +23,7 @@ from pipelines.errors import OptionError
 from pipelines.inputs.held_out import image_hash, image_hashes, refuse_shared_shards
 from pipelines.jobs.flywheel.selection import LINEAGE, Selection, SelectionCounts, passes
 from tests.actors.shapes import labeller, reader_of, shape_sample, write_shapes
+from tests.infra.requests import asked
 from tests.infra.rows import mask_row
 
 STORAGE = Storage()
@@ -36,7 +37,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> DatasetManifest:
 @pytest.fixture(scope="module")
 def run(dataset: DatasetManifest, tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
     run = RunDirectory(str(tmp_path_factory.mktemp("run")), STORAGE)
-    run.open({"test": True})
+    run.open(asked())
     shards = labeller(run, reader_of(dataset, STORAGE))
     for shard in dataset.shards:
         shards.label(Assignment(shard, "1"))
@@ -60,11 +61,11 @@ def median_quality(run: RunDirectory) -> float:
 def test_what_passes_is_written_with_its_mask_and_its_lineage(
     dataset: DatasetManifest, run: RunDirectory, folder_url: str
 ) -> None:
-    thresholds = Thresholds(quality=median_quality(run), area=1)
+    thresholds = Thresholds(min_quality=median_quality(run), min_area=1)
     selection = Selection(dataset, run, thresholds, frozenset())
     counts = selection.write(folder_url, STORAGE, {"held_out": "f" * 64})
     rows = {(row["sample_key"], row["object_id"]): row for row in run.read_masks().to_pylist()}
-    expected = {name for name, row in rows.items() if row["quality"] >= thresholds.quality}
+    expected = {name for name, row in rows.items() if row["quality"] >= thresholds.min_quality}
     assert 0 < len(expected) < len(rows)
     clicks = run.read_clicks().to_pylist()
     images = {sample.key: sample for sample in samples_of(dataset.url)}
@@ -95,7 +96,7 @@ def test_what_passes_is_written_with_its_mask_and_its_lineage(
     assert document["lineage"] == {
         "run": run.url,
         "dataset": dataset.fingerprint,
-        "min_quality": thresholds.quality,
+        "min_quality": thresholds.min_quality,
         "min_iou": None,
         "min_area": 1,
         "held_out": "f" * 64,
@@ -109,7 +110,7 @@ def test_an_image_of_the_evaluation_set_is_left_out_whatever_its_key(
     evaluation = write_dataset([copy], str(tmp_path / "evaluation"), STORAGE)
     held_out = image_hashes(evaluation, STORAGE)
     counts = SelectionCounts()
-    samples = list(Selection(dataset, run, Thresholds(quality=0, area=1), held_out).samples(counts))
+    samples = list(Selection(dataset, run, Thresholds(min_quality=0, min_area=1), held_out).samples(counts))
     assert {sample.key for sample in samples} == {f"folder/shape-{index:03d}" for index in range(9)} - {
         shape_sample(4).key
     }
@@ -121,7 +122,7 @@ def test_an_image_of_the_evaluation_set_is_left_out_whatever_its_key(
 def test_a_selection_of_nothing_writes_nothing(
     dataset: DatasetManifest, run: RunDirectory, tmp_path: Path
 ) -> None:
-    thresholds = Thresholds(quality=1.0, iou=1.0, area=10**6)
+    thresholds = Thresholds(min_quality=1.0, min_iou=1.0, min_area=10**6)
     counts = Selection(dataset, run, thresholds, frozenset()).write(str(tmp_path / "none"), STORAGE, {})
     assert (counts.selected, counts.seen) == (0, dataset.num_objects)
     assert not (tmp_path / "none").exists()
@@ -141,11 +142,13 @@ def test_every_threshold_that_is_given_must_be_reached(
     expected = area >= 80 and quality >= least
     if least_iou is not None:
         expected = expected and iou is not None and iou >= least_iou
-    assert passes(row, Thresholds(quality=least, iou=least_iou)) == expected
+    assert passes(row, Thresholds(min_quality=least, min_iou=least_iou)) == expected
 
 
 def test_an_empty_mask_is_never_trained_on() -> None:
-    assert not passes(replace(mask_row("a", "1"), quality=1.0, area=0), Thresholds(quality=0.0, area=0))
+    assert not passes(
+        replace(mask_row("a", "1"), quality=1.0, area=0), Thresholds(min_quality=0.0, min_area=0)
+    )
 
 
 def test_data_that_shares_a_shard_with_the_evaluation_set_is_refused(tmp_path: Path) -> None:

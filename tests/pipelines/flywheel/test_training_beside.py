@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import pytest
-from pipelines.options import TrainOptions
 
+from actors.specs.train import TrainSpec
 from pipelines.jobs.flywheel import training_beside
 from pipelines.jobs.flywheel.training_beside import TrainingBeside
 from pipelines.jobs.train import TrainingRun
 from pipelines.progress import OnProgress, ProgressReport
+from tests.specs import train_spec
 
 NOTICES = ["the loader has skipped a shard", "a worker was lost", "it is done again"]
-OPTIONS = TrainOptions(datasets=("data",), out="run")
+OPTIONS = train_spec(datasets=("data",), out="run")
 
 
 @pytest.mark.parametrize("fails", [False, True])
 def test_every_notice_is_told_once_and_in_order(monkeypatch: pytest.MonkeyPatch, fails: bool) -> None:
     result = TrainingRun("models/3", 3)
 
-    def training(options: TrainOptions, on_progress: OnProgress) -> TrainingRun:
+    def training(options: TrainSpec, on_progress: OnProgress) -> TrainingRun:
         for step, notice in enumerate(NOTICES):
             on_progress(ProgressReport(step, 3, notice=notice))
             on_progress(ProgressReport(step + 1, 3))

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from pipelines.options import LabelOptions, Replay
 from safetensors.torch import save_file
 
+from actors.specs.label import LabelSpec
 from infra.errors import Reason
 from infra.shards.sample import QuarantinedSample
 from infra.shards.sample_document import ShardItem
@@ -25,6 +25,7 @@ from pipelines.errors import OptionError
 from pipelines.inputs.label_inputs import find_inputs
 from tests.actors.shapes import shape_sample, write_shapes
 from tests.mfp.network_factories import SMALL_CONFIGS, create_network
+from tests.specs import changed, label_spec
 
 STORAGE = Storage()
 # Eight blocks, some of which attend inside windows of 224 pixels.
@@ -36,10 +37,10 @@ def dataset_url(tmp_path_factory: pytest.TempPathFactory) -> str:
     return write_shapes(str(tmp_path_factory.mktemp("shapes")), STORAGE, num_samples=1).url
 
 
-def options(dataset_url: str, folder: Path, config: NetworkConfig) -> LabelOptions:
+def options(dataset_url: str, folder: Path, config: NetworkConfig) -> LabelSpec:
     model = folder / "model.safetensors"
     model.write_bytes(model_to_bytes(config, create_network(config).state_dict(), {}))
-    return LabelOptions(dataset_url, str(folder / "run"), str(model))
+    return label_spec(dataset_url, str(folder / "run"), str(model)).resolved()
 
 
 @pytest.mark.parametrize(("zoom_size", "nearest"), [(450, "448 or 672"), (100, "224")])
@@ -48,8 +49,8 @@ def test_a_zoom_size_that_a_vit_cannot_take_is_refused_with_the_nearest_that_wor
 ) -> None:
     asked = options(dataset_url, tmp_path, WINDOWED)
     with pytest.raises(OptionError, match=rf"--zoom-size {zoom_size}: .*nearest to {zoom_size}: {nearest}$"):
-        find_inputs(replace(asked, zoom_size=zoom_size), STORAGE)
-    find_inputs(replace(asked, zoom_size=672), STORAGE)
+        find_inputs(changed(asked, zoom_size=zoom_size), STORAGE)
+    find_inputs(changed(asked, zoom_size=672), STORAGE)
     assert not (tmp_path / "run").exists()
 
 
@@ -57,7 +58,7 @@ def test_a_zoom_size_that_a_vit_cannot_take_is_refused_with_the_nearest_that_wor
 def test_convolutional_networks_take_any_zoom_size(tmp_path: Path, dataset_url: str, name: str) -> None:
     asked = options(dataset_url, tmp_path, SMALL_CONFIGS[name])
     for zoom_size in (32, 333):
-        assert find_inputs(replace(asked, zoom_size=zoom_size), STORAGE).model.name == asked.model
+        assert find_inputs(changed(asked, zoom_size=zoom_size), STORAGE).model.name == asked.model.name
 
 
 def test_a_variant_of_modulation_is_refused_for_a_model_that_is_shown_none(
@@ -65,13 +66,13 @@ def test_a_variant_of_modulation_is_refused_for_a_model_that_is_shown_none(
 ) -> None:
     asked = options(dataset_url, tmp_path, replace(SMALL_CONFIGS["vit"], clicks=BASELINE_CLICKS))
     with pytest.raises(OptionError, match=r"--modulation paper: .*takes no modulated map"):
-        find_inputs(replace(asked, modulation="paper"), STORAGE)
+        find_inputs(changed(asked, modulation="paper"), STORAGE)
 
 
 def test_a_run_in_other_data_is_refused(tmp_path: Path, dataset_url: str) -> None:
     other = write_shapes(str(tmp_path / "other"), STORAGE, num_samples=1).url
     with pytest.raises(OptionError, match=f"--out {other} is a data set: give the run a folder of its own"):
-        find_inputs(LabelOptions(dataset_url, other, "analytic"), STORAGE)
+        find_inputs(label_spec(dataset_url, other, "analytic"), STORAGE)
 
 
 def test_a_data_set_whose_masks_were_all_quarantined_names_the_reasons_and_keys(tmp_path: Path) -> None:
@@ -83,7 +84,7 @@ def test_a_data_set_whose_masks_were_all_quarantined_names_the_reasons_and_keys(
 
     url = write_dataset(items(), str(tmp_path / "data"), STORAGE, 2).url
     with pytest.raises(OptionError) as caught:
-        find_inputs(LabelOptions(url, str(tmp_path / "run"), "analytic"), STORAGE)
+        find_inputs(label_spec(url, str(tmp_path / "run"), "analytic"), STORAGE)
     assert "missing_mask 5 ('photo-0', 'photo-1', 'photo-2', ...), empty_object 1 ('flat')" in str(
         caught.value
     )
@@ -95,7 +96,7 @@ def test_a_checkpoint_is_named_with_the_command_that_converts_it(
 ) -> None:
     checkpoint = tmp_path / f"mfp_vit_b{suffix}"
     checkpoint.write_bytes(b"PK")
-    asked = LabelOptions(dataset_url, str(tmp_path / "run"), str(checkpoint))
+    asked = label_spec(dataset_url, str(tmp_path / "run"), str(checkpoint))
     with pytest.raises(WeightsError, match=rf"`mfp convert {checkpoint} mfp_vit_b\.safetensors`"):
         find_inputs(asked, STORAGE)
 
@@ -106,21 +107,21 @@ def test_safetensors_of_another_program_are_named_with_the_command_that_converts
     foreign = tmp_path / "foreign.safetensors"
     save_file({"weight": torch.zeros(2)}, foreign)
     with pytest.raises(WeightsError, match="`mfp convert` makes one of released weights"):
-        find_inputs(LabelOptions(dataset_url, str(tmp_path / "run"), str(foreign)), STORAGE)
+        find_inputs(label_spec(dataset_url, str(tmp_path / "run"), str(foreign)), STORAGE)
 
 
 def test_a_run_in_its_own_data_is_refused(tmp_path: Path) -> None:
     data = str(tmp_path / "data")
     write_shapes(data, STORAGE, num_samples=1)
-    asked = LabelOptions(data, data, "analytic")
+    asked = label_spec(data, data, "analytic")
     with pytest.raises(OptionError, match=r"is in the data set .*: give the run a folder outside it"):
         find_inputs(asked, STORAGE)
-    below = replace(asked, out=f"{data}/run")
+    below = changed(asked, out=f"{data}/run")
     assert find_inputs(below, STORAGE).dataset.url == data  # dataset.json names the shards
     (tmp_path / "data" / "dataset.json").unlink()
     with pytest.raises(OptionError, match=f"--out {data}/run is in the data set {data}"):
         find_inputs(below, STORAGE)
-    assert find_inputs(replace(asked, out=f"{data}-run"), STORAGE).dataset.url == data
+    assert find_inputs(changed(asked, out=f"{data}-run"), STORAGE).dataset.url == data
 
 
 def test_an_iou_that_ends_logged_clicks_needs_masks(tmp_path: Path, dataset_url: str) -> None:
@@ -129,13 +130,11 @@ def test_an_iou_that_ends_logged_clicks_needs_masks(tmp_path: Path, dataset_url:
         '{"sample_key": "folder/shape-000", "object_id": "1", "click_idx": 0, "y": 5, "x": 5, "is_foreground": true}'
     )
     unmasked = write_shapes(str(tmp_path / "unmasked"), STORAGE, num_samples=1, with_truth=False).url
-    replay = LabelOptions(
-        unmasked, str(tmp_path / "run"), "analytic", clicks=f"logged:{log}", replay=Replay(target_iou=0.9)
-    )
+    replay = label_spec(unmasked, str(tmp_path / "run"), "analytic", clicks=f"logged:{log}", target_iou=0.9)
     for is_foreign in (False, True):
         if is_foreign:
             Path(unmasked, "dataset.json").unlink()
         with pytest.raises(OptionError, match=r"--target-iou 0\.9: .* has no object masks"):
             find_inputs(replay, STORAGE)
-        find_inputs(replace(replay, replay=Replay()), STORAGE)
-    find_inputs(replace(replay, dataset=dataset_url), STORAGE)
+        find_inputs(changed(replay, target_iou="none"), STORAGE)
+    find_inputs(changed(replay, dataset=dataset_url), STORAGE)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from pipelines.options import TrainOptions
 
+from actors.specs.train import Validating
 from infra.shards.manifest import MANIFEST_NAME
 from infra.storage.files import Storage
 from pipelines.errors import OptionError
 from pipelines.inputs.dataset_mix import MixedDataset, parse_mix
 from pipelines.inputs.training_inputs import find_training_inputs
-from pipelines.inputs.training_recipe import load_recipe
+from tests.specs import changed, train_spec
 from tests.training_jobs import write_bright_objects
 
 
@@ -51,26 +50,24 @@ def test_validation_on_a_shard_that_is_trained_on_is_refused(tmp_path: Path) -> 
     trained_on = write_bright_objects(str(tmp_path / "trained-on"))
     overlapping = write_bright_objects(str(tmp_path / "overlapping"), number=5)
     held_out = write_bright_objects(str(tmp_path / "held-out"), first=50, number=5)
-    recipe = load_recipe("lite0")
-    asked = TrainOptions((trained_on,), "run", validate=overlapping)
+    asked = train_spec((trained_on,), "run", validation=Validating(overlapping))
     with pytest.raises(OptionError, match=r"DATASET #1 .* holds shard .* also in --validate"):
-        find_training_inputs(asked, recipe, Storage())
-    inputs = find_training_inputs(replace(asked, validate=held_out), recipe, Storage())
+        find_training_inputs(asked, Storage())
+    inputs = find_training_inputs(changed(asked, validation=Validating(held_out)), Storage())
     assert inputs.validation is not None
 
 
 def test_data_sets_without_shares_are_one_pool_and_with_shares_one_each(tmp_path: Path) -> None:
     first = write_bright_objects(str(tmp_path / "first"))
     second = write_bright_objects(str(tmp_path / "second"), first=50, number=4)
-    recipe = load_recipe("lite0")
-    together = find_training_inputs(TrainOptions((first, second), "run"), recipe, Storage())
+    together = find_training_inputs(train_spec((first, second), "run"), Storage())
     assert [pool.shard_sizes for pool in together.pools] == [[5, 5, 3, 4]]
-    mixed = find_training_inputs(TrainOptions((f"{first}:2", second), "run"), recipe, Storage())
+    mixed = find_training_inputs(train_spec((f"{first}:2", second), "run"), Storage())
     assert [(pool.shard_sizes, pool.share) for pool in mixed.pools] == [([5, 5, 3], 2.0), ([4], 1.0)]
 
 
 def test_shards_that_no_one_has_counted_are_counted(tmp_path: Path) -> None:
     url = write_bright_objects(str(tmp_path / "data"))
     (tmp_path / "data" / MANIFEST_NAME).unlink()
-    inputs = find_training_inputs(TrainOptions((url,), "run"), load_recipe("lite0"), Storage())
+    inputs = find_training_inputs(train_spec((url,), "run"), Storage())
     assert inputs.pools[0].shard_sizes == [5, 5, 3]
