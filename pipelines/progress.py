@@ -12,28 +12,11 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Column
 
 from actors.stop_request import before_leaving
+from pipelines.progress_report import OnProgress, ProgressReport
 
 SECONDS_BETWEEN_LINES = 15.0
 
 
-@dataclass(frozen=True)
-class ProgressReport:
-    """Totals of a job so far. The first report of a resumed job holds what earlier runs had done.
-
-    `done` and `total` count objects when labelling, samples when sharding, steps when training; `total` None
-    is not known yet. `quarantined` counts rows of the errors table (None: the job has none). `note` is a
-    short remark such as a loss. `notice` is a sentence to say once, and to leave on the screen.
-    """
-
-    done: int
-    total: int | None = None
-    clicks: int = 0
-    quarantined: int | None = None
-    note: str = ""
-    notice: str = ""
-
-
-OnProgress = Callable[[ProgressReport], None]
 Clock = Callable[[], float]
 
 

@@ -16,8 +16,8 @@ from pipelines.commands.spec_command import SpecCommand
 from pipelines.exit_codes import ExitCode
 
 if TYPE_CHECKING:
+    from pipelines.api import ReportedRun
     from pipelines.jobs.label import RunSummary
-    from pipelines.jobs.reported import ReportedRun
 
 _PANEL = "Data and results"
 LABEL = SpecCommand(LabelSpec, _PANEL)
@@ -123,7 +123,7 @@ def _labelled(command: str, spec: LabelSpec) -> ReportedRun:
     from pipelines.first_look import look_at_labelling
 
     look_at_labelling(spec)
-    from pipelines.jobs.reported import label as run
+    from pipelines.api import label as run
     from pipelines.progress import shown_progress
 
     with shown_progress(command, "objects") as on_progress:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from infra.strict_json import from_json
 from mfp.models.names import TRAINABLE_NAMES
 from mfp.training.recipe import Recipe
 from pipelines.errors import OptionError
@@ -49,6 +48,8 @@ def changed(base: Recipe, **changes: Any) -> Recipe:
 
 
 def _strict(what: str, document: Mapping[str, Any]) -> Recipe:
+    from infra.strict_json import from_json  # with the codec, which takes a while
+
     try:
         return from_json(Recipe, document)
     except (ValueError, TypeError) as error:

@@ -38,7 +38,7 @@ from pipelines.inputs.published_source import keep_model
 from pipelines.inputs.quarantined import in_words
 from pipelines.inputs.run_record import request_of
 from pipelines.jobs.workers_that_fit import FittingWorkers, workers_that_fit
-from pipelines.progress import OnProgress, ProgressReport
+from pipelines.progress_report import OnProgress, ProgressReport
 
 if TYPE_CHECKING:
     from actors.labelling.worker_pool import PoolEvent, WorkerPool

@@ -23,7 +23,7 @@ from infra.shards.shard_writer import write_dataset
 from infra.storage.files import Storage, join
 from pipelines.jobs.contact_sheet import ContactSheet
 from pipelines.jobs.source_summary import SourceSummary, SourceTally
-from pipelines.progress import OnProgress, ProgressReport
+from pipelines.progress_report import OnProgress, ProgressReport
 
 SUMMARY_NAME = "summary.json"
 PREVIEW_NAME = "preview.png"

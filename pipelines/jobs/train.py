@@ -30,7 +30,7 @@ from pipelines.inputs.training_inputs import (
     find_training_inputs,
     train_record,
 )
-from pipelines.progress import OnProgress, ProgressReport
+from pipelines.progress_report import OnProgress, ProgressReport
 
 if TYPE_CHECKING:
     from ray.train.torch import TorchTrainer

@@ -24,7 +24,7 @@ from pipelines.inputs.run_record import LabelRecord, read_record
 from pipelines.jobs.relabel import PastRun, Redone, choose, redo
 from pipelines.jobs.report import build_report
 from pipelines.jobs.report_files import REPORT_FOLDER, SUMMARY_FILE
-from pipelines.progress import OnProgress, ProgressReport
+from pipelines.progress_report import OnProgress, ProgressReport
 
 
 @dataclass(frozen=True)

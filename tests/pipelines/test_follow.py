@@ -30,7 +30,7 @@ from pipelines.inputs.label_inputs import find_inputs, label_record
 from pipelines.inputs.published_source import keep_model
 from pipelines.inputs.run_record import FollowedRun, LabelRecord, OneModel, read_record, request_of
 from pipelines.jobs.label import run_label
-from pipelines.progress import ProgressReport
+from pipelines.progress_report import ProgressReport
 from tests.actors.shapes import OneModelLabeller, reader_of, rows_of, write_shapes
 from tests.infra.requests import asked as request
 from tests.model_files import small_model

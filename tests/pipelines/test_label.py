@@ -31,7 +31,7 @@ from pipelines.errors import OptionError
 from pipelines.jobs.label import RunSummary, run_label
 from pipelines.jobs.report import build_report
 from pipelines.jobs.submit import run_progress
-from pipelines.progress import ProgressReport
+from pipelines.progress_report import ProgressReport
 from tests.actors.shapes import LIMITS, ZOOM_SIZE, labeller, reader_of, rows_of, shape_sample, write_shapes
 from tests.pipelines.past_runs import label_here
 from tests.specs import changed, label_spec

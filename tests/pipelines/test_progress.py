@@ -12,11 +12,11 @@ from pipelines.progress import (
     Pace,
     PaceMeter,
     PlainProgress,
-    ProgressReport,
     duration,
     figures,
     shown_progress,
 )
+from pipelines.progress_report import ProgressReport
 
 
 class Clock:

@@ -20,7 +20,7 @@ from infra.shards.shard_reader import read_shard
 from infra.storage.files import Storage, join
 from infra.storage.options import StorageOptions
 from pipelines.jobs.shard import run_shard
-from pipelines.progress import ProgressReport
+from pipelines.progress_report import ProgressReport
 from tests.infra.sample_factory import encoded, random_pixels, write_image
 from tests.shared_data import SHARED, requires_shared
 from tests.specs import shard_spec

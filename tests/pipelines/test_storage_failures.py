@@ -20,7 +20,7 @@ from infra.storage.options import StorageOptions
 from pipelines.cli import app
 from pipelines.errors import persons_error
 from pipelines.jobs.label import run_label
-from pipelines.progress import ProgressReport
+from pipelines.progress_report import ProgressReport
 from tests.actors.shapes import write_shapes
 from tests.expiring_s3 import ExpiringS3, expiring_s3
 from tests.specs import changed, label_spec

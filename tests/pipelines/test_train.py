@@ -29,7 +29,7 @@ from pipelines.errors import OptionError
 from pipelines.inputs.model_source import find_model
 from pipelines.inputs.training_recipe import recipe
 from pipelines.jobs.train import plan_training, run_train
-from pipelines.progress import ProgressReport
+from pipelines.progress_report import ProgressReport
 from tests.specs import changed, train_spec
 from tests.training_jobs import ALONE, SMALL, bright_object, train_to_the_end, write_bright_objects
 

@@ -15,7 +15,7 @@ from infra.runs.run_directory import RunDirectory
 from infra.storage.files import Storage, join
 from infra.storage.options import StorageOptions
 from pipelines.jobs.label import RunSummary, run_label
-from pipelines.progress import ProgressReport
+from pipelines.progress_report import ProgressReport
 from tests.actors.shapes import LIMITS, ZOOM_SIZE, rows_of, write_shapes
 from tests.look_alike_s3 import look_alike_s3
 from tests.pipelines.past_runs import label_here

@@ -40,7 +40,7 @@ from pipelines.jobs.flywheel.selection import Selection, SelectionCounts
 from pipelines.jobs.flywheel.training_beside import TrainingBeside
 from pipelines.jobs.label import run_label
 from pipelines.jobs.report import ModelFigures, Report, build_report
-from pipelines.progress import OnProgress, ProgressReport
+from pipelines.progress_report import OnProgress, ProgressReport
 
 _LINEAGE_OF_EVALUATION = "held_out"
 

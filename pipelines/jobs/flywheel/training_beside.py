@@ -9,7 +9,7 @@ from dataclasses import replace
 from actors.specs.train import TrainSpec
 from actors.stop_request import check_stop
 from pipelines.jobs.train import TrainingRun, run_train
-from pipelines.progress import OnProgress, ProgressReport
+from pipelines.progress_report import OnProgress, ProgressReport
 
 _POLL_SECONDS = 1.0
 

@@ -16,7 +16,7 @@ import pipelines.jobs.train
 import pipelines.views.report
 from actors.specs.label import LabelSpec
 from pipelines.jobs.label import RunSummary
-from pipelines.progress import OnProgress, ProgressReport
+from pipelines.progress_report import OnProgress, ProgressReport
 from tests.pipelines.commands.replaced_jobs import summary
 
 

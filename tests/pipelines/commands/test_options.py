@@ -24,7 +24,7 @@ from mfp.engine_settings import EngineSettings
 from pipelines.errors import OptionError
 from pipelines.inputs.training_recipe import recipe
 from pipelines.jobs.train import TrainingRun
-from pipelines.progress import OnProgress, ProgressReport
+from pipelines.progress_report import OnProgress, ProgressReport
 from tests.pipelines.commands.replaced_jobs import mfp
 from tests.specs import label_spec, train_spec
 

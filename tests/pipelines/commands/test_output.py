@@ -22,7 +22,7 @@ from infra.shards.image_reading import ImageReading
 from infra.shards.manifest import DatasetManifest, ShardEntry
 from pipelines.jobs.shard import ShardedSource
 from pipelines.jobs.source_summary import QuarantineLine, SourceSummary, SummaryLine
-from pipelines.progress import OnProgress
+from pipelines.progress_report import OnProgress
 from tests.pipelines.commands.replaced_jobs import mfp, summary
 from tests.specs import shard_spec
 

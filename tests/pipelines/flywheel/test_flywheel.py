@@ -25,7 +25,7 @@ from pipelines.errors import OptionError
 from pipelines.inputs.model_source import find_model
 from pipelines.jobs.flywheel.flywheel import run_flywheel
 from pipelines.jobs.flywheel.progress import flywheel_progress
-from pipelines.progress import OnProgress
+from pipelines.progress_report import OnProgress
 from pipelines.views.flywheel import FlywheelView
 from tests.actors.shapes import shape_sample
 from tests.specs import changed, flywheel_spec

@@ -8,7 +8,7 @@ from actors.specs.train import TrainSpec
 from pipelines.jobs.flywheel import training_beside
 from pipelines.jobs.flywheel.training_beside import TrainingBeside
 from pipelines.jobs.train import TrainingRun
-from pipelines.progress import OnProgress, ProgressReport
+from pipelines.progress_report import OnProgress, ProgressReport
 from tests.specs import train_spec
 
 NOTICES = ["the loader has skipped a shard", "a worker was lost", "it is done again"]

@@ -1,0 +1,146 @@
+"""Everything that the command line does, as functions: nothing is printed, progress goes to a callback.
+
+Each function raises what the command would end with: PipelineError, ActorsError, InfraError or MfpError, whose message
+is one line that says what a person can do. Each loads what it needs when it is called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from actors.specs.flywheel import FlywheelSpec
+from actors.specs.label import EvaluateSpec, LabelSpec
+from actors.specs.shard import ShardSpec
+from actors.specs.train import TrainSpec
+from actors.specs.verify import VerifySpec
+from infra.storage.options import StorageOptions
+from pipelines.progress_report import OnProgress, ProgressReport
+
+if TYPE_CHECKING:
+    from pipelines.jobs.comparison import Comparison
+    from pipelines.jobs.convert import ConvertedModel
+    from pipelines.jobs.flywheel.flywheel import FlywheelResult
+    from pipelines.jobs.label import RunSummary
+    from pipelines.jobs.model_list import ListedModel
+    from pipelines.jobs.report import Report
+    from pipelines.jobs.shard import ShardedSource
+    from pipelines.jobs.train import TrainingRun
+    from pipelines.jobs.verify import Verification
+    from pipelines.run import Run
+
+
+@dataclass(frozen=True)
+class ReportedRun:
+    """What a labelling run did, and the figures of its directory."""
+
+    summary: RunSummary
+    report: Report
+
+
+def _no_progress(report: ProgressReport) -> None:
+    pass  # nobody asked
+
+
+def shard(spec: ShardSpec, on_progress: OnProgress = _no_progress) -> ShardedSource:
+    """Turn images and masks into shards."""
+    from pipelines.jobs import shard as job
+
+    return job.run_shard(spec, on_progress)
+
+
+def label(spec: LabelSpec, on_progress: OnProgress = _no_progress) -> ReportedRun:
+    """Make a mask for every object of a data set, going on where an earlier run into `spec.out` ended.
+
+    The figures are also written into its directory, as `report/`.
+    """
+    from infra.storage.files import Storage
+    from pipelines.jobs import label as job
+    from pipelines.jobs import report as figures
+    from pipelines.jobs import report_files
+
+    summary = job.run_label(spec, on_progress)
+    storage = Storage(spec.storage)
+    of_run = figures.build_report(spec.out, storage)
+    report_files.write_report(of_run, storage)
+    return ReportedRun(summary, of_run)
+
+
+def evaluate(spec: EvaluateSpec, on_progress: OnProgress = _no_progress) -> ReportedRun:
+    """Count the clicks that a model needs (NoC): `label` with the clicks of the evaluation protocol."""
+    return label(spec.labelling(), on_progress)
+
+
+def train(spec: TrainSpec, on_progress: OnProgress = _no_progress) -> TrainingRun:
+    """Train a click model, going on from the newest checkpoint in `spec.out`."""
+    from pipelines.jobs import train as job
+
+    return job.run_train(spec, on_progress)
+
+
+def flywheel(spec: FlywheelSpec, on_progress: OnProgress = _no_progress) -> FlywheelResult:
+    """Label shards, and train on the best masks while the next ones are labelled.
+
+    Reports name the stage that they are of.
+    """
+    from pipelines.jobs.flywheel import flywheel as job
+
+    @contextmanager
+    def show(title: str, what: str) -> Iterator[Callable[[ProgressReport], None]]:
+        yield lambda report: on_progress(replace(report, stage=title))
+
+    return job.run_flywheel(spec, show)
+
+
+def report(run: str, storage: StorageOptions = StorageOptions()) -> Report:
+    """The figures of a run, which may still be going on."""
+    from infra.storage.files import Storage
+    from pipelines.jobs.report import build_report
+
+    return build_report(run, Storage(storage))
+
+
+def compare(runs: Sequence[str], storage: StorageOptions = StorageOptions()) -> Comparison:
+    """Runs held against the first of them, on the objects that all of them have."""
+    from infra.storage.files import Storage
+    from pipelines.jobs.comparison import compare_runs
+
+    return compare_runs(runs, Storage(storage))
+
+
+def verify(spec: VerifySpec, on_progress: OnProgress = _no_progress) -> Verification:
+    """Check a run: its files, its rows, and some objects by doing them again."""
+    from pipelines.jobs import verify as job
+
+    return job.run_verify(spec, on_progress)
+
+
+def convert(source: str, out: str, storage: StorageOptions = StorageOptions()) -> ConvertedModel:
+    """Make a model file of released weights, or of a backbone to train from."""
+    from infra.storage.files import Storage
+    from pipelines.jobs.convert import run_convert
+
+    return run_convert(source, out, Storage(storage))
+
+
+def models() -> list[ListedModel]:
+    """The models that come with this release."""
+    from pipelines.jobs.model_list import list_models
+
+    return list_models()
+
+
+def open_run(url: str, storage: StorageOptions = StorageOptions()) -> Run:
+    """A run of `label` or `evaluate`, to be read: finished, interrupted or still going on.
+
+    Raises:
+        RunDirectoryError: there is no such run.
+        StorageError: it cannot be read.
+
+    """
+    from infra.storage.files import Storage
+    from pipelines.run import Run
+
+    return Run(url, Storage(storage))

@@ -1,0 +1,82 @@
+"""The public names of this package."""
+
+from __future__ import annotations
+
+from actors.errors import ActorsError
+from actors.specs.clicks import Clicks, logged
+from actors.specs.flywheel import FlywheelSpec, Thresholds
+from actors.specs.label import EvaluateSpec, LabelSpec, Limits, Part, Protocol
+from actors.specs.model import ModelChoice
+from actors.specs.shard import ShardSpec
+from actors.specs.train import Checkpoints, TrainSpec, Validating
+from actors.specs.verify import VerifySpec
+from actors.specs.workers import FlywheelWorkers, TrainWorkers, Workers
+from infra.errors import InfraError
+from infra.layout_options import LayoutOptions
+from infra.shards.image_reading import ImageReading
+from infra.storage.options import StorageOptions
+from mfp.engine_settings import EngineSettings
+from mfp.errors import MfpError
+from mfp.training.recipe import Recipe
+from pipelines.api import (
+    ReportedRun,
+    compare,
+    convert,
+    evaluate,
+    flywheel,
+    label,
+    models,
+    open_run,
+    report,
+    shard,
+    train,
+    verify,
+)
+from pipelines.errors import PipelineError
+from pipelines.inputs.training_recipe import recipe
+from pipelines.progress_report import OnProgress, ProgressReport
+
+__all__ = [
+    "ActorsError",
+    "Checkpoints",
+    "Clicks",
+    "EngineSettings",
+    "EvaluateSpec",
+    "FlywheelSpec",
+    "FlywheelWorkers",
+    "ImageReading",
+    "InfraError",
+    "LabelSpec",
+    "LayoutOptions",
+    "Limits",
+    "MfpError",
+    "ModelChoice",
+    "OnProgress",
+    "Part",
+    "PipelineError",
+    "ProgressReport",
+    "Protocol",
+    "Recipe",
+    "ReportedRun",
+    "ShardSpec",
+    "StorageOptions",
+    "Thresholds",
+    "TrainSpec",
+    "TrainWorkers",
+    "Validating",
+    "VerifySpec",
+    "Workers",
+    "compare",
+    "convert",
+    "evaluate",
+    "flywheel",
+    "label",
+    "logged",
+    "models",
+    "open_run",
+    "recipe",
+    "report",
+    "shard",
+    "train",
+    "verify",
+]
