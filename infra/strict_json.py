@@ -72,7 +72,8 @@ def _problems(error: ValidationError) -> list[str]:
 
 
 def _is_name(part: object) -> bool:
-    return isinstance(part, int) or (isinstance(part, str) and part.isidentifier())
+    # fields are lower case; classes, which name one of several types, are not
+    return isinstance(part, int) or (isinstance(part, str) and part.isidentifier() and part[0].islower())
 
 
 def _shown(value: object) -> str:

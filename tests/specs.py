@@ -70,6 +70,13 @@ def changed(spec: Any, **settings: Any) -> Any:
     return with_values(spec, given)
 
 
+def replayed(spec: LabelSpec, log: str, **settings: Any) -> LabelSpec:
+    """The same run with the clicks of a log, made to their end unless the settings say otherwise."""
+    to_the_end = {"max_clicks": "all", "target_iou": "none"}
+    replay: LabelSpec = changed(spec, clicks=log, **{**to_the_end, **settings})
+    return replay
+
+
 def label_record(
     spec: LabelSpec | None = None,
     *,

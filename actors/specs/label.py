@@ -68,7 +68,7 @@ class Limits:
     ] = 0.05
     working_pixels: Annotated[
         int,
-        Ge(2**16),
+        Ge(2**10),
         Option(panel="Network"),
         Doc("Larger images are worked on at 1/2, 1/4 or 1/8 of their size; masks keep that of the image."),
     ] = WORKING_PIXELS

@@ -10,10 +10,11 @@ from actors.specs.checked import checked
 from actors.specs.places import absolute
 from actors.specs.verify import VerifySpec
 from actors.stop_request import check_stop
-from infra.errors import InfraError
+from infra.errors import InfraError, RunDirectoryError
 from infra.json_text import JsonValue, parse_json
 from infra.runs.commit import CommitRecord
 from infra.runs.run_check import CheckedShard, Finding, check_files, check_shard
+from infra.runs.run_config import RUN_FILE
 from infra.runs.run_directory import RunDirectory
 from infra.runs.set_aside import SetAsideShard, committed_and_set_aside
 from infra.storage.files import Storage, join
@@ -31,7 +32,7 @@ from pipelines.progress_report import OnProgress, ProgressReport
 class Verification:
     """What `mfp verify` looked at, and what it found.
 
-    `num_shards` are the committed ones of `num_expected`. `redone` are the
+    `num_shards` are the committed ones of `num_expected` (as many if run.json is damaged). `redone` are the
     objects that were labelled again. `set_aside` are no finding: what is committed may be good without them.
     """
 
@@ -92,12 +93,14 @@ def run_verify(spec: VerifySpec, on_progress: OnProgress | None = None) -> Verif
     """
     storage = Storage(checked(spec).storage)
     run = RunDirectory(absolute(spec.run), storage)
-    record = read_record(LabelRecord, run.url, storage)
+    run.config()  # there is a run
     committed, set_aside = committed_and_set_aside(run)
     records = [record for _, record in sorted(committed.items())]
     shards = _check_shards(run, records, on_progress)
     findings = [finding for shard in shards for finding in shard.findings]
     findings += check_files(run, records)
+    num_expected, damage = _shards_of(run)
+    findings += damage
     if not findings:
         findings += _check_summary(run, records)
     redone: tuple[Redone, ...] = ()
@@ -106,7 +109,7 @@ def run_verify(spec: VerifySpec, on_progress: OnProgress | None = None) -> Verif
         findings += [*trouble, *_differing(redone, spec.tolerance)]
     return Verification(
         num_shards=len(records),
-        num_expected=record.dataset.num_shards,
+        num_expected=len(records) if damage else num_expected,
         objects=sum(shard.objects for shard in shards),
         clicks=sum(shard.clicks for shard in shards),
         set_aside=set_aside,
@@ -114,6 +117,14 @@ def run_verify(spec: VerifySpec, on_progress: OnProgress | None = None) -> Verif
         findings=tuple(findings),
         tolerance=spec.tolerance,
     )
+
+
+def _shards_of(run: RunDirectory) -> tuple[int, list[Finding]]:
+    """How many shards the run is of; 0 and a finding if its run.json does not say how it was made."""
+    try:
+        return read_record(LabelRecord, run.url, run.storage).dataset.num_shards, []
+    except RunDirectoryError as error:
+        return 0, [Finding(RUN_FILE, str(error))]
 
 
 def _check_shards(

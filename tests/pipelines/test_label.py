@@ -16,11 +16,9 @@ from actors.errors import ClusterError, TooManyErrorsError
 from actors.labelling.hand_out import Assignment
 from actors.labelling.worker import WorkerInfo
 from actors.specs.label import LabelSpec
-from actors.working_size import WORKING_PIXELS
 from infra.errors import RunDirectoryError
 from infra.runs.commit import Unclicked
 from infra.runs.run_directory import RunDirectory
-from infra.shards.image_file import MAX_PIXELS
 from infra.shards.manifest import DatasetManifest
 from infra.storage.files import Storage, join
 from mfp.errors import ModelError, WeightsError
@@ -34,7 +32,7 @@ from pipelines.jobs.submit import run_progress
 from pipelines.progress_report import ProgressReport
 from tests.actors.shapes import LIMITS, ZOOM_SIZE, labeller, reader_of, rows_of, shape_sample, write_shapes
 from tests.pipelines.past_runs import label_here
-from tests.specs import changed, label_spec
+from tests.specs import changed, label_spec, replayed
 
 STORAGE = Storage()
 NUM_SHARDS = 6
@@ -161,7 +159,7 @@ def test_the_click_table_of_a_run_replays_to_its_masks(
 ) -> None:
     first = options(dataset.url, tmp_path / "simulated")
     run_label(first)
-    run_label(changed(first, out=str(tmp_path / "logged"), clicks=f"logged:{tmp_path / 'simulated'}"))
+    run_label(replayed(first, f"logged:{tmp_path / 'simulated'}", out=str(tmp_path / "logged")))
     masks = [
         RunDirectory(str(tmp_path / name), STORAGE)
         .read_masks(["sample_key", "object_id", "rle", "iou", "quality"])
@@ -238,17 +236,19 @@ def test_masks_are_needed_to_simulate_clicks(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
-def test_a_run_of_a_version_that_reduced_nothing_goes_on_with_that_size_alone(
+def test_what_decides_rows_cannot_change_when_a_run_goes_on_and_the_rest_can(
     tmp_path: Path, dataset: DatasetManifest
 ) -> None:
-    asked = changed(options(dataset.url, tmp_path), working_pixels=MAX_PIXELS)
-    run = label_here(asked)
-    config = run.config()
-    del config["working_pixels"]
-    STORAGE.write_bytes(f"{run.url}/run.json", json.dumps(config).encode())
-    assert run_label(asked).skipped_shards == len(dataset.shards)
-    with pytest.raises(RunDirectoryError, match="working_pixels is 268435456 there and 16777216 here"):
-        run_label(changed(asked, working_pixels=WORKING_PIXELS))
+    asked = options(dataset.url, tmp_path)
+    label_here(asked)
+    later = changed(asked, batch_size=3, workers="1:2", cpus_per_worker=0.5, max_errors=0.5, seed=9)
+    assert run_label(later).skipped_shards == len(dataset.shards)
+    with pytest.raises(
+        RunDirectoryError,
+        match=r"configuration: limits\.working_pixels is 16777216 there and 2000 here; network\.precision is "
+        r"\"fp32\" there and \"bf16\" here: give",
+    ):
+        run_label(changed(later, working_pixels=2000, precision="bf16"))
 
 
 def test_a_model_that_nobody_knows_is_refused_before_anything_starts(
@@ -286,10 +286,10 @@ def test_logged_clicks_of_unknown_samples_are_told_and_a_log_of_other_data_is_re
 ) -> None:
     manifest = write_shapes(str(tmp_path / "data"), STORAGE, num_samples=2, with_truth=False)
     asked = options(manifest.url, tmp_path / "run")
-    summary = run_label(changed(asked, clicks=_log(tmp_path, ["folder/shape-000", "folder/shape-000.png"])))
+    summary = run_label(replayed(asked, _log(tmp_path, ["folder/shape-000", "folder/shape-000.png"])))
     assert (summary.objects, summary.unknown_samples) == (1, ("folder/shape-000.png",))
     assert (summary.errors, summary.unclicked) == (0, Unclicked(samples=1))
-    other = changed(asked, out=str(tmp_path / "other"), clicks=_log(tmp_path, ["folder/shape-999"]))
+    other = replayed(asked, _log(tmp_path, ["folder/shape-999"]), out=str(tmp_path / "other"))
     with pytest.raises(OptionError, match=r"none of the 1 sample keys .*'folder/shape-999'"):
         run_label(other)
 
@@ -298,10 +298,8 @@ def test_a_log_that_covers_a_tenth_of_the_data_labels_that_and_nothing_is_an_err
     ray_cluster: None, tmp_path: Path
 ) -> None:
     manifest = write_shapes(str(tmp_path / "data"), STORAGE, num_samples=10, broken=range(1, 4))
-    asked = changed(
-        options(manifest.url, tmp_path / "run"),
-        clicks=_log(tmp_path, ["folder/shape-000"]),
-        max_clicks=1,
+    asked = replayed(
+        options(manifest.url, tmp_path / "run"), _log(tmp_path, ["folder/shape-000"]), max_clicks=1
     )
     reports: list[ProgressReport] = []
     summary = run_label(asked, reports.append)

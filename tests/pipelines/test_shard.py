@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from actors.errors import SpecError
 from infra.errors import DatasetError, LayoutError, Reason, RunDirectoryError, StorageError
 from infra.layout_options import LayoutOptions
 from infra.shards.image_reading import ImageReading
@@ -68,7 +69,7 @@ def test_sharding_twice_gives_the_same_data_set(tmp_path: Path) -> None:
 def test_errors_of_a_person_are_one_line_and_leave_nothing(tmp_path: Path, s3_endpoint: str) -> None:
     write_source(str(tmp_path / "source"))
     destination = str(tmp_path / "shards")
-    with pytest.raises(LayoutError, match=r"unknown layout 'foler': choose one of .*folder"):
+    with pytest.raises(SpecError, match=r"layout: should be 'folder', .*, not .foler"):
         run_shard(shard_spec(str(tmp_path / "source"), destination, "foler"))
     with pytest.raises(LayoutError, match="layout folder expects images/"):
         run_shard(shard_spec(str(tmp_path), destination, "folder"))
