@@ -299,7 +299,7 @@ class FeaturePredictor(TensorPredictor):
                     sign * logits[0, 0, min(int(row), logits.shape[2] - 1), min(int(column), logits.shape[3] - 1)]
                     for row, column, sign in points
                 ]
-                loss = torch.nn.functional.softplus(-torch.stack(at)).sum()
+                loss = torch.nn.functional.softplus(self.prob_thresh - torch.stack(at)).sum()
                 loss.backward()
             fitted = fitted.detach() - 0.05 * fitted.grad
         self.start = fitted
@@ -311,7 +311,9 @@ def get_predictor(
 ):
     zoom_in = None if zoom_in_params is None else ZoomIn(**zoom_in_params)
     kinds = {"NoBRS": TensorPredictor, "f-BRS-B": FeaturePredictor}
-    return kinds[brs_mode](net, device, zoom_in=zoom_in, with_flip=with_flip)
+    predictor = kinds[brs_mode](net, device, zoom_in=zoom_in, with_flip=with_flip)
+    predictor.prob_thresh = prob_thresh
+    return predictor
 '''
 
 _SIMPLECLICK_UTILS = """
