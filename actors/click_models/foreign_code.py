@@ -1,0 +1,93 @@
+"""The one module that runs code of others: a package from a clone, and a checkpoint that is a pickle.
+
+The user has named both on the command line and said that they are trusted; whoever calls this has made sure of it.
+No data file and no weights file names code that runs here, except the checkpoint itself.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+
+from actors.click_models.foreign_errors import told_in_one_line
+from mfp.errors import ModelError
+
+
+def import_from_clone(root: Path, names: Sequence[str]) -> list[ModuleType]:
+    """Import modules of one package from a clone; its root stays on the import path, behind all else.
+
+    Args:
+        root: the clone's folder; absolute, without links.
+        names: dotted, all of the same package, which lies in `root`.
+
+    Raises:
+        ModelError: the process holds the package of another clone, Python finds an installed one first, or the import
+            fails.
+
+    """
+    package = names[0].partition(".")[0]
+    _refuse_another_place(package, root)
+    if str(root) not in sys.path:
+        sys.path.append(str(root))  # at the end, so that nothing of the clone hides a module of the process
+    importlib.invalidate_caches()
+    _refuse_another_place(package, root)
+    with told_in_one_line(ModelError, f"{root}: the package {package} cannot be imported", package):
+        return [importlib.import_module(name) for name in names]
+
+
+def has_module(name: str) -> bool:
+    """Whether a module can be imported; that of a clone after `import_from_clone` alone."""
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:  # one of the packages that it would lie in
+        return False
+
+
+@contextmanager
+def unpickling(checkpoint: Path) -> Iterator[list[Any]]:
+    """Within the block `torch.load` runs the pickle of this one file; all others stay as safe as they were.
+
+    Yields:
+        What was read from the file, to which each call appends.
+
+    """
+    safe_load = torch.load
+    read: list[Any] = []
+
+    def load(*args: Any, **words: Any) -> Any:
+        if str(args[0] if args else words.get("f")) != str(checkpoint):
+            return safe_load(*args, **words)
+        read.append(safe_load(*args, **{**words, "weights_only": False}))
+        return read[-1]
+
+    torch.load = load
+    try:
+        yield read
+    finally:
+        torch.load = safe_load
+
+
+def _refuse_another_place(package: str, root: Path) -> None:
+    spec = importlib.util.find_spec(package)
+    if spec is None:
+        return
+    places = [Path(place).resolve() for place in spec.submodule_search_locations or []]
+    if places == [(root / package).resolve()]:
+        return
+    found = places[0].parent if places else spec.origin
+    if package in sys.modules:
+        raise ModelError(
+            f"{root}: this process has loaded {package} from {found}, and a process can hold one clone; "
+            "start another run for this one"
+        )
+    raise ModelError(
+        f"{root}: Python finds another package {package} in {found} first; uninstall it, or start elsewhere"
+    )
