@@ -28,6 +28,7 @@ KNOWN = {
         "actors.stop_request",
         "actors.working_size",
     ),
+    "actors/click_models": (*_METHOD_AND_BYTES, "actors.errors"),
     "actors/training": (*_METHOD_AND_BYTES, "actors"),
     "pipelines/*.py": (*_METHOD_AND_BYTES, "actors", "pipelines"),
     "pipelines/inputs": (*_METHOD_AND_BYTES, "actors", "pipelines.errors", "pipelines.options"),

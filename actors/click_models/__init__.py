@@ -1,0 +1,1 @@
+"""Click models of others, as the engine sees them."""
