@@ -96,7 +96,7 @@ class FlywheelRecord:
 
 
 Record: TypeAlias = LabelRecord | TrainRecord | FlywheelRecord
-_RecordT = TypeVar("_RecordT", LabelRecord, TrainRecord, FlywheelRecord)
+_RecordT = TypeVar("_RecordT", bound=LabelRecord | TrainRecord | FlywheelRecord)
 _FILES: Mapping[type[Any], str] = {
     LabelRecord: RUN_FILE,
     TrainRecord: TRAINING_FILE,
@@ -120,8 +120,12 @@ def request_of(record: Record) -> RunRequest:
         f"spec.{leaf.name}" for leaf in leaves_of(type(record.spec)) if leaf.effect is not Effect.ROWS
     }
     return RunRequest(
-        _FILES[type(record)], to_json(record), undecided | {"model.step", "versions", "created"}
+        _file_of(type(record)), to_json(record), undecided | {"model.step", "versions", "created"}
     )
+
+
+def _file_of(kind: type[Any]) -> str:
+    return next(file for known, file in _FILES.items() if issubclass(kind, known))
 
 
 def read_record(kind: type[_RecordT], run_url: str, storage: Storage) -> _RecordT:
@@ -131,7 +135,7 @@ def read_record(kind: type[_RecordT], run_url: str, storage: Storage) -> _Record
         RunDirectoryError: there is no such run, or its file does not say what it should.
 
     """
-    file = _FILES[kind]
+    file = _file_of(kind)
     try:
         return from_json(kind, read_config(storage, run_url, file))
     except ValueError as error:
