@@ -20,6 +20,10 @@ class ModelError(MfpError):
     """An unknown model name, or a configuration that describes no model."""
 
 
+class ClickModelError(MfpError):
+    """A click model that breaks its port: not one at all, or with an answer of a wrong shape, type or range."""
+
+
 class WeightsError(MfpError):
     """A weights file that cannot be read or does not fit its model."""
 

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from infra.storage.files import Storage
 from mfp.model_file import read_header
-from mfp.models.registry import TRAINABLE, TrainableNetwork, build_network
+from mfp.models.registry import TRAINABLE, NamedNetwork, build_network
 from mfp.models.vit import ViTConfig
 from pipelines.inputs.model_names import shipped_models
 from pipelines.inputs.model_source import find_model
@@ -117,7 +117,7 @@ def _listed(name: str, data: bytes | None) -> ListedModel:
     )
 
 
-def _network(name: str, entry: TrainableNetwork) -> ListedNetwork:
+def _network(name: str, entry: NamedNetwork) -> ListedNetwork:
     with torch.device("meta"):  # shapes without memory
         network = build_network(entry.config)
     num_parameters = sum(parameter.numel() for parameter in network.parameters())

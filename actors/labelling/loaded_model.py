@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from mfp.click_model import CropModel
 from mfp.engine import Engine
 from mfp.engine_settings import EngineSettings
 from mfp.models.analytic import AnalyticClickModel
 from mfp.modulation import Variant
-from mfp.network import ClickNetwork
 
 
 @dataclass(frozen=True)
@@ -37,19 +37,12 @@ def load_model(model: ModelBytes, modulation: Variant | None, settings: EngineSe
     return LoadedModel(model.model_id, Engine(load_network(model.data, modulation), settings))
 
 
-def load_network(model: bytes | None, modulation: Variant | None) -> ClickNetwork:
+def load_network(model: bytes | None, modulation: Variant | None) -> CropModel:
     """The network in a model file, shown clicks as the run wants it; `modulation` None is as the file says."""
-    network = AnalyticClickModel() if model is None else _read_model(model)
-    if modulation is not None:
-        settings = network.click_settings
-        network.click_settings = replace(
-            settings, modulation=replace(settings.modulation, variant=modulation)
-        )
-    return network
-
-
-def _read_model(data: bytes) -> ClickNetwork:
+    if model is None:
+        return AnalyticClickModel()
     # timm takes as long to import as everything else in a worker; the analytic model does without
     from mfp.model_file import model_from_bytes
 
-    return model_from_bytes(data).network
+    network = model_from_bytes(model).network
+    return network if modulation is None else network.with_modulation(modulation)

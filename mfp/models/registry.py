@@ -14,7 +14,7 @@ from mfp.models.lite0 import Lite0, Lite0Config
 from mfp.models.names import TRAINABLE_NAMES
 from mfp.models.resnet34 import ResNet34, ResNet34Config
 from mfp.models.vit import ViT, ViTConfig
-from mfp.network import ClickNetwork
+from mfp.network import ModulatedNetwork
 
 JsonObject: TypeAlias = Mapping[str, Any]
 NetworkConfig: TypeAlias = Lite0Config | ViTConfig | ResNet34Config | HRNet18Config
@@ -28,7 +28,7 @@ class Architecture:
     """
 
     config_type: type[NetworkConfig]
-    build: Callable[[Any], ClickNetwork]
+    build: Callable[[Any], ModulatedNetwork]
     renamed: Mapping[str, str] = field(default_factory=dict)
 
     def current_name(self, name: str) -> str:
@@ -48,18 +48,18 @@ ARCHITECTURES: Mapping[str, Architecture] = {
 
 
 @dataclass(frozen=True)
-class TrainableNetwork:
+class NamedNetwork:
     """A network that can be trained by name: its configuration, and what a person calls it."""
 
     config: NetworkConfig
     title: str
 
 
-TRAINABLE: Mapping[str, TrainableNetwork] = {
-    "vit_b": TrainableNetwork(ViTConfig(), "ViT-B/16, simple feature pyramid"),
-    "hrnet18": TrainableNetwork(HRNet18Config(), "HRNet-W18, object context (OCR-64)"),
-    "resnet34": TrainableNetwork(ResNet34Config(), "ResNet-34, DeepLabV3+"),
-    "lite0": TrainableNetwork(Lite0Config(), "EfficientNet-Lite0, top-down pyramid"),
+TRAINABLE: Mapping[str, NamedNetwork] = {
+    "vit_b": NamedNetwork(ViTConfig(), "ViT-B/16, simple feature pyramid"),
+    "hrnet18": NamedNetwork(HRNet18Config(), "HRNet-W18, object context (OCR-64)"),
+    "resnet34": NamedNetwork(ResNet34Config(), "ResNet-34, DeepLabV3+"),
+    "lite0": NamedNetwork(Lite0Config(), "EfficientNet-Lite0, top-down pyramid"),
 }
 
 
@@ -84,7 +84,7 @@ def architecture_of(config: NetworkConfig) -> str:
     return next(name for name, entry in ARCHITECTURES.items() if isinstance(config, entry.config_type))
 
 
-def build_network(config: NetworkConfig) -> ClickNetwork:
+def build_network(config: NetworkConfig) -> ModulatedNetwork:
     """A network with fresh weights."""
     return ARCHITECTURES[architecture_of(config)].build(config)
 

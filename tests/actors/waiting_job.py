@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from torch import Tensor
 
 from actors.labelling.job import LabelJob
 from actors.labelling.loaded_model import LoadedModel, ModelBytes
-from mfp.clicks import Click
+from mfp.click_model import CropBatch
 from mfp.engine import Engine
 from mfp.models.analytic import AnalyticClickModel
 from tests.waiting import wait_until
@@ -33,9 +32,9 @@ class _WaitingModel(AnalyticClickModel):
         self._left = num_passes
         self._may_end = may_end
 
-    def forward_clicks(self, image: Tensor, prob: Tensor, clicks: Sequence[Sequence[Click]]) -> Tensor:
+    def predict(self, batch: CropBatch) -> Tensor:
         if self._left == 0:
             wait_until(self._may_end.exists)
         else:
             self._left -= 1
-        return super().forward_clicks(image, prob, clicks)
+        return super().predict(batch)

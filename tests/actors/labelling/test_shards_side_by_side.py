@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from infra.runs.run_directory import RunDirectory
 from infra.shards.manifest import DatasetManifest, ShardEntry
 from infra.shards.sample_document import ShardItem
 from infra.shards.shard_note import ShardNote
-from mfp.clicks import Click
+from mfp.click_model import CropBatch
 from mfp.engine import Engine
 from mfp.engine_settings import EngineSettings
 from mfp.models.analytic import AnalyticClickModel
@@ -42,9 +42,9 @@ class GatedModel(AnalyticClickModel):
         super().__init__()
         self.gate = gate
 
-    def forward_clicks(self, image: Tensor, prob: Tensor, clicks: Sequence[Sequence[Click]]) -> Tensor:
+    def predict(self, batch: CropBatch) -> Tensor:
         assert self.gate.wait(HANGS)
-        return super().forward_clicks(image, prob, clicks)
+        return super().predict(batch)
 
 
 class RecordingEngine(Engine):
@@ -140,7 +140,7 @@ def test_an_error_in_one_model_does_not_keep_the_next_one_from_its_shard(
     tmp_path: Path, dataset: DatasetManifest
 ) -> None:
     class Failing(AnalyticClickModel):
-        def forward_clicks(self, image: Tensor, prob: Tensor, clicks: Sequence[Sequence[Click]]) -> Tensor:
+        def predict(self, batch: CropBatch) -> Tensor:
             raise RuntimeError("a bad model")
 
     settings = EngineSettings(batch_size=4, zoom_size=ZOOM_SIZE)
