@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from mfp import places
-from mfp.click_model import ClickModel, CropBatch, CropModel
+from mfp.click_model import ClickModel, CropBatch
 from mfp.clicks import Click
 from mfp.engine import Engine
 from mfp.engine_settings import EngineSettings
@@ -20,6 +20,7 @@ from mfp.models.lite0 import Lite0, Lite0Config
 from mfp.network import ClickSettings
 from mfp.places import Places
 from mfp.session import FinishedSession, LoggedClicks, Session, SessionLimits, SimulatedClicks, StopReason
+from tests.mfp.click_models import GrowingModel, PreparingModel
 from tests.mfp.session_factories import (
     NO_TARGET,
     RedChannelModel,
@@ -40,13 +41,15 @@ def create_lite0() -> Lite0:
         return Lite0(Lite0Config())
 
 
-NETWORKS: dict[str, Callable[[], CropModel]] = {
+NETWORKS: dict[str, Callable[[], ClickModel]] = {
     "analytic": AnalyticClickModel,
     "tiny": TinyNetwork,
     "lite0": create_lite0,
     "baseline": lambda: TinyNetwork(
         settings=ClickSettings(threshold=0.49, initial_pass=False, keeps_outside=False)
     ),
+    "preparing": PreparingModel,
+    "session": lambda: GrowingModel(max_sessions=3),
 }
 
 
