@@ -7,11 +7,13 @@ from dataclasses import replace
 import pytest
 import torch
 
+from mfp.click_model import CropModel
 from mfp.engine import Engine
 from mfp.engine_settings import EngineSettings
 from mfp.models.registry import NetworkConfig, config_from_json, config_to_json
 from mfp.network import BASELINE_CLICKS
 from mfp.session import SessionLimits, StopReason
+from mfp.training.trainable import TrainableNetwork
 from tests.mfp.network_factories import (
     CLICKS,
     SMALL_CONFIGS,
@@ -93,6 +95,15 @@ def test_a_baseline_answers_a_first_click_in_one_pass_from_empty_maps(config: Ne
     (coordinates,) = passes
     assert coordinates.shape == (2, 3, 64, 96)
     assert not coordinates[:, 0].any()
+
+
+@architectures
+def test_every_network_is_a_crop_model_and_one_that_learns(config: NetworkConfig) -> None:
+    network = create_network(config)
+    model: CropModel = network
+    learner: TrainableNetwork = network
+    assert isinstance(model, CropModel)
+    assert learner.first_map(IMAGE, CLICKS).shape == PROB.shape
 
 
 @architectures
