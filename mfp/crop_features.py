@@ -24,16 +24,16 @@ class CropFeatures:
 
 
 class ImageFeatures:
-    """Features of crops of one image: as long as a session holds them, those of the whole image always.
+    """Features of crops of one image. Those of the whole image stay, others as long as a session holds them.
 
-    Every session begins with the whole image; of other regions it is rare that a session comes back to one.
+    Every session begins with the whole image. It rarely happens that one comes back to another region.
     """
 
     def __init__(self, height: int, width: int) -> None:
         """`height` and `width` are those of the image, in pixels."""
         self._size = height, width
         self._held: WeakValueDictionary[Place, CropFeatures] = WeakValueDictionary()
-        self._whole: dict[Place, CropFeatures] = {}  # one place, since a run has one crop size for a region
+        self._of_whole: CropFeatures | None = None  # read in `_held`; named here to be kept
 
     def at(self, place: Place, make: Callable[[], CropFeatures]) -> CropFeatures:
         """Those of a place, made now if there are none."""
@@ -41,7 +41,7 @@ class ImageFeatures:
         if features is None:
             features = self._held[place] = make()
             if (place[0].height, place[0].width) == self._size:
-                self._whole = {place: features}
+                self._of_whole = features
         return features
 
 

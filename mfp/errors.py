@@ -21,7 +21,7 @@ class ModelError(MfpError):
 
 
 class ClickModelError(MfpError):
-    """A click model that breaks its port: not one at all, or with an answer of a wrong shape, type or range."""
+    """An object that is no click model, or a click model whose answer has a wrong shape, type or range."""
 
 
 class WeightsError(MfpError):

@@ -64,7 +64,7 @@ class Runner(Protocol[OpenT, KeyT]):
         """Take the newest click of every request into its session.
 
         Raises:
-            ClickModelError: the model's answer is none that can be used.
+            ClickModelError: the model's answer cannot be used: its shape, type or range is wrong.
         """
 
     def probabilities(self, session: OpenT) -> npt.NDArray[np.float32]:

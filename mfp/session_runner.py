@@ -50,7 +50,7 @@ class SessionRunner:
         """Put the model on the device (`cpu`, `cuda`, `cuda:1`). Of the settings only `batch_size` counts.
 
         Raises:
-            ClickModelError: it takes no session.
+            ClickModelError: its `max_sessions` is below 1.
         """
         self.model = model.for_inference(torch.device(device))
         self.traits: ModelTraits = self.model.traits

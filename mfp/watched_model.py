@@ -1,4 +1,4 @@
-"""Click models that are looked over the shoulder: what they answer, and what they change that is not theirs."""
+"""Click models under observation: what they answer, and what they change that is not theirs."""
 
 from __future__ import annotations
 

@@ -210,7 +210,7 @@ def test_half_precision_stays_close_to_float32(precision: Precision) -> None:
         (lambda logits: logits.numpy(), r"gave a ndarray: must be a tensor \(2, 1, 64, 64\)"),
     ],
 )
-def test_an_answer_that_is_none_is_one_line_that_names_the_model(
+def test_an_answer_that_breaks_the_port_is_one_line_that_names_the_model(
     wrong: Callable[[Tensor], Tensor], message: str
 ) -> None:
     class Wrong(AnalyticClickModel):

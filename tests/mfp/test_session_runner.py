@@ -103,7 +103,7 @@ WRONG: list[tuple[Wrong, str]] = [
 
 
 @pytest.mark.parametrize(("wrong", "message"), WRONG)
-def test_an_answer_that_is_none_is_one_line_that_names_the_model(wrong: Wrong, message: str) -> None:
+def test_an_answer_that_breaks_the_port_is_one_line_that_names_the_model(wrong: Wrong, message: str) -> None:
     class Bad(GrowingModel):
         def predict(self, turns: Sequence[SessionTurn]) -> list[NDArray[np.float32]]:
             return wrong(super().predict(turns))  # type: ignore[return-value]
