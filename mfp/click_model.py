@@ -63,7 +63,10 @@ class CropBatch:
 
 @runtime_checkable
 class CropModel(Protocol):
-    """A model of crops. `to`, `prepare` and `predict` are called from one thread, under `torch.inference_mode`."""
+    """A model of crops. `prepare` and `predict` are called from one thread, under `torch.inference_mode`.
+
+    What they are given is the engine's: they may keep it, but not change it.
+    """
 
     @property
     def traits(self) -> ModelTraits:
@@ -91,7 +94,8 @@ class CropModel(Protocol):
     def prepare(self, image: Tensor) -> Any:
         """What of the answer depends on the image alone; (1, 3, H, W) float, RGB in [0, 1].
 
-        Sessions on one image whose regions are the same are given the same features.
+        Sessions on one image whose regions are the same are given the same features. With flip the mirrored crop has
+        features of its own.
         """
 
     def predict(self, batch: CropBatch) -> Tensor:
@@ -117,7 +121,10 @@ class SessionTurn:
 
 @runtime_checkable
 class SessionModel(Protocol):
-    """A model that holds sessions itself. Its methods are called from one thread, under `torch.no_grad`."""
+    """A model that holds sessions itself. Its methods are called from one thread, under `torch.no_grad`.
+
+    The image is the caller's: it must not be changed.
+    """
 
     @property
     def traits(self) -> ModelTraits:
@@ -143,7 +150,8 @@ class SessionModel(Protocol):
     def predict(self, turns: Sequence[SessionTurn]) -> list[npt.NDArray[np.float32]]:
         """(H, W) float32 probabilities in [0, 1] of the whole image for every turn, after its newest click.
 
-        For each session it is called once after every click, in order.
+        For each session it is called once after every click, in order, and never again for the same click: an error,
+        running out of memory among them, ends the run.
         """
 
 

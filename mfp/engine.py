@@ -1,4 +1,4 @@
-"""The engine: many sessions in flight over one network."""
+"""The engine: many sessions in flight over one click model."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ import logging
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
+import numpy as np
 import torch
 
+from mfp.click_model import ClickModel, CropModel, SessionModel
+from mfp.crop_runner import CropRunner
 from mfp.engine_settings import EngineSettings
-from mfp.network import ClickNetwork
-from mfp.places import Places
-from mfp.predictor import CropRequest, Predictor, SessionMaps
-from mfp.region import ZoomSettings
-from mfp.scheduler import Batch, BatchOutcome, CropSize, Scheduler
+from mfp.errors import ClickModelError
+from mfp.runner import Request, Runner
+from mfp.scheduler import Batch, BatchOutcome, Scheduler
 from mfp.session import FinishedSession, Session
+from mfp.session_runner import SessionRunner
 from mfp.session_state import SessionState
 
 logger = logging.getLogger(__name__)
@@ -24,23 +27,46 @@ logger = logging.getLogger(__name__)
 @dataclass
 class _Running:
     state: SessionState
-    maps: SessionMaps
+    opened: Any  # what the runner gave for it
     unbilled_seconds: float  # spent on the session before its first step
 
 
-class Engine:
-    """Runs sessions over one network by continuous batching. One run at a time.
+def runner_of(model: ClickModel, settings: EngineSettings, device: str) -> Runner[Any, Any]:
+    """What runs a model of either kind on a torch device.
 
-    A batch that does not fit the GPU's memory is halved and run again; the smaller size is kept, as results do not
-    depend on it. Main memory is not so handled: there the network takes one session at a time anyway.
+    Raises:
+        ClickModelError: the object is no click model.
+    """
+    if isinstance(model, CropModel):
+        return CropRunner(model, settings, device)
+    if isinstance(model, SessionModel):
+        return SessionRunner(model, settings, device)
+    raise ClickModelError(
+        f"{type(model).__name__} is no click model: it must have all members of CropModel or of SessionModel "
+        "(mfp/click_model.py)"
+    )
+
+
+class Engine:
+    """Runs sessions over one click model by continuous batching. One run at a time.
+
+    A batch of crops that does not fit the GPU's memory is halved and run again; the smaller size is kept, as results
+    do not depend on it. Main memory is not so handled: there a network takes one session at a time anyway.
     """
 
-    def __init__(self, network: ClickNetwork, settings: EngineSettings, device: str = "cpu") -> None:
-        """The network is moved to the torch device (`cpu`, `cuda`, `cuda:1`) and to evaluation mode."""
-        self._settings = settings
-        self._places = Places(settings.batch_size, is_on_cpu=device == "cpu")
-        self._zoom = ZoomSettings() if settings.zoom else None
-        self._predictor = Predictor(network, flip=settings.flip, precision=settings.precision, device=device)
+    def __init__(
+        self, model: ClickModel, settings: EngineSettings, device: str = "cpu", identity: str = ""
+    ) -> None:
+        """The model is put on the torch device (`cpu`, `cuda`, `cuda:1`) in its form for inference.
+
+        `identity` is what rows call it, if that is not what the model says of itself.
+
+        Raises:
+            ClickModelError: the object is no click model.
+        """
+        self._runner = runner_of(model, settings, device)
+        self.identity = identity or self._runner.traits.identity
+        self._places = self._runner.places
         self._scheduler = self._new_scheduler()
         self._running: dict[int, _Running] = {}
         self._num_pixels = 0  # of the images of all running sessions
@@ -48,7 +74,7 @@ class Engine:
 
     @property
     def batch_size(self) -> int:
-        """That of the settings, or less where the GPU's memory turned out to be too small."""
+        """That of the settings, or less if the GPU's memory turned out to be too small."""
         return self._places.batch_size
 
     @property
@@ -105,26 +131,26 @@ class Engine:
         self._is_abandoned = True
 
     def _admit(self, session: Session) -> FinishedSession | None:
-        """Start a session; its outcome where there is nothing to click from the beginning."""
+        """Start a session; its outcome if there is nothing to click from the beginning."""
         started = time.perf_counter()
-        state = SessionState(session, self._zoom)
-        maps = SessionMaps(session.image, self._predictor.device)
+        state = SessionState(session, self._runner.zoom)
         if state.stop_reason is not None:
-            return self._finish(state, maps)
+            return state.finish(np.zeros(session.image.shape[:2], np.float32), self._runner.traits.threshold)
+        opened = self._runner.open(session.image)
         self._num_pixels += _num_pixels(session)
-        ticket = self._scheduler.admit(self._crop_size(state))
-        self._running[ticket] = _Running(state, maps, time.perf_counter() - started)
+        ticket = self._scheduler.admit(self._runner.batch_key(state.region))
+        self._running[ticket] = _Running(state, opened, time.perf_counter() - started)
         return None
 
     def _step(self, batch: Batch) -> list[FinishedSession]:
         """One pass over a batch and all that follows from it; returns the sessions that ended."""
         started = time.perf_counter()
         members = [self._running[ticket] for ticket in batch.tickets]
-        requests = [CropRequest(member.maps, member.state.region, member.state.clicks) for member in members]
+        requests = [Request(member.opened, member.state.region, member.state.clicks) for member in members]
         try:
-            masks = self._predictor.predict(requests, batch.crop_size)
+            masks = self._runner.predict(requests, batch.key)
         except torch.OutOfMemoryError:
-            if len(members) == 1:
+            if len(members) == 1 or not self._runner.can_repeat:
                 raise
             self._halve(batch)
             for member in members:
@@ -136,7 +162,9 @@ class Engine:
             BatchOutcome(
                 batch,
                 tuple(
-                    None if member.state.stop_reason is not None else self._crop_size(member.state)
+                    None
+                    if member.state.stop_reason is not None
+                    else self._runner.batch_key(member.state.region)
                     for member in members
                 ),
             )
@@ -151,10 +179,10 @@ class Engine:
             if member.state.stop_reason is not None
         ]
         self._num_pixels -= sum(_num_pixels(member.state.session) for member in ended)
-        return [self._finish(member.state, member.maps) for member in ended]
-
-    def _finish(self, state: SessionState, maps: SessionMaps) -> FinishedSession:
-        return state.finish(maps.probabilities(), self._predictor.network.click_settings.threshold)
+        return [
+            member.state.finish(self._runner.probabilities(member.opened), self._runner.traits.threshold)
+            for member in ended
+        ]
 
     def _has_room_for(self, session: Session) -> bool:
         room = self._places.max_pixels - self._num_pixels
@@ -168,16 +196,11 @@ class Engine:
             batch, num_places=self._places.num_places, batch_size=self._places.sessions_per_pass
         )
         logger.warning(
-            "out of GPU memory with %d sessions of %dx%d in a batch: from now on %d",
+            "out of GPU memory with %d sessions of %s in a batch: from now on %d",
             len(batch.tickets),
-            *batch.crop_size,
+            "x".join(map(str, batch.key)),
             batch_size,
         )
-
-    def _crop_size(self, state: SessionState) -> CropSize:
-        network, asked = self._predictor.network, self._settings.zoom_size
-        zoom_size = network.zoom_size if asked == "model" else asked
-        return network.crop_size(state.region.height, state.region.width, zoom_size)
 
     def _new_scheduler(self) -> Scheduler:
         return Scheduler(self._places.num_places, self._places.sessions_per_pass)

@@ -20,6 +20,10 @@ class ModelError(MfpError):
     """An unknown model name, or a configuration that describes no model."""
 
 
+class ClickModelError(MfpError):
+    """An object that is no click model, or a click model whose answer has a wrong shape, type or range."""
+
+
 class WeightsError(MfpError):
     """A weights file that cannot be read or does not fit its model."""
 

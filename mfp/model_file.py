@@ -22,7 +22,7 @@ from mfp.models.registry import (
     config_from_json,
     config_to_json,
 )
-from mfp.network import ClickNetwork
+from mfp.network import ModulatedNetwork
 
 _METADATA_KEY = "mfp"
 FORMAT_VERSION = 1
@@ -33,13 +33,13 @@ class ModelFile:
     """A model that was read.
 
     Attributes:
-        network: float32, in eval mode, on the CPU.
+        network: float32, in eval mode, on the CPU; its identity is `model_id`.
         config: what the file says of its architecture.
         model_id: names the model in every row it makes; see model_id_of.
         facts: what whoever wrote the file recorded of it (steps, data, NoC): JSON values.
     """
 
-    network: ClickNetwork
+    network: ModulatedNetwork
     config: NetworkConfig
     model_id: str
     facts: Mapping[str, Any]
@@ -150,8 +150,8 @@ def model_from_bytes(data: bytes) -> ModelFile:
         )
     network = build_network(config)
     network.load_state_dict({name: tensor.to(expected[name].dtype) for name, tensor in tensors.items()})
-    network.eval()
-    return ModelFile(network, config, model_id_of(data), document["facts"])
+    model_id = model_id_of(data)
+    return ModelFile(network.eval().named(model_id), config, model_id, document["facts"])
 
 
 def _tensors_of(config: NetworkConfig) -> dict[str, torch.Tensor]:

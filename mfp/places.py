@@ -1,12 +1,13 @@
-"""How many sessions an engine keeps in flight, and how many of them go through its network at once."""
+"""How many sessions an engine keeps in flight, and how many of them go through its model at once."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 _SESSIONS_PER_BATCH_ROW_ON_CUDA = 4
-"""Sessions in flight for each that a batch takes. One batch runs at a time; the others wait for one of their crop size.
-Networks that keep the aspect ratio see some ten sizes, and fewer sessions would leave each of them one or two."""
+"""Sessions in flight for each that a batch of crops takes. One batch runs at a time; the others wait for one of their
+crop size. Networks that keep the aspect ratio see some ten sizes, and fewer sessions would leave each of them one or
+two."""
 
 
 _PIXELS_PER_PLACE = 2**23
@@ -15,15 +16,42 @@ _PIXELS_PER_PLACE = 2**23
 
 @dataclass(frozen=True)
 class Places:
-    """How many sessions may be in flight on a device, for a batch size."""
+    """How many sessions may be in flight, for a batch size.
+
+    Attributes:
+        batch_size: most sessions in one pass where the model and the device allow as many.
+        places_per_batch_row: sessions in flight for each of them.
+        max_sessions_per_pass: what the model and the device allow.
+    """
 
     batch_size: int
-    is_on_cpu: bool
+    places_per_batch_row: int
+    max_sessions_per_pass: int
+
+    @staticmethod
+    def of_crops(batch_size: int, *, is_on_cpu: bool) -> Places:
+        """For a model of crops: whole batches on CUDA, one session a pass on a CPU.
+
+        There the last bit of the kernels depends on the number of rows, and more rows cost time. lite0 at 224x320 on
+        one thread: 43 ms a row in pairs (a session with its mirror image), 47 with 4 rows, 56 with 8, 66 with 16, 87
+        with 32, where logits also differ by 4e-8 from 16 rows on (python -m tests.mfp.measure_cpu rows). The number of
+        threads changes that bit too: a caller who wants the same bits everywhere gives each process the same number.
+        """
+        return (
+            Places(batch_size, 1, 1)
+            if is_on_cpu
+            else Places(batch_size, _SESSIONS_PER_BATCH_ROW_ON_CUDA, batch_size)
+        )
+
+    @staticmethod
+    def of_sessions(batch_size: int, max_sessions: int) -> Places:
+        """For a model of whole sessions, which says itself how many it takes at once."""
+        return Places(batch_size, 1, max_sessions)
 
     @property
     def num_places(self) -> int:
         """Sessions in flight, if their images are not too large for that."""
-        return self.batch_size * (1 if self.is_on_cpu else _SESSIONS_PER_BATCH_ROW_ON_CUDA)
+        return self.batch_size * self.places_per_batch_row
 
     @property
     def max_pixels(self) -> int:
@@ -32,11 +60,5 @@ class Places:
 
     @property
     def sessions_per_pass(self) -> int:
-        """How many of them go through the network at once: a whole batch on CUDA, one on a CPU.
-
-        There the last bit of the kernels depends on the number of rows, and more rows cost time. lite0 at 224x320 on
-        one thread: 43 ms a row in pairs (a session with its mirror image), 47 with 4 rows, 56 with 8, 66 with 16, 87
-        with 32, where logits also differ by 4e-8 from 16 rows on (python -m tests.mfp.measure_cpu rows). The number of
-        threads changes that bit too: a caller who wants the same bits everywhere gives each process the same number.
-        """
-        return 1 if self.is_on_cpu else self.batch_size
+        """How many of them go through the model at once."""
+        return min(self.batch_size, self.max_sessions_per_pass)

@@ -1,8 +1,9 @@
-"""Which sessions run next: continuous batching, decided on crop sizes alone.
+"""Which sessions run next: continuous batching, decided on batch keys alone.
 
-A batch needs crops of one size, so the ready sessions wait in one queue per size. The next batch is that of
-the session that has waited longest, filled with the others of its size. So nobody starves: whoever becomes
-ready later stands behind. And batches fill well: a size gathers sessions while other sizes take their turns.
+Sessions with the same key, such as the size of their crops, fit into one batch; the ready ones wait in one queue per
+key. The next batch is that of the session that has waited longest, filled with the others of its key. So nobody
+starves: whoever becomes ready later stands behind. And batches fill well: a key gathers sessions while others take
+their turns.
 
 Fresh sessions share batches with running ones on purpose. They need two passes, but apart they would need
 a batch of their own (two passes over few rows) beside that of the running ones, which is one pass more.
@@ -12,23 +13,24 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from typing import TypeAlias
 
 _FIRST_TURN = -1
 
-CropSize = tuple[int, int]
-"""(height, width) of a network's input, in pixels."""
+BatchKey: TypeAlias = tuple[int, ...]
+"""Equal for sessions that may run together: the (height, width) of their crops, or () if all of them may."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Sessions to run through the network together.
+    """Sessions to run through the model together.
 
     Attributes:
-        crop_size: of all their crops.
+        key: of all of them.
         tickets: one per session, the longest waiting first; never empty.
     """
 
-    crop_size: CropSize
+    key: BatchKey
     tickets: tuple[int, ...]
 
 
@@ -38,11 +40,11 @@ class BatchOutcome:
 
     Attributes:
         batch: the one that ran.
-        crop_sizes: in the order of its tickets: the size of the session's next crop; None if it has ended.
+        keys: in the order of its tickets: the session's key for its next turn; None if it has ended.
     """
 
     batch: Batch
-    crop_sizes: tuple[CropSize | None, ...]
+    keys: tuple[BatchKey | None, ...]
 
 
 class Scheduler:
@@ -56,7 +58,7 @@ class Scheduler:
             )
         self._num_places = num_places
         self._batch_size = batch_size
-        self._queues: dict[CropSize, deque[tuple[int, int]]] = {}  # (turn, ticket)
+        self._queues: dict[BatchKey, deque[tuple[int, int]]] = {}  # (turn, ticket)
         self._next_ticket = 0
         self._next_turn = 0
         self._num_in_flight = 0
@@ -71,33 +73,33 @@ class Scheduler:
         """Sessions that may be admitted now."""
         return max(0, self._num_places - self._num_in_flight)
 
-    def admit(self, crop_size: CropSize) -> int:
-        """Take in a session whose first crop has that size; return its ticket."""
+    def admit(self, key: BatchKey) -> int:
+        """Take in a session whose first turn has that key; return its ticket."""
         assert self.num_free_places > 0, "admit() without a free place"
         ticket = self._next_ticket
         self._next_ticket += 1
         self._num_in_flight += 1
-        self._enqueue(ticket, crop_size)
+        self._enqueue(ticket, key)
         return ticket
 
     def schedule(self) -> Batch | None:
         """The next batch, or None if no session is ready. Its sessions are away until `update`."""
         if not self._queues:
             return None
-        crop_size = min(self._queues, key=lambda size: self._queues[size][0])
-        queue = self._queues[crop_size]
+        key = min(self._queues, key=lambda one: self._queues[one][0])
+        queue = self._queues[key]
         tickets = tuple(queue.popleft()[1] for _ in range(min(len(queue), self._batch_size)))
         if not queue:
-            del self._queues[crop_size]
-        return Batch(crop_size, tickets)
+            del self._queues[key]
+        return Batch(key, tickets)
 
     def update(self, outcome: BatchOutcome) -> None:
         """Take the sessions of a batch back: ended ones free their places, the others stand at the end."""
-        for ticket, crop_size in zip(outcome.batch.tickets, outcome.crop_sizes, strict=True):
-            if crop_size is None:
+        for ticket, key in zip(outcome.batch.tickets, outcome.keys, strict=True):
+            if key is None:
                 self._num_in_flight -= 1
             else:
-                self._enqueue(ticket, crop_size)
+                self._enqueue(ticket, key)
 
     def put_back(self, batch: Batch, *, num_places: int, batch_size: int) -> None:
         """Take a batch back that did not run: its sessions are next, and from now on batches are of this size.
@@ -105,9 +107,9 @@ class Scheduler:
         Sessions beyond the new `num_places` stay in flight; none is admitted until there are fewer.
         """
         self._num_places, self._batch_size = num_places, batch_size
-        queue = self._queues.setdefault(batch.crop_size, deque())
+        queue = self._queues.setdefault(batch.key, deque())
         queue.extendleft((_FIRST_TURN, ticket) for ticket in reversed(batch.tickets))
 
-    def _enqueue(self, ticket: int, crop_size: CropSize) -> None:
-        self._queues.setdefault(crop_size, deque()).append((self._next_turn, ticket))
+    def _enqueue(self, ticket: int, key: BatchKey) -> None:
+        self._queues.setdefault(key, deque()).append((self._next_turn, ticket))
         self._next_turn += 1

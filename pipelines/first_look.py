@@ -80,7 +80,7 @@ def look_at_conversion(source: str, out: str) -> None:
 
 def _check_model(model: ModelChoice, storage: Storage) -> None:
     if model.training_run is None:
-        check_model_name(model.name, storage)
+        check_model_name(model, storage)
 
 
 def _check_training_run(spec: LabelSpec, storage: Storage) -> None:

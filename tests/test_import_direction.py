@@ -22,6 +22,7 @@ KNOWN = {
     "infra/runs": (*_PLAIN, "infra.storage", "infra.shards"),
     "actors/*.py": (*_METHOD_AND_BYTES, "actors"),
     "actors/labelling": (
+        "actors.click_models",
         *_METHOD_AND_BYTES,
         "actors.errors",
         "actors.ray_session",
@@ -30,7 +31,7 @@ KNOWN = {
         "actors.working_size",
     ),
     "actors/specs": (*_METHOD_AND_BYTES, "actors.errors", "actors.working_size"),
-    "actors/click_models": (*_METHOD_AND_BYTES, "actors.errors"),
+    "actors/click_models": (*_METHOD_AND_BYTES, "actors.errors", "actors.specs"),
     "actors/training": (*_METHOD_AND_BYTES, "actors"),
     "pipelines/*.py": (*_METHOD_AND_BYTES, "actors", "pipelines"),
     "pipelines/inputs": (*_METHOD_AND_BYTES, "actors", "pipelines.errors"),

@@ -13,10 +13,10 @@ from annotated_types import Interval, Unit
 from typer.testing import CliRunner
 from typing_extensions import Doc
 
+from actors.click_models.model_ref import Formula, ModelRef
 from actors.labelling.job import LabelJob
-from actors.labelling.loaded_model import LoadedModel, ModelBytes
-from actors.labelling.worker import LabelWorker, StoredModel, WorkerResources
-from actors.specs.clicks import Simulated
+from actors.labelling.worker import LabelWorker, WorkerResources, store
+from actors.specs.clicks import Clicks, Simulated
 from actors.specs.label import LabelSpec
 from actors.specs.leaves import leaves_of
 from actors.specs.marks import Section
@@ -24,6 +24,7 @@ from actors.specs.model import ModelChoice
 from infra.errors import RunDirectoryError
 from infra.runs.run_directory import RunDirectory
 from infra.storage.files import Storage
+from mfp.engine import Engine
 from mfp.engine_settings import EngineSettings
 from pipelines.commands.spec_command import SpecCommand
 from pipelines.errors import OptionError
@@ -60,7 +61,7 @@ class WiderRecord(LabelRecord):
 class WiderJob(LabelJob):
     """What workers of such a run are told; each notes the setting where it has been told to."""
 
-    def load(self, model: ModelBytes, device: str) -> LoadedModel:
+    def load(self, model: ModelRef, device: str) -> Engine:
         assert isinstance(self.spec, WiderSpec)
         Path(self.spec.out, "seen").write_text(str(self.spec.network.sharpness))
         return super().load(model, device)
@@ -72,7 +73,8 @@ def asked(sharpness: float) -> WiderSpec:
         out="run",
         model=ModelChoice("analytic"),
         network=WiderSettings(sharpness=sharpness),
-    ).resolved()
+        clicks=Clicks().resolved(),
+    )
 
 
 def app_of(seen: list[WiderSpec]) -> typer.Typer:
@@ -126,7 +128,7 @@ def test_workers_are_told(ray_cluster: None, tmp_path: Path) -> None:
 
     spec = replace(asked(0.25), out=str(tmp_path))
     worker: Any = ray.remote(LabelWorker).remote(WiderJob(spec, "data"), WorkerResources(0.25))
-    ray.get(worker.start.remote(StoredModel.store(ModelBytes("analytic", None)), Simulated()))
+    ray.get(worker.start.remote(store(ModelRef("analytic", "analytic", Formula())), Simulated()))
     ray.kill(worker)
     assert (tmp_path / "seen").read_text() == "0.25"
 

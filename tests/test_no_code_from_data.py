@@ -50,10 +50,16 @@ def _imported(tree: ast.Module) -> Iterator[tuple[str, str]]:
 def _ways(tree: ast.Module, names: dict[str, str]) -> Iterator[tuple[ast.expr, str]]:
     restricted = {id(base) for node in ast.walk(tree) for base in _restricted_bases(node)}
     safe_calls = {id(node.func) for node in ast.walk(tree) if _reads_weights_only(node)}
+    copied = {id(argument) for node in ast.walk(tree) for argument in _copied(node)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Name | ast.Attribute) and id(node) not in restricted:
             name = _dotted(node, names)
-            if name in _BUILTINS or name in _FUNCTIONS or name in _SEARCH_PATHS or name.startswith(_PREFIXES):
+            if (
+                name in _BUILTINS
+                or name in _FUNCTIONS
+                or name.startswith(_PREFIXES)
+                or (name in _SEARCH_PATHS and id(node) not in copied)
+            ):
                 yield node, name
             elif name == "torch.load" and id(node) not in safe_calls:
                 yield node, "torch.load without weights_only=True"
@@ -65,6 +71,12 @@ def _ways(tree: ast.Module, names: dict[str, str]) -> Iterator[tuple[ast.expr, s
                 yield node, "numpy.load with pickles"
             if function.startswith("subprocess.") and not _is(given.get("shell", ast.Constant(False)), False):
                 yield node, "a shell"
+
+
+def _copied(node: ast.AST) -> list[ast.expr]:
+    """What is only looked at: the argument of `tuple`."""
+    is_tuple = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "tuple"
+    return node.args if is_tuple and isinstance(node, ast.Call) else []
 
 
 def _reads_weights_only(node: ast.AST) -> TypeGuard[ast.Call]:

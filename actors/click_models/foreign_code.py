@@ -1,4 +1,4 @@
-"""The one module that runs code of others: a package from a clone, and a checkpoint that is a pickle.
+"""The one module that runs code of others: a plug-in, a package from a clone, and a checkpoint that is a pickle.
 
 The user has named both on the command line and said that they are trusted; whoever calls this has made sure of it.
 No data file and no weights file names code that runs here, except the checkpoint itself.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -41,6 +41,31 @@ def import_from_clone(root: Path, names: Sequence[str]) -> list[ModuleType]:
     _refuse_another_place(package, root)
     with told_in_one_line(ModelError, f"{root}: the package {package} cannot be imported", package):
         return [importlib.import_module(name) for name in names]
+
+
+def load_factory(place: str) -> Callable[..., Any]:
+    """The function at `package.module:name` of an installed package, or of one on the import path.
+
+    Raises:
+        ModelError: there is no such place, or the import fails.
+
+    """
+    module, colon, name = place.partition(":")
+    if not (module and colon and name):
+        raise ModelError(f"{place!r} names no function: write package.module:function")
+    package = module.partition(".")[0]
+    if importlib.util.find_spec(package) is None:
+        raise ModelError(
+            f"the click model {place} is not here: there is no package {package}; install it on every node, in its "
+            "image or its runtime environment"
+        )
+    with told_in_one_line(ModelError, f"the click model {place} cannot be imported", package):
+        found: Any = importlib.import_module(module)
+        for part in name.split("."):
+            found = getattr(found, part)
+    if not callable(found):
+        raise ModelError(f"{place} is a {type(found).__name__} and no function that makes a click model")
+    return found  # type: ignore[no-any-return]
 
 
 def has_module(name: str) -> bool:

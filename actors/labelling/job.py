@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from actors.labelling.loaded_model import LoadedModel, ModelBytes, load_model
+from actors.click_models.model_ref import ModelRef
 from actors.labelling.object_sessions import ObjectSessions
 from actors.labelling.shard_labeller import ShardLabeller
 from actors.specs.clicks import Clicks, Simulated
@@ -19,6 +19,7 @@ from infra.shards.sample_document import ShardItem
 from infra.shards.shard_note import ShardNote
 from infra.shards.shard_reader import read_shard
 from infra.storage.files import Storage, join
+from mfp.engine import Engine
 from mfp.session import SessionLimits
 
 
@@ -33,9 +34,10 @@ class LabelJob:
     dataset_url: str
     driver_commits: bool = False
 
-    def load(self, model: ModelBytes, device: str) -> LoadedModel:
-        """Build a model for a worker. WeightsError if the bytes are no model."""
-        return load_model(model, self.spec.model.modulation, self.spec.network, device)
+    def load(self, model: ModelRef, device: str) -> Engine:
+        """An engine over a model, for a worker. WeightsError or ModelError if it cannot be built."""
+        built = model.build(self.spec.model.modulation)
+        return Engine(built, self.spec.network, device, model.identity)
 
 
 def limits_of(clicks: Clicks) -> SessionLimits:

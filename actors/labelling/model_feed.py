@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from actors.labelling.loaded_model import ModelBytes
+from actors.click_models.model_ref import ModelRef, Weights
 from infra.errors import PublishedModelError, StorageError
 from infra.published_models import PublishedModel, model_url, newest, read_model
 from infra.storage.files import Storage
@@ -24,7 +24,7 @@ METRIC = "noc90"  # clicks, so lower is better; what a validation of `mfp train`
 class ModelFeed(Protocol):
     """Asked at every hand-out of a shard."""
 
-    def newest(self) -> ModelBytes:
+    def newest(self) -> ModelRef:
         """The model for the shard that goes out now."""
 
 
@@ -32,9 +32,9 @@ class ModelFeed(Protocol):
 class FixedModel:
     """A feed that never changes."""
 
-    model: ModelBytes
+    model: ModelRef
 
-    def newest(self) -> ModelBytes:
+    def newest(self) -> ModelRef:
         """The one model there is."""
         return self.model
 
@@ -76,13 +76,13 @@ class FollowedModels:
         self._storage = storage
         self._training_url = training_url
         self._present = first
-        self._model = ModelBytes(first.model_id, data)
+        self._model = _ref(first, data)
         self._if_better = if_better
         self._on_taken = on_taken
         self._looked = float("-inf")
         self._left: PublishedModel | None = None  # seen and not taken: not looked into again
 
-    def newest(self) -> ModelBytes:
+    def newest(self) -> ModelRef:
         """The newest whole model, as of the last look."""
         now = time.monotonic()
         if now - self._looked >= POLL_SECONDS:
@@ -112,7 +112,7 @@ class FollowedModels:
             return
         self._on_taken(candidate)
         self._present = candidate
-        self._model = ModelBytes(candidate.model_id, data)
+        self._model = _ref(candidate, data)
         logger.info("the model of step %d (%s) is taken from now on", candidate.step, candidate.model_id)
 
     def _has_arrived(self, candidate: PublishedModel) -> bool:
@@ -123,6 +123,10 @@ class FollowedModels:
     def _leave(self, candidate: PublishedModel, reason: str) -> None:
         self._left = candidate
         logger.warning("the model of step %d is not taken: %s", candidate.step, reason)
+
+
+def _ref(model: PublishedModel, data: bytes) -> ModelRef:
+    return ModelRef(model.file, model.model_id, Weights(data), model.step)
 
 
 def check_id(model: PublishedModel, data: bytes) -> None:

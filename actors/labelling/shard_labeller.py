@@ -24,7 +24,6 @@ from typing import TypeAlias
 
 from actors.labelling.gathered_rows import GatheredRows, LabelCounts
 from actors.labelling.hand_out import Assignment
-from actors.labelling.loaded_model import LoadedModel
 from actors.labelling.object_sessions import DecodedSample, ObjectKey, ObjectSessions
 from actors.labelling.pixel_queue import PixelQueue
 from infra.errors import SampleError
@@ -63,10 +62,10 @@ class ShardSummary:
 class _Task:
     """An attempt at a shard on its way through the threads."""
 
-    def __init__(self, assignment: Assignment, model: LoadedModel) -> None:
+    def __init__(self, assignment: Assignment, engine: Engine) -> None:
         self.assignment = assignment
-        self.model = model
-        self.gathered = GatheredRows(assignment, model.model_id)
+        self.engine = engine
+        self.gathered = GatheredRows(assignment, engine.identity)
         self.completed: Future[None] = Future()
 
     @property
@@ -130,7 +129,7 @@ class ShardLabeller:
         for thread in self._threads:
             thread.start()
 
-    def label(self, assignment: Assignment, model: LoadedModel) -> ShardSummary:
+    def label(self, assignment: Assignment, engine: Engine) -> ShardSummary:
         """Click every object of a shard and commit its rows, or leave that to the driver; they are durable on return.
 
         Raises what kept the shard from being read, labelled or written; the shards beside it go on if they can.
@@ -139,7 +138,7 @@ class ShardLabeller:
         with self._lock:
             if self._is_closed:
                 raise _closed()
-            task = _Task(assignment, model)
+            task = _Task(assignment, engine)
             assert assignment.attempt not in self._tasks, "every hand-out has an attempt id of its own"
             self._tasks[assignment.attempt] = task
         try:
@@ -151,7 +150,7 @@ class ShardLabeller:
                 assignment.attempt,
                 task.gathered.rows,
                 seconds=seconds,
-                model_id=task.model.model_id,
+                model_id=task.engine.identity,
                 unclicked=task.gathered.counts.unclicked,
                 notes=task.gathered.notes.counts(),
             )
@@ -167,7 +166,7 @@ class ShardLabeller:
             outcome,
             task.gathered.counts,
             seconds,
-            task.model.engine.batch_size,
+            task.engine.batch_size,
         )
 
     def counts(self) -> dict[str, LabelCounts]:
@@ -218,10 +217,10 @@ class ShardLabeller:
         """The engine's thread. An error in the engine fails the shards it held; later ones start afresh."""
         while (first := self._next(wait=True)) is not None:
             self._at_border = first
-            model = first[0].model
-            self._engine = model.engine
+            engine = first[0].engine
+            self._engine = engine
             try:
-                for finished in model.engine.run(self._sessions(model)):
+                for finished in engine.run(self._sessions(engine)):
                     self._take(finished)
             except Exception as error:  # as in `_read`
                 self._fail_all(error)
@@ -231,17 +230,17 @@ class ShardLabeller:
         item, self._at_border = self._at_border, None
         return self._decoded.get(wait=wait) if item is None else item
 
-    def _sessions(self, model: LoadedModel) -> Iterator[Session | None]:
+    def _sessions(self, engine: Engine) -> Iterator[Session | None]:
         """Sessions as they come; None while there is none but others are in flight. Ends at another model's shard."""
         while not self._decoded.is_closed:
-            item = self._next(wait=model.engine.num_in_flight == 0)
+            item = self._next(wait=engine.num_in_flight == 0)
             if item is None:
                 yield None
                 continue
             task, content = item
             if task.is_over:
                 continue
-            if task.model.model_id != model.model_id:
+            if task.engine.identity != engine.identity:
                 self._at_border = item
                 return
             if isinstance(content, DecodedSample):

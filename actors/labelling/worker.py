@@ -19,15 +19,16 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import torch
 
+from actors.click_models.model_ref import ModelRef
 from actors.errors import DeviceError
 from actors.labelling.device_errors import named_device_errors
 from actors.labelling.gathered_rows import LabelCounts
 from actors.labelling.hand_out import Assignment
 from actors.labelling.job import LabelJob, build_labeller
-from actors.labelling.loaded_model import LoadedModel, ModelBytes
 from actors.labelling.shard_labeller import ShardLabeller, ShardSummary
 from actors.specs.clicks import Simulated
 from infra.click_log import ClickLog
+from mfp.engine import Engine
 
 if TYPE_CHECKING:
     import ray
@@ -76,25 +77,18 @@ class WorkerInfo:
 
 
 @dataclass(frozen=True)
-class StoredModel:
+class Stored:
     """A model in Ray's object store; inside this value Ray leaves it there until a worker asks for it."""
 
-    model_id: str
-    ref: ray.ObjectRef[Any]  # of ModelBytes
+    identity: str
+    ref: ray.ObjectRef[Any]  # of a ModelRef
 
-    @classmethod
-    def store(cls, model: ModelBytes) -> StoredModel:
-        """Put a model where every node can get it, once."""
-        import ray
 
-        return cls(model.model_id, ray.put(model))
+def store(model: ModelRef) -> Stored:
+    """Put a model where every node can get it, once."""
+    import ray
 
-    def fetch(self) -> ModelBytes:
-        """Get it, from this node where another worker of it has asked before."""
-        import ray
-
-        model: ModelBytes = ray.get(self.ref)
-        return model
+    return Stored(model.identity, ray.put(model))
 
 
 class LabelWorker:
@@ -106,10 +100,10 @@ class LabelWorker:
         self._starting = threading.Lock()
         self._labeller: ShardLabeller | None = None
         self._loading = threading.Lock()
-        self._model: LoadedModel | None = None  # the one asked for last
+        self._engine: Engine | None = None  # over the model that was asked for last
         self._is_broken = False
 
-    def start(self, model: StoredModel, clicks: ClickLog | Simulated) -> WorkerInfo:
+    def start(self, model: Stored, clicks: ClickLog | Simulated) -> WorkerInfo:
         """Load the model once and say where. Ray restarts a lost worker empty, so it has to be called again then.
 
         Raises:
@@ -126,7 +120,7 @@ class LabelWorker:
             os.getpid(), socket.gethostname(), self._resources.device, self._resources.num_threads
         )
 
-    def label(self, assignment: Assignment, model: StoredModel) -> ShardSummary:
+    def label(self, assignment: Assignment, model: Stored) -> ShardSummary:
         """See ShardLabeller.label.
 
         Raises:
@@ -155,12 +149,14 @@ class LabelWorker:
             self._is_broken = True
             raise
 
-    def _loaded(self, model: StoredModel) -> LoadedModel:
-        """Load a model unless it is the present one. Shards under way hold theirs as long as they need it."""
+    def _loaded(self, model: Stored) -> Engine:
+        """An engine over a model, the present one if it is of that. Shards under way hold theirs while they need it."""
         with self._loading:
-            if self._model is None or self._model.model_id != model.model_id:
-                self._model = self._job.load(model.fetch(), self._resources.device)
-            return self._model
+            if self._engine is None or self._engine.identity != model.identity:
+                import ray
+
+                self._engine = self._job.load(ray.get(model.ref), self._resources.device)
+            return self._engine
 
 
 def _limit_threads(num_threads: int) -> None:

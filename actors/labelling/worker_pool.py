@@ -29,7 +29,7 @@ from actors.labelling.hand_out import MAX_SHARDS_IN_FLIGHT, HandOut
 from actors.labelling.job import LabelJob
 from actors.labelling.model_feed import ModelFeed
 from actors.labelling.shard_labeller import ShardSummary
-from actors.labelling.worker import LabelWorker, StoredModel, WorkerInfo, WorkerResources
+from actors.labelling.worker import LabelWorker, Stored, WorkerInfo, WorkerResources, store
 from actors.ray_session import Cluster
 from actors.specs.clicks import Simulated
 from actors.stop_request import check_stop
@@ -111,7 +111,7 @@ class WorkerPool:
         """For `clicks` see `build_labeller`; Ray keeps one copy of them and of each model per node."""
         self._job = job
         self._models = models
-        self._model = StoredModel.store(models.newest())
+        self._model = store(models.newest())
         self._clicks = ray.put(clicks)
         self._size = size
         self._resources = resources
@@ -213,10 +213,10 @@ class WorkerPool:
                 assignment.attempt,
             )
 
-    def _newest_model(self) -> StoredModel:
+    def _newest_model(self) -> Stored:
         model = self._models.newest()
-        if model.model_id != self._model.model_id:
-            self._model = StoredModel.store(model)
+        if model.identity != self._model.identity:
+            self._model = store(model)
         return self._model
 
     def _ask_for_counts(self, hand_out: HandOut) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal, TypeAlias
 
@@ -13,6 +14,7 @@ from mfp.setting import Effect
 
 Modulation: TypeAlias = Literal["model", "paper", "release"]
 TRAINING_RUN_PREFIX = "run://"
+_WITH_ARGUMENT = re.compile(r"[A-Za-z][\w.-]+:(?!//)")  # and neither a URL nor a drive of Windows
 MODEL_EXTENSION = ".safetensors"
 CHECKPOINT_EXTENSIONS = (
     *(".pth", ".pt", ".ckpt", ".pth.tar", ".tar", ".bin", ".pkl", ".pickle", ".onnx", ".h5", ".npz"),
@@ -30,7 +32,8 @@ class ModelChoice:
         Option("--model", "MODEL"),
         Doc(
             "A shipped model (see `mfp models`), `analytic`, a path or URL of a safetensors file, or run:// and a "
-            "training run, for its newest model."
+            "training run, for its newest model. Of other packages: a name of `mfp models`, with an argument as in "
+            "isegm:/path/to/clone, or python:package.module:factory."
         ),
     ]
     modulation: Annotated[
@@ -41,15 +44,44 @@ class ModelChoice:
         ),
     ] = "model"
 
+    options: Annotated[
+        tuple[str, ...],
+        Option("--model-option", "NAME=VALUE"),
+        Doc("Option of a model that another package brings, such as checkpoint=FILE; may be repeated."),
+    ] = ()
+    trust_model_code: Annotated[
+        bool,
+        Effect.EXECUTION,
+        Doc(
+            "Run the code of such a model, and checkpoints that only unpickling can read: both can do anything."
+        ),
+    ] = False
+
     def __post_init__(self) -> None:
+        for option in self.options:
+            if not option.partition("=")[0] or "=" not in option:
+                raise ValueError(f"--model-option {option!r} is not NAME=VALUE")
         if self.name == TRAINING_RUN_PREFIX:
             raise ValueError(
                 f"--model {self.name!r} names no training run: give run:// and what `mfp train` had as --out"
             )
 
     @property
+    def names_plug_in(self) -> bool:
+        """Whether the name is `python:package.module:factory`, or a name with an argument behind a colon."""
+        return _WITH_ARGUMENT.match(self.name) is not None
+
+    @property
+    def named_options(self) -> dict[str, str]:
+        """The options by name."""
+        pairs = (option.partition("=") for option in self.options)
+        return {name: value for name, _, value in pairs}
+
+    @property
     def is_location(self) -> bool:
         """Whether the name is the path or URL of a file, and no name."""
+        if self.names_plug_in:
+            return False
         return "/" in self.name or self.name.lower().endswith((MODEL_EXTENSION, *CHECKPOINT_EXTENSIONS))
 
     @property

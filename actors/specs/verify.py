@@ -32,4 +32,7 @@ class VerifySpec:
     ] = 0.0
     seed: Annotated[int, Ge(0), Doc("Draws the objects.")] = 0
     device: Annotated[Literal["cpu", "cuda"], Doc("What labels them again.")] = "cpu"
+    trust_model_code: Annotated[
+        bool, Doc("Run the code of a model that another package brings: as `mfp label` was told to.")
+    ] = False
     storage: StorageSection = StorageOptions()

@@ -14,9 +14,9 @@ from actors.training.group import TrainGroup
 from infra.json_text import parse_json
 from infra.storage.files import Storage, join
 from mfp.errors import TrainingError
-from mfp.network import ModulatedNetwork
 from mfp.training.precision import cost_of_bf16
 from mfp.training.recipe import AUTO, PrecisionName, Recipe
+from mfp.training.trainable import TrainableNetwork
 
 PRECISION_FILE = "precision.json"
 _FIELDS = ("precision", "recursion_precision")
@@ -38,7 +38,7 @@ class ChosenPrecision:
 
 
 def choose_precision(
-    recipe: Recipe, network: ModulatedNetwork, group: TrainGroup, storage: Storage, run_url: str, driver: str
+    recipe: Recipe, network: TrainableNetwork, group: TrainGroup, storage: Storage, run_url: str, driver: str
 ) -> ChosenPrecision:
     """Return what all workers compute in; the first of them decides, by timed passes, and writes it down.
 
@@ -78,7 +78,7 @@ def read_notes(storage: Storage, run_url: str) -> Sequence[str]:
 
 
 def _choice(
-    asked: str, kept: str, field: str, recipe: Recipe, network: ModulatedNetwork
+    asked: str, kept: str, field: str, recipe: Recipe, network: TrainableNetwork
 ) -> tuple[str, list[str]]:
     # fp16 is for GPUs that know no bfloat16
     if asked in {"fp32", "fp16"} or (asked == AUTO and kept == "fp32"):

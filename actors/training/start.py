@@ -12,7 +12,7 @@ from mfp.errors import ModelError, TrainingError, WeightsError
 from mfp.model_file import model_from_bytes
 from mfp.models.lite0 import Lite0
 from mfp.models.registry import NetworkConfig, architecture_of, build_network, config_by_name
-from mfp.network import ModulatedNetwork
+from mfp.network import UNSAVED, ModulatedNetwork
 from mfp.training.recipe import Recipe
 from mfp.training.step import freeze_statistics
 
@@ -29,7 +29,6 @@ def start_network(
     if init is not None:
         return _network_in(init, storage, config)
     network = build_network(config)
-    assert isinstance(network, ModulatedNetwork)
     if isinstance(network, Lite0):
         network.load_imagenet_backbone(_imagenet_lite0())
     return network, config
@@ -88,10 +87,8 @@ def _network_in(init: str, storage: Storage, wanted: NetworkConfig) -> tuple[Mod
         loaded = model_from_bytes(data)
     except WeightsError as error:
         raise WeightsError(f"{init}: {error}") from None
-    if not isinstance(loaded.network, ModulatedNetwork):
-        raise ModelError(f"{init}: a model that cannot be trained")
     _check_wanted(init, loaded.config, wanted)
-    return loaded.network, loaded.config
+    return loaded.network.named(UNSAVED), loaded.config
 
 
 def _check_wanted(init: str, config: NetworkConfig, wanted: NetworkConfig) -> None:

@@ -14,11 +14,11 @@ from infra.errors import SampleError
 from infra.shards.sample import Sample
 from infra.shards.shard_reader import read_shard
 from infra.storage.files import Storage
+from mfp.click_model import CropModel
 from mfp.engine import Engine
 from mfp.engine_settings import EngineSettings
 from mfp.errors import TrainingError
 from mfp.metrics import ClickIous, mean_iou_curve, noc
-from mfp.network import ClickNetwork
 from mfp.session import Session, SessionLimits
 
 LIMITS = SessionLimits()  # those of `mfp evaluate`
@@ -40,7 +40,7 @@ class Validator:
         self._objects = ObjectSessions(LIMITS, Simulated())
         self._url = validation.dataset.url
 
-    def figures(self, network: ClickNetwork) -> Mapping[str, float]:
+    def figures(self, network: CropModel) -> Mapping[str, float]:
         """NoC@85 and NoC@90, mean IoU after 1, 3, 5 and 10 clicks, and over how many objects; every worker has to call.
 
         A finished object carries its last IoU forward.

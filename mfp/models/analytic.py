@@ -3,48 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Self
 
 import torch
 from torch import Tensor
 
+from mfp.click_model import CropBatch, ModelTraits
 from mfp.clicks import Click
-from mfp.network import ClickNetwork, ClickSettings
 
 ZOOM_SIZE = 448
 _BUMP_WIDTH = 45.0
 
 
-class AnalyticClickModel(ClickNetwork):
-    """logit = 8 s_fg - 8 s_bg - 3 + 2 prev + 6 (mean of RGB - 0.5).
+class AnalyticClickModel:
+    """logit = 8 s_fg - 8 s_bg - 3 + 2 prev + 6 (mean of RGB - 0.5): a `CropModel`.
 
     s is the largest exp(-|x - c|^2 / (2 * 45^2)) over the clicks c of that label, 0 without any; crop pixels.
     Source: the click model that stands in for a network in the recorded evaluation loops.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.click_settings = ClickSettings()
+    prepares = False
+    zoom_size = ZOOM_SIZE
 
     @property
-    def zoom_size(self) -> int:
-        """See ClickNetwork."""
-        return ZOOM_SIZE
+    def traits(self) -> ModelTraits:
+        """See CropModel."""
+        return ModelTraits(name="analytic", identity="analytic", starts_from_mask=True)
 
     def crop_size(self, height: int, width: int, zoom_size: int) -> tuple[int, int]:
-        """See ClickNetwork: a square, whatever the region."""
+        """See CropModel: a square, whatever the region."""
         return zoom_size, zoom_size
 
-    def forward_clicks(self, image: Tensor, prob: Tensor, clicks: Sequence[Sequence[Click]]) -> Tensor:
-        """See ClickNetwork. One pass for every click."""
+    def for_inference(self, device: torch.device) -> Self:
+        """See CropModel: it has nothing to move."""
+        return self
+
+    def prepare(self, image: Tensor) -> None:
+        """See CropModel."""
+
+    def predict(self, batch: CropBatch) -> Tensor:
+        """See CropModel. One pass for every click."""
+        image = batch.image
         height, width = image.shape[-2:]
         rows = torch.arange(height, device=image.device, dtype=torch.float32)[:, None]
         cols = torch.arange(width, device=image.device, dtype=torch.float32)
         bumps = [
             _bump(rows, cols, sequence, is_foreground=True) - _bump(rows, cols, sequence, is_foreground=False)
-            for sequence in clicks
+            for sequence in batch.clicks
         ]
         brightness = image.mean(dim=1, keepdim=True)
-        return 8.0 * torch.stack(bumps)[:, None] - 3.0 + 2.0 * prob + 6.0 * (brightness - 0.5)
+        return 8.0 * torch.stack(bumps)[:, None] - 3.0 + 2.0 * batch.prob + 6.0 * (brightness - 0.5)
 
 
 def _bump(rows: Tensor, cols: Tensor, clicks: Sequence[Click], *, is_foreground: bool) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -62,7 +63,7 @@ class HRNet18(ModulatedNetwork):
 
     @property
     def zoom_size(self) -> int:
-        """See ClickNetwork."""
+        """See CropModel."""
         return self.config.zoom_size
 
     def crop_size(self, height: int, width: int, zoom_size: int) -> tuple[int, int]:
@@ -81,7 +82,7 @@ class HRNet18(ModulatedNetwork):
         logits, aux = self._logits(*inputs)
         return _at_crop_size(logits, image), _at_crop_size(aux, image)
 
-    def for_inference(self) -> HRNet18:
+    def inference_form(self) -> Self:
         """A copy without BatchNorm."""
         network = copy.deepcopy(self).eval()
         fold_batch_norms(network)

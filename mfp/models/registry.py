@@ -16,7 +16,7 @@ from mfp.models.lite0 import Lite0, Lite0Config
 from mfp.models.names import TRAINABLE_NAMES
 from mfp.models.resnet34 import ResNet34, ResNet34Config
 from mfp.models.vit import ViT, ViTConfig
-from mfp.network import ClickNetwork
+from mfp.network import ModulatedNetwork
 
 JsonObject: TypeAlias = Mapping[str, Any]
 _STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
@@ -31,7 +31,7 @@ class Architecture:
     """
 
     config_type: type[NetworkConfig]
-    build: Callable[[Any], ClickNetwork]
+    build: Callable[[Any], ModulatedNetwork]
     renamed: Mapping[str, str] = field(default_factory=dict)
 
     def current_name(self, name: str) -> str:
@@ -51,18 +51,18 @@ ARCHITECTURES: Mapping[str, Architecture] = {
 
 
 @dataclass(frozen=True)
-class TrainableNetwork:
+class NamedNetwork:
     """A network that can be trained by name: its configuration, and what a person calls it."""
 
     config: NetworkConfig
     title: str
 
 
-TRAINABLE: Mapping[str, TrainableNetwork] = {
-    "vit_b": TrainableNetwork(ViTConfig(), "ViT-B/16, simple feature pyramid"),
-    "hrnet18": TrainableNetwork(HRNet18Config(), "HRNet-W18, object context (OCR-64)"),
-    "resnet34": TrainableNetwork(ResNet34Config(), "ResNet-34, DeepLabV3+"),
-    "lite0": TrainableNetwork(Lite0Config(), "EfficientNet-Lite0, top-down pyramid"),
+TRAINABLE: Mapping[str, NamedNetwork] = {
+    "vit_b": NamedNetwork(ViTConfig(), "ViT-B/16, simple feature pyramid"),
+    "hrnet18": NamedNetwork(HRNet18Config(), "HRNet-W18, object context (OCR-64)"),
+    "resnet34": NamedNetwork(ResNet34Config(), "ResNet-34, DeepLabV3+"),
+    "lite0": NamedNetwork(Lite0Config(), "EfficientNet-Lite0, top-down pyramid"),
 }
 
 
@@ -82,12 +82,17 @@ def config_by_name(name: str) -> NetworkConfig:
     return TRAINABLE[name].config
 
 
+def trained_as(config: NetworkConfig) -> str:
+    """The name by which a network of that kind is trained, whatever its sizes."""
+    return next(name for name, entry in TRAINABLE.items() if isinstance(entry.config, type(config)))
+
+
 def architecture_of(config: NetworkConfig) -> str:
     """The name under which a configuration's network is registered."""
     return next(name for name, entry in ARCHITECTURES.items() if isinstance(config, entry.config_type))
 
 
-def build_network(config: NetworkConfig) -> ClickNetwork:
+def build_network(config: NetworkConfig) -> ModulatedNetwork:
     """A network with fresh weights."""
     return ARCHITECTURES[architecture_of(config)].build(config)
 

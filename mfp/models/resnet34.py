@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -68,7 +68,7 @@ class ResNet34(ModulatedNetwork):
 
     @property
     def zoom_size(self) -> int:
-        """See ClickNetwork."""
+        """See CropModel."""
         return self.config.zoom_size
 
     def crop_size(self, height: int, width: int, zoom_size: int) -> tuple[int, int]:
@@ -87,7 +87,7 @@ class ResNet34(ModulatedNetwork):
         logits = self.head(feature)
         return functional.interpolate(logits, size=image.shape[-2:], mode="bilinear", align_corners=True)
 
-    def for_inference(self) -> ResNet34:
+    def inference_form(self) -> Self:
         """A copy without BatchNorm."""
         network = copy.deepcopy(self).eval()
         fold_batch_norms(network)

@@ -129,7 +129,7 @@ class ViT(ModulatedNetwork):
 
     @property
     def zoom_size(self) -> int:
-        """See ClickNetwork."""
+        """See CropModel."""
         return self.config.input_size
 
     def crop_size(self, height: int, width: int, zoom_size: int) -> tuple[int, int]:

@@ -9,14 +9,14 @@ import time
 import torch
 
 from mfp.clicks import Click
-from mfp.network import ModulatedNetwork
 from mfp.training.step import autocast_to
+from mfp.training.trainable import TrainableNetwork
 
 _NUM_PAIRS = 3
 _CLEAR = 2.0  # a first pair that differs by more needs no second
 
 
-def cost_of_bf16(network: ModulatedNetwork, crop_size: tuple[int, int], *, with_gradient: bool) -> float:
+def cost_of_bf16(network: TrainableNetwork, crop_size: tuple[int, int], *, with_gradient: bool) -> float:
     """Return the time of a pass in bfloat16 over that of one in float32, for one crop on the network's device.
 
     Median of three pairs after one to warm up; one pair alone if it is clear. The network stays as it is: a copy runs.

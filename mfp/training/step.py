@@ -22,9 +22,9 @@ from torch import Tensor, nn
 
 from mfp.clicks import Click
 from mfp.loss import masked_cross_entropy, normalized_focal_loss
-from mfp.network import ModulatedNetwork
 from mfp.training.click_sampling import first_click, next_training_click, random_clicks
 from mfp.training.recipe import LossRounds, Recipe
+from mfp.training.trainable import TrainableNetwork
 
 MAX_ROUNDS = 24
 ROUND_DECAY = 0.8
@@ -120,14 +120,14 @@ class GradientPass(nn.Module):
     The passes without gradient run on the bare network, where nothing is to be exchanged.
     """
 
-    def __init__(self, network: ModulatedNetwork) -> None:
+    def __init__(self, network: TrainableNetwork) -> None:
         super().__init__()
         self.network = network
 
     def forward(
         self, image: Tensor, prob: Tensor, clicks: Sequence[Sequence[Click]]
     ) -> tuple[Tensor, Tensor | None]:
-        """Logits and auxiliary logits, see ModulatedNetwork.forward_training."""
+        """Logits and auxiliary logits, see TrainableNetwork.forward_training."""
         return self.network.forward_training(image, prob, clicks)
 
 
@@ -152,7 +152,7 @@ def no_contexts(_: bool) -> AbstractContextManager[object]:
 
 def accumulate_gradients(
     gradient_pass: Callable[..., tuple[Tensor, Tensor | None]],
-    network: ModulatedNetwork,
+    network: TrainableNetwork,
     batch: TrainingBatch,
     rounds: Rounds,
     rngs: Sequence[np.random.Generator],
@@ -209,7 +209,7 @@ def accumulate_gradients(
     return StepFigures(total_loss, iou, len(labels))
 
 
-def freeze_statistics(network: nn.Module) -> None:
+def freeze_statistics(network: TrainableNetwork) -> None:
     """Have the batch norms use their running statistics and leave them as they are, until `network.train()`."""
     for module in network.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):

@@ -133,13 +133,15 @@ def _parsed(ctx: typer.Context, command: str) -> tuple[Any, Path | None]:
 
 
 def _check_model(spec: Any) -> None:
-    """An unknown name shows here and not on the cluster; a file may be seen by the cluster alone."""
+    """An unknown name shows here and not on the cluster; files and other packages may be there alone."""
     from infra.storage.files import Storage
     from pipelines.inputs.model_names import check_model_name
 
     choice = getattr(spec, "model", None)
-    if choice is not None and not choice.is_location and choice.training_run is None:
-        check_model_name(choice.name, Storage(spec.storage))
+    if choice is None or choice.is_location or choice.training_run is not None:
+        return
+    if not choice.names_plug_in:
+        check_model_name(choice, Storage(spec.storage))
 
 
 def _with_home(argument: str) -> str:

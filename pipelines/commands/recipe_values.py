@@ -48,17 +48,17 @@ def _network_of(values: Values) -> str:
     from pipelines.errors import OptionError
     from pipelines.inputs.model_names import check_model_name
 
-    name = values["model", "name"]
-    if ModelChoice(name).training_run is not None:
+    choice = ModelChoice(values["model", "name"])
+    if choice.training_run is not None:
         raise OptionError(
-            f"--model {name}: a flywheel begins with one model: give a shipped one, or a file of that run's models/ "
-            f"instead of {TRAINING_RUN_PREFIX}"
+            f"--model {choice.name}: a flywheel begins with one model: give a shipped one, or a file of that run's "
+            f"models/ instead of {TRAINING_RUN_PREFIX}"
         )
     storage = Storage(StorageOptions(values.get(("storage", "endpoint")), values.get(("storage", "region"))))
-    check_model_name(name, storage)
+    check_model_name(choice, storage)
     from pipelines.inputs.model_source import find_model, trainable_name
 
-    return trainable_name(find_model(name, storage))
+    return trainable_name(find_model(choice, storage))
 
 
 def _of_recipe(values: Values) -> dict[str, Any]:

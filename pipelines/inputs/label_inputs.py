@@ -7,17 +7,20 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from actors.click_models.model_ref import ModelRef
 from actors.specs.clicks import ClickOrigin, Clicks, Logged, Simulated
 from actors.specs.label import LabelSpec, Part
 from actors.specs.model import TRAINING_RUN_PREFIX
 from infra.click_log import ClickLog, load_click_log
+from infra.published_models import PublishedModel
 from infra.shards.glance import look_into
 from infra.shards.manifest import DatasetManifest
 from infra.storage.files import Storage
+from mfp.click_model import ClickModel, CropModel
 from mfp.errors import ImageSizeError, WeightsError
 from pipelines.errors import OptionError
 from pipelines.inputs.click_log_check import check_click_log
-from pipelines.inputs.model_source import ModelSource, find_model
+from pipelines.inputs.model_source import find_and_build
 from pipelines.inputs.published_source import find_published
 from pipelines.inputs.quarantined import in_words, quarantined_in
 from pipelines.inputs.run_folder import load_beside
@@ -38,8 +41,10 @@ class LabelInputs:
     """What a run reads, found and checked before anything is started."""
 
     dataset: DatasetManifest
-    model: ModelSource
+    model: ModelRef
     clicks: ClickLog | Simulated
+    published: PublishedModel | None
+    """What a training run says of the model, if it is the newest there."""
     notices: tuple[str, ...] = ()
     """Lines to tell a person before the run begins."""
 
@@ -58,7 +63,8 @@ def find_inputs(spec: LabelSpec, storage: Storage) -> LabelInputs:
     if isinstance(clicks, ClickLog):
         notices += check_click_log(clicks, dataset, storage)
         notices += _check_replay(spec.clicks, dataset, storage)
-    return LabelInputs(dataset, _find_model(spec, storage), clicks, notices)
+    model, published = _find_model(spec, storage)
+    return LabelInputs(dataset, model, clicks, published, notices)
 
 
 def find_clicks(origin: ClickOrigin, dataset: DatasetManifest, storage: Storage) -> ClickLog | Simulated:
@@ -96,39 +102,42 @@ def _part_of(dataset: DatasetManifest, part: Part) -> DatasetManifest:
     return replace(dataset, shards=dataset.shards[part.index :: part.count])
 
 
-def _find_model(spec: LabelSpec, storage: Storage) -> ModelSource:
-    training_run = spec.model.training_run
-    if training_run is not None:
-        return _checked(find_published(spec, training_run, storage), spec)
+def _find_model(spec: LabelSpec, storage: Storage) -> tuple[ModelRef, PublishedModel | None]:
+    """The model, and what a training run says of it if it is the newest there.
+
+    It is built once: weights, zoom size and modulation show before `run.json` is written and Ray starts.
+    """
+    choice = spec.model
+    if choice.training_run is not None:
+        ref, published = find_published(spec, choice.training_run, storage)
+        try:
+            _check_fits(ref.build(choice.modulation), spec)
+        except WeightsError as error:
+            raise WeightsError(f"{choice.name}: {error}") from None
+        return ref, published
     if spec.follows:
         raise OptionError(
-            f"--follow: --model {spec.model.name} is one model, which nothing new comes from; give "
+            f"--follow: --model {choice.name} is one model, which nothing new comes from; give "
             f"{TRAINING_RUN_PREFIX} and the directory of a training run"
         )
-    return _checked(find_model(spec.model.name, storage), spec)
+    ref, model = find_and_build(choice, storage)
+    _check_fits(model, spec)
+    return ref, None
 
 
-def _checked(model: ModelSource, spec: LabelSpec) -> ModelSource:
-    """Build the network once: weights, zoom size and modulation show before `run.json` is written and Ray starts."""
-    if model.data is not None:
-        from mfp.model_file import (
-            model_from_bytes,  # takes seconds to import; the analytic model does without
-        )
-
-        zoom_size, modulation = spec.network.zoom_size, spec.model.modulation
+def _check_fits(model: ClickModel, spec: LabelSpec) -> None:
+    """Refuse settings that the model cannot be run with."""
+    zoom_size = spec.network.zoom_size
+    if isinstance(model, CropModel):
         try:
-            network = model_from_bytes(model.data).network
-        except WeightsError as error:
-            raise WeightsError(f"{model.name}: {error}") from None
-        try:
-            network.crop_size(1, 1, network.zoom_size if zoom_size == "model" else zoom_size)
+            model.crop_size(1, 1, model.zoom_size if zoom_size == "model" else zoom_size)
         except ImageSizeError as error:
             raise OptionError(f"--zoom-size {zoom_size}: {error}") from None
-        if modulation != "model" and not network.click_settings.modulated_map:
-            raise OptionError(
-                f"--modulation {modulation}: {model.name} takes no modulated map; leave the option out"
-            )
-    return model
+    elif zoom_size != "model":
+        raise OptionError(
+            f"--zoom-size {zoom_size}: {spec.model.name} frames its images itself; leave the option out, and see "
+            "its own options"
+        )
 
 
 def no_masks(dataset: DatasetManifest, storage: Storage) -> str:
@@ -163,7 +172,7 @@ def how_read(dataset: DatasetManifest, storage: Storage) -> tuple[str, ...]:
 def label_record(spec: LabelSpec, inputs: LabelInputs) -> LabelRecord:
     """`run.json` of a run with a resolved specification."""
     training_run = spec.model.training_run
-    model: OneModel | FollowedRun = OneModel(model_id=inputs.model.model_id, step=inputs.model.step)
+    model: OneModel | FollowedRun = OneModel(model_id=inputs.model.identity, step=inputs.model.step)
     if spec.follows and training_run is not None:
         model = FollowedRun(run=training_run)
     return LabelRecord(

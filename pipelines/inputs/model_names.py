@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib import resources
 
+from actors.click_models.installed import installed_models
 from actors.specs.model import CHECKPOINT_EXTENSIONS, MODEL_EXTENSION, TRAINING_RUN_PREFIX, ModelChoice
 from infra.storage.files import Storage, basename
 from mfp.errors import ModelError, WeightsError
@@ -21,17 +22,27 @@ def shipped_models() -> list[str]:
     return [*names, ANALYTIC]
 
 
-def check_model_name(name: str, storage: Storage) -> None:
+def check_model_name(choice: ModelChoice, storage: Storage) -> None:
     """Refuse what `find_model` would refuse after the network library was loaded.
 
     Raises:
-        ModelError: no shipped model of that name, and no path or URL either.
+        ModelError: no model of that name, and no path or URL either.
         WeightsError: a checkpoint of another program, which has to be converted first.
         StorageError: there is no such file, or it cannot be asked for.
 
     """
-    if not ModelChoice(name).is_location:
-        if name not in shipped_models():
+    name = choice.name
+    if choice.names_plug_in:
+        first = name.partition(":")[0]
+        if first not in {"python", *installed_models()}:
+            raise ModelError(
+                f"--model {name}: no installed package brings a click model {first!r}"
+                f"{did_you_mean(first, installed_models())}: `mfp models` lists those there are; "
+                "python:package.module:factory names a function"
+            )
+        return
+    if not choice.is_location:
+        if name not in {*shipped_models(), *installed_models()}:
             raise ModelError(unknown_model(name))
         return
     if not storage.exists(name):

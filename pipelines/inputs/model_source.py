@@ -1,47 +1,63 @@
-"""From what a person gave as --model to the bytes of a click model."""
+"""From what a person gave as --model to the click model that is meant."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib import resources
 
+from actors.click_models.model_ref import Formula, ModelRef, Weights
+from actors.click_models.plug_in import plug_in_of, refuse_untrusted
 from actors.specs.model import MODEL_EXTENSION, ModelChoice
-from infra.published_models import PublishedModel
 from infra.storage.files import Storage
+from mfp.click_model import ClickModel
 from mfp.errors import ModelError, WeightsError
 from mfp.model_file import model_id_of, read_header
 from mfp.models.names import ANALYTIC
-from mfp.models.registry import config_by_name, config_from_json, trainable_names
-from pipelines.inputs.model_names import check_model_name
+from mfp.models.registry import config_from_json, trainable_names, trained_as
+from pipelines.inputs.model_names import check_model_name, shipped_models
 
 
-@dataclass(frozen=True)
-class ModelSource:
-    """A model before it is built. `data` is its file's content; None is the analytic click model, which has none.
-
-    `published` is what a training run says of it, if it was found there, and `step` the training step it is of.
-    """
-
-    name: str
-    model_id: str
-    data: bytes | None
-    published: PublishedModel | None = None
-    step: int | None = None
-
-
-def find_model(name: str, storage: Storage) -> ModelSource:
-    """Find a shipped model by its name, or read a safetensors file from a path or URL.
+def find_model(choice: ModelChoice, storage: Storage) -> ModelRef:
+    """Find a model that ships or that another package brings, or read a safetensors file from a path or URL.
 
     Raises:
-        ModelError: no shipped model of that name, and no path or URL of a file either.
+        ModelError: no model of that name, and no path or URL of a file either; or a plug-in that cannot be made, or
+            whose code is not trusted.
         WeightsError: a file that is no model.
         StorageError: a file that cannot be read.
 
     """
-    check_model_name(name, storage)
+    return find_and_build(choice, storage)[0] if _is_plug_in(choice) else _find_weights(choice, storage)
+
+
+def find_and_build(choice: ModelChoice, storage: Storage) -> tuple[ModelRef, ClickModel]:
+    """As `find_model`, with the model: that of a plug-in is known by what it says of itself once it is made."""
+    plug_in = plug_in_of(choice) if _is_plug_in(choice) else None
+    if plug_in is None:
+        ref = _find_weights(choice, storage)
+        try:
+            return ref, ref.build(choice.modulation)
+        except WeightsError as error:
+            raise WeightsError(f"{choice.name}: {error}") from None
+    refuse_untrusted(plug_in, choice)
+    model = plug_in.make()
+    ref = ModelRef(choice.name, plug_in.identity_of(model), plug_in)
+    return ref, ref.modulated(model, choice.modulation)
+
+
+def _is_plug_in(choice: ModelChoice) -> bool:
+    return choice.name not in shipped_models() and plug_in_of(choice) is not None
+
+
+def _find_weights(choice: ModelChoice, storage: Storage) -> ModelRef:
+    name = choice.name
+    check_model_name(choice, storage)
+    if choice.options:
+        raise ModelError(
+            f"--model-option {choice.options[0]}: {name} takes no options; they are for models of other packages"
+        )
     if name == ANALYTIC:
-        return ModelSource(ANALYTIC, ANALYTIC, None)
-    if ModelChoice(name).is_location:
+        return ModelRef(ANALYTIC, ANALYTIC, Formula())
+    if choice.is_location:
         data = storage.read_bytes(name)
     else:
         data = resources.files("mfp.weights").joinpath(name + MODEL_EXTENSION).read_bytes()
@@ -49,14 +65,11 @@ def find_model(name: str, storage: Storage) -> ModelSource:
         read_header(data)
     except WeightsError as error:
         raise WeightsError(f"{name}: {error}") from None
-    return ModelSource(name, model_id_of(data), data)
+    return ModelRef(name, model_id_of(data), Weights(data))
 
 
-def trainable_name(model: ModelSource) -> str:
+def trainable_name(model: ModelRef) -> str:
     """The name by which `mfp train` knows a model's architecture. ModelError if it cannot be trained."""
-    if model.data is not None:
-        config_type = type(config_from_json(read_header(model.data)["config"]))
-        for name in trainable_names():
-            if isinstance(config_by_name(name), config_type):
-                return name
+    if isinstance(model.origin, Weights):
+        return trained_as(config_from_json(read_header(model.origin.data)["config"]))
     raise ModelError(f"model {model.name} cannot be trained: choose from {', '.join(trainable_names())}")

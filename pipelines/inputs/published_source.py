@@ -7,6 +7,7 @@ after an interruption.
 
 from __future__ import annotations
 
+from actors.click_models.model_ref import ModelRef, Weights
 from actors.labelling.model_feed import METRIC, check_id, is_better
 from actors.specs.label import LabelSpec
 from infra.errors import InfraError
@@ -18,13 +19,16 @@ from infra.taken_models import taken_models
 from mfp.errors import WeightsError
 from mfp.model_file import model_id_of
 from pipelines.errors import OptionError
-from pipelines.inputs.model_source import ModelSource
 from pipelines.inputs.run_record import LabelRecord, OneModel, read_record
 from pipelines.inputs.training_run import newest_published
 
 
-def find_published(spec: LabelSpec, training_url: str, storage: Storage) -> ModelSource:
+def find_published(
+    spec: LabelSpec, training_url: str, storage: Storage
+) -> tuple[ModelRef, PublishedModel | None]:
     """Find the model that the shards of a run are clicked by first, or, if it follows none, all of them.
+
+    With what the training run says of it; None if the run that goes on has begun with it before.
 
     Raises:
         OptionError: there is no training run, nothing is published yet, or the model that the run began with is gone.
@@ -37,11 +41,11 @@ def find_published(spec: LabelSpec, training_url: str, storage: Storage) -> Mode
         begun = read_record(LabelRecord, spec.out, storage).model
         if isinstance(begun, OneModel) and begun.step is not None:
             data = model_of_step(spec.out, training_url, begun.step, begun.model_id, storage)
-            return ModelSource(spec.model.name, begun.model_id, data, step=begun.step)
+            return ModelRef(spec.model.name, begun.model_id, Weights(data), begun.step), None
     model = _first(spec, training_url, storage)
     data = read_model(storage, training_url, model)
     check_id(model, data)
-    return ModelSource(spec.model.name, model.model_id, data, model, model.step)
+    return ModelRef(spec.model.name, model.model_id, Weights(data), model.step), model
 
 
 def _first(spec: LabelSpec, training_url: str, storage: Storage) -> PublishedModel:
@@ -64,13 +68,13 @@ def _still_there(model: PublishedModel, run_url: str, training_url: str, storage
     )
 
 
-def keep_model(run: RunDirectory, model: ModelSource) -> None:
+def keep_model(run: RunDirectory, model: ModelRef) -> None:
     """Copy a published model into the run that is done by it: a training run keeps only its newest and its best."""
-    if model.published is None or model.data is None:
+    if model.step is None:
         return
-    url = model_url(run.url, model.published.step)
+    url = model_url(run.url, model.step)
     if not run.storage.exists(url):
-        run.storage.write_bytes(url, model.data)
+        run.storage.write_bytes(url, model.weights)
 
 
 def model_of_step(run_url: str, training_url: str, step: int, model_id: str, storage: Storage) -> bytes:

@@ -6,13 +6,14 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import torch
+
 from actors.stop_request import closed_in_order
 from infra.storage.files import Storage, basename
 from mfp.conversion import Conversion, convert_weights
 from mfp.errors import WeightsError
 from mfp.model_file import model_id_of, model_to_bytes
-from mfp.models.registry import NetworkConfig, architecture_of
-from mfp.models.vit import ViTConfig
+from mfp.models.registry import NetworkConfig, architecture_of, build_network
 from pipelines.inputs.model_names import check_output_name
 
 
@@ -57,7 +58,8 @@ def run_convert(source: str, out: str, storage: Storage) -> ConvertedModel:
 def described(config: NetworkConfig) -> str:
     """A configuration in one line."""
     clicks = config.clicks
-    size = config.input_size if isinstance(config, ViTConfig) else config.zoom_size
+    with torch.device("meta"):  # shapes without memory
+        size = build_network(config).zoom_size
     parts = [f"{architecture_of(config)} at {size} pixels", f"disk radius {clicks.disk_radius:g}"]
     if clicks.modulated_map:
         modulation = clicks.modulation

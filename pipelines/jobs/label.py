@@ -15,7 +15,6 @@ from actors.errors import TooManyErrorsError
 from actors.labelling.error_limit import ErrorLimit
 from actors.labelling.gathered_rows import LabelCounts
 from actors.labelling.job import LabelJob
-from actors.labelling.loaded_model import ModelBytes
 from actors.labelling.model_feed import FixedModel, FollowedModels, ModelFeed
 from actors.labelling.shard_labeller import ShardSummary
 from actors.specs.checked import checked
@@ -252,19 +251,19 @@ class _Labelling:
 
 def _models(spec: LabelSpec, inputs: LabelInputs, run: RunDirectory) -> ModelFeed:
     """The models of a run; one that follows notes in its directory which it takes."""
-    model, training_run = inputs.model, spec.model.training_run
-    if not spec.follows or training_run is None or model.published is None or model.data is None:
-        return FixedModel(ModelBytes(model.model_id, model.data))
+    training_run, first = spec.model.training_run, inputs.published
+    if not spec.follows or training_run is None or first is None:
+        return FixedModel(inputs.model)
 
     def note(taken: PublishedModel) -> None:
         add_taken(run.storage, run.url, taken)
 
-    note(model.published)
+    note(first)
     return FollowedModels(
         run.storage,
         training_run,
-        model.published,
-        model.data,
+        first,
+        inputs.model.weights,
         if_better=spec.follow_if_better,
         on_taken=note,
     )

@@ -11,10 +11,12 @@ from typing import Any
 import torch
 from rich.table import Table
 
+from actors.click_models.installed import installed_models
+from actors.click_models.model_ref import ModelRef, Weights
+from actors.specs.model import ModelChoice
 from infra.storage.files import Storage
 from mfp.model_file import read_header
-from mfp.models.registry import TRAINABLE, TrainableNetwork, build_network
-from mfp.models.vit import ViTConfig
+from mfp.models.registry import TRAINABLE, NamedNetwork, build_network
 from pipelines.inputs.model_names import shipped_models
 from pipelines.inputs.model_source import find_model
 
@@ -72,12 +74,16 @@ def render_networks(networks: list[ListedNetwork]) -> Table:
 
 
 def list_models() -> list[ListedModel]:
-    """The shipped models and the analytic one, which has no weights."""
+    """The shipped models, the analytic one, which has no weights, and those that installed packages bring."""
     storage = Storage()
-    return [
-        _listed(source.name, source.data)
-        for source in (find_model(name, storage) for name in shipped_models())
+    shipped = [_listed(find_model(ModelChoice(name), storage)) for name in shipped_models()]
+    brought = [
+        ListedModel(
+            name, f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value, 0, 0, None, {}
+        )
+        for name, entry in installed_models().items()
     ]
+    return shipped + brought
 
 
 def render_models(models: list[ListedModel]) -> Table:
@@ -102,13 +108,14 @@ def render_models(models: list[ListedModel]) -> Table:
     return table
 
 
-def _listed(name: str, data: bytes | None) -> ListedModel:
-    if data is None:
-        return ListedModel(name, "formula", 0, 0, None, {})
+def _listed(model: ModelRef) -> ListedModel:
+    if not isinstance(model.origin, Weights):
+        return ListedModel(model.name, "formula", 0, 0, None, {})
+    data = model.origin.data
     document = read_header(data)
     facts = document["facts"]
     return ListedModel(
-        name=name,
+        name=model.name,
         architecture=document["config"]["architecture"],
         num_parameters=_num_parameters(data),
         num_bytes=len(data),
@@ -117,15 +124,13 @@ def _listed(name: str, data: bytes | None) -> ListedModel:
     )
 
 
-def _network(name: str, entry: TrainableNetwork) -> ListedNetwork:
+def _network(name: str, entry: NamedNetwork) -> ListedNetwork:
     with torch.device("meta"):  # shapes without memory
         network = build_network(entry.config)
     num_parameters = sum(parameter.numel() for parameter in network.parameters())
-    config = entry.config
-    if isinstance(config, ViTConfig):
-        crop = f"{config.input_size}x{config.input_size}"
-    else:
-        crop = f"longer side {config.zoom_size}"
+    size = network.zoom_size
+    is_square = network.crop_size(100, 200, size) == (size, size)
+    crop = f"{size}x{size}" if is_square else f"longer side {size}"
     return ListedNetwork(name, entry.title, num_parameters, crop)
 
 

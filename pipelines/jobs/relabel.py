@@ -11,9 +11,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from actors.click_models.model_ref import ModelRef, Weights
 from actors.labelling.hand_out import Assignment
 from actors.labelling.job import LabelJob, limits_of
-from actors.labelling.loaded_model import LoadedModel, ModelBytes
 from actors.labelling.object_sessions import ObjectSessions
 from actors.labelling.shard_labeller import ShardLabeller
 from actors.specs.clicks import Logged, Simulated
@@ -30,6 +30,7 @@ from infra.shards.sample_document import ShardItem
 from infra.shards.shard_reader import read_shard
 from infra.storage.files import Storage
 from infra.taken_models import taken_models
+from mfp.engine import Engine
 from pipelines.errors import OptionError
 from pipelines.inputs.model_source import find_model
 from pipelines.inputs.published_source import model_of_step
@@ -85,9 +86,10 @@ class PastRun:
     record: LabelRecord
     manifest: DatasetManifest
     clicks: ClickLog | Simulated
+    trust_model_code: bool
 
     @classmethod
-    def of(cls, run: RunDirectory) -> PastRun:
+    def of(cls, run: RunDirectory, *, trust_model_code: bool = False) -> PastRun:
         """Read what `run.json` says.
 
         Raises:
@@ -104,29 +106,30 @@ class PastRun:
             )
         origin = record.spec.clicks.origin
         clicks = load_click_log(run.storage, origin.url) if isinstance(origin, Logged) else origin
-        return cls(run, record, manifest, clicks)
+        return cls(run, record, manifest, clicks, trust_model_code)
 
     @property
     def num_threads(self) -> int:
         """Threads that each worker had: they decide the last bit of a map."""
         return max(1, int(self.record.spec.workers.cpus_per_worker))
 
-    def load(self, model_id: str, device: str) -> LoadedModel:
-        """Build a model of the run again. OptionError if it is not there any more, or is another now."""
+    def load(self, model_id: str, device: str) -> Engine:
+        """An engine over a model of the run. OptionError if it is not there any more, or is another now."""
         return LabelJob(self.record.spec, self.manifest.url).load(self._model(model_id), device)
 
-    def _model(self, model_id: str) -> ModelBytes:
+    def _model(self, model_id: str) -> ModelRef:
         choice, storage = self.record.spec.model, self.run.storage
         if choice.training_run is not None:
             step = self._step_of(model_id)
             data = model_of_step(self.run.url, choice.training_run, step, model_id, storage)
-            return ModelBytes(model_id, data)
-        source = find_model(choice.name, storage)
-        if source.model_id != model_id:
+            return ModelRef(choice.name, model_id, Weights(data), step)
+        # whoever made the run trusted the code; whoever checks it says so again
+        model = find_model(replace(choice, trust_model_code=self.trust_model_code), storage)
+        if model.identity != model_id:
             raise OptionError(
-                f"{choice.name} is model {source.model_id} now; {self.run.url} was made with {model_id}"
+                f"{choice.name} is model {model.identity} now; {self.run.url} was made with {model_id}"
             )
-        return ModelBytes(source.model_id, source.data)
+        return model
 
     def _step_of(self, model_id: str) -> int:
         model = self.record.model
@@ -172,13 +175,12 @@ def redo(past: PastRun, record: CommitRecord, names: Sequence[ObjectName], devic
         by_model.setdefault(before[name][0]["model_id"], []).append(name)
     entry = next(shard for shard in past.manifest.shards if shard.name == record.shard)
     for model_id, of_model in by_model.items():
-        model = past.load(model_id, device)
-        after = _label_again(past, entry, model, of_model)
+        after = _label_again(past, entry, past.load(model_id, device), of_model)
         yield from (_compared(record.shard, name, before[name], after.get(name)) for name in of_model)
 
 
 def _label_again(
-    past: PastRun, entry: ShardEntry, model: LoadedModel, names: Sequence[ObjectName]
+    past: PastRun, entry: ShardEntry, engine: Engine, names: Sequence[ObjectName]
 ) -> dict[ObjectName, tuple[Any, list[Any]]]:
     """Rows of these objects, made the way a worker makes them, in a run directory that is gone afterwards."""
     spec, wanted = past.record.spec, set(names)
@@ -197,7 +199,7 @@ def _label_again(
             ObjectSessions(limits_of(spec.clicks), past.clicks, spec.limits.working_pixels), read, again
         )
         with ThreadPoolExecutor(1) as callers:
-            labelled = callers.submit(labeller.label, Assignment(entry, "again"), model)
+            labelled = callers.submit(labeller.label, Assignment(entry, "again"), engine)
             try:
                 while wait([labelled], _POLL_SECONDS).not_done:
                     check_stop()

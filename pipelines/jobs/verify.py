@@ -168,7 +168,7 @@ def _redo(
     redone: list[Redone] = []
     by_shard = {record.shard: record for record in records}
     try:
-        past = PastRun.of(run)
+        past = PastRun.of(run, trust_model_code=spec.trust_model_code)
         torch.set_num_threads(past.num_threads)
         for shard, names in choose(past, list(records), spec.sample, spec.seed).items():
             check_stop()

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from actors.click_models.model_ref import ModelRef
 from actors.labelling.job import LabelJob
-from actors.labelling.loaded_model import LoadedModel, ModelBytes
-from mfp.clicks import Click
+from mfp.click_model import CropBatch
 from mfp.engine import Engine
 from mfp.engine_settings import EngineSettings
 from mfp.models.analytic import AnalyticClickModel
@@ -25,8 +25,8 @@ class GpuFailsOnce(LabelJob):
 
     note: Path
 
-    def load(self, model: ModelBytes, device: str) -> LoadedModel:
-        return LoadedModel(model.model_id, Engine(_FailingGpu(self.note), self.spec.network))
+    def load(self, model: ModelRef, device: str) -> Engine:
+        return Engine(_FailingGpu(self.note), self.spec.network)
 
 
 class _FailingGpu(AnalyticClickModel):
@@ -35,11 +35,11 @@ class _FailingGpu(AnalyticClickModel):
         self._note = note
         self._num_passes = 0
 
-    def forward_clicks(self, image: Tensor, prob: Tensor, clicks: Sequence[Sequence[Click]]) -> Tensor:
+    def predict(self, batch: CropBatch) -> Tensor:
         self._num_passes += 1
         if self._num_passes >= 5 and self._is_broken():
             raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
-        return super().forward_clicks(image, prob, clicks)
+        return super().predict(batch)
 
     def _is_broken(self) -> bool:
         try:
@@ -56,8 +56,8 @@ class DeadlySample(LabelJob):
 
     sample_key: str
 
-    def load(self, model: ModelBytes, device: str) -> LoadedModel:
-        return LoadedModel(model.model_id, _MortalEngine(self.spec.network, self.sample_key))
+    def load(self, model: ModelRef, device: str) -> Engine:
+        return _MortalEngine(self.spec.network, self.sample_key)
 
 
 class _MortalEngine(Engine):

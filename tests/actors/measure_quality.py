@@ -21,6 +21,7 @@ from scipy import stats
 
 from actors.labelling.object_sessions import ObjectSessions
 from actors.specs.clicks import Simulated
+from actors.specs.model import ModelChoice
 from infra.shards.manifest import load_manifest
 from infra.shards.sample import Sample
 from infra.shards.shard_reader import read_shard
@@ -75,9 +76,8 @@ def of_part(session: FinishedSession, part: Region) -> float:
 
 def main(url: str, num_samples: int = 10**9) -> None:
     """Measure, and print the figures for all masks and for small ones."""
-    model = find_model("lite0", Storage())
-    assert model.data is not None, "lite0 ships"
-    engine = Engine(model_from_bytes(model.data).network, EngineSettings(zoom_size=320, flip=False))
+    model = find_model(ModelChoice("lite0"), Storage())
+    engine = Engine(model_from_bytes(model.weights).network, EngineSettings(zoom_size=320, flip=False))
     rows: list[tuple[float, ...]] = []
     for limits in LIMITS:
         for session in engine.run(sessions(url, num_samples, limits)):

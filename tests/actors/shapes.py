@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from actors.labelling.hand_out import Assignment
-from actors.labelling.loaded_model import LoadedModel
 from actors.labelling.object_sessions import ObjectSessions
 from actors.labelling.shard_labeller import MAX_PIXELS_AHEAD, ReadShard, ShardLabeller, ShardSummary
 from actors.specs.clicks import Simulated
@@ -98,11 +97,12 @@ class OneModelLabeller(ShardLabeller):
         *,
         driver_commits: bool = False,
     ) -> None:
-        self.model = LoadedModel(model_id, engine)
+        engine.identity = model_id
+        self.engine = engine
         super().__init__(objects, read_shard, run, max_pixels_ahead, driver_commits=driver_commits)
 
-    def label(self, assignment: Assignment, model: LoadedModel | None = None) -> ShardSummary:
-        return super().label(assignment, model or self.model)
+    def label(self, assignment: Assignment, engine: Engine | None = None) -> ShardSummary:
+        return super().label(assignment, engine or self.engine)
 
 
 def labeller(

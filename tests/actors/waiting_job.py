@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from torch import Tensor
 
+from actors.click_models.model_ref import ModelRef
 from actors.labelling.job import LabelJob
-from actors.labelling.loaded_model import LoadedModel, ModelBytes
-from mfp.clicks import Click
+from mfp.click_model import CropBatch
 from mfp.engine import Engine
 from mfp.models.analytic import AnalyticClickModel
 from tests.waiting import wait_until
@@ -23,10 +22,8 @@ class WaitsBeforeItsEnd(LabelJob):
     num_passes: int
     may_end: Path
 
-    def load(self, model: ModelBytes, device: str) -> LoadedModel:
-        return LoadedModel(
-            model.model_id, Engine(_WaitingModel(self.num_passes, self.may_end), self.spec.network)
-        )
+    def load(self, model: ModelRef, device: str) -> Engine:
+        return Engine(_WaitingModel(self.num_passes, self.may_end), self.spec.network)
 
 
 class _WaitingModel(AnalyticClickModel):
@@ -35,9 +32,9 @@ class _WaitingModel(AnalyticClickModel):
         self._left = num_passes
         self._may_end = may_end
 
-    def forward_clicks(self, image: Tensor, prob: Tensor, clicks: Sequence[Sequence[Click]]) -> Tensor:
+    def predict(self, batch: CropBatch) -> Tensor:
         if self._left == 0:
             wait_until(self._may_end.exists)
         else:
             self._left -= 1
-        return super().forward_clicks(image, prob, clicks)
+        return super().predict(batch)

@@ -18,6 +18,7 @@ from mfp.engine import Engine
 from mfp.engine_settings import EngineSettings
 from mfp.models.lite0 import Lite0, Lite0Config
 from mfp.session import Session, SessionLimits, SimulatedClicks
+from tests.mfp.network_factories import crop_batch
 from tests.mfp.session_factories import create_image, create_truth
 
 NUM_ROWS = 32
@@ -56,7 +57,7 @@ def measure_rows() -> list[str]:
         with torch.inference_mode():
             logits = torch.cat(
                 [
-                    network.forward_clicks(image[i : i + rows], prob[i : i + rows], clicks[i : i + rows])
+                    network.predict(crop_batch(image[i : i + rows], prob[i : i + rows], clicks[i : i + rows]))
                     for i in range(0, NUM_ROWS, rows)
                 ]
             )

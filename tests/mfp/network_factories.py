@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
+from mfp.click_model import CropBatch
 from mfp.clicks import Click
 from mfp.models.hrnet18 import HRNet18Config
 from mfp.models.lite0 import Lite0Config
@@ -42,10 +44,15 @@ def create_network(config: NetworkConfig, seed: int = 0) -> ModulatedNetwork:
                 nn.init.uniform_(module.weight, 0.5, 1.5)  # timm starts some at 0
                 nn.init.normal_(module.running_mean, std=0.1)  # type: ignore[arg-type]
                 nn.init.uniform_(module.running_var, 0.5, 1.5)  # type: ignore[arg-type]
-    assert isinstance(network, ModulatedNetwork)
     return network
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:
     """Uniform in [0, 1)."""
     return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def crop_batch(image: Tensor, prob: Tensor, clicks: Sequence[Sequence[Click]]) -> CropBatch:
+    """What a session gives a model of crops: rows have a previous map from their second click on."""
+    has_prob = [len(sequence) > 1 for sequence in clicks]
+    return CropBatch(image, prob, has_prob, clicks, [None] * len(clicks))

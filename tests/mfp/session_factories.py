@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from typing import Self
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mfp.clicks import Click
+from mfp.click_model import CropBatch, ModelTraits
 from mfp.modulation import ModulationSettings
-from mfp.network import ClickNetwork, ClickSettings, ModulatedNetwork
+from mfp.network import ClickSettings, ModulatedNetwork
 from mfp.session import FinishedSession, Image, Session, SessionLimits, SimulatedClicks, Truth
 
 NO_TARGET = SessionLimits(max_clicks=6, target_iou=None)
@@ -78,24 +79,30 @@ class TinyNetwork(ModulatedNetwork):
         return torch.as_tensor(60 * clicked + texture - 4)  # large only near foreground clicks
 
 
-class RedChannelNetwork(ClickNetwork):
+class RedChannelModel:
     """Answers with the red channel, as it is: whoever paints the truth red gets a perfect mask at once."""
 
-    def __init__(self, threshold: float = 0.5) -> None:
-        super().__init__()
-        self.click_settings = ClickSettings(threshold=threshold)
-
+    prepares = False
     zoom_size = 64
+
+    def __init__(self, threshold: float = 0.5) -> None:
+        self.traits = ModelTraits(name="red", identity="red", threshold=threshold)
 
     def crop_size(self, height: int, width: int, zoom_size: int) -> tuple[int, int]:
         return height, width
 
-    def forward_clicks(self, image: Tensor, prob: Tensor, clicks: Sequence[Sequence[Click]]) -> Tensor:
-        return torch.logit(image[:, :1].clamp(0.001, 0.999))
+    def for_inference(self, device: torch.device) -> Self:
+        return self
+
+    def prepare(self, image: Tensor) -> None:
+        raise AssertionError("it prepares nothing")
+
+    def predict(self, batch: CropBatch) -> Tensor:
+        return torch.logit(batch.image[:, :1].clamp(0.001, 0.999))
 
 
 def painted(truth: Truth) -> Image:
-    """The image on which RedChannelNetwork is perfect."""
+    """The image on which RedChannelModel is perfect."""
     image = np.zeros((*truth.shape, 3), np.uint8)
     image[..., 0] = np.where(truth == 1, 255, 0)
     return image

@@ -23,8 +23,9 @@ from mfp.models.registry import build_network
 from mfp.models.resnet34 import ResNet34Config
 from mfp.models.vit import ViTConfig
 from mfp.modulation import ModulationSettings
-from mfp.network import BASELINE_CLICKS, ClickSettings, ModulatedNetwork
+from mfp.network import BASELINE_CLICKS, ClickSettings
 from tests.golden_networks import VIT_TINY, golden_pass, golden_weights
+from tests.mfp.network_factories import crop_batch
 from tests.released_files import PARAMS, released_content, released_of, saved, with_loss
 
 VIT_PARAMS = {**PARAMS, "backbone_params": {"num_heads": 3}}
@@ -52,7 +53,7 @@ def test_a_released_checkpoint_becomes_a_model_file_that_answers_as_recorded(nam
     for which in ("next", "first"):
         golden = golden_pass(name, which)
         with torch.inference_mode():
-            logits = model.network.forward_clicks(golden.image, golden.prev, golden.clicks)
+            logits = model.network.predict(crop_batch(golden.image, golden.prev, golden.clicks))
         tolerance = 1e-4 * max(1.0, float(np.ptp(golden.logits)))
         np.testing.assert_allclose(logits.numpy(), golden.logits, rtol=0, atol=tolerance)
     is_baseline = name in {"simpleclick_vit_tiny", "ritm_hrnet18"}
@@ -254,7 +255,6 @@ def test_imagenet_weights_fill_the_backbone_and_nothing_else(name: str, form: st
     backbone = {key for key in conversion.tensors if key.startswith("backbone.")}
     assert all(torch.equal(conversion.tensors[key], state[key.removeprefix("backbone.")]) for key in backbone)
     model = as_file(conversion)
-    assert isinstance(model.network, ModulatedNetwork)
     assert model.facts["backbone_only"] is True
     assert any("mfp train --init" in note for note in conversion.notes)
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import itertools
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import pytest
@@ -11,17 +11,19 @@ import torch
 from torch import Tensor
 
 from mfp import places
+from mfp.click_model import ClickModel, CropBatch
 from mfp.clicks import Click
 from mfp.engine import Engine
 from mfp.engine_settings import EngineSettings
 from mfp.models.analytic import AnalyticClickModel
 from mfp.models.lite0 import Lite0, Lite0Config
-from mfp.network import ClickNetwork, ClickSettings
+from mfp.network import ClickSettings
 from mfp.places import Places
 from mfp.session import FinishedSession, LoggedClicks, Session, SessionLimits, SimulatedClicks, StopReason
+from tests.mfp.click_models import GrowingModel, PreparingModel
 from tests.mfp.session_factories import (
     NO_TARGET,
-    RedChannelNetwork,
+    RedChannelModel,
     TinyNetwork,
     create_image,
     create_session,
@@ -39,21 +41,23 @@ def create_lite0() -> Lite0:
         return Lite0(Lite0Config())
 
 
-NETWORKS: dict[str, Callable[[], ClickNetwork]] = {
+NETWORKS: dict[str, Callable[[], ClickModel]] = {
     "analytic": AnalyticClickModel,
     "tiny": TinyNetwork,
     "lite0": create_lite0,
     "baseline": lambda: TinyNetwork(
         settings=ClickSettings(threshold=0.49, initial_pass=False, keeps_outside=False)
     ),
+    "preparing": PreparingModel,
+    "session": lambda: GrowingModel(max_sessions=3),
 }
 
 
-def create_engine(network: ClickNetwork, batch_size: int = 4, zoom_size: int = 64) -> Engine:
+def create_engine(network: ClickModel, batch_size: int = 4, zoom_size: int = 64) -> Engine:
     return Engine(network, EngineSettings(batch_size=batch_size, zoom_size=zoom_size))
 
 
-def run(network: ClickNetwork, sessions: Iterable[Session | None], batch_size: int) -> dict[object, object]:
+def run(network: ClickModel, sessions: Iterable[Session | None], batch_size: int) -> dict[object, object]:
     return dict(outcomes(create_engine(network, batch_size).run(sessions)))
 
 
@@ -202,7 +206,7 @@ def test_no_sessions_no_outcomes() -> None:
 def test_a_perfect_answer_ends_a_session(limits: SessionLimits, reason: StopReason, num_clicks: int) -> None:
     truth = create_truth(2, 50, 70)
     session = Session("key", painted(truth), truth, SimulatedClicks(), limits)
-    (finished,) = create_engine(RedChannelNetwork()).run([session])
+    (finished,) = create_engine(RedChannelModel()).run([session])
     assert (finished.stop_reason, len(finished.clicks), finished.iou) == (reason, num_clicks, 1.0)
     assert np.array_equal(finished.mask, truth == 1)
     assert finished.quality > 0.95  # the map is 0.999 and 0.001
@@ -253,11 +257,11 @@ class SmallMemory(AnalyticClickModel):
         self.room = room
         self.asked: list[int] = []
 
-    def forward_clicks(self, image: Tensor, prob: Tensor, clicks: Sequence[Sequence[Click]]) -> Tensor:
-        self.asked.append(len(clicks) // 2)
+    def predict(self, batch: CropBatch) -> Tensor:
+        self.asked.append(len(batch.clicks) // 2)
         if self.asked[-1] > self.room:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return super().forward_clicks(image, prob, clicks)
+        return super().predict(batch)
 
 
 def test_a_cpu_takes_one_session_at_a_time() -> None:
@@ -301,5 +305,5 @@ def test_cuda_makes_the_clicks_of_the_cpu() -> None:
 
 
 def test_sessions_on_cuda_wait_in_more_places_than_a_batch_takes() -> None:
-    assert Places(8, is_on_cpu=True).num_places == 8
-    assert Places(8, is_on_cpu=False).num_places == 32
+    assert Places.of_crops(8, is_on_cpu=True).num_places == 8
+    assert Places.of_crops(8, is_on_cpu=False).num_places == 32

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from mfp.clicks import Click
 from mfp.models.lite0 import SIZE_MULTIPLE, Lite0, Lite0Config
 from mfp.network import IMAGENET_MEAN, IMAGENET_STD
+from tests.mfp.network_factories import crop_batch
 
 
 def _imagenet_state() -> dict[str, torch.Tensor]:
@@ -27,8 +28,8 @@ def test_it_has_at_most_six_million_parameters() -> None:
 
 def test_every_parameter_gets_a_gradient() -> None:
     network = Lite0(Lite0Config()).train()
-    logits = network.forward_clicks(
-        torch.rand(2, 3, 64, 64), torch.rand(2, 1, 64, 64), [[Click(9, 9, True)]] * 2
+    logits = network.predict(
+        crop_batch(torch.rand(2, 3, 64, 64), torch.rand(2, 1, 64, 64), [[Click(9, 9, True)]] * 2)
     )
     logits.square().mean().backward()  # type: ignore[no-untyped-call]
     assert [name for name, parameter in network.named_parameters() if parameter.grad is None] == []
@@ -58,7 +59,7 @@ def test_a_fresh_session_in_a_batch_still_gets_its_two_passes() -> None:
     prob[0] = 0.0
     clicks = [[Click(30, 40, True)], [Click(30, 40, True), Click(3, 4, False)]]
     with torch.inference_mode():
-        together = _NETWORK.forward_clicks(image, prob, clicks)
+        together = _NETWORK.predict(crop_batch(image, prob, clicks))
         fresh = _NETWORK.forward_map(image[:1], _NETWORK.first_map(image[:1], clicks[:1]), clicks[:1])
         running = _NETWORK.forward_map(image[1:], prob[1:], clicks[1:])
     torch.testing.assert_close(together, torch.cat((fresh, running)), atol=1e-5, rtol=1e-5)
@@ -86,11 +87,11 @@ def test_the_form_for_inference_has_no_batch_norm_and_gives_the_same_logits() ->
         if isinstance(module, torch.nn.BatchNorm2d):
             torch.nn.init.normal_(module.running_mean, std=0.1)  # type: ignore[arg-type]
             torch.nn.init.uniform_(module.running_var, 0.5, 1.5)  # type: ignore[arg-type]
-    folded = network.for_inference()
+    folded = network.for_inference(torch.device("cpu"))
     assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in folded.modules())
     inputs = (torch.rand(1, 3, 64, 96), torch.rand(1, 1, 64, 96), [[Click(9, 9, True), Click(3, 3, False)]])
     with torch.inference_mode():
         torch.testing.assert_close(
-            folded.forward_clicks(*inputs), network.forward_clicks(*inputs), atol=1e-5, rtol=1e-4
+            folded.predict(crop_batch(*inputs)), network.predict(crop_batch(*inputs)), atol=1e-5, rtol=1e-4
         )
     assert any(isinstance(module, torch.nn.BatchNorm2d) for module in network.modules())

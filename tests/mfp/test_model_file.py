@@ -9,6 +9,7 @@ import pytest
 import safetensors.torch
 import torch
 
+from mfp.click_model import ModelTraits
 from mfp.clicks import Click
 from mfp.errors import MfpError, ModelError, WeightsError
 from mfp.model_file import model_from_bytes, model_id_of, model_to_bytes, read_header, with_facts
@@ -16,8 +17,8 @@ from mfp.models.lite0 import Lite0, Lite0Config
 from mfp.models.registry import NetworkConfig, build_network, config_from_json, config_to_json
 from mfp.models.vit import ViTConfig
 from mfp.modulation import ModulationSettings
-from mfp.network import ClickSettings
-from tests.mfp.network_factories import SMALL_CONFIGS, create_network
+from mfp.network import UNSAVED, ClickSettings
+from tests.mfp.network_factories import SMALL_CONFIGS, create_network, crop_batch
 
 CONFIG = Lite0Config(
     decoder_channels=16,
@@ -33,7 +34,29 @@ def test_a_model_comes_back_with_its_configuration_facts_and_answers() -> None:
     assert (model.config, model.facts, model.model_id) == (CONFIG, {"steps": 7}, model_id_of(data))
     inputs = (torch.rand(1, 3, 64, 64), torch.zeros(1, 1, 64, 64), [[Click(3, 4, True)]])
     with torch.inference_mode():
-        assert torch.equal(model.network.forward_clicks(*inputs), network.forward_clicks(*inputs))
+        assert torch.equal(model.network.predict(crop_batch(*inputs)), network.predict(crop_batch(*inputs)))
+
+
+def test_a_network_carries_the_identity_of_its_file_and_one_of_no_file_says_so() -> None:
+    data = model_to_bytes(CONFIG, Lite0(CONFIG).state_dict(), {})
+    traits = model_from_bytes(data).network.traits
+    assert traits == ModelTraits(
+        name="Lite0", identity=model_id_of(data), threshold=0.49, keeps_outside=True, starts_from_mask=True
+    )
+    assert Lite0(CONFIG).traits == replace(traits, identity=UNSAVED)
+
+
+def test_another_modulation_is_another_identity_of_the_same_weights() -> None:
+    network = create_network(SMALL_CONFIGS["lite0"]).eval().named("abc")
+    other = network.with_modulation("release")
+    assert other.traits == replace(network.traits, identity="abc+release")
+    assert network.traits.identity == "abc"
+    assert network.with_modulation("paper") is network
+    assert all(one is two for one, two in zip(network.parameters(), other.parameters(), strict=True))
+    clicks = [[Click(40, 40, True), Click(20, 20, False), Click(30, 44, True)]]
+    batch = crop_batch(torch.rand(1, 3, 64, 64), torch.rand(1, 1, 64, 64), clicks)
+    with torch.inference_mode():
+        assert not torch.equal(network.predict(batch), other.predict(batch))
 
 
 def test_half_precision_halves_the_file_and_is_read_as_float32() -> None:

@@ -7,12 +7,21 @@ from dataclasses import replace
 import pytest
 import torch
 
+from mfp.click_model import CropModel
 from mfp.engine import Engine
 from mfp.engine_settings import EngineSettings
 from mfp.models.registry import NetworkConfig, config_from_json, config_to_json
 from mfp.network import BASELINE_CLICKS
 from mfp.session import SessionLimits, StopReason
-from tests.mfp.network_factories import CLICKS, SMALL_CONFIGS, create_network, noise, with_switches
+from mfp.training.trainable import TrainableNetwork
+from tests.mfp.network_factories import (
+    CLICKS,
+    SMALL_CONFIGS,
+    create_network,
+    crop_batch,
+    noise,
+    with_switches,
+)
 from tests.mfp.session_factories import create_session
 
 SWITCHES = [(True, True), (True, False), (False, True), (False, False)]
@@ -67,8 +76,8 @@ def test_without_the_modulated_map_the_order_of_clicks_does_not_matter(
         network = create_network(switched).eval()
         with torch.inference_mode():
             return (
-                network.forward_clicks(IMAGE, PROB, CLICKS),
-                network.forward_clicks(IMAGE, PROB, reversed_clicks),
+                network.predict(crop_batch(IMAGE, PROB, CLICKS)),
+                network.predict(crop_batch(IMAGE, PROB, reversed_clicks)),
             )
 
     assert torch.equal(*answers(modulated_map=False))
@@ -81,11 +90,20 @@ def test_a_baseline_answers_a_first_click_in_one_pass_from_empty_maps(config: Ne
     passes = []
     network.register_forward_pre_hook(lambda _, inputs: passes.append(inputs[1]))
     with torch.inference_mode():
-        network.forward_clicks(IMAGE, torch.zeros_like(PROB), CLICKS)
+        network.predict(crop_batch(IMAGE, torch.zeros_like(PROB), CLICKS))
         assert not network.first_map(IMAGE, CLICKS).any()
     (coordinates,) = passes
     assert coordinates.shape == (2, 3, 64, 96)
     assert not coordinates[:, 0].any()
+
+
+@architectures
+def test_every_network_is_a_crop_model_and_one_that_learns(config: NetworkConfig) -> None:
+    network = create_network(config)
+    model: CropModel = network
+    learner: TrainableNetwork = network
+    assert isinstance(model, CropModel)
+    assert learner.first_map(IMAGE, CLICKS).shape == PROB.shape
 
 
 @architectures
@@ -94,10 +112,10 @@ def test_the_form_for_inference_gives_the_same_logits_and_leaves_the_network_as_
 ) -> None:
     network = create_network(config).eval()
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    folded = network.for_inference()
+    folded = network.for_inference(torch.device("cpu"))
     with torch.inference_mode():
-        expected = network.forward_clicks(IMAGE, PROB, CLICKS)
-        logits = folded.forward_clicks(IMAGE, PROB, CLICKS)
+        expected = network.predict(crop_batch(IMAGE, PROB, CLICKS))
+        logits = folded.predict(crop_batch(IMAGE, PROB, CLICKS))
     span = float(expected.max() - expected.min())  # with random weights it may be thousands
     torch.testing.assert_close(logits, expected, atol=1e-4 * max(span, 1.0), rtol=0)
     assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
@@ -114,7 +132,7 @@ def test_every_region_gets_a_crop_that_the_network_takes(
         assert max(crop) == zoom_size
         image, prob = noise(2, 3, *crop, seed=1), noise(2, 1, *crop, seed=2)
         with torch.inference_mode():
-            assert network.forward_clicks(image, prob, CLICKS).shape == (2, 1, *crop)
+            assert network.predict(crop_batch(image, prob, CLICKS)).shape == (2, 1, *crop)
 
 
 @pytest.mark.parametrize("is_baseline", [False, True])

@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mfp.scheduler import Batch, BatchOutcome, CropSize, Scheduler
+from mfp.scheduler import Batch, BatchKey, BatchOutcome, Scheduler
 
 WIDE, TALL, SQUARE = (224, 320), (320, 224), (320, 320)
 
 
-def create_scheduler(sizes: list[CropSize], batch_size: int = 4, num_places: int = 16) -> Scheduler:
+def create_scheduler(sizes: list[tuple[int, int]], batch_size: int = 4, num_places: int = 16) -> Scheduler:
     scheduler = Scheduler(num_places, batch_size)
     for size in sizes:
         scheduler.admit(size)
@@ -22,7 +22,7 @@ def scheduled(scheduler: Scheduler) -> Batch:
     return batch
 
 
-def go_on(scheduler: Scheduler, batch: Batch, size: CropSize | None) -> None:
+def go_on(scheduler: Scheduler, batch: Batch, size: BatchKey | None) -> None:
     scheduler.update(BatchOutcome(batch, (size,) * len(batch.tickets)))
 
 

@@ -16,6 +16,7 @@ from mfp.models.vit import ViT, ViTConfig
 from mfp.models.vit_backbone import from_windows, global_blocks, to_windows
 from mfp.network import BASELINE_CLICKS
 from tests.golden_networks import RELEASE, VIT_TINY, golden_pass, load_golden
+from tests.mfp.network_factories import crop_batch
 
 # Small, and eight blocks, so that every second one attends inside windows.
 SMALL = ViTConfig(width=16, depth=8, num_heads=2, pyramid_widths=(4, 4, 8, 8), head_width=8)
@@ -49,7 +50,7 @@ def test_logits_are_those_recorded_from_the_released_network(name: str, which: s
     model = load_golden(ViT(GOLDEN_CONFIGS[name]), name, VIT_RULES)
     golden = golden_pass(name, which)
     with torch.inference_mode():
-        logits = model.forward_clicks(golden.image, golden.prev, golden.clicks)
+        logits = model.predict(crop_batch(golden.image, golden.prev, golden.clicks))
     np.testing.assert_allclose(logits.numpy(), golden.logits, rtol=0, atol=1e-5)
 
 
@@ -70,7 +71,7 @@ def test_crops_need_not_be_square() -> None:
 def test_gradient_reaches_every_parameter() -> None:
     model = ViT(replace(SMALL, input_size=224)).train()
     clicks = [[Click(50.0, 60.0, True)], [Click(9.0, 9.0, True), Click(200.0, 20.0, False)]]
-    logits = model.forward_clicks(noise(2, 3, 224, 224), noise(2, 1, 224, 224, seed=1), clicks)
+    logits = model.predict(crop_batch(noise(2, 3, 224, 224), noise(2, 1, 224, 224, seed=1), clicks))
     (logits * noise(2, 1, 224, 224, seed=2)).sum().backward()  # type: ignore[no-untyped-call]
     unused = [
         name

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from actors.labelling.hand_out import Assignment
 from actors.labelling.job import LabelJob, build_labeller
-from actors.labelling.loaded_model import ModelBytes
 from actors.specs.label import LabelSpec
 from infra.runs.run_directory import RunDirectory
 from infra.storage.files import Storage
@@ -22,9 +21,9 @@ def label_here(spec: LabelSpec, *, num_shards: int | None = None) -> RunDirector
     run.open(request_of(label_record(spec, inputs)))
     keep_model(run, inputs.model)
     job = LabelJob(spec, inputs.dataset.url)
-    model = job.load(ModelBytes(inputs.model.model_id, inputs.model.data), "cpu")
+    engine = job.load(inputs.model, "cpu")
     labeller = build_labeller(job, inputs.clicks)
     for number, shard in enumerate(inputs.dataset.shards[:num_shards]):
-        labeller.label(Assignment(shard, f"1_{number}"), model)
+        labeller.label(Assignment(shard, f"1_{number}"), engine)
     labeller.close()
     return run

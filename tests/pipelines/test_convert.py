@@ -9,6 +9,7 @@ import pytest
 import timm
 from typer.testing import CliRunner, Result
 
+from actors.specs.model import ModelChoice
 from infra.storage.files import Storage
 from mfp.model_file import model_from_bytes, read_header
 from pipelines.cli import app
@@ -31,7 +32,7 @@ def test_a_released_checkpoint_is_converted_and_described(tmp_path: Path) -> Non
     source.write_bytes(released_vit())
     result = mfp("convert", str(source), str(out))
     assert result.exit_code == 0, result.output
-    model = find_model(str(out), Storage())
+    model = find_model(ModelChoice(str(out)), Storage())
     counts, settings, licence, written = result.stdout.splitlines()
     assert counts == (
         "MFP ViT (width 48, depth 4): 149 tensors loaded, 21 unused ones left out, 0 missing, 0 unexpected"
@@ -40,7 +41,7 @@ def test_a_released_checkpoint_is_converted_and_described(tmp_path: Path) -> Non
         "vit at 224 pixels, disk radius 5, modulation release with N 7, R_max 100, late fusion, threshold 0.5"
     )
     assert licence.startswith("note: these weights descend from MAE weights")
-    assert written == f"{out} (model {model.model_id})"
+    assert written == f"{out} (model {model.identity})"
     facts = read_header(out.read_bytes())["facts"]
     assert facts["source"] == "mfp_vit.pth"
     assert len(facts["source_sha256"]) == 64

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from actors.click_models.model_ref import ModelRef, Weights
 from actors.labelling import model_feed
 from actors.labelling.hand_out import Assignment
-from actors.labelling.job import limits_of
-from actors.labelling.loaded_model import ModelBytes, load_model
+from actors.labelling.job import LabelJob, limits_of
 from actors.labelling.object_sessions import ObjectSessions
 from actors.specs.clicks import Simulated
 from actors.specs.label import LabelSpec
@@ -81,10 +81,10 @@ def labelled_here(asked: LabelSpec, manifest: DatasetManifest, out: str, seed: i
     run = RunDirectory(out, STORAGE)
     run.open(request())
     data, model_id = small_model(seed)
-    loaded = load_model(ModelBytes(model_id, data), "model", asked.network, "cpu")
+    engine = LabelJob(asked, manifest.url).load(ModelRef("small", model_id, Weights(data)), "cpu")
     with one_thread():
         shards = OneModelLabeller(
-            loaded.engine,
+            engine,
             ObjectSessions(limits_of(asked.clicks), Simulated()),
             reader_of(manifest, STORAGE),
             run,
@@ -143,9 +143,9 @@ def begin(asked: LabelSpec) -> str:
     if not asked.follows:
         keep_model(run, inputs.model)
     else:
-        assert inputs.model.published is not None
-        add_taken(STORAGE, run.url, inputs.model.published)
-    return inputs.model.model_id
+        assert inputs.published is not None
+        add_taken(STORAGE, run.url, inputs.published)
+    return inputs.model.identity
 
 
 def test_without_follow_a_run_goes_on_with_the_model_that_it_began_with(

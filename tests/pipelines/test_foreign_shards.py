@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
+from actors.click_models.model_ref import Formula, ModelRef
 from actors.labelling.hand_out import Assignment
 from actors.labelling.job import LabelJob, build_labeller
-from actors.labelling.loaded_model import ModelBytes
 from infra import rle
 from infra.click_log import load_click_log
 from infra.errors import ClickLogError, DatasetError
@@ -71,7 +71,8 @@ def test_what_a_shard_holds_besides_is_counted_in_the_report(tmp_path: Path) -> 
     job = LabelJob(spec, inputs.dataset.url)
     labeller = build_labeller(job, inputs.clicks)
     for shard in inputs.dataset.shards:
-        summary = labeller.label(Assignment(shard, shard.name), job.load(ModelBytes("analytic", None), "cpu"))
+        engine = job.load(ModelRef("analytic", "analytic", Formula()), "cpu")
+        summary = labeller.label(Assignment(shard, shard.name), engine)
         assert CommitRecord.from_json(summary.record.to_json()) == summary.record
     labeller.close()
     report = build_report(run.url, STORAGE)

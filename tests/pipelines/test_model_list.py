@@ -8,6 +8,8 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+from actors.click_models.model_ref import ModelRef, Weights
+from actors.specs.model import ModelChoice
 from infra.storage.files import Storage
 from mfp.errors import WeightsError
 from mfp.model_file import model_to_bytes
@@ -21,7 +23,7 @@ from pipelines.jobs.model_list import list_models, list_networks, render_models,
 
 
 def test_every_shipped_model_is_listed_with_the_analytic_one() -> None:
-    assert [model.name for model in list_models()] == shipped_models()
+    assert [model.name for model in list_models()] == [*shipped_models(), "isegm", "sam"]
     assert "analytic" in shipped_models()
 
 
@@ -30,7 +32,7 @@ def test_a_model_is_described_by_its_own_file() -> None:
     network = build_network(config)
     facts = {"steps": 4000, "noc": {"davis": {"85": 5.0, "90": 7.25}, "voc val": {"85": 3.0}}}
     data = model_to_bytes(config, network.state_dict(), facts)
-    listed = model_list._listed("mine", data)
+    listed = model_list._listed(ModelRef("mine", "", Weights(data)))
     trained = sum(parameter.numel() for parameter in network.parameters())
     assert (listed.architecture, listed.num_parameters) == ("lite0", trained)
     assert (listed.num_bytes, listed.steps, listed.noc) == (len(data), 4000, facts["noc"])
@@ -54,7 +56,7 @@ def test_the_command_lists_both_as_text_and_as_json() -> None:
     assert "analytic" in text.stdout
     assert "hrnet18" in text.stdout
     document = json.loads(CliRunner().invoke(app, ["models", "--json"]).stdout)
-    assert [model["name"] for model in document["models"]] == shipped_models()
+    assert [model["name"] for model in document["models"]] == [*shipped_models(), "isegm", "sam"]
     assert [network["name"] for network in document["networks"]][-1] == "lite0"
 
 
@@ -79,4 +81,4 @@ def test_a_file_that_is_no_model_is_named(tmp_path: Path) -> None:
     garbage = tmp_path / "weights.safetensors"
     garbage.write_bytes(b"no model")
     with pytest.raises(WeightsError, match=r"weights\.safetensors: .* no model file"):
-        find_model(str(garbage), Storage())
+        find_model(ModelChoice(str(garbage)), Storage())

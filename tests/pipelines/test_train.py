@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from actors.errors import ClusterError
+from actors.specs.model import ModelChoice
 from actors.specs.train import TrainSpec, Validating
 from actors.training.directory import TrainDirectory
 from actors.training.job import TrainJob
@@ -160,12 +161,11 @@ def test_more_workers_than_crops_are_refused(dataset: str, tmp_path: Path) -> No
 def test_a_run_goes_on_though_the_model_it_began_from_is_another_or_gone(
     dataset: str, tmp_path: Path
 ) -> None:
-    init, other = tmp_path / "init.safetensors", find_model("lite0", Storage()).data
+    init, other = tmp_path / "init.safetensors", find_model(ModelChoice("lite0"), Storage()).weights
     config = Lite0Config(decoder_channels=16)
     init.write_bytes(model_to_bytes(config, build_network(config).state_dict(), {}))
     began_from = init.read_bytes()
     asked = changed(_options(dataset, tmp_path / "run", 1), init=str(init))
-    assert other is not None
     for change in (lambda: None, lambda: init.write_bytes(other), init.unlink):
         change()
         job = training_job(asked)

@@ -17,7 +17,7 @@ from actors.specs.checked import checked
 from actors.specs.clicks import Clicks
 from actors.specs.flywheel import FlywheelSpec
 from actors.specs.label import LabelSpec, Part
-from actors.specs.model import TRAINING_RUN_PREFIX
+from actors.specs.model import TRAINING_RUN_PREFIX, ModelChoice
 from actors.specs.train import Checkpoints, TrainSpec
 from actors.training.start import check_start
 from infra.click_log import ClickLog
@@ -94,7 +94,7 @@ class _Flywheel:
         self._unlabelled = load_manifest(self._storage, spec.unlabelled)
         self._evaluation = load_manifest(self._storage, spec.evaluation)
         self._train_on = [load_manifest(self._storage, url) for url in spec.train_on]
-        self._model = find_model(spec.model.name, self._storage)
+        self._model = find_model(spec.model, self._storage)
         self._network = trainable_name(self._model)
         self._check()
         clicks = find_clicks(spec.clicks.origin, self._unlabelled, self._storage)
@@ -107,7 +107,7 @@ class _Flywheel:
             unlabelled=self._unlabelled.fingerprint,
             train_on=tuple(dataset.fingerprint for dataset in self._train_on),
             evaluation=self._evaluation.fingerprint,
-            model_id=self._model.model_id,
+            model_id=self._model.identity,
             clicks=click_content(clicks),
             versions=versions(),
             created=now(),
@@ -152,8 +152,7 @@ class _Flywheel:
         spec = self._train_spec(self._directory.training(1), self._directory.start_model, [])
         most = spec.workers.maximum
         check_shared_out(spec.recipe.batch_size, (most,))
-        assert self._model.data is not None, "what can be trained has weights"
-        config = model_from_bytes(self._model.data).config
+        config = model_from_bytes(self._model.weights).config
         check_start(self._spec.model.name, config, spec.recipe, most)
         find_training_inputs(spec, self._storage)
 
@@ -161,9 +160,8 @@ class _Flywheel:
         """Write down what was asked for, and the model to begin with; its URL."""
         request_of(self._record).begin(self._storage, self._directory.url)
         url = self._directory.start_model
-        assert self._model.data is not None, "checked before"
         if not self._storage.exists(url):
-            self._storage.write_bytes(url, self._model.data)
+            self._storage.write_bytes(url, self._model.weights)
         return url
 
     def _evaluate(self, when: Literal["before", "after"], model_url: str) -> Report:
@@ -207,9 +205,8 @@ class _Flywheel:
     def _publish_start(self, training_url: str, start_url: str) -> None:
         """So that labelling can begin at once: it follows on to what the training run publishes."""
         if newest(self._storage, training_url) is None:
-            model = find_model(start_url, self._storage)
-            assert model.data is not None, "a file has bytes"
-            publish(self._storage, training_url, 0, model.data, model.model_id, {})
+            model = find_model(ModelChoice(start_url), self._storage)
+            publish(self._storage, training_url, 0, model.weights, model.identity, {})
 
     def _select(self, number: int, run: RunDirectory, held_out: frozenset[bytes]) -> SelectionCounts:
         url = self._directory.selection(number)

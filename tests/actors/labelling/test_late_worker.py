@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from actors.click_models.model_ref import Formula, ModelRef
 from actors.labelling.hand_out import Assignment
 from actors.labelling.job import LabelJob
-from actors.labelling.loaded_model import ModelBytes
 from actors.labelling.shard_labeller import ShardSummary
-from actors.labelling.worker import LabelWorker, StoredModel, WorkerInfo, WorkerResources
+from actors.labelling.worker import LabelWorker, Stored, WorkerInfo, WorkerResources, store
 from actors.specs.clicks import Simulated
 from infra.runs.commit import CommitOutcome
 from infra.runs.run_directory import RunDirectory
@@ -26,7 +26,7 @@ STORAGE = Storage()
 NUM_SAMPLES = 60
 
 
-def started_worker(job: LabelJob, model: StoredModel) -> tuple[Any, WorkerInfo]:
+def started_worker(job: LabelJob, model: Stored) -> tuple[Any, WorkerInfo]:
     import ray
 
     actor: Any = ray.remote(LabelWorker).options(num_cpus=0.5, max_concurrency=4)
@@ -57,7 +57,7 @@ def test_a_worker_that_comes_back_late_commits_nothing(
         manifest.url,
         driver_commits,
     )
-    model = StoredModel.store(ModelBytes("analytic", None))
+    model = store(ModelRef("analytic", "analytic", Formula()))
     (late, where), (other, _) = (started_worker(job, model) for _ in range(2))
     try:
         first = late.label.remote(Assignment(manifest.shards[0], "1_late"), model)

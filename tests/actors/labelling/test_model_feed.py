@@ -42,14 +42,14 @@ class Following:
         )
 
     def model_id(self) -> str:
-        return self.feed.newest().model_id
+        return self.feed.newest().identity
 
 
 def test_a_model_that_is_published_later_is_taken_with_its_own_bytes(folder_url: str) -> None:
     following = Following(folder_url, published(folder_url, 1))
     assert following.model_id() == small_model(1)[1]
     second = published(folder_url, 2)
-    assert following.feed.newest().data == small_model(2)[0]
+    assert following.feed.newest().weights == small_model(2)[0]
     assert following.model_id() == second.model_id
     assert following.taken == [2]
 
@@ -143,4 +143,4 @@ def test_a_model_that_cannot_be_noted_is_not_used(tmp_path: Path) -> None:
     first = published(run, 1)
     feed = FollowedModels(STORAGE, run, first, small_model(1)[0], on_taken=fail)
     published(run, 2)
-    assert feed.newest().model_id == first.model_id
+    assert feed.newest().identity == first.model_id

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from infra.runs.run_directory import RunDirectory
 from infra.shards.manifest import DatasetManifest, ShardEntry
 from infra.shards.sample_document import ShardItem
 from infra.shards.shard_note import ShardNote
-from mfp.clicks import Click
+from mfp.click_model import CropBatch
 from mfp.engine import Engine
 from mfp.engine_settings import EngineSettings
 from mfp.models.analytic import AnalyticClickModel
@@ -123,11 +123,11 @@ def test_after_an_error_in_the_network_the_labeller_goes_on_with_the_next_shard(
     class FailingOnce(AnalyticClickModel):
         has_failed = False
 
-        def forward_clicks(self, image: Tensor, prob: Tensor, clicks: Sequence[Sequence[Click]]) -> Tensor:
+        def predict(self, batch: CropBatch) -> Tensor:
             if not self.has_failed:
                 self.has_failed = True
                 raise RuntimeError("one bad pass")
-            return super().forward_clicks(image, prob, clicks)
+            return super().predict(batch)
 
     engine = Engine(FailingOnce(), EngineSettings(batch_size=4, zoom_size=ZOOM_SIZE))
     run = new_run(tmp_path)
@@ -188,13 +188,13 @@ def test_closing_drops_what_the_engine_is_at(tmp_path: Path, dataset: DatasetMan
     class ClosedInThePass(AnalyticClickModel):
         num_passes = 0
 
-        def forward_clicks(self, image: Tensor, prob: Tensor, clicks: Sequence[Sequence[Click]]) -> Tensor:
+        def predict(self, batch: CropBatch) -> Tensor:
             self.num_passes += 1
             if self.num_passes == 3:
                 under_way.set()
                 is_closing.wait(HANGS)
                 threading.Event().wait(0.2)  # for the close itself
-            return super().forward_clicks(image, prob, clicks)
+            return super().predict(batch)
 
     under_way, is_closing = threading.Event(), threading.Event()
     model = ClosedInThePass()

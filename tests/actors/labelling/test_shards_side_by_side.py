@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,7 +12,6 @@ import pytest
 from torch import Tensor
 
 from actors.labelling.hand_out import Assignment
-from actors.labelling.loaded_model import LoadedModel
 from actors.labelling.object_sessions import ObjectKey, ObjectSessions
 from actors.labelling.shard_labeller import ShardLabeller
 from actors.specs.clicks import Simulated
@@ -20,7 +19,7 @@ from infra.runs.run_directory import RunDirectory
 from infra.shards.manifest import DatasetManifest, ShardEntry
 from infra.shards.sample_document import ShardItem
 from infra.shards.shard_note import ShardNote
-from mfp.clicks import Click
+from mfp.click_model import CropBatch
 from mfp.engine import Engine
 from mfp.engine_settings import EngineSettings
 from mfp.models.analytic import AnalyticClickModel
@@ -43,9 +42,9 @@ class GatedModel(AnalyticClickModel):
         super().__init__()
         self.gate = gate
 
-    def forward_clicks(self, image: Tensor, prob: Tensor, clicks: Sequence[Sequence[Click]]) -> Tensor:
+    def predict(self, batch: CropBatch) -> Tensor:
         assert self.gate.wait(HANGS)
-        return super().forward_clicks(image, prob, clicks)
+        return super().predict(batch)
 
 
 class RecordingEngine(Engine):
@@ -103,7 +102,8 @@ def test_a_shard_of_another_model_waits_until_the_sessions_before_it_have_ended(
     all_was_read = threading.Event()
     events: list[tuple[str, str]] = []
     engines = [RecordingEngine(GatedModel(all_was_read), batch_size=4, events=events) for _ in range(2)]
-    models = [LoadedModel(f"model-{number}", engine) for number, engine in enumerate(engines)]
+    for number, engine in enumerate(engines):
+        engine.identity = f"model-{number}"
 
     def read(shard: ShardEntry) -> Iterator[ShardItem | ShardNote]:
         yield from reader_of(dataset, STORAGE)(shard)
@@ -114,7 +114,7 @@ def test_a_shard_of_another_model_waits_until_the_sessions_before_it_have_ended(
     was_read: list[str] = []
     run = new_run(tmp_path)
     shards = ShardLabeller(ObjectSessions(LIMITS, Simulated()), read, run)
-    by_shard = {shard.name: models[number // 2 % 2] for number, shard in enumerate(dataset.shards)}
+    by_shard = {shard.name: engines[number // 2 % 2] for number, shard in enumerate(dataset.shards)}
     with ThreadPoolExecutor(len(dataset.shards)) as callers:
         list(
             callers.map(
@@ -125,14 +125,14 @@ def test_a_shard_of_another_model_waits_until_the_sessions_before_it_have_ended(
     shards.close()
     in_flight: Counter[str] = Counter()
     for event, shard in events:
-        in_flight[by_shard[shard].model_id] += 1 if event == "begin" else -1
+        in_flight[by_shard[shard].identity] += 1 if event == "begin" else -1
         assert sum(count > 0 for count in in_flight.values()) <= 1, "one model at a time"
     found = run.read_masks(["shard", "model_id"]).to_pylist()
     assert {(row["shard"], row["model_id"]) for row in found} == {
-        (name, model.model_id) for name, model in by_shard.items()
+        (name, model.identity) for name, model in by_shard.items()
     }
     assert {record.shard: record.model_id for record in run.committed().values()} == {
-        name: model.model_id for name, model in by_shard.items()
+        name: model.identity for name, model in by_shard.items()
     }
     columns = ["sample_key", "object_id", "rle", "iou"]
     order = [("sample_key", "ascending"), ("object_id", "ascending")]
@@ -143,7 +143,7 @@ def test_an_error_in_one_model_does_not_keep_the_next_one_from_its_shard(
     tmp_path: Path, dataset: DatasetManifest
 ) -> None:
     class Failing(AnalyticClickModel):
-        def forward_clicks(self, image: Tensor, prob: Tensor, clicks: Sequence[Sequence[Click]]) -> Tensor:
+        def predict(self, batch: CropBatch) -> Tensor:
             raise RuntimeError("a bad model")
 
     settings = EngineSettings(batch_size=4, zoom_size=ZOOM_SIZE)
@@ -152,8 +152,8 @@ def test_an_error_in_one_model_does_not_keep_the_next_one_from_its_shard(
     )
     shard = dataset.shards[0]
     with pytest.raises(RuntimeError, match="a bad model"):
-        shards.label(Assignment(shard, "1"), LoadedModel("bad", Engine(Failing(), settings)))
-    good = LoadedModel("good", Engine(AnalyticClickModel(), settings))
+        shards.label(Assignment(shard, "1"), Engine(Failing(), settings, identity="bad"))
+    good = Engine(AnalyticClickModel(), settings, identity="good")
     assert shards.label(Assignment(shard, "2"), good).counts.objects == shard.objects
     shards.close()
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import torch
 
+from actors.click_models.model_ref import Formula, ModelRef
 from actors.errors import ClusterError
 from actors.labelling.hand_out import Assignment
 from actors.labelling.job import LabelJob
-from actors.labelling.loaded_model import ModelBytes
 from actors.labelling.model_feed import FixedModel
 from actors.labelling.worker import WorkerInfo, WorkerResources
 from actors.labelling.worker_pool import PoolSize, WorkerPool
@@ -79,7 +79,7 @@ def pool(
         work,
         size,
         resources,
-        models=FixedModel(ModelBytes("analytic", None)),
+        models=FixedModel(ModelRef("analytic", "analytic", Formula())),
         clicks=Simulated(),
         start_seconds=start_seconds,
     )

@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from mfp.models.registry import build_network, config_by_name, trainable_names
-from mfp.network import ModulatedNetwork
 from mfp.training.optimizer import BACKBONE
 from mfp.training.step import GradientPass, Rounds, StepSettings, TrainingBatch, accumulate_gradients
 
@@ -32,7 +31,6 @@ def test_every_parameter_of_a_network_learns_in_a_step(name: str, is_ablated: bo
     if is_ablated:
         config = replace(config, late_fusion=False, clicks=replace(config.clicks, modulated_map=False))
     network = build_network(config)
-    assert isinstance(network, ModulatedNetwork)
     side = SIDES.get(name, 64)
     label = torch.zeros(2, 1, side, side, dtype=torch.int8)
     label[:, :, side // 4 : side // 2, side // 4 : side // 2] = 1

@@ -100,7 +100,7 @@ def test_a_turn_of_the_wheel_labels_selects_trains_and_measures(
         run_flywheel(other_clicks, Shown())
     assert str(refused.value).startswith(f"{out} holds"), "said of the wheel, before any of its stages"
     (turned,) = result.rounds
-    start = find_model(options.model.name, STORAGE).model_id
+    start = find_model(options.model, STORAGE).identity
     assert turned.models[0].model_id == start
     assert turned.models[0].step == 0, "labelling begins before anything is learned"
     assert turned.counts.selected > 0

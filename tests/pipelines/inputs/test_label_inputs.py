@@ -16,7 +16,7 @@ from infra.shards.sample import QuarantinedSample
 from infra.shards.sample_document import ShardItem
 from infra.shards.shard_writer import write_dataset
 from infra.storage.files import Storage
-from mfp.errors import WeightsError
+from mfp.errors import ModelError, WeightsError
 from mfp.model_file import model_to_bytes
 from mfp.models.registry import NetworkConfig
 from mfp.models.vit import ViTConfig
@@ -65,7 +65,9 @@ def test_a_variant_of_modulation_is_refused_for_a_model_that_is_shown_none(
     tmp_path: Path, dataset_url: str
 ) -> None:
     asked = options(dataset_url, tmp_path, replace(SMALL_CONFIGS["vit"], clicks=BASELINE_CLICKS))
-    with pytest.raises(OptionError, match=r"--modulation paper: .*takes no modulated map"):
+    with pytest.raises(
+        ModelError, match=r"--modulation paper: .*takes no modulated map; leave the option out"
+    ):
         find_inputs(changed(asked, modulation="paper"), STORAGE)
 
 

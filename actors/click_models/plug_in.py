@@ -1,0 +1,116 @@
+"""Click models that come with other packages: found by an entry point, or named as `python:package.module:factory`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from importlib.metadata import packages_distributions, version
+
+from actors.click_models.foreign_code import load_factory
+from actors.click_models.installed import installed_models
+from actors.specs.model import ModelChoice
+from mfp.click_model import ClickModel, CropModel, SessionModel
+from mfp.errors import ModelError
+
+PYTHON_PREFIX = "python"
+_SHOWN = 16  # hexadecimal digits of an identity
+_OURS = {"actors.click_models.sam:sam"}  # reads safetensors, and runs the code of transformers alone
+
+
+@dataclass(frozen=True)
+class PlugIn:
+    """A click model of another package, as a person has named it.
+
+    Attributes:
+        factory: the function that makes it, as `package.module:function`.
+        package: the distribution that it belongs to, with its version; both empty if it belongs to none.
+        version: see above.
+        argument: what stands behind the name (`isegm:/path/to/clone`); empty if nothing does.
+        options: names and values of `--model-option`, sorted.
+    """
+
+    factory: str
+    package: str
+    version: str
+    argument: str = ""
+    options: tuple[tuple[str, str], ...] = ()
+
+    def identity_of(self, model: ClickModel) -> str:
+        """What rows of the model carry: it changes with the package, its version, the options, and with the model."""
+        said = [self.factory, self.package, self.version, list(self.options), model.traits.identity]
+        return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:_SHOWN]
+
+    def make(self) -> ClickModel:
+        """The model, whatever its identity.
+
+        Raises:
+            ModelError: the package is not here, or what its factory makes is no click model.
+            MfpError: what the factory raises.
+
+        """
+        positional = (self.argument,) if self.argument else ()
+        model = load_factory(self.factory)(*positional, **dict(self.options))
+        if not isinstance(model, CropModel | SessionModel):
+            raise ModelError(
+                f"{self.factory} has made a {type(model).__name__}, which is no click model: it needs the attributes "
+                "of mfp.click_model.CropModel or SessionModel"
+            )
+        return model
+
+    def build(self, identity: str) -> ClickModel:
+        """The model if it is the one of that identity.
+
+        Raises:
+            ModelError: the package is not here, or it is of another version, or its checkpoint is another.
+
+        """
+        here = found_version(self.factory)
+        if here != (self.package, self.version):
+            raise ModelError(
+                f"the click model {self.factory} is {' '.join(here) or 'of no package'} here and "
+                f"{' '.join((self.package, self.version)).strip() or 'of no package'} where the run was begun: install "
+                "the same one on every node, in its image or its runtime environment"
+            )
+        model = self.make()
+        found = self.identity_of(model)
+        if found != identity:
+            raise ModelError(
+                f"the click model {self.factory} is {found} here and {identity} where the run was begun: its "
+                "checkpoint or its code differs; bring the same files to every node"
+            )
+        return model
+
+
+def found_version(factory: str) -> tuple[str, str]:
+    """The distribution that a factory's package belongs to here, and its version; empty if it belongs to none."""
+    package = factory.partition(":")[0].partition(".")[0]
+    names = sorted(set(packages_distributions().get(package, [])))
+    return (names[0], version(names[0])) if names else ("", "")
+
+
+def plug_in_of(choice: ModelChoice) -> PlugIn | None:
+    """The plug-in that a person's choice means, None if it means none.
+
+    `python:package.module:factory`, the name of an entry point, or such a name with an argument behind a colon.
+    """
+    options = tuple(sorted(choice.named_options.items()))
+    first, _, rest = choice.name.partition(":")
+    if first == PYTHON_PREFIX and rest:
+        return PlugIn(rest, *found_version(rest), options=options)
+    entry = installed_models().get(first)
+    if entry is None or rest.startswith("//"):
+        return None
+    package, of_package = found_version(entry.value)
+    if entry.dist is not None:
+        package, of_package = entry.dist.name, entry.dist.version
+    return PlugIn(entry.value, package, of_package, rest, options)
+
+
+def refuse_untrusted(plug_in: PlugIn, choice: ModelChoice) -> None:
+    """Raise ModelError unless the person has said that the code may run; ours that unpickles nothing may."""
+    if not choice.trust_model_code and plug_in.factory not in _OURS:
+        raise ModelError(
+            f"--model {choice.name} runs the code of {plug_in.package or plug_in.factory} in this process and on every "
+            "worker, where it can do anything: give --trust-model-code if you trust it"
+        )

@@ -1,0 +1,71 @@
+"""What the engine asks of whatever runs a click model: one interface for models of crops and of whole sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from mfp.click_model import Image, ModelTraits
+from mfp.clicks import Click
+from mfp.places import Places
+from mfp.region import Region, ZoomSettings
+from mfp.session_state import RegionMasks
+
+OpenT = TypeVar("OpenT")
+OpenT_contra = TypeVar("OpenT_contra", contravariant=True)
+KeyT = TypeVar("KeyT")
+
+
+@dataclass(frozen=True)
+class Request(Generic[OpenT]):
+    """One session's turn.
+
+    Attributes:
+        session: what `Runner.open` returned for it.
+        region: where to look for the newest click.
+        clicks: all of the session with the newest last, (y, x) in image pixels.
+    """
+
+    session: OpenT
+    region: Region
+    clicks: Sequence[Click]
+
+
+class Runner(Protocol[OpenT, KeyT]):
+    """A click model on its device, with what surrounds it. `OpenT` is a session under way, `KeyT` a batch key."""
+
+    @property
+    def traits(self) -> ModelTraits:
+        """Those of the model."""
+
+    @property
+    def zoom(self) -> ZoomSettings | None:
+        """How regions are chosen; None: the region is always the whole image."""
+
+    @property
+    def places(self) -> Places:
+        """How many sessions to keep in flight, and how many of them `predict` takes."""
+
+    @property
+    def can_repeat(self) -> bool:
+        """Whether requests may be made again after `predict` raised on them."""
+
+    def open(self, image: Image) -> OpenT:
+        """Begin a session on an image. Sessions on one image pass the same array, so that they share what they can."""
+
+    def batch_key(self, region: Region) -> KeyT:
+        """Requests whose regions have the same key may be predicted together."""
+
+    def predict(self, requests: Sequence[Request[OpenT]], key: KeyT) -> list[RegionMasks]:
+        """Take the newest click of every request into its session.
+
+        Raises:
+            ClickModelError: the model's answer cannot be used: its shape, type or range is wrong.
+        """
+
+    def probabilities(self, session: OpenT) -> npt.NDArray[np.float32]:
+        """(H, W) float32 in [0, 1], the map after the newest click that was predicted."""

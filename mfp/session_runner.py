@@ -1,0 +1,92 @@
+"""Runs a model that holds sessions itself: the whole image, no zoom, no mirror image, no crop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from mfp.answers import check_map_values, check_maps_form
+from mfp.click_model import Image, ModelTraits, SessionModel, SessionTurn
+from mfp.engine_settings import EngineSettings
+from mfp.errors import ClickModelError
+from mfp.per_image import Kept, PerImage
+from mfp.places import Places
+from mfp.region import Region
+from mfp.runner import Request
+from mfp.session_state import RegionMasks
+
+_NUM_NEWEST_IMAGES = 2  # whose shared part is kept although no session on them is in flight
+
+
+@dataclass(eq=False)
+class OpenTurns:
+    """A session under way.
+
+    Attributes:
+        image: of the session.
+        shared: what the model made for all sessions on the image; held here, so that later ones find it.
+        state: the model's own.
+        prob: (H, W) float32, its newest answer; zeros before the first.
+    """
+
+    image: Image
+    shared: Kept[Any]
+    state: Any
+    prob: npt.NDArray[np.float32]
+
+
+class SessionRunner:
+    """A session model as the engine sees it. See `Runner`."""
+
+    can_repeat = False  # the model may have taken the click into its state before it raised
+    zoom = None
+
+    def __init__(self, model: SessionModel, settings: EngineSettings, device: str) -> None:
+        """Put the model on the device (`cpu`, `cuda`, `cuda:1`). Of the settings only `batch_size` counts.
+
+        Raises:
+            ClickModelError: its `max_sessions` is below 1.
+        """
+        self.model = model.for_inference(torch.device(device))
+        self.traits: ModelTraits = self.model.traits
+        if self.model.max_sessions < 1:
+            raise ClickModelError(
+                f"click model {self.traits.name} takes {self.model.max_sessions} sessions at once: must be 1 or more"
+            )
+        self.places = Places.of_sessions(settings.batch_size, self.model.max_sessions)
+        self._shared: PerImage[Any] = PerImage(self.model.prepare, _NUM_NEWEST_IMAGES)
+
+    @torch.no_grad()
+    def open(self, image: Image) -> OpenTurns:
+        """See Runner."""
+        shared = self._shared.of(image)
+        state = self.model.begin(image, shared.value)
+        return OpenTurns(image, shared, state, np.zeros(image.shape[:2], np.float32))
+
+    def batch_key(self, region: Region) -> tuple[()]:
+        """See Runner: any sessions go together."""
+        return ()
+
+    @torch.no_grad()
+    def predict(self, requests: Sequence[Request[OpenTurns]], key: tuple[()]) -> list[RegionMasks]:
+        """See Runner."""
+        sessions = [request.session for request in requests]
+        maps = self.model.predict([SessionTurn(one.session.state, tuple(one.clicks)) for one in requests])
+        check_maps_form(self.traits.name, maps, [session.image for session in sessions])
+        for prob in maps:
+            check_map_values(self.traits.name, prob)
+        masks: list[RegionMasks] = []
+        for session, prob in zip(sessions, maps, strict=True):
+            session.prob = prob.copy()  # the model may use the array again
+            mask = session.prob > np.float32(self.traits.threshold)
+            masks.append(RegionMasks(mask, mask))
+        return masks
+
+    def probabilities(self, session: OpenTurns) -> npt.NDArray[np.float32]:
+        """See Runner."""
+        return session.prob
