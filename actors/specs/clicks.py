@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Final, Literal, TypeAlias
 
 from annotated_types import Ge, Interval, Unit
 from typing_extensions import Doc
 
 from actors.specs.marks import LOCATION, Option
+from actors.specs.places import absolute
 from mfp.evaluation_protocol import MAX_CLICKS, TARGET_IOU
 from mfp.setting import Effect
 
@@ -80,11 +81,13 @@ class Clicks:
         return Logged(url)
 
     def resolved(self) -> Clicks:
-        """The same with what `auto` stands for in its place."""
-        is_simulated = isinstance(self.origin, Simulated)
+        """The same with what `auto` stands for, and with an absolute place."""
+        origin = self.origin
+        is_simulated = isinstance(origin, Simulated)
+        source = logged(absolute(origin.url)) if isinstance(origin, Logged) else self.source
         max_clicks, target_iou = self.max_clicks, self.target_iou
         if max_clicks == "auto":
             max_clicks = MAX_CLICKS if is_simulated else "all"
         if target_iou == "auto":
             target_iou = TARGET_IOU if is_simulated else "none"
-        return replace(self, max_clicks=max_clicks, target_iou=target_iou)
+        return Clicks(source, max_clicks, target_iou)

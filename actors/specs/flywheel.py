@@ -8,7 +8,7 @@ from typing import Annotated
 from annotated_types import Ge, Interval, Unit
 from typing_extensions import Doc
 
-from actors.specs.clicks import Clicks, Logged, logged
+from actors.specs.clicks import Clicks
 from actors.specs.label import StorageSection
 from actors.specs.marks import LOCATION, MAIN_PANEL, Argument, Option, Section
 from actors.specs.model import ModelChoice
@@ -108,10 +108,6 @@ class FlywheelSpec:
 
     def resolved(self) -> FlywheelSpec:
         """The same with absolute places, and with what `auto` stands for."""
-        origin = self.clicks.origin
-        clicks = self.clicks.resolved()
-        if isinstance(origin, Logged):
-            clicks = replace(clicks, source=logged(absolute(origin.url)))
         return replace(
             self,
             unlabelled=absolute(self.unlabelled),
@@ -119,5 +115,5 @@ class FlywheelSpec:
             evaluation=absolute(self.evaluation),
             out=absolute(self.out),
             model=self.model.resolved(),
-            clicks=clicks,
+            clicks=self.clicks.resolved(),
         )

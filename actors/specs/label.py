@@ -8,7 +8,7 @@ from typing import Annotated
 from annotated_types import Ge, Interval, Unit
 from typing_extensions import Doc
 
-from actors.specs.clicks import Clicks, Logged, logged
+from actors.specs.clicks import Clicks
 from actors.specs.marks import LOCATION, Argument, Option, Section
 from actors.specs.model import ModelChoice
 from actors.specs.places import absolute
@@ -116,17 +116,13 @@ class LabelSpec:
 
     def resolved(self) -> LabelSpec:
         """The same with absolute places, which hold wherever the files are seen, and with what `auto` stands for."""
-        origin = self.clicks.origin
-        clicks = self.clicks.resolved()
-        if isinstance(origin, Logged):
-            clicks = replace(clicks, source=logged(absolute(origin.url)))
         return replace(
             self,
             dataset=absolute(self.dataset),
             out=absolute(self.out),
             model=self.model.resolved(),
             follow=self.follows,
-            clicks=clicks,
+            clicks=self.clicks.resolved(),
         )
 
 

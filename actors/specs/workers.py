@@ -22,14 +22,10 @@ GpusPerWorker = Annotated[
 ]
 
 
-@dataclass(frozen=True)
-class Workers:
-    """Workers that label. `gpus_per_worker` counts only if the device is CUDA, and does not limit a GPU's memory."""
+class _Counted:
+    """Workers whose field `count` says how many there may be."""
 
-    count: Annotated[str, Option("--workers", "N|MIN:MAX"), Doc("Ray actors at work.")] = "1"
-    cpus_per_worker: Annotated[float, Ge(0.1), Doc("Cores (and threads) of one worker.")] = 1.0
-    gpus_per_worker: GpusPerWorker = 1.0
-    ray_address: RayAddress = None
+    count: str
 
     def __post_init__(self) -> None:
         parse_count(self.count)
@@ -46,7 +42,17 @@ class Workers:
 
 
 @dataclass(frozen=True)
-class TrainWorkers:
+class Workers(_Counted):
+    """Workers that label. `gpus_per_worker` counts only if the device is CUDA, and does not limit a GPU's memory."""
+
+    count: Annotated[str, Option("--workers", "N|MIN:MAX"), Doc("Ray actors at work.")] = "1"
+    cpus_per_worker: Annotated[float, Ge(0.1), Doc("Cores (and threads) of one worker.")] = 1.0
+    gpus_per_worker: GpusPerWorker = 1.0
+    ray_address: RayAddress = None
+
+
+@dataclass(frozen=True)
+class TrainWorkers(_Counted):
     """Workers that train, each with processes that load its data."""
 
     count: Annotated[
@@ -65,19 +71,6 @@ class TrainWorkers:
         Doc("Processes of each worker that decode and augment images; 0: it does so itself."),
     ] = 1
     ray_address: RayAddress = None
-
-    def __post_init__(self) -> None:
-        parse_count(self.count)
-
-    @property
-    def minimum(self) -> int:
-        """Fewest workers that a run begins with."""
-        return parse_count(self.count)[0]
-
-    @property
-    def maximum(self) -> int:
-        """Most workers that a run asks for."""
-        return parse_count(self.count)[1]
 
 
 @dataclass(frozen=True)

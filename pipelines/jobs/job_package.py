@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
+from importlib.metadata import distribution, version
 from pathlib import Path
 
 from pipelines.errors import JobError
@@ -44,11 +44,12 @@ def package(config: Path | None = None) -> Iterator[Path]:
 
 
 def _write_version(folder: Path) -> None:
-    """`run.json` records the version that ran; on the cluster this release need not be installed."""
+    """`run.json` records the version that ran, and models are found by entry points: this release need not be there."""
     info = folder / f"{DISTRIBUTION.replace('-', '_')}.dist-info"
     info.mkdir()
     metadata = f"Metadata-Version: 2.1\nName: {DISTRIBUTION}\nVersion: {version(DISTRIBUTION)}\n"
     (info / "METADATA").write_text(metadata)
+    (info / "entry_points.txt").write_text(distribution(DISTRIBUTION).read_text("entry_points.txt") or "")
 
 
 def package_bytes(folder: Path) -> int:

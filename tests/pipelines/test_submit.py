@@ -129,3 +129,23 @@ def test_a_host_that_answers_nothing_costs_seconds(monkeypatch: pytest.MonkeyPat
         assert time.monotonic() - start < 5
         for filler in fillers:
             filler.close()
+
+
+def test_a_configuration_file_goes_with_the_job(tmp_path: Path) -> None:
+    config = tmp_path / "mine.toml"
+    config.write_text("network.zoom_size = 64\n")
+    for given in (("--config", str(config)), (f"--config={config}",)):
+        line = JobCommand("label", ("/data", *given), "/run", StorageOptions(), config).entrypoint()
+        assert str(config) not in line
+        assert shlex.split(line)[-1].rpartition("=")[2] == job_package.CONFIG_FILE
+    with package(config) as folder:
+        assert (folder / job_package.CONFIG_FILE).read_text() == config.read_text()
+    with package() as folder:
+        assert not (folder / job_package.CONFIG_FILE).exists()
+
+
+def test_a_job_finds_the_click_models_that_this_package_brings() -> None:
+    with package() as folder:
+        (ours,) = distributions(name=job_package.DISTRIBUTION, path=[str(folder)])
+        names = {entry.name for entry in ours.entry_points if entry.group == "mfp.click_models"}
+    assert names == {"isegm", "sam"}
