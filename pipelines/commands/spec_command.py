@@ -89,11 +89,23 @@ class SpecCommand:
         hidden = {
             leaf.path: leaf.default for leaf in self.leaves if leaf.is_hidden and leaf.default is not REQUIRED
         }
-        completed = self.complete(hidden | values)
+        completed = self.complete(hidden | self._without_option(params.get(_CONFIG)) | values)
         try:
             return checked(build(self.spec, completed))
         except (ValueError, InfraError, ActorsError) as error:
             raise typer.BadParameter(str(error)) from None
+
+    def _without_option(self, config: Path | None) -> Values:
+        """What a configuration file says of settings that no parameter of the command holds."""
+        if config is None:
+            return {}
+        from pipelines.commands.config_file import read_config_file
+
+        return {
+            leaf.path: _as_setting(value)
+            for leaf, value in read_config_file(config, self.leaves)
+            if leaf.is_hidden
+        }
 
     def _take_config(self, context: typer.Context, path: Path | None) -> Path | None:
         """Make the values of a configuration file the defaults of the command."""
@@ -120,7 +132,7 @@ def shown_name(leaf: Leaf) -> str:
     """What a person calls a setting: its option, or what stands for it on the command line."""
     if isinstance(leaf.place, Argument):
         return leaf.place.metavar.partition("[")[0]
-    return _flags(leaf)[0].partition("/")[0]
+    return flags_of(leaf)[0].partition("/")[0]
 
 
 def _as_setting(value: Any) -> Any:
@@ -141,7 +153,7 @@ def _parameter(leaf: Leaf) -> inspect.Parameter:
     if isinstance(default, tuple):
         default = list(default)
     option = typer.Option(
-        *_flags(leaf),
+        *flags_of(leaf),
         rich_help_panel=None if _panel(leaf) == MAIN_PANEL else _panel(leaf),
         help=leaf.help,
         show_default=_shown_default(leaf),
@@ -165,7 +177,8 @@ def _shown_default(leaf: Leaf) -> str | bool:
     )
 
 
-def _flags(leaf: Leaf) -> tuple[str, ...]:
+def flags_of(leaf: Leaf) -> tuple[str, ...]:
+    """The option of a setting that is no argument, as Typer takes it: `--seed`, or `--flip/--no-flip`."""
     assert not isinstance(leaf.place, Argument), "arguments have no flags"
     if leaf.place.flags:
         return (leaf.place.flags,)
