@@ -34,9 +34,9 @@ def test_commands_on_a_page_have_the_options_that_they_are_given(page: Path) -> 
     unknown = []
     for block in re.findall(r"^```\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL):
         lines = [line.partition("  #")[0] for line in block.replace("\\\n", " ").splitlines()]
-        for line in (f"mfp {part}" for line in lines for part in re.split(r"\bmfp (?=[a-z])", line)[1:]):
-            _, command, *rest = line.replace("mfp submit ", "mfp ").split()
-            known = options_of(command) | ({"--address"} if "mfp submit" in line else set())
+        for call in (f"mfp {part}" for line in lines for part in re.split(r"\bmfp (?=[a-z])", line)[1:]):
+            _, command, *rest = call.replace("mfp submit ", "mfp ").split()
+            known = options_of(command) | ({"--address"} if "mfp submit" in call else set())
             given = [part for part in rest if part.startswith("--")]
-            unknown += [(line, option) for option in given if options_of(command) and option not in known]
+            unknown += [(call, option) for option in given if options_of(command) and option not in known]
     assert unknown == []
