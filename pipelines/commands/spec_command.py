@@ -86,14 +86,23 @@ class SpecCommand:
             for leaf in self.leaves
             if params.get(_name(leaf)) is not None
         }
-        hidden = {
-            leaf.path: leaf.default for leaf in self.leaves if leaf.is_hidden and leaf.default is not REQUIRED
-        }
-        completed = self.complete(hidden | values)
+        completed = self.complete(self._hidden(params.get(_CONFIG)) | values)
         try:
             return checked(build(self.spec, completed))
         except (ValueError, InfraError, ActorsError) as error:
             raise typer.BadParameter(str(error)) from None
+
+    def _hidden(self, config: Path | None) -> dict[tuple[str, ...], Any]:
+        """The values of settings that have no option: those of a configuration file, else their defaults."""
+        hidden = [leaf for leaf in self.leaves if leaf.is_hidden]
+        values = {leaf.path: leaf.default for leaf in hidden if leaf.default is not REQUIRED}
+        if config is not None:
+            from pipelines.commands.config_file import read_config_file
+
+            values |= {
+                leaf.path: value for leaf, value in read_config_file(config, self.leaves) if leaf.is_hidden
+            }
+        return values
 
     def _take_config(self, context: typer.Context, path: Path | None) -> Path | None:
         """Make the values of a configuration file the defaults of the command."""
