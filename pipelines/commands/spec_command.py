@@ -227,6 +227,8 @@ def _metavar(leaf: Leaf) -> str:
     assert not isinstance(leaf.place, Argument), "arguments name theirs"
     if leaf.place.metavar:
         return leaf.place.metavar
+    if typing.get_origin(leaf.kind) is tuple and not leaf.unit:
+        return ",".join("N" if kind is not Ellipsis else "..." for kind in typing.get_args(leaf.kind))
     bound = "" if leaf.lower is None or not leaf.words else f" [x>={leaf.lower:g}]"
     return (
         "|".join([leaf.unit.upper() or ("NAME" if leaf.kind in {str, str | None} else "N"), *leaf.words])
