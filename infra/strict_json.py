@@ -28,7 +28,7 @@ def _adapter(kind: Hashable) -> TypeAdapter[Any]:
 
 def to_json(value: object) -> dict[str, JsonValue]:
     """A dataclass as a JSON object, all of its fields."""
-    (document,) = _adapter(cast("Hashable", type(value))).dump_python((value,), mode="json")
+    (document,) = _adapter(cast("Hashable", type(value))).dump_python((value,), mode="json", warnings="none")
     return cast("dict[str, JsonValue]", document)
 
 

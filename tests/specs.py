@@ -61,9 +61,10 @@ def flywheel_spec(**settings: Any) -> FlywheelSpec:
 
 def changed(spec: Any, **settings: Any) -> Any:
     """The same specification with some settings changed, by their short names."""
-    of_recipe = (
-        {name: settings.pop(name) for name in _RECIPE & settings.keys()} if hasattr(spec, "recipe") else {}
-    )
+    of_recipe = {}
+    if hasattr(spec, "recipe"):
+        names = _RECIPE - ({"model"} if hasattr(spec, "model") else set())
+        of_recipe = {name: settings.pop(name) for name in names & settings.keys()}
     given = {_path(type(spec), name): value for name, value in settings.items()}
     if of_recipe:
         given["recipe",] = changed_recipe(spec.recipe, **of_recipe)

@@ -11,10 +11,15 @@ _SpecT = TypeVar("_SpecT")
 
 
 def checked(spec: _SpecT) -> _SpecT:
-    """The same specification. SpecError if a value is of another type than its field, or out of its bounds."""
+    """The same specification, with numbers as their fields have them: 1 becomes 1.0 in a field of fractions.
+
+    Raises:
+        SpecError: a value is of another type than its field, or out of its bounds.
+
+    """
+    kind: type[Any] = type(spec)
     try:
-        kind: type[Any] = type(spec)
-        from_json(kind, to_json(spec))
+        decoded: _SpecT = from_json(kind, to_json(spec))
     except ValueError as error:
-        raise SpecError(f"{type(spec).__name__} cannot be used: {error}") from None
-    return spec
+        raise SpecError(f"{kind.__name__} cannot be used: {error}") from None
+    return decoded

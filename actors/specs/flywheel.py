@@ -10,7 +10,7 @@ from typing_extensions import Doc
 
 from actors.specs.clicks import Clicks
 from actors.specs.label import StorageSection
-from actors.specs.marks import LOCATION, MAIN_PANEL, Argument, Option, Section
+from actors.specs.marks import LOCATION, Argument, Option, Section
 from actors.specs.model import ModelChoice
 from actors.specs.places import absolute
 from actors.specs.train import FLAGS_OF_RECIPE, CheckpointEvery
@@ -87,12 +87,17 @@ class FlywheelSpec:
         Effect.EXECUTION,
         Doc("Folder for everything, a path or URL. Given again, it goes on."),
     ]
-    model: Annotated[ModelChoice, Section(hidden=frozenset({"modulation"}))]
+    model: Annotated[ModelChoice, Section(hidden=frozenset({"modulation", "options", "trust_model_code"}))]
     recipe: Annotated[
         Recipe,
         Section(
             "Recipe",
-            options={**FLAGS_OF_RECIPE, "name": Option("--recipe", "NAME|FILE", MAIN_PANEL, "the model's")},
+            options={
+                **FLAGS_OF_RECIPE,
+                "frozen_statistics": Option(
+                    "--frozen-statistics/--learned-statistics", shown_default="frozen-statistics"
+                ),
+            },
             hidden=_HIDDEN_OF_RECIPE,
         ),
     ]

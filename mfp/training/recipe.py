@@ -45,8 +45,8 @@ class Recipe:
     ]
     rate: Annotated[float, Gt(0), Unit("rate"), Doc("Learning rate.")]
     backbone_rate: Annotated[float, Gt(0), Unit("factor"), Doc("Factor on it for the backbone.")]
-    betas: Annotated[tuple[float, float], Doc("Of Adam, each from 0 to below 1.")]
-    weight_decay: Annotated[float, Ge(0), Doc("Of AdamW; 0 is Adam.")]
+    betas: Annotated[tuple[float, float], Doc("Betas of Adam, each from 0 to below 1.")]
+    weight_decay: Annotated[float, Ge(0), Doc("Weight decay of AdamW; 0 is Adam.")]
     clip: Annotated[float, Ge(0), Unit("norm"), Doc("Largest norm of a step's gradient; 0: no limit.")]
     average: Annotated[
         float,
@@ -57,7 +57,7 @@ class Recipe:
     schedule: Annotated[
         ScheduleName,
         Doc(
-            "Of the learning rate. A stable run can be made longer again and again, and ended by --decay-steps."
+            "Course of the learning rate. A stable run can be made longer again and again, and ended by --decay-steps."
         ),
     ]
     warm_up: Annotated[int, Ge(0), Unit("steps"), Doc("Steps over which the learning rate grows.")]
@@ -92,7 +92,9 @@ class Recipe:
         Doc("Batch norms keep the statistics of --init: for going on from a trained model on few images."),
     ]
     zoom_probability: Annotated[
-        float, Interval(ge=0, le=1), Doc("Of a view framed around the object, as zoom-in frames it.")
+        float,
+        Interval(ge=0, le=1),
+        Doc("Probability of a view that is framed around the object, as zoom-in frames it."),
     ]
     zoom_margin: Annotated[
         tuple[float, float], Doc("Smallest and largest side of such a frame, in longest sides of the object.")
@@ -101,7 +103,9 @@ class Recipe:
         int, Ge(0), Unit("pixels"), Doc("Pixels of the image that such a frame spans at least.")
     ]
     resize: Annotated[tuple[float, float], Doc("Smallest and largest scale of the other views.")]
-    turn_probability: Annotated[float, Interval(ge=0, le=1), Doc("Of a rotation by 90, 180 or 270 degrees.")]
+    turn_probability: Annotated[
+        float, Interval(ge=0, le=1), Doc("Probability of a rotation by 90, 180 or 270 degrees.")
+    ]
     smallest_object: Annotated[
         int, Ge(1), Unit("pixels"), Doc("Smaller objects are drawn again, and not trained on.")
     ]

@@ -86,26 +86,23 @@ class SpecCommand:
             for leaf in self.leaves
             if params.get(_name(leaf)) is not None
         }
-        hidden = {
-            leaf.path: leaf.default for leaf in self.leaves if leaf.is_hidden and leaf.default is not REQUIRED
-        }
-        completed = self.complete(hidden | self._without_option(params.get(_CONFIG)) | values)
+        completed = self.complete(self._hidden(params.get(_CONFIG)) | values)
         try:
             return checked(build(self.spec, completed))
         except (ValueError, InfraError, ActorsError) as error:
             raise typer.BadParameter(str(error)) from None
 
-    def _without_option(self, config: Path | None) -> Values:
-        """What a configuration file says of settings that no parameter of the command holds."""
-        if config is None:
-            return {}
-        from pipelines.commands.config_file import read_config_file
+    def _hidden(self, config: Path | None) -> dict[tuple[str, ...], Any]:
+        """The values of settings that have no option: those of a configuration file, else their defaults."""
+        hidden = [leaf for leaf in self.leaves if leaf.is_hidden]
+        values = {leaf.path: leaf.default for leaf in hidden if leaf.default is not REQUIRED}
+        if config is not None:
+            from pipelines.commands.config_file import read_config_file
 
-        return {
-            leaf.path: _as_setting(value)
-            for leaf, value in read_config_file(config, self.leaves)
-            if leaf.is_hidden
-        }
+            values |= {
+                leaf.path: value for leaf, value in read_config_file(config, self.leaves) if leaf.is_hidden
+            }
+        return values
 
     def _take_config(self, context: typer.Context, path: Path | None) -> Path | None:
         """Make the values of a configuration file the defaults of the command."""
@@ -231,6 +228,8 @@ def _metavar(leaf: Leaf) -> str:
     assert not isinstance(leaf.place, Argument), "arguments name theirs"
     if leaf.place.metavar:
         return leaf.place.metavar
+    if typing.get_origin(leaf.kind) is tuple and not leaf.unit:
+        return ",".join("N" if kind is not Ellipsis else "..." for kind in typing.get_args(leaf.kind))
     bound = "" if leaf.lower is None or not leaf.words else f" [x>={leaf.lower:g}]"
     return (
         "|".join([leaf.unit.upper() or ("NAME" if leaf.kind in {str, str | None} else "N"), *leaf.words])

@@ -53,7 +53,8 @@ def run_shard(spec: ShardSpec, on_progress: OnProgress = lambda report: None) ->
             the directory of a run, or storage fails.
 
     """
-    layout = LAYOUTS[checked(spec).layout]
+    spec = checked(spec)
+    layout = LAYOUTS[spec.layout]
     storage = Storage(spec.storage)
     refuse_runs(storage, spec.destination)
     tally = SourceTally()

@@ -91,7 +91,8 @@ def run_verify(spec: VerifySpec, on_progress: OnProgress | None = None) -> Verif
         StorageError: the storage does not answer.
 
     """
-    storage = Storage(checked(spec).storage)
+    spec = checked(spec)
+    storage = Storage(spec.storage)
     run = RunDirectory(absolute(spec.run), storage)
     run.config()  # there is a run
     committed, set_aside = committed_and_set_aside(run)

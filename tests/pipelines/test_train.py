@@ -28,6 +28,7 @@ from mfp.models.vit import ViTConfig
 from mfp.training.checkpoint import Checkpoint
 from pipelines.errors import OptionError
 from pipelines.inputs.model_source import find_model
+from pipelines.inputs.run_record import TrainRecord, read_record
 from pipelines.inputs.training_recipe import recipe
 from pipelines.jobs.train import plan_training, run_train
 from pipelines.progress_report import ProgressReport
@@ -109,17 +110,23 @@ def test_a_run_taken_up_with_another_configuration_is_refused_and_more_steps_are
     assert training_job(changed(options, steps=2)).recipe.steps == 2
 
 
-def test_a_run_of_an_earlier_version_goes_on_and_only_as_it_was_begun(dataset: str, tmp_path: Path) -> None:
+def test_a_training_json_that_no_training_has_written_is_refused_by_name(
+    dataset: str, tmp_path: Path
+) -> None:
     options = _options(dataset, tmp_path, 1)
-    training_job(options)
-    file = tmp_path / TRAINING_FILE
-    written = json.loads(file.read_text())
-    for later in ("modulated_map", "late_fusion", "frozen_statistics"):
-        del written["recipe"][later]
-    file.write_text(json.dumps(written))
     training_job(options)
     with pytest.raises(RunDirectoryError, match=r"recipe\.late_fusion is true there and false here"):
         training_job(changed(options, late_fusion=False))
+    file = tmp_path / TRAINING_FILE
+    written = json.loads(file.read_text())
+    del written["spec"]["recipe"]["late_fusion"]
+    file.write_text(json.dumps(written))
+    with pytest.raises(RunDirectoryError, match=r"recipe\.late_fusion is absent there and true here"):
+        training_job(options)
+    with pytest.raises(
+        RunDirectoryError, match=r"made: spec\.recipe\.late_fusion: is missing; restore the file"
+    ):
+        read_record(TrainRecord, str(tmp_path), Storage())
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
@@ -147,7 +154,7 @@ def test_fewer_steps_than_are_done_are_refused(dataset: str, tmp_path: Path) -> 
 
 
 def test_a_model_that_has_no_recipe_is_refused(dataset: str, tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match="'vit' has no recipe: choose from"):
+    with pytest.raises(OptionError, match=r"'vit' has no recipe \(did you mean vit_b\?\): choose from"):
         recipe(model="vit")
     with pytest.raises(ModelError, match="'vit' cannot be trained by name"):
         training_job(changed(_options(dataset, tmp_path, 1), model="vit"))

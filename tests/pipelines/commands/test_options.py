@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 import pipelines.jobs.flywheel.flywheel
@@ -13,7 +15,7 @@ import pipelines.jobs.train
 import pipelines.views.report
 from actors.specs.clicks import Clicks
 from actors.specs.flywheel import FlywheelSpec, Thresholds
-from actors.specs.label import LabelSpec, Limits
+from actors.specs.label import LabelSpec, Limits, Part
 from actors.specs.leaves import leaves_of, value_of
 from actors.specs.model import ModelChoice
 from actors.specs.shard import ShardSpec
@@ -249,3 +251,24 @@ def test_a_tilde_is_the_home_folder_in_every_path(
         "/home/kim/shards",
         "/home/kim/val.txt",
     )
+
+
+def test_a_configuration_file_reaches_settings_that_have_no_option(
+    not_looked_at: None, labelled: list[LabelSpec], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    config = tmp_path / "part.toml"
+    config.write_text(
+        'dataset = "data"\nout = "run"\nmodel.name = "lite0"\npart = { index = 1, count = 4 }\n'
+    )
+    result = mfp("label", "--config", str(config))
+    assert result.exit_code == 0, result.output
+    assert labelled[0].part == Part(1, 4)
+    asked: list[FlywheelSpec] = []
+    monkeypatch.setattr(
+        pipelines.jobs.flywheel.flywheel, "run_flywheel", lambda spec, show: asked.append(spec)
+    )
+    config.write_text('recipe = { betas = [0.5, 0.9] }\nnetwork = { precision = "bf16", batch_size = 3 }\n')
+    line = "flywheel photos --train-on seed --evaluation val --out wheel --model lite0 --batch-size 5"
+    mfp(*line.split(), "--config", str(config))
+    assert asked[0].recipe == recipe("lite0", betas=(0.5, 0.9), batch_size=5, frozen_statistics=True)
+    assert asked[0].network == EngineSettings(precision="bf16", batch_size=3)
