@@ -22,7 +22,7 @@ def read_config_file(path: Path, leaves: Sequence[Leaf]) -> list[tuple[Leaf, Any
     from infra.strict_json import from_json  # with the codec
 
     try:
-        document = tomllib.loads(path.read_text())
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise OptionError(f"{path} cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -34,8 +34,10 @@ def read_config_file(path: Path, leaves: Sequence[Leaf]) -> list[tuple[Leaf, Any
             raise OptionError(f"{path}: {name} is no setting of this command{did_you_mean(name, by_name)}")
         try:
             found.append((by_name[name], from_json(by_name[name].annotation, value)))
-        except (ValueError, TypeError) as error:
+        except ValueError as error:
             raise OptionError(f"{path}: {name} {error}") from None
+        except TypeError:  # TOML has values that JSON has not
+            raise OptionError(f"{path}: {name} = {value}: no setting is a date or a time") from None
     return found
 
 
