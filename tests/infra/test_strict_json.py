@@ -134,7 +134,8 @@ def test_what_is_no_object_is_refused(document: Any) -> None:
 
 
 def test_a_value_without_a_class_of_its_own_is_held_against_its_annotation() -> None:
-    assert from_json(ZoomSize, 64) == 64
+    kind: Any = ZoomSize
+    assert from_json(kind, 64) == 64
     assert refusal(ZoomSize, "modl") == "should be a valid integer or should be 'model', not \"modl\""
 
 

@@ -59,7 +59,7 @@ def sections_of(spec: type) -> set[type]:
     """A specification, and every dataclass that one of its fields has as default."""
     defaults = [
         field.default for field in dataclasses.fields(spec) if dataclasses.is_dataclass(field.default)
-    ]  # type: ignore[arg-type]
+    ]
     return {spec}.union(*(sections_of(type(default)) for default in defaults))
 
 
