@@ -61,11 +61,11 @@ def from_bytes(kind: type[_T], data: bytes | str) -> _T:
 
 def _problems(error: ValidationError) -> list[str]:
     """What is wrong, a field once: of a field that takes several types each says what it would have taken."""
-    told: dict[str, list[str]] = {}
+    told: dict[str, dict[str, list[str]]] = {}
     for problem in error.errors(include_url=False):
         # the first part is the tuple; parts in brackets or quotes name one of several types
         place = ".".join(str(part) for part in problem["loc"][1:] if _is_name(part))
-        rule = problem["msg"].removeprefix("Input ").removeprefix("Value error, ")
+        rule, value = problem["msg"].removeprefix("Input ").removeprefix("Value error, "), ""
         if problem["type"] == "unexpected_keyword_argument":
             rule = "no such field"
         elif problem["type"] == "missing":
@@ -74,12 +74,14 @@ def _problems(error: ValidationError) -> list[str]:
             # what json.dumps writes is JSON; pydantic takes fewer levels of it, and no half of a surrogate pair
             rule = NESTED_TOO_DEEPLY if "recursion" in rule else "it holds half a character"
         elif problem["type"] != "value_error":
-            rule = f"{rule}, not {_shown(problem['input'])}"
-        told.setdefault(place, []).append(rule)
-    return [
-        f"{place}: {' or '.join(dict.fromkeys(rules))}" if place else rules[0]
-        for place, rules in told.items()
-    ]
+            value = f", not {_shown(problem['input'])}"
+        told.setdefault(place, {}).setdefault(value, []).append(rule)
+    return [(f"{place}: " if place else "") + _in_words(rules) for place, rules in told.items()]
+
+
+def _in_words(rules: dict[str, list[str]]) -> str:
+    """Rules by the value that breaks them, each rule and each value once."""
+    return " or ".join(f"{' or '.join(dict.fromkeys(broken))}{value}" for value, broken in rules.items())
 
 
 def _is_name(part: object) -> bool:

@@ -78,8 +78,8 @@ class Limits:
 class Part:
     """Every `count`-th shard from the `index`-th on, counted from 0."""
 
-    index: Annotated[int, Ge(0)] = 0
-    count: Annotated[int, Ge(1)] = 1
+    index: Annotated[int, Ge(0), Doc("Which of the parts to label, counted from 0.")] = 0
+    count: Annotated[int, Ge(1), Doc("Parts that the shards are dealt to, in turn.")] = 1
 
     def __post_init__(self) -> None:
         if self.index >= self.count:

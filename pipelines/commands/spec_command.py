@@ -129,7 +129,7 @@ def shown_name(leaf: Leaf) -> str:
     """What a person calls a setting: its option, or what stands for it on the command line."""
     if isinstance(leaf.place, Argument):
         return leaf.place.metavar.partition("[")[0]
-    return _flags(leaf)[0].partition("/")[0]
+    return flags_of(leaf)[0].partition("/")[0]
 
 
 def _as_setting(value: Any) -> Any:
@@ -150,7 +150,7 @@ def _parameter(leaf: Leaf) -> inspect.Parameter:
     if isinstance(default, tuple):
         default = list(default)
     option = typer.Option(
-        *_flags(leaf),
+        *flags_of(leaf),
         rich_help_panel=None if _panel(leaf) == MAIN_PANEL else _panel(leaf),
         help=leaf.help,
         show_default=_shown_default(leaf),
@@ -174,7 +174,8 @@ def _shown_default(leaf: Leaf) -> str | bool:
     )
 
 
-def _flags(leaf: Leaf) -> tuple[str, ...]:
+def flags_of(leaf: Leaf) -> tuple[str, ...]:
+    """The option of a setting that is no argument, as Typer takes it: `--seed`, or `--flip/--no-flip`."""
     assert not isinstance(leaf.place, Argument), "arguments have no flags"
     if leaf.place.flags:
         return (leaf.place.flags,)
