@@ -14,6 +14,7 @@ from mfp.setting import Effect
 
 Modulation: TypeAlias = Literal["model", "paper", "release"]
 TRAINING_RUN_PREFIX = "run://"
+PYTHON_PREFIX = "python"
 _WITH_ARGUMENT = re.compile(r"[A-Za-z][\w.-]+:(?!//)")  # and neither a URL nor a drive of Windows
 MODEL_EXTENSION = ".safetensors"
 CHECKPOINT_EXTENSIONS = (
@@ -71,7 +72,7 @@ class ModelChoice:
     @property
     def names_plug_in(self) -> bool:
         """Whether the name is `python:package.module:factory`, or a name with an argument behind a colon."""
-        return _WITH_ARGUMENT.match(self.name) is not None
+        return is_plug_in_name(self.name)
 
     @property
     def named_options(self) -> dict[str, str]:
@@ -101,3 +102,8 @@ class ModelChoice:
         elif self.is_location:
             name = absolute(name)
         return replace(self, name=name, options=tuple(sorted(self.options)))
+
+
+def is_plug_in_name(name: str) -> bool:
+    """Whether a name has a word of two letters or more before a colon, and is no URL."""
+    return _WITH_ARGUMENT.match(name) is not None

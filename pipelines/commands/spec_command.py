@@ -189,11 +189,11 @@ def _kind(leaf: Leaf) -> tuple[Any, dict[str, Any]]:
         return _or_nothing(optional, leaf), {}
     said: dict[str, Any] = {"metavar": _metavar(leaf)} if not isinstance(leaf.place, Argument) else {}
     parser = option_values.PARSERS.get(leaf.name) or (option_values.location if leaf.is_location else None)
-    if typing.get_origin(leaf.kind) is tuple and not leaf.is_location:
+    if typing.get_origin(leaf.kind) is tuple and str in typing.get_args(leaf.kind):
+        return list[str], said | ({} if parser is None else {"parser": parser})
+    if typing.get_origin(leaf.kind) is tuple:
         numbers = functools.partial(option_values.numbers, kind=leaf.kind)
         return _or_nothing(Any, leaf), said | {"parser": numbers}
-    if typing.get_origin(leaf.kind) is tuple:
-        return list[str], said | {"parser": parser}
     number = option_values.number_type(leaf)
     if number is not None and (leaf.words or leaf.is_above):
         return _or_nothing(Any, leaf), said | {
