@@ -42,7 +42,8 @@ def test_every_option_of_label_reaches_the_job(labelled: list[LabelSpec]) -> Non
         "label data --out run --model run://training --clicks logged:clicks.jsonl --max-clicks 7 --target-iou 0.8 "
         "--workers 2:4 --cpus-per-worker 2 --gpus-per-worker 0.5 --device cpu --batch-size 3 --precision bf16 "
         "--no-flip --no-zoom --zoom-size 320 --modulation release --seed 5 --max-errors 0.2 --ray-address auto "
-        "--working-pixels 1000000 --storage-endpoint http://host:9000 --storage-region eu --follow --follow-if-better"
+        "--working-pixels 1000000 --storage-endpoint http://host:9000 --storage-region eu --follow --follow-if-better "
+        "--model-option mode=x --model-option zoom=400 --trust-model-code"
     )
     result = mfp(*line.split())
     assert result.exit_code == 0, result.output
@@ -50,7 +51,7 @@ def test_every_option_of_label_reaches_the_job(labelled: list[LabelSpec]) -> Non
         LabelSpec(
             dataset="data",
             out="run",
-            model=ModelChoice("run://training", "release"),
+            model=ModelChoice("run://training", "release", ("mode=x", "zoom=400"), trust_model_code=True),
             follow=True,
             follow_if_better=True,
             seed=5,
