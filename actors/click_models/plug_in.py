@@ -146,10 +146,8 @@ def plug_in_of(choice: ModelChoice) -> PlugIn | None:
     entry = installed_model(first)
     if entry is None:
         return None
-    package, of_package = found_version(entry.value)
-    if entry.dist is not None:
-        package, of_package = entry.dist.name, entry.dist.version
-    return PlugIn(entry.value, package, of_package, rest, options)
+    found = (entry.dist.name, entry.dist.version) if entry.dist else found_version(entry.value)
+    return PlugIn(entry.value, *found, rest, options)
 
 
 def refuse_untrusted(plug_in: PlugIn, choice: ModelChoice) -> None:

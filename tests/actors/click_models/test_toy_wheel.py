@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,8 +21,10 @@ from tests.actors.shapes import write_shapes
 from tests.pipelines.commands.replaced_jobs import mfp
 
 pytest.importorskip("onnxruntime", reason="the toy's network needs onnxruntime, which the dev extra has")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("toy wheel")]
 
 ROOT = Path(__file__).parents[3]
+MFP = "from pipelines.__main__ import main; main()"
 NUM_SAMPLES = 4
 HOW = ("--workers", "1", "--zoom-size", "64", "--max-clicks", "3")
 
@@ -67,16 +69,22 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> Labelled:
     write_shapes(data, Storage(), num_samples=NUM_SAMPLES, samples_per_shard=2)
     line = ("label", data, "--model", "toy", *HOW)
     made = Labelled(site, line, str(folder / "run"))
-    done = subprocess.run(
-        [sys.executable, "-m", "pipelines", *line, "--out", made.out, "--trust-model-code"],
-        env=os.environ | {"PYTHONPATH": f"{site}:{ROOT}"},
-        cwd=folder,
+    done = in_a_process([*line, "--out", made.out, "--trust-model-code"], search_path=f"{site}:{ROOT}")
+    assert done.returncode == 0, done.stderr
+    return made
+
+
+def in_a_process(
+    line: Sequence[str], *, search_path: str, code: str = MFP
+) -> subprocess.CompletedProcess[str]:
+    """Run `mfp` with this PYTHONPATH, which its local Ray inherits."""
+    return subprocess.run(
+        [sys.executable, "-c", code, *line],
+        env=os.environ | {"PYTHONPATH": search_path},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
-    return made
 
 
 @pytest.fixture
@@ -124,6 +132,18 @@ def test_code_that_nobody_trusts_is_refused_in_one_line(installed: Labelled, tmp
         "give --trust-model-code if you trust it\n"
     )
     assert not (tmp_path / "run").exists()
+
+
+def test_a_worker_without_the_package_ends_the_run_in_one_line(labelled: Labelled, tmp_path: Path) -> None:
+    line = [*labelled.line, "--out", str(tmp_path / "run"), "--trust-model-code"]
+    driver_alone = f"import sys; sys.path.insert(0, {str(labelled.site)!r}); {MFP}"
+    done = in_a_process(line, search_path=str(ROOT), code=driver_alone)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        "mfp: the click model toy_clicks:toy is of no package here and toy-clicks 1.0 where the run was begun: install "
+        "the same one on every node, in its image or its runtime environment"
+    )
+    assert "Traceback" not in done.stderr
 
 
 def test_a_run_does_not_go_on_with_another_option(installed: Labelled) -> None:
