@@ -24,7 +24,7 @@ from tests.actors.shapes import write_shapes
 from tests.specs import changed, label_spec
 
 STORAGE = Storage()
-SOURCE = '''
+SOURCE = """
 from pathlib import Path
 
 from mfp.click_model import ModelTraits
@@ -63,7 +63,7 @@ def broken():
 
 
 text = "no function"
-'''
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -179,7 +179,9 @@ def test_a_worker_without_the_package_says_so(site: Path, monkeypatch: pytest.Mo
 def test_a_worker_with_another_checkpoint_says_so(site: Path, tmp_path: Path) -> None:
     ref = found(f"fake:{checkpoint(tmp_path / 'a')}")
     checkpoint(tmp_path / "a", "others")
-    with pytest.raises(ModelError, match=r"its checkpoint or its code differs; bring the same files to every"):
+    with pytest.raises(
+        ModelError, match=r"its checkpoint or its code differs; bring the same files to every"
+    ):
         ref.build()
 
 
@@ -216,14 +218,32 @@ def test_a_function_is_named_without_an_entry_point(site: Path) -> None:
         ("python:", "--model python: names no function: write python:package.module:factory"),
         ("python:fake_clicks:gone", "the click model fake_clicks:gone cannot be imported: AttributeError: "),
         ("python:fake_clicks:text", "fake_clicks:text is a str and no function that makes a click model"),
-        ("python:fake_clicks.gone:fake", "cannot be imported: there is no module fake_clicks.gone; install the "),
-        ("python:gone_clicks:fake", "there is no package gone_clicks; install it on every node, in its image "),
-        ("python:fake_clicks:of_no_kind", "fake_clicks:of_no_kind has made a int, which is no click model: it "),
-        ("python:fake_clicks:of_other_traits", "the traits of fake_clicks:of_other_traits are {'name': 'fake'}: "),
-        ("python:fake_clicks:broken", "the click model fake_clicks:broken cannot be made: IndexError: list index"),
+        (
+            "python:fake_clicks.gone:fake",
+            "cannot be imported: there is no module fake_clicks.gone; install the ",
+        ),
+        (
+            "python:gone_clicks:fake",
+            "there is no package gone_clicks; install it on every node, in its image ",
+        ),
+        (
+            "python:fake_clicks:of_no_kind",
+            "fake_clicks:of_no_kind has made a int, which is no click model: it ",
+        ),
+        (
+            "python:fake_clicks:of_other_traits",
+            "the traits of fake_clicks:of_other_traits are {'name': 'fake'}: ",
+        ),
+        (
+            "python:fake_clicks:broken",
+            "the click model fake_clicks:broken cannot be made: IndexError: list index",
+        ),
         ("fake:/gone", "the click model fake_clicks:fake cannot be made: FileNotFoundError: "),
         ("fakes", "model 'fakes' is unknown (did you mean fake?); "),
-        ("fakes:/models", "no installed package brings a click model 'fakes' (did you mean fake?): `mfp models` "),
+        (
+            "fakes:/models",
+            "no installed package brings a click model 'fakes' (did you mean fake?): `mfp models` ",
+        ),
     ],
 )
 def test_what_makes_no_click_model_is_one_line(site: Path, name: str, message: str) -> None:
@@ -235,7 +255,8 @@ def test_what_makes_no_click_model_is_one_line(site: Path, name: str, message: s
 
 def test_options_that_a_model_does_not_take_are_told_with_those_it_takes(site: Path) -> None:
     with pytest.raises(
-        ModelError, match=r"fake_clicks:fake\(checkpoint='', \*, colour='', size=''\) .* argument 'seize'; options"
+        ModelError,
+        match=r"fake_clicks:fake\(checkpoint='', \*, colour='', size=''\) .* argument 'seize'; options",
     ):
         find_and_build(choice("fake", "seize=3"), STORAGE)
 
@@ -247,7 +268,9 @@ def test_a_shipped_model_takes_no_options() -> None:
 
 def test_code_that_nobody_trusts_does_not_run(site: Path) -> None:
     for name in ("fake", "python:fake_clicks:fake"):
-        with pytest.raises(ModelError, match=f"--model {name} runs the code of fake-clicks .*--trust-model-code"):
+        with pytest.raises(
+            ModelError, match=f"--model {name} runs the code of fake-clicks .*--trust-model-code"
+        ):
             find_and_build(ModelChoice(name), STORAGE)
     assert "fake_clicks" not in sys.modules
 
