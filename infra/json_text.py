@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, TypeAlias
 
+NESTED_TOO_DEEPLY = "it is nested too deeply"
 JsonValue: TypeAlias = bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"] | None
 
 
@@ -13,4 +14,4 @@ def parse_json(text: bytes | str) -> Any:
     try:
         return json.loads(text)
     except RecursionError:
-        raise ValueError("it is nested too deeply") from None
+        raise ValueError(NESTED_TOO_DEEPLY) from None

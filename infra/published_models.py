@@ -7,15 +7,18 @@ behind it; a training job that dies in between leaves the earlier pointer in for
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Annotated
+
+from annotated_types import Ge
+from pydantic import AwareDatetime
 
 from infra.errors import PublishedModelError
-from infra.json_text import parse_json
 from infra.storage.files import Storage, join
+from infra.strict_json import from_bytes, to_bytes
 
 MODELS_FOLDER = "models"
 POINTER_FILE = "latest.json"
@@ -29,29 +32,17 @@ class PublishedModel:
     measured of it (`noc90` in clicks, `mean_iou_5` in [0, 1], ...; empty if there was none).
     """
 
-    step: int
+    step: Annotated[int, Ge(0)]
     file: str
-    num_bytes: int
+    num_bytes: Annotated[int, Ge(0)]
     sha256: str
     model_id: str
     metrics: Mapping[str, float]
-    published: datetime
+    published: AwareDatetime
 
-    def to_json(self) -> bytes:
-        """Return the content of the pointer."""
-        fields = asdict(self) | {"metrics": dict(self.metrics), "published": self.published.isoformat()}
-        return json.dumps(fields, indent=1, allow_nan=False).encode()
-
-    @classmethod
-    def from_json(cls, data: bytes) -> PublishedModel:
-        """Read a pointer. Raises ValueError, KeyError, TypeError or AttributeError if the bytes are none."""
-        fields = parse_json(data)
-        fields["metrics"] = {str(name): float(value) for name, value in fields["metrics"].items()}
-        fields["published"] = datetime.fromisoformat(fields["published"])
-        model = cls(**fields)
-        if model.file != _file_of(model.step):
-            raise ValueError(f"file {model.file!r} is not that of step {model.step!r}")
-        return model
+    def __post_init__(self) -> None:
+        if self.file != _file_of(self.step):  # whoever reads the model stays in the run directory
+            raise ValueError(f"file {self.file!r} is not that of step {self.step}")
 
 
 def model_url(run_url: str, step: int) -> str:
@@ -74,7 +65,7 @@ def publish(
     digest = hashlib.sha256(data).hexdigest()
     model = PublishedModel(step, _file_of(step), len(data), digest, model_id, finite, datetime.now(UTC))
     storage.write_bytes(join(run_url, model.file), data)
-    storage.write_bytes(_pointer_url(run_url), model.to_json())
+    storage.write_bytes(_pointer_url(run_url), to_bytes(model))
     return model
 
 
@@ -90,8 +81,8 @@ def newest(storage: Storage, run_url: str) -> PublishedModel | None:
     if not storage.exists(url):
         return None
     try:
-        return PublishedModel.from_json(storage.read_bytes(url))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return from_bytes(PublishedModel, storage.read_bytes(url))
+    except ValueError as error:
         raise PublishedModelError(
             f"{url} is no pointer to a model ({error}): train on to have it written anew, or name a file with --model"
         ) from None
@@ -116,7 +107,7 @@ def read_model(storage: Storage, run_url: str, model: PublishedModel) -> bytes:
 
 
 def _file_of(step: int) -> str:
-    return f"{MODELS_FOLDER}/{int(step):08d}.safetensors"
+    return f"{MODELS_FOLDER}/{step:08d}.safetensors"
 
 
 def _pointer_url(run_url: str) -> str:

@@ -1,7 +1,8 @@
 """Frozen dataclasses as JSON, and back with everything checked: the one way in and out of files that are ours.
 
 pydantic does it: types are taken at their word (no "3" for 3), fields that a class does not have are refused, and so is
-what lies outside the bounds of an annotation. A dataclass needs to know nothing of it.
+what lies outside the bounds of an annotation or what `__post_init__` refuses with a ValueError. A dataclass needs to
+know nothing of it, unless a time must have a zone (`pydantic.AwareDatetime`).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any, TypeVar, cast
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from infra.json_text import JsonValue, parse_json
+from infra.json_text import NESTED_TOO_DEEPLY, JsonValue, parse_json
 
 _T = TypeVar("_T")
 _STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
@@ -32,17 +33,24 @@ def to_json(value: object) -> dict[str, JsonValue]:
     return cast("dict[str, JsonValue]", document)
 
 
+def to_bytes(value: object) -> bytes:
+    """As `to_json`, the content of a file that people can read. ValueError if a number in it is not finite."""
+    return json.dumps(to_json(value), indent=1, allow_nan=False).encode()
+
+
 def from_json(kind: type[_T], document: Any) -> _T:
     """The instance of a dataclass, or the value of another type, that a JSON value describes.
 
     Raises:
-        ValueError: one line for every field that is unknown, missing, of another type or out of its bounds.
+        ValueError: in one line, every field that is unknown, missing, of another type or out of its bounds.
 
     """
     try:
         (value,) = _adapter(cast("Hashable", kind)).validate_json(json.dumps([document]))
     except ValidationError as error:
         raise ValueError("; ".join(_problems(error))) from None
+    except RecursionError:
+        raise ValueError(NESTED_TOO_DEEPLY) from None
     return cast("_T", value)
 
 
@@ -62,6 +70,9 @@ def _problems(error: ValidationError) -> list[str]:
             rule = "no such field"
         elif problem["type"] == "missing":
             rule = "is missing"
+        elif problem["type"] == "json_invalid":
+            # what json.dumps writes is JSON; pydantic takes fewer levels of it, and no half of a surrogate pair
+            rule = NESTED_TOO_DEEPLY if "recursion" in rule else "it holds half a character"
         elif problem["type"] != "value_error":
             value = f", not {_shown(problem['input'])}"
         told.setdefault(place, {}).setdefault(value, []).append(rule)

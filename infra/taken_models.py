@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 from infra.errors import RunDirectoryError
-from infra.json_text import parse_json
 from infra.published_models import PublishedModel
 from infra.storage.files import Storage, join
+from infra.strict_json import from_bytes, to_json
 
 TAKEN_FILE = "models.json"
 
@@ -24,9 +24,8 @@ def taken_models(storage: Storage, run_url: str) -> list[PublishedModel]:
     if not storage.exists(url):
         return []
     try:
-        entries = parse_json(storage.read_bytes(url))
-        return [PublishedModel.from_json(json.dumps(entry).encode()) for entry in entries]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return from_bytes(list[PublishedModel], storage.read_bytes(url))
+    except ValueError as error:
         raise RunDirectoryError(
             f"{url} is no list of models ({error}): delete it to follow on from the newest model"
         ) from None
@@ -37,5 +36,5 @@ def add_taken(storage: Storage, run_url: str, model: PublishedModel) -> None:
     taken = taken_models(storage, run_url)
     if taken and taken[-1] == model:
         return
-    entries = [json.loads(entry.to_json()) for entry in [*taken, model]]
+    entries = [to_json(entry) for entry in [*taken, model]]
     storage.write_bytes(join(run_url, TAKEN_FILE), json.dumps(entries, indent=1).encode())

@@ -7,15 +7,16 @@ and no other: of two that are begun at the same time the one whose workers come 
 
 from __future__ import annotations
 
-import json
 import secrets
 import socket
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from pydantic import AwareDatetime
+
 from infra.errors import RunDirectoryError
-from infra.json_text import parse_json
 from infra.storage.files import Storage, join
+from infra.strict_json import from_bytes, to_bytes
 
 DRIVER_FILE = "driver.json"
 
@@ -28,13 +29,13 @@ class TrainingDriver:
         name: unlike any other's.
         replaces: the name it found in the run directory; None if there was none.
         host: the machine it runs on.
-        since: when it was begun, ISO 8601.
+        since: when it was begun, UTC.
     """
 
     name: str
     replaces: str | None
     host: str
-    since: str
+    since: AwareDatetime
 
 
 def new_driver(storage: Storage, run_url: str) -> TrainingDriver:
@@ -45,41 +46,41 @@ def new_driver(storage: Storage, run_url: str) -> TrainingDriver:
     current = _current(storage, run_url)
     return TrainingDriver(
         name=secrets.token_hex(8),
-        replaces=None if current is None else current["name"],
+        replaces=None if current is None else current.name,
         host=socket.gethostname(),
-        since=datetime.now(UTC).isoformat(timespec="seconds"),
+        since=datetime.now(UTC),
     )
 
 
 def take_over(storage: Storage, run_url: str, driver: TrainingDriver) -> None:
     """Make the run that of `driver`, again and again if its workers are; RunDirectoryError if it is another's."""
     current = _current(storage, run_url)
-    if current is not None and current["name"] not in {driver.name, driver.replaces}:
+    if current is not None and current.name not in {driver.name, driver.replaces}:
         raise _taken_over(run_url, current)
-    document = {"name": driver.name, "host": driver.host, "since": driver.since}
-    storage.write_bytes(join(run_url, DRIVER_FILE), json.dumps(document).encode())
+    storage.write_bytes(join(run_url, DRIVER_FILE), to_bytes(driver))
 
 
 def check_driver(storage: Storage, run_url: str, driver: TrainingDriver) -> None:
     """RunDirectoryError once another driver has taken the run over. A lost file says nothing of that."""
     current = _current(storage, run_url)
-    if current is not None and current["name"] != driver.name:
+    if current is not None and current.name != driver.name:
         raise _taken_over(run_url, current)
 
 
-def _current(storage: Storage, run_url: str) -> dict[str, str] | None:
+def _current(storage: Storage, run_url: str) -> TrainingDriver | None:
     url = join(run_url, DRIVER_FILE)
     if not storage.exists(url):
         return None
     try:
-        document = parse_json(storage.read_bytes(url))
-        return {field: str(document[field]) for field in ("name", "host", "since")}
-    except (ValueError, KeyError, TypeError):
-        raise RunDirectoryError(f"{url} is damaged: delete it and run the same command again") from None
+        return from_bytes(TrainingDriver, storage.read_bytes(url))
+    except ValueError as error:
+        raise RunDirectoryError(
+            f"{url} is damaged ({error}): delete it and run the same command again"
+        ) from None
 
 
-def _taken_over(run_url: str, current: dict[str, str]) -> RunDirectoryError:
+def _taken_over(run_url: str, current: TrainingDriver) -> RunDirectoryError:
     return RunDirectoryError(
-        f"{run_url} was taken over by a run begun at {current['since']} on {current['host']}, so this one stops: "
-        "leave it to that one, or end that one and give this command again"
+        f"{run_url} was taken over by a run begun at {current.since:%Y-%m-%d %H:%M:%S} UTC on {current.host}, "
+        "so this one stops: leave it to that one, or end that one and give this command again"
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from typing import Annotated
+
+from annotated_types import Ge
 
 from infra.errors import RunDirectoryError
-from infra.json_text import parse_json
 from infra.storage.files import Storage, join
+from infra.strict_json import from_bytes, to_bytes
 
 PROGRESS_FILE = "progress.json"
 
@@ -24,8 +26,8 @@ class TrainingProgress:
         noc90: of the newest validation since the workers started, None before it.
     """
 
-    step: int
-    num_steps: int
+    step: Annotated[int, Ge(0)]
+    num_steps: Annotated[int, Ge(0)]
     loss: float
     iou: float
     steps_per_second: float
@@ -43,7 +45,7 @@ class TrainingProgress:
 
 def write_progress(storage: Storage, run_url: str, progress: TrainingProgress) -> None:
     """Replace what was said before."""
-    storage.write_bytes(join(run_url, PROGRESS_FILE), json.dumps(asdict(progress)).encode())
+    storage.write_bytes(join(run_url, PROGRESS_FILE), to_bytes(progress))
 
 
 def read_progress(run_url: str, storage: Storage) -> TrainingProgress | None:
@@ -52,6 +54,6 @@ def read_progress(run_url: str, storage: Storage) -> TrainingProgress | None:
     if not storage.exists(url):
         return None
     try:
-        return TrainingProgress(**parse_json(storage.read_bytes(url)))
-    except (ValueError, TypeError):
-        raise RunDirectoryError(f"{url} is damaged: delete it, the run writes it anew") from None
+        return from_bytes(TrainingProgress, storage.read_bytes(url))
+    except ValueError as error:
+        raise RunDirectoryError(f"{url} is damaged ({error}): delete it, the run writes it anew") from None

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from actors.specs.flywheel import FlywheelSpec
 from actors.specs.label import EvaluateSpec, LabelSpec
+from actors.specs.reading import CheckModelSpec
 from actors.specs.shard import ShardSpec
 from actors.specs.train import TrainSpec
 from actors.specs.verify import VerifySpec
@@ -20,6 +21,7 @@ from infra.storage.options import StorageOptions
 from pipelines.progress_report import OnProgress, ProgressReport
 
 if TYPE_CHECKING:
+    from pipelines.jobs.check_model import CheckedModel
     from pipelines.jobs.comparison import Comparison
     from pipelines.jobs.convert import ConvertedModel
     from pipelines.jobs.flywheel.flywheel import FlywheelResult
@@ -126,10 +128,17 @@ def convert(source: str, out: str, storage: StorageOptions = StorageOptions()) -
 
 
 def models() -> list[ListedModel]:
-    """The models that come with this release."""
+    """The models that come with this release, and those that other packages bring."""
     from pipelines.jobs.model_list import list_models
 
     return list_models()
+
+
+def check_model(spec: CheckModelSpec) -> CheckedModel:
+    """Try a click model on small images: what it keeps of what the engine counts on, and the time of a click."""
+    from pipelines.jobs import check_model as job
+
+    return job.run_check_model(spec)
 
 
 def open_run(url: str, storage: StorageOptions = StorageOptions()) -> Run:

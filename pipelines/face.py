@@ -7,6 +7,7 @@ from actors.specs.clicks import Clicks, logged
 from actors.specs.flywheel import FlywheelSpec, Thresholds
 from actors.specs.label import EvaluateSpec, LabelSpec, Limits, Part, Protocol
 from actors.specs.model import ModelChoice
+from actors.specs.reading import CheckModelSpec
 from actors.specs.shard import ShardSpec
 from actors.specs.train import Checkpoints, TrainSpec, Validating
 from actors.specs.verify import VerifySpec
@@ -20,6 +21,7 @@ from mfp.errors import MfpError
 from mfp.training.recipe import Recipe
 from pipelines.api import (
     ReportedRun,
+    check_model,
     compare,
     convert,
     evaluate,
@@ -38,6 +40,7 @@ from pipelines.progress_report import OnProgress, ProgressReport
 
 __all__ = [
     "ActorsError",
+    "CheckModelSpec",
     "Checkpoints",
     "Clicks",
     "EngineSettings",
@@ -66,6 +69,7 @@ __all__ = [
     "Validating",
     "VerifySpec",
     "Workers",
+    "check_model",
     "compare",
     "convert",
     "evaluate",

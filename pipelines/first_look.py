@@ -11,6 +11,7 @@ from actors.specs.clicks import ClickOrigin, Logged
 from actors.specs.flywheel import FlywheelSpec
 from actors.specs.label import LabelSpec
 from actors.specs.model import ModelChoice
+from actors.specs.reading import CheckModelSpec
 from actors.specs.train import TrainSpec
 from infra.errors import DatasetError, StorageError, missing_click_log
 from infra.runs.run_config import FLYWHEEL_FILE, RUN_FILE, TRAINING_FILE, read_config, refuse_other_runs
@@ -69,6 +70,11 @@ def look_at_runs(runs: Iterable[str], storage: Storage) -> None:
     """Check that there are runs of `mfp label` or `mfp evaluate`. Raises as `look_at_labelling`."""
     for run in runs:
         read_config(storage, run)
+
+
+def look_at_check(spec: CheckModelSpec) -> None:
+    """Check what `mfp check-model` was given. Raises as `look_at_labelling`."""
+    _check_model(spec.model, Storage(spec.storage))
 
 
 def look_at_conversion(source: str, out: str) -> None:

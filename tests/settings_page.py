@@ -14,7 +14,7 @@ from actors.specs.flywheel import FlywheelSpec
 from actors.specs.label import EvaluateSpec, LabelSpec
 from actors.specs.leaves import REQUIRED, Leaf, is_union, leaves_of
 from actors.specs.marks import Argument
-from actors.specs.reading import CompareSpec, ConvertSpec, ReportSpec, StatusSpec
+from actors.specs.reading import CheckModelSpec, CompareSpec, ConvertSpec, ReportSpec, StatusSpec
 from actors.specs.shard import ShardSpec
 from actors.specs.train import TrainSpec
 from actors.specs.verify import VerifySpec
@@ -37,6 +37,7 @@ SPECS: Final[Mapping[str, type[Any]]] = {
     "compare": CompareSpec,
     "status": StatusSpec,
     "convert": ConvertSpec,
+    "check-model": CheckModelSpec,
 }
 """Every command that takes settings."""
 

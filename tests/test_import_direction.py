@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 
 # What the files of a place, or a shelf and all below it, may know of the four rooms beside themselves.
 _METHOD_AND_BYTES = ("mfp", "infra")
-_PLAIN = ("infra.errors", "infra.json_text", "infra.rle")
+_PLAIN = ("infra.errors", "infra.json_text", "infra.rle", "infra.strict_json")
 KNOWN = {
     "mfp": (),
     "infra/*.py": ("infra",),

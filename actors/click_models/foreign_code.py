@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from actors.click_models.foreign_errors import told_in_one_line
+from actors.click_models.foreign_errors import plug_in_told_in_one_line, told_in_one_line
 from mfp.errors import ModelError
 
 
@@ -59,7 +59,7 @@ def load_factory(place: str) -> Callable[..., Any]:
             f"the click model {place} is not here: there is no package {package}; install it on every node, in its "
             "image or its runtime environment"
         )
-    with told_in_one_line(ModelError, f"the click model {place} cannot be imported", package):
+    with plug_in_told_in_one_line(f"the click model {place} cannot be imported"):
         found: Any = importlib.import_module(module)
         for part in name.split("."):
             found = getattr(found, part)

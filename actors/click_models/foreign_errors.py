@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mfp.errors import MfpError
+from mfp.errors import MfpError, ModelError
 
 # What pip calls packages that are imported by another name.
 _PIP_NAMES = {
@@ -37,6 +37,21 @@ def told_in_one_line(error: type[MfpError], failure: str, package: str) -> Itera
         raise error(
             f"{failure}: {one_line(raised)}; see whether the clone's own scripts run in this environment"
         ) from raised
+
+
+@contextmanager
+def plug_in_told_in_one_line(failure: str) -> Iterator[None]:
+    """As `told_in_one_line`, for the model of an installed package: raise a ModelError that begins with `failure`."""
+    try:
+        yield
+    except (MfpError, MemoryError):
+        raise
+    except ModuleNotFoundError as missing:
+        raise ModelError(
+            f"{failure}: there is no module {missing.name}; install the package that brings it, on every node"
+        ) from missing
+    except Exception as raised:  # code of others raises what it likes
+        raise ModelError(f"{failure}: {one_line(raised)}") from raised
 
 
 def one_line(error: Exception) -> str:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import packages_distributions, version
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from typing import Any
 
 from actors.click_models.foreign_code import load_factory
-from actors.click_models.installed import installed_models
-from actors.specs.model import ModelChoice
-from mfp.click_model import ClickModel, CropModel, SessionModel
+from actors.click_models.foreign_errors import plug_in_told_in_one_line
+from actors.click_models.installed import installed_model
+from actors.specs.model import PYTHON_PREFIX, ModelChoice
+from mfp.click_model import ClickModel, CropModel, ModelTraits, SessionModel
 from mfp.errors import ModelError
 
-PYTHON_PREFIX = "python"
 _SHOWN = 16  # hexadecimal digits of an identity
 _OURS = {"actors.click_models.sam:sam"}  # reads safetensors, and runs the code of transformers alone
 
@@ -45,16 +48,43 @@ class PlugIn:
         """The model, whatever its identity.
 
         Raises:
-            ModelError: the package is not here, or what its factory makes is no click model.
-            MfpError: what the factory raises.
+            ModelError: the package is not here, its factory does not take the options, or what it makes is no click
+                model.
+            MfpError: what the factory raises; errors of other kinds become a ModelError.
 
         """
-        positional = (self.argument,) if self.argument else ()
-        model = load_factory(self.factory)(*positional, **dict(self.options))
+        factory = load_factory(self.factory)
+        positional, named = (self.argument,) if self.argument else (), dict(self.options)
+        self._check_arguments(factory, positional, named)
+        with plug_in_told_in_one_line(f"the click model {self.factory} cannot be made"):
+            return self._checked(factory(*positional, **named))
+
+    def _check_arguments(
+        self, factory: Callable[..., Any], positional: tuple[str, ...], named: dict[str, str]
+    ) -> None:
+        try:
+            signature = inspect.signature(factory)
+        except ValueError:  # some functions that are not written in Python have none
+            return
+        try:
+            signature.bind(*positional, **named)
+        except TypeError as error:
+            raise ModelError(
+                f"{self.factory}{signature} cannot be called with what was given: {error}; options are given as "
+                "--model-option NAME=VALUE, what takes no name as --model NAME:VALUE"
+            ) from None
+
+    def _checked(self, model: object) -> ClickModel:
         if not isinstance(model, CropModel | SessionModel):
             raise ModelError(
                 f"{self.factory} has made a {type(model).__name__}, which is no click model: it needs the attributes "
                 "of mfp.click_model.CropModel or SessionModel"
+            )
+        traits: object = model.traits
+        if not (isinstance(traits, ModelTraits) and isinstance(traits.identity, str)):
+            raise ModelError(
+                f"the traits of {self.factory} are {traits!r}: must be a mfp.click_model.ModelTraits whose identity is "
+                "a text"
             )
         return model
 
@@ -65,10 +95,10 @@ class PlugIn:
             ModelError: the package is not here, or it is of another version, or its checkpoint is another.
 
         """
-        here = found_version(self.factory)
+        here = self._found_here()
         if here != (self.package, self.version):
             raise ModelError(
-                f"the click model {self.factory} is {' '.join(here) or 'of no package'} here and "
+                f"the click model {self.factory} is {' '.join(here).strip() or 'of no package'} here and "
                 f"{' '.join((self.package, self.version)).strip() or 'of no package'} where the run was begun: install "
                 "the same one on every node, in its image or its runtime environment"
             )
@@ -80,6 +110,15 @@ class PlugIn:
                 "checkpoint or its code differs; bring the same files to every node"
             )
         return model
+
+    def _found_here(self) -> tuple[str, str]:
+        """The distribution and its version; several may share the first part of a module's name."""
+        if not self.package:
+            return found_version(self.factory)
+        try:
+            return self.package, version(self.package)
+        except PackageNotFoundError:
+            return "", ""
 
 
 def found_version(factory: str) -> tuple[str, str]:
@@ -93,18 +132,22 @@ def plug_in_of(choice: ModelChoice) -> PlugIn | None:
     """The plug-in that a person's choice means, None if it means none.
 
     `python:package.module:factory`, the name of an entry point, or such a name with an argument behind a colon.
+
+    Raises:
+        ModelError: two packages bring a model of that name.
+
     """
     options = tuple(sorted(choice.named_options.items()))
     first, _, rest = choice.name.partition(":")
-    if first == PYTHON_PREFIX and rest:
-        return PlugIn(rest, *found_version(rest), options=options)
-    entry = installed_models().get(first)
-    if entry is None or rest.startswith("//"):
+    if rest.startswith("//"):
         return None
-    package, of_package = found_version(entry.value)
-    if entry.dist is not None:
-        package, of_package = entry.dist.name, entry.dist.version
-    return PlugIn(entry.value, package, of_package, rest, options)
+    if first == PYTHON_PREFIX:
+        return PlugIn(rest, *found_version(rest), options=options) if rest else None
+    entry = installed_model(first)
+    if entry is None:
+        return None
+    found = (entry.dist.name, entry.dist.version) if entry.dist else found_version(entry.value)
+    return PlugIn(entry.value, *found, rest, options)
 
 
 def refuse_untrusted(plug_in: PlugIn, choice: ModelChoice) -> None:

@@ -14,11 +14,22 @@ from mfp.setting import Effect
 
 Modulation: TypeAlias = Literal["model", "paper", "release"]
 TRAINING_RUN_PREFIX = "run://"
+PYTHON_PREFIX = "python"
 _WITH_ARGUMENT = re.compile(r"[A-Za-z][\w.-]+:(?!//)")  # and neither a URL nor a drive of Windows
 MODEL_EXTENSION = ".safetensors"
 CHECKPOINT_EXTENSIONS = (
     *(".pth", ".pt", ".ckpt", ".pth.tar", ".tar", ".bin", ".pkl", ".pickle", ".onnx", ".h5", ".npz"),
 )
+ModelOptions: TypeAlias = Annotated[
+    tuple[str, ...],
+    Option("--model-option", "NAME=VALUE"),
+    Doc("Option of a model that another package brings, such as checkpoint=FILE; may be repeated."),
+]
+TrustModelCode: TypeAlias = Annotated[
+    bool,
+    Effect.EXECUTION,
+    Doc("Run the code of such a model, and checkpoints that only unpickling can read: both can do anything."),
+]
 
 
 @dataclass(frozen=True)
@@ -44,23 +55,15 @@ class ModelChoice:
         ),
     ] = "model"
 
-    options: Annotated[
-        tuple[str, ...],
-        Option("--model-option", "NAME=VALUE"),
-        Doc("Option of a model that another package brings, such as checkpoint=FILE; may be repeated."),
-    ] = ()
-    trust_model_code: Annotated[
-        bool,
-        Effect.EXECUTION,
-        Doc(
-            "Run the code of such a model, and checkpoints that only unpickling can read: both can do anything."
-        ),
-    ] = False
+    options: ModelOptions = ()
+    trust_model_code: TrustModelCode = False
 
     def __post_init__(self) -> None:
         for option in self.options:
             if not option.partition("=")[0] or "=" not in option:
                 raise ValueError(f"--model-option {option!r} is not NAME=VALUE")
+        if len(self.named_options) < len(self.options):
+            raise ValueError(f"--model-option {' '.join(self.options)}: each name may be given once")
         if self.name == TRAINING_RUN_PREFIX:
             raise ValueError(
                 f"--model {self.name!r} names no training run: give run:// and what `mfp train` had as --out"
@@ -69,7 +72,7 @@ class ModelChoice:
     @property
     def names_plug_in(self) -> bool:
         """Whether the name is `python:package.module:factory`, or a name with an argument behind a colon."""
-        return _WITH_ARGUMENT.match(self.name) is not None
+        return is_plug_in_name(self.name)
 
     @property
     def named_options(self) -> dict[str, str]:
@@ -92,7 +95,15 @@ class ModelChoice:
         return self.name.removeprefix(TRAINING_RUN_PREFIX)
 
     def resolved(self) -> ModelChoice:
-        """The same with an absolute place."""
+        """The same with an absolute place, and with the options in the order of the alphabet, which means nothing."""
+        name = self.name
         if self.training_run is not None:
-            return replace(self, name=TRAINING_RUN_PREFIX + absolute(self.training_run))
-        return replace(self, name=absolute(self.name)) if self.is_location else self
+            name = TRAINING_RUN_PREFIX + absolute(self.training_run)
+        elif self.is_location:
+            name = absolute(name)
+        return replace(self, name=name, options=tuple(sorted(self.options)))
+
+
+def is_plug_in_name(name: str) -> bool:
+    """Whether a name has a word of two letters or more before a colon, and is no URL."""
+    return _WITH_ARGUMENT.match(name) is not None

@@ -1,14 +1,15 @@
-"""All that commands are told which read what others have made: report, compare, status, convert."""
+"""All that commands are told which read what others have made: report, compare, status, convert, check-model."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from typing_extensions import Doc
 
 from actors.specs.label import StorageSection
 from actors.specs.marks import LOCATION, Argument
+from actors.specs.model import ModelChoice, ModelOptions, TrustModelCode
 from infra.storage.options import StorageOptions
 
 
@@ -63,3 +64,29 @@ class ConvertSpec:
         Doc("The model file to write, a path or URL."),
     ]
     storage: StorageSection = StorageOptions()
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckModelSpec:
+    """One call of `mfp check-model`."""
+
+    name: Annotated[
+        str,
+        Argument("MODEL"),
+        LOCATION,
+        Doc(
+            "What `mfp label` takes as --model: a name of `mfp models`, a file, python:package.module:factory."
+        ),
+    ]
+    options: ModelOptions = ()
+    trust_model_code: TrustModelCode = False
+    device: Annotated[Literal["cpu", "cuda"], Doc("What the model runs on.")] = "cpu"
+    storage: StorageSection = StorageOptions()
+
+    def __post_init__(self) -> None:
+        self.model  # noqa: B018  # it raises
+
+    @property
+    def model(self) -> ModelChoice:
+        """The model that is meant. ValueError if the name or an option can be none."""
+        return ModelChoice(self.name, options=self.options, trust_model_code=self.trust_model_code)

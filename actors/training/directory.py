@@ -17,17 +17,18 @@ Every file is stored in one piece and named by its step: what a run does again a
 from __future__ import annotations
 
 import io
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from annotated_types import Ge
 
 from infra.published_models import model_url
 from infra.storage.files import Storage, basename, join
+from infra.strict_json import from_bytes, to_bytes
 from mfp.errors import TrainingError
 from mfp.training.checkpoint import Checkpoint
 
@@ -63,6 +64,30 @@ class TrainedStep:
     num_workers: int
     seconds: float
     data_seconds: float
+
+
+@dataclass(frozen=True)
+class BestStep:
+    """The step with the lowest NoC@90 so far: `best.json`.
+
+    Attributes:
+        step: steps done.
+        validated_on: names the objects; figures compare only where it is the same.
+        figures: those of `Validator.figures`, `noc90` in clicks among them.
+    """
+
+    step: Annotated[int, Ge(0)]
+    validated_on: str
+    figures: Mapping[str, float]
+
+    def __post_init__(self) -> None:
+        if "noc90" not in self.figures:
+            raise ValueError("it has no figure noc90")
+
+    @property
+    def noc90(self) -> float:
+        """NoC@90 in clicks."""
+        return self.figures["noc90"]
 
 
 class TrainDirectory:
@@ -112,7 +137,7 @@ class TrainDirectory:
         best = self.best()
         for url in self._checkpoint_urls()[: -self._kept]:
             step = _step_of(url)
-            if best is None or step != best["step"]:
+            if best is None or step != best.step:
                 self.storage.delete(model_url(self.url, step))
                 self.storage.delete(url)
 
@@ -130,24 +155,24 @@ class TrainDirectory:
         """Store the figures of a validation."""
         self._write_table("validation", step, [{"step": step, **figures}])
 
-    def best(self) -> dict[str, Any] | None:
-        """The step with the lowest NoC@90 so far and its figures; TrainingError if the file is damaged."""
+    def best(self) -> BestStep | None:
+        """The step with the lowest NoC@90 so far; None before a validation, TrainingError if the file is damaged."""
         url = join(self.url, BEST_FILE)
         if not self.storage.exists(url):
             return None
         try:
-            document = json.loads(self.storage.read_bytes(url))
-            return {**document, "step": int(document["step"]), "noc90": float(document["noc90"])}
-        except (ValueError, KeyError, TypeError):
-            raise TrainingError(f"{url} is damaged: delete it, the next validation writes it anew") from None
+            return from_bytes(BestStep, self.storage.read_bytes(url))
+        except ValueError as error:
+            raise TrainingError(
+                f"{url} is damaged ({error}): delete it, the next validation writes it anew"
+            ) from None
 
     def note_best(self, step: int, figures: Mapping[str, float], validated_on: str) -> None:
         """Write down a step if none before it had a NoC@90 as low on the same objects, which `validated_on` names."""
-        best = self.best()
-        is_other = best is not None and best.get("validated_on", validated_on) != validated_on
-        if best is None or is_other or best["step"] > step or figures["noc90"] < best["noc90"]:
-            document = json.dumps({"step": step, **figures, "validated_on": validated_on}, indent=1).encode()
-            self.storage.write_bytes(join(self.url, BEST_FILE), document)
+        best, candidate = self.best(), BestStep(step, validated_on, figures)
+        is_other = best is not None and best.validated_on != validated_on
+        if best is None or is_other or best.step > step or candidate.noc90 < best.noc90:
+            self.storage.write_bytes(join(self.url, BEST_FILE), to_bytes(candidate))
 
     def _checkpoint_url(self, step: int) -> str:
         return join(self.url, "checkpoints", f"step-{step:08d}.pt")

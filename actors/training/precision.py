@@ -5,31 +5,36 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import cast
 
 from actors.training.group import TrainGroup
-from infra.json_text import parse_json
 from infra.storage.files import Storage, join
+from infra.strict_json import from_bytes, to_bytes
 from mfp.errors import TrainingError
 from mfp.training.precision import cost_of_bf16
-from mfp.training.recipe import AUTO, PrecisionName, Recipe
+from mfp.training.recipe import AUTO, PrecisionChoice, PrecisionName, Recipe
 from mfp.training.trainable import TrainableNetwork
 
 PRECISION_FILE = "precision.json"
-_FIELDS = ("precision", "recursion_precision")
 _PAYS_BELOW = 0.9  # of float32's time: less is not worth another arithmetic
 _SLOWER = 1.1
 
 
 @dataclass(frozen=True)
 class ChosenPrecision:
-    """The arithmetic of the passes with and without gradient, and sentences on how it was chosen."""
+    """What a run computes in: `precision.json`.
+
+    Attributes:
+        precision: of the passes with gradient.
+        recursion_precision: of those without.
+        driver: names the command whose workers have chosen, in the newest start of the run.
+        notes: sentences on how they chose.
+    """
 
     precision: PrecisionName
     recursion_precision: PrecisionName
+    driver: str
     notes: tuple[str, ...] = ()
 
     def in_recipe(self, recipe: Recipe) -> Recipe:
@@ -50,47 +55,45 @@ def choose_precision(
         TrainingError: `precision.json` is damaged.
 
     """
-    chosen = ChosenPrecision("fp32", "fp32")
+    chosen = ChosenPrecision("fp32", "fp32", driver)
     if group.rank == 0:
-        kept = _kept(storage, run_url)
+        kept = _read(storage, run_url)
         names: dict[str, PrecisionName] = {}
         notes: list[str] = []
-        for field in _FIELDS:
-            name, said = _choice(getattr(recipe, field), kept.get(field, ""), field, recipe, network)
-            names[field] = cast(PrecisionName, name)
+        for field in ("precision", "recursion_precision"):
+            kept_name = None if kept is None else getattr(kept, field)
+            names[field], said = _choice(getattr(recipe, field), kept_name, field, recipe, network)
             notes += said
-        chosen = ChosenPrecision(names["precision"], names["recursion_precision"], tuple(notes))
-        document = {**names, "notes": notes, "driver": driver}
-        storage.write_bytes(join(run_url, PRECISION_FILE), json.dumps(document, indent=1).encode())
+        chosen = ChosenPrecision(**names, driver=driver, notes=tuple(notes))
+        storage.write_bytes(join(run_url, PRECISION_FILE), to_bytes(chosen))
     return group.gathered(chosen)[0]
 
 
 def is_chosen(storage: Storage, run_url: str, driver: str) -> bool:
     """Tell whether the workers of this command have chosen, in this start of the run."""
-    url = join(run_url, PRECISION_FILE)
-    return storage.exists(url) and _document(storage, url).get("driver") == driver
+    chosen = _read(storage, run_url)
+    return chosen is not None and chosen.driver == driver
 
 
 def read_notes(storage: Storage, run_url: str) -> Sequence[str]:
-    """Return what is to be told of the choice."""
-    notes = _document(storage, join(run_url, PRECISION_FILE)).get("notes")
-    return [str(note) for note in notes] if isinstance(notes, list) else ()
+    """Return what is to be told of the choice; nothing before it is made."""
+    chosen = _read(storage, run_url)
+    return () if chosen is None else chosen.notes
 
 
 def _choice(
-    asked: str, kept: str, field: str, recipe: Recipe, network: TrainableNetwork
-) -> tuple[str, list[str]]:
-    # fp16 is for GPUs that know no bfloat16
-    if asked in {"fp32", "fp16"} or (asked == AUTO and kept == "fp32"):
-        return kept if asked == AUTO else asked, []
+    asked: PrecisionChoice, kept: PrecisionName | None, field: str, recipe: Recipe, network: TrainableNetwork
+) -> tuple[PrecisionName, list[str]]:
+    name = kept if asked == AUTO else asked
+    if name is not None and name != "bf16":  # fp16 is for GPUs that know no bfloat16
+        return name, []
     cost = cost_of_bf16(network, recipe.crop_size, with_gradient=field == "precision")
     option = f"--{field.replace('_', '-')}"
     measured = f"passes in bf16 take {cost:.2f} of the time of fp32 here"
-    if asked == AUTO and not kept:
+    if name is None:
         name = "bf16" if cost < _PAYS_BELOW else "fp32"
         return name, [f"{option} auto is {name}: {measured}"]
-    name = kept if asked == AUTO else asked
-    if name == "bf16" and cost > _SLOWER:
+    if cost > _SLOWER:
         why = (
             f"chosen when the run began, it stays; {measured}"
             if asked == AUTO
@@ -100,19 +103,14 @@ def _choice(
     return name, []
 
 
-def _kept(storage: Storage, run_url: str) -> dict[str, str]:
+def _read(storage: Storage, run_url: str) -> ChosenPrecision | None:
+    """What was chosen; None if nothing was yet."""
     url = join(run_url, PRECISION_FILE)
-    document = _document(storage, url) if storage.exists(url) else {}
-    return {
-        field: str(document[field]) for field in _FIELDS if document.get(field) in {"fp32", "bf16", "fp16"}
-    }
-
-
-def _document(storage: Storage, url: str) -> dict[str, object]:
+    if not storage.exists(url):
+        return None
     try:
-        document = parse_json(storage.read_bytes(url))
-    except ValueError:
-        document = None
-    if not isinstance(document, dict):
-        raise TrainingError(f"{url} is damaged: delete it, and the arithmetic is chosen anew")
-    return document
+        return from_bytes(ChosenPrecision, storage.read_bytes(url))
+    except ValueError as error:
+        raise TrainingError(
+            f"{url} is damaged ({error}): delete it, and the arithmetic is chosen anew"
+        ) from None

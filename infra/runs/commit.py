@@ -19,19 +19,23 @@ import re
 import time
 import uuid
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
+
+from annotated_types import Ge
+from pydantic import AwareDatetime
 
 from infra.errors import RunDirectoryError, StorageError
-from infra.json_text import parse_json
+from infra.json_text import JsonValue, parse_json
 from infra.runs.part_writer import PartWriter
 from infra.runs.shard_rows import ShardRows
 from infra.runs.tables import CLICKS, ERRORS, MASKS
 from infra.shards.shard_note import NoteCount
 from infra.storage.create_once import create_or_read
 from infra.storage.files import Storage, basename, join
+from infra.strict_json import from_json, to_json
 
 COMMITS_FOLDER = "commits"
 _CHECKSUM = "sha256"
@@ -54,8 +58,8 @@ class PartRecord:
     """One part file: `path` relative to the run directory, and what its content must be."""
 
     path: str
-    rows: int
-    bytes: int
+    rows: Annotated[int, Ge(0)]
+    bytes: Annotated[int, Ge(0)]
     sha256: str
 
 
@@ -66,8 +70,8 @@ class Unclicked:
     `samples` without any click, and `objects` with a mask (or a record in the shard) of samples that have some.
     """
 
-    samples: int = 0
-    objects: int = 0
+    samples: Annotated[int, Ge(0)] = 0
+    objects: Annotated[int, Ge(0)] = 0
 
     def __add__(self, other: Unclicked) -> Unclicked:
         return Unclicked(self.samples + other.samples, self.objects + other.objects)
@@ -87,64 +91,46 @@ class CommitRecord:
 
     `attempt` is the hand-out, `token` the call that wrote the parts. `parts` is keyed by table name.
     `objects` counts mask rows. `seconds` is the wall time from the start of the shard until its parts were
-    durable, `finished` (UTC, the worker's clock) that last moment. `model_id` is that of every row; None in records
-    of earlier versions. `unclicked` is what the click log left out. `notes` say what of the shard was left out or taken
-    for something, beside its errors.
+    durable, `finished` (UTC, the worker's clock) that last moment. `model_id` is that of every row. `unclicked` is
+    what the click log left out. `notes` say what of the shard was left out or taken for something, beside its errors.
     """
 
     shard: str
     attempt: str
     token: str
     parts: Mapping[str, PartRecord]
-    objects: int
-    seconds: float
-    finished: datetime
-    model_id: str | None = None
+    objects: Annotated[int, Ge(0)]
+    seconds: Annotated[float, Ge(0)]
+    finished: AwareDatetime
+    model_id: str
     unclicked: Unclicked = NONE_UNCLICKED
     notes: tuple[NoteCount, ...] = ()
 
-    def to_json(self) -> bytes:
-        """Return the content of the record's file."""
-        fields = asdict(self) | {"finished": self.finished.isoformat()}
-        return json.dumps(fields | {_CHECKSUM: _checksum(fields)}, indent=1).encode()
-
-    @classmethod
-    def from_json(cls, data: bytes) -> CommitRecord:
-        """Read a record. Raises ValueError, KeyError or TypeError if the bytes are no record, or not whole."""
-        fields = parse_json(data)
-        if _CHECKSUM in fields and fields.pop(_CHECKSUM) != _checksum(fields):
-            raise ValueError("its checksum is another")
-        fields["parts"] = {name: PartRecord(**part) for name, part in fields["parts"].items()}
-        for name, part in fields["parts"].items():
-            if part.path != f"{name}/{basename(part.path)}":  # whoever reads parts stays in the run directory
-                raise ValueError(f"the part {part.path!r} does not lie in {name}/")
-        fields["finished"] = datetime.fromisoformat(fields["finished"])
-        fields["unclicked"] = Unclicked(**fields.get("unclicked", {}))
-        fields["notes"] = tuple(
-            NoteCount(note["text"], note["count"], tuple(note["first_keys"]))
-            for note in fields.get("notes", ())
-        )
-        record = cls(**fields)
-        record._check()
-        return record
-
-    def _check(self) -> None:
-        """What whoever reads a record counts on, whoever has written it."""
+    def __post_init__(self) -> None:
         if missing := {MASKS.name, CLICKS.name, ERRORS.name} - self.parts.keys():
             raise ValueError(f"it names no part of {', '.join(sorted(missing))}")
-        texts = [self.shard, *(part.sha256 for part in self.parts.values())]
-        texts += [text for note in self.notes for text in (note.text, *note.first_keys)]
-        counts = [self.objects, self.unclicked.samples, self.unclicked.objects]
-        counts += [count for part in self.parts.values() for count in (part.rows, part.bytes)]
-        counts += [note.count for note in self.notes]
-        if not all(isinstance(text, str) for text in texts) or not all(isinstance(n, int) for n in counts):
-            raise TypeError("it has no text for a name, or no whole number for a count")
-        if self.finished.tzinfo is None:
-            raise ValueError("its time has no zone")
+        for name, part in self.parts.items():
+            if part.path != f"{name}/{basename(part.path)}":  # whoever reads parts stays in the run directory
+                raise ValueError(f"the part {part.path!r} does not lie in {name}/")
         try:
             self.finished - timedelta(seconds=self.seconds)  # when the shard was begun
         except OverflowError:
             raise ValueError(f"it says that the shard took {self.seconds} s") from None
+
+    def to_bytes(self) -> bytes:
+        """Return the content of the record's file: its fields, and a checksum over them."""
+        fields = to_json(self)
+        return json.dumps(fields | {_CHECKSUM: _checksum(fields)}, indent=1).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> CommitRecord:
+        """Read a record. Raises ValueError if the bytes are no record, or not whole."""
+        fields = parse_json(data)
+        checksum = fields.pop(_CHECKSUM, None) if isinstance(fields, dict) else None
+        record = from_json(cls, fields)
+        if checksum != _checksum(fields):
+            raise ValueError("its checksum is another")
+        return record
 
 
 def shard_stem(shard: str) -> str:
@@ -175,7 +161,7 @@ def write_parts(
     rows: ShardRows,
     *,
     seconds: float,
-    model_id: str | None = None,
+    model_id: str,
     unclicked: Unclicked = NONE_UNCLICKED,
     notes: tuple[NoteCount, ...] = (),
 ) -> CommitRecord:
@@ -222,7 +208,7 @@ def put_record(storage: Storage, run_url: str, record: CommitRecord) -> CommitOu
 
     """
     url = commit_url(run_url, record.shard)
-    existing = create_or_read(storage, url, record.to_json())
+    existing = create_or_read(storage, url, record.to_bytes())
     if existing is None:
         return CommitOutcome.COMMITTED
     winner = _parse(url, existing)
@@ -253,8 +239,8 @@ def read_commit(storage: Storage, url: str) -> CommitRecord:
 
 def _parse(url: str, data: bytes) -> CommitRecord:
     try:
-        return CommitRecord.from_json(data)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return CommitRecord.from_bytes(data)
+    except ValueError as error:
         raise RunDirectoryError(
             f"{url} is no commit record of this version ({error}): delete it to have the shard done again"
         ) from None
@@ -273,7 +259,7 @@ def _store_part(storage: Storage, run_url: str, part: PartWriter[Any], name: str
     return PartRecord(path, part.num_rows, num_bytes, sha256)
 
 
-def _checksum(fields: Mapping[str, object]) -> str:
+def _checksum(fields: Mapping[str, JsonValue]) -> str:
     """Of a record's other fields. Parts that no record names are deleted: one wrong digit here must not pass."""
     return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 

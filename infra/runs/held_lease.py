@@ -23,6 +23,7 @@ from datetime import UTC, datetime
 from infra.errors import LeaseError, StorageError
 from infra.runs.lease import TERM, Lease, holds, may_take
 from infra.storage.files import Storage, join
+from infra.strict_json import from_bytes, to_bytes
 
 logger = logging.getLogger(__name__)
 
@@ -106,15 +107,15 @@ class HeldLease:
 
     def _renew(self) -> None:
         renewed = self._mine.renewed(datetime.now(UTC))
-        self._storage.write_bytes(self._url, renewed.to_json())
+        self._storage.write_bytes(self._url, to_bytes(renewed))
         self._there = renewed
 
     def _read(self) -> Lease | None:
         if not self._storage.exists(self._url):
             return None
         try:
-            return Lease.from_json(self._storage.read_bytes(self._url))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            return from_bytes(Lease, self._storage.read_bytes(self._url))
+        except ValueError as error:
             raise LeaseError(
                 f"{self._url} is no lease of this version ({error}): delete it if no other run is at work there"
             ) from None

@@ -7,11 +7,10 @@ put takes from its sending until the storage has done it.
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from infra.json_text import parse_json
+from pydantic import AwareDatetime
 
 TERM = timedelta(seconds=120)
 MARGIN = timedelta(seconds=30)
@@ -24,24 +23,11 @@ class Lease:
     owner: str
     host: str
     pid: int
-    deadline: datetime
+    deadline: AwareDatetime
 
     def renewed(self, now: datetime) -> Lease:
         """The same for a whole term from now."""
         return replace(self, deadline=now + TERM)
-
-    def to_json(self) -> bytes:
-        """Return the content of the lease's file."""
-        return json.dumps(asdict(self) | {"deadline": self.deadline.isoformat()}, indent=1).encode()
-
-    @classmethod
-    def from_json(cls, data: bytes) -> Lease:
-        """Read a lease. Raises ValueError, KeyError or TypeError if the bytes are none."""
-        fields = parse_json(data)
-        deadline = datetime.fromisoformat(fields["deadline"])
-        if deadline.tzinfo is None:
-            raise ValueError("its deadline has no time zone")
-        return cls(**{**fields, "deadline": deadline})
 
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host}, until {self.deadline:%Y-%m-%d %H:%M:%S} UTC"

@@ -96,10 +96,7 @@ def _read_part(
     run: RunDirectory, record: CommitRecord, kind: TableKind[Any], findings: list[Finding]
 ) -> pa.Table:
     """The part as a table; an empty one, and a finding, where it is not what was committed."""
-    part = record.parts.get(kind.name)
-    if part is None:
-        findings.append(Finding(_record_path(record), f"names no part of {kind.name}"))
-        return kind.empty()
+    part = record.parts[kind.name]
     url = join(run.url, part.path)
     if not run.storage.exists(url):
         findings.append(Finding(part.path, f"is missing; shard {record.shard} has committed it"))

@@ -66,7 +66,7 @@ class RunDirectory:
         rows: ShardRows,
         *,
         seconds: float,
-        model_id: str | None = None,
+        model_id: str,
         unclicked: Unclicked = NONE_UNCLICKED,
         notes: tuple[NoteCount, ...] = (),
     ) -> CommitRecord:

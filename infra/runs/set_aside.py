@@ -6,16 +6,18 @@ on, whether or not its record here has been deleted yet.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from typing import Annotated
+
+from annotated_types import Ge
 
 from infra.errors import RunDirectoryError, StorageError
-from infra.json_text import parse_json
 from infra.runs.commit import CommitRecord, shard_stem
 from infra.runs.run_directory import RunDirectory
 from infra.storage.files import Storage, basename, join
+from infra.strict_json import from_bytes, to_bytes
 
 SET_ASIDE_FOLDER = "set_aside"
 _READ_THREADS = 16
@@ -26,8 +28,12 @@ class SetAsideShard:
     """A shard that was tried `tries` times in a row, and why the last try failed: one line."""
 
     shard: str
-    tries: int
+    tries: Annotated[int, Ge(0)]
     reason: str
+
+    def __post_init__(self) -> None:
+        # names of another encoding are escaped: the reason is printed and becomes JSON
+        object.__setattr__(self, "reason", self.reason.encode("utf-8", "backslashreplace").decode())
 
     def __str__(self) -> str:
         return f"shard {self.shard} was set aside after {self.tries} tries: {self.reason}"
@@ -36,7 +42,7 @@ class SetAsideShard:
 def note_set_aside(storage: Storage, run_url: str, shard: SetAsideShard) -> None:
     """Write the shard's record, over an older one. StorageError if that is not possible."""
     url = join(run_url, SET_ASIDE_FOLDER, _file_name(shard.shard))
-    storage.write_bytes(url, json.dumps(asdict(shard), indent=1).encode())
+    storage.write_bytes(url, to_bytes(shard))
 
 
 def committed_and_set_aside(run: RunDirectory) -> tuple[dict[str, CommitRecord], tuple[SetAsideShard, ...]]:
@@ -78,8 +84,8 @@ def _read(storage: Storage, url: str) -> SetAsideShard | None:
             raise
         return None
     try:
-        return SetAsideShard(**parse_json(data))
-    except (ValueError, TypeError) as error:
+        return from_bytes(SetAsideShard, data)
+    except ValueError as error:
         raise RunDirectoryError(
             f"{url} is no record of a shard that was set aside ({error}): delete it, nothing else depends on it"
         ) from None

@@ -5,19 +5,23 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Annotated, Any, TypeAlias
+
+from annotated_types import Ge
 
 from infra.errors import DatasetError
 from infra.json_text import JsonValue, parse_json
 from infra.shards.shard_listing import Kind, kind_of, list_shards
 from infra.shards.shard_pattern import is_pattern
 from infra.storage.files import Storage, basename, join
+from infra.strict_json import from_json, to_json
 
 MANIFEST_NAME = "dataset.json"
 _FORMAT = "mfp-dataset"
 _VERSION = 1
+_Count: TypeAlias = Annotated[int, Ge(0)]
 
 
 @dataclass(frozen=True)
@@ -29,11 +33,11 @@ class ShardEntry:
     """
 
     name: str
-    bytes: int
-    samples: int | None = None
-    objects: int | None = None
+    bytes: _Count
+    samples: _Count | None = None
+    objects: _Count | None = None
     sha256: str | None = None
-    quarantined: int | None = None
+    quarantined: _Count | None = None
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,7 @@ def write_manifest(
         "samples": manifest.num_samples,
         "objects": manifest.num_objects,
         "quarantined": manifest.num_quarantined,
-        "shards": [asdict(shard) for shard in manifest.shards],
+        "shards": [to_json(shard) for shard in manifest.shards],
     }
     if lineage is not None:
         document["lineage"] = dict(lineage)
@@ -162,13 +166,13 @@ def _parsed(url: str, document: dict[str, Any]) -> DatasetManifest:
     if not document.get("complete"):
         raise DatasetError(f"the data set at {url} is not complete: mfp shard is at work, or run it again")
     try:
-        manifest = written_manifest(url, tuple(ShardEntry(**shard) for shard in document["shards"]))
-    except (KeyError, TypeError) as error:
+        manifest = written_manifest(url, from_json(tuple[ShardEntry, ...], document.get("shards")))
+    except ValueError as error:
         raise DatasetError(
             f"{location} is not what mfp shard writes ({error}): run mfp shard again"
         ) from None
     for shard in manifest.shards:
-        path = PurePosixPath(str(shard.name))
+        path = PurePosixPath(shard.name)
         if path.is_absolute() or ".." in path.parts or kind_of(path.name) is None:
             raise DatasetError(f"{location} names a shard {shard.name!r}: expected a .tar file below {url}")
     return manifest

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
+
+from annotated_types import Ge
 
 NUM_KEYS = 3  # of each kind, enough to look one up
 _MOST_TEXTS = 40  # a run keeps them for each shard, whatever somebody put into it
@@ -20,7 +22,9 @@ class ShardNote:
 
     def __post_init__(self) -> None:
         # names of another encoding are escaped: the note is printed and becomes JSON
-        object.__setattr__(self, "key", self.key.encode("utf-8", "backslashreplace").decode())
+        for field in ("text", "key"):
+            escaped = getattr(self, field).encode("utf-8", "backslashreplace").decode()
+            object.__setattr__(self, field, escaped)
 
 
 OnNote: TypeAlias = Callable[[ShardNote], object]
@@ -35,7 +39,7 @@ class NoteCount:
     """How often one thing was to be told, and of which keys first."""
 
     text: str
-    count: int
+    count: Annotated[int, Ge(0)]
     first_keys: tuple[str, ...]
 
     def __str__(self) -> str:

@@ -41,6 +41,11 @@ def expand_home(location: str) -> str:
     return f"{prefix}{home}{slash}{rest}"
 
 
+def is_known_scheme(word: str) -> bool:
+    """Whether what stands before a colon is the beginning of a URL, as in `s3:` and `file:`."""
+    return re.fullmatch(_KNOWN, word, re.IGNORECASE) is not None
+
+
 def refuse_broken_url(location: str) -> None:
     """Refuse what was to be a URL and is none: a local folder would be made of it.
 

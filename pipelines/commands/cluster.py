@@ -148,8 +148,8 @@ def _with_home(argument: str) -> str:
     """An argument as it is sent: `~` is the home folder of whoever submits, not of the cluster."""
     option, equals, value = argument.partition("=")
     if argument.startswith("--") and equals:
-        return f"{option}={option_values.location(value)}"
-    return option_values.location(argument)
+        return f"{option}={option_values.model(value)}"
+    return option_values.model(argument)
 
 
 def _locations(spec: Any) -> Iterator[tuple[str, str]]:

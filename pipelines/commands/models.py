@@ -1,4 +1,4 @@
-"""The commands about models: train, convert, models."""
+"""The commands about models: train, convert, models, check-model."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import json
 
 import typer
 
-from actors.specs.reading import ConvertSpec
+from actors.specs.reading import CheckModelSpec, ConvertSpec
 from actors.specs.train import TrainSpec
 from pipelines.commands.recipe_values import of_training
 from pipelines.commands.shared_options import JsonOption
 from pipelines.commands.spec_command import SpecCommand
+from pipelines.exit_codes import ExitCode
 
 _PANEL = "Models"
 TRAIN = SpecCommand(TrainSpec, _PANEL, of_training)
@@ -21,6 +22,7 @@ def add_to(app: typer.Typer) -> None:
     TRAIN.add_to(app, train)
     SpecCommand(ConvertSpec, _PANEL).add_to(app, convert)
     app.command(rich_help_panel=_PANEL)(models)
+    SpecCommand(CheckModelSpec, _PANEL).add_to(app, check_model)
 
 
 def train(spec: TrainSpec) -> None:
@@ -56,7 +58,7 @@ def convert(spec: ConvertSpec) -> None:
 
 
 def models(as_json: JsonOption = False) -> None:
-    """List the models that ship with this release, and the networks that can be trained."""
+    """List the models that ship with this release or come with other packages, and the networks that can be trained."""
     from pipelines.commands.terminal import print_result
     from pipelines.jobs.model_list import list_models, list_networks, render_models, render_networks
 
@@ -71,3 +73,25 @@ def models(as_json: JsonOption = False) -> None:
         print_result(render_models(listed))
         typer.echo()
         print_result(render_networks(networks))
+
+
+def check_model(spec: CheckModelSpec, as_json: JsonOption = False) -> None:
+    """Try a click model on small images: does it keep what the engine counts on? Exit code 1 if it does not.
+
+    For example: mfp check-model python:my_package.model:factory --trust-model-code
+    """
+    from pipelines.first_look import look_at_check
+
+    look_at_check(spec)
+    from pipelines.commands.terminal import print_result
+    from pipelines.jobs.check_model import run_check_model
+    from pipelines.views.check_model import check_lines, promise_table
+
+    found = run_check_model(spec)
+    if as_json:
+        typer.echo(json.dumps(found.to_json(), indent=1))
+    else:
+        print_result(promise_table(found))
+        typer.echo("\n".join(check_lines(found)))
+    if not found.check.holds:
+        raise typer.Exit(ExitCode.FAILED)

@@ -12,7 +12,7 @@ import typer
 
 from actors.specs.clicks import Clicks
 from actors.specs.leaves import Leaf
-from actors.specs.model import TRAINING_RUN_PREFIX
+from actors.specs.model import TRAINING_RUN_PREFIX, is_plug_in_name
 from actors.specs.workers import parse_count
 
 _LOGGED = "logged:"
@@ -30,6 +30,16 @@ def location(text: str) -> str:
     except StorageError as error:
         raise typer.BadParameter(str(error)) from None
     return prefix + expanded
+
+
+def model(text: str) -> str:
+    """A model's name, or a path or URL as `location`; behind `isegm:` and the like `~` is the home folder too."""
+    from infra.storage.locations import is_known_scheme
+
+    name, colon, argument = text.partition(":")
+    if is_plug_in_name(text) and not is_known_scheme(name):
+        return name + colon + (location(argument) if argument else "")
+    return location(text)
 
 
 def mixed_location(text: str) -> str:
@@ -123,10 +133,12 @@ def numbers(given: Any, kind: Any) -> Any:
 
 
 def complete_model(incomplete: str) -> list[str]:
-    """The shipped models that begin so."""
+    """The shipped models, and those that other packages bring, that begin so."""
+    from actors.click_models.installed import installed_models
     from pipelines.inputs.model_names import shipped_models
 
-    return [name for name in shipped_models() if name.startswith(incomplete)]
+    names = dict.fromkeys([*shipped_models(), *(entry.name for entry in installed_models())])
+    return [name for name in names if name.startswith(incomplete)]
 
 
 def complete_network(incomplete: str) -> list[str]:
@@ -144,6 +156,8 @@ def complete_recipe(incomplete: str) -> list[str]:
 
 
 PARSERS: Mapping[str, Callable[[str], str]] = {
+    "name": model,  # of `mfp check-model`
+    "model.name": model,
     "datasets": mixed_location,
     "clicks.source": checked_clicks,
     "workers.count": checked_workers,

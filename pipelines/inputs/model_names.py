@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from importlib import resources
 
-from actors.click_models.installed import installed_models
-from actors.specs.model import CHECKPOINT_EXTENSIONS, MODEL_EXTENSION, TRAINING_RUN_PREFIX, ModelChoice
+from actors.click_models.installed import installed_model, installed_models
+from actors.specs.model import (
+    CHECKPOINT_EXTENSIONS,
+    MODEL_EXTENSION,
+    PYTHON_PREFIX,
+    TRAINING_RUN_PREFIX,
+    ModelChoice,
+)
 from infra.storage.files import Storage, basename
 from mfp.errors import ModelError, WeightsError
 from mfp.models.names import ANALYTIC
@@ -26,23 +32,25 @@ def check_model_name(choice: ModelChoice, storage: Storage) -> None:
     """Refuse what `find_model` would refuse after the network library was loaded.
 
     Raises:
-        ModelError: no model of that name, and no path or URL either.
+        ModelError: no model of that name, and no path or URL either; or two packages bring one of that name.
         WeightsError: a checkpoint of another program, which has to be converted first.
         StorageError: there is no such file, or it cannot be asked for.
 
     """
     name = choice.name
+    first, _, rest = name.partition(":")
     if choice.names_plug_in:
-        first = name.partition(":")[0]
-        if first not in {"python", *installed_models()}:
+        if first == PYTHON_PREFIX and not rest:
+            raise ModelError(f"--model {name} names no function: write python:package.module:factory")
+        if first != PYTHON_PREFIX and installed_model(first) is None:
             raise ModelError(
                 f"--model {name}: no installed package brings a click model {first!r}"
-                f"{did_you_mean(first, installed_models())}: `mfp models` lists those there are; "
+                f"{did_you_mean(first, _names_of_packages())}: `mfp models` lists those there are; "
                 "python:package.module:factory names a function"
             )
         return
     if not choice.is_location:
-        if name not in {*shipped_models(), *installed_models()}:
+        if name not in shipped_models() and installed_model(name) is None:
             raise ModelError(unknown_model(name))
         return
     if not storage.exists(name):
@@ -64,7 +72,12 @@ def check_output_name(out: str) -> None:
 
 def unknown_model(name: str) -> str:
     """What to tell a person who has given a name that no model has."""
-    return f"model {name!r} is unknown{did_you_mean(name, shipped_models())}; {_what_else()}"
+    known = [*shipped_models(), *_names_of_packages()]
+    return f"model {name!r} is unknown{did_you_mean(name, known)}; {_what_else()}"
+
+
+def _names_of_packages() -> list[str]:
+    return [entry.name for entry in installed_models()]
 
 
 def _what_else() -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import resources
 
 from actors.click_models.model_ref import Formula, ModelRef, Weights
-from actors.click_models.plug_in import plug_in_of, refuse_untrusted
+from actors.click_models.plug_in import PlugIn, plug_in_of, refuse_untrusted
 from actors.specs.model import MODEL_EXTENSION, ModelChoice
 from infra.storage.files import Storage
 from mfp.click_model import ClickModel
@@ -26,26 +26,31 @@ def find_model(choice: ModelChoice, storage: Storage) -> ModelRef:
         StorageError: a file that cannot be read.
 
     """
-    return find_and_build(choice, storage)[0] if _is_plug_in(choice) else _find_weights(choice, storage)
+    plug_in = _plug_in_of(choice)
+    return _find_weights(choice, storage) if plug_in is None else _make(plug_in, choice)[0]
 
 
 def find_and_build(choice: ModelChoice, storage: Storage) -> tuple[ModelRef, ClickModel]:
     """As `find_model`, with the model: that of a plug-in is known by what it says of itself once it is made."""
-    plug_in = plug_in_of(choice) if _is_plug_in(choice) else None
-    if plug_in is None:
-        ref = _find_weights(choice, storage)
-        try:
-            return ref, ref.build(choice.modulation)
-        except WeightsError as error:
-            raise WeightsError(f"{choice.name}: {error}") from None
+    plug_in = _plug_in_of(choice)
+    if plug_in is not None:
+        ref, model = _make(plug_in, choice)
+        return ref, ref.modulated(model, choice.modulation)
+    ref = _find_weights(choice, storage)
+    try:
+        return ref, ref.build(choice.modulation)
+    except WeightsError as error:
+        raise WeightsError(f"{choice.name}: {error}") from None
+
+
+def _plug_in_of(choice: ModelChoice) -> PlugIn | None:
+    return None if choice.name in shipped_models() else plug_in_of(choice)
+
+
+def _make(plug_in: PlugIn, choice: ModelChoice) -> tuple[ModelRef, ClickModel]:
     refuse_untrusted(plug_in, choice)
     model = plug_in.make()
-    ref = ModelRef(choice.name, plug_in.identity_of(model), plug_in)
-    return ref, ref.modulated(model, choice.modulation)
-
-
-def _is_plug_in(choice: ModelChoice) -> bool:
-    return choice.name not in shipped_models() and plug_in_of(choice) is not None
+    return ModelRef(choice.name, plug_in.identity_of(model), plug_in), model
 
 
 def _find_weights(choice: ModelChoice, storage: Storage) -> ModelRef:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from actors.click_models.model_ref import ModelRef, Weights
 from actors.labelling.model_feed import METRIC, check_id, is_better
 from actors.specs.label import LabelSpec
+from actors.specs.model import ModelChoice
 from infra.errors import InfraError
 from infra.published_models import PublishedModel, model_url, read_model
 from infra.runs.run_config import RUN_FILE
@@ -43,9 +44,18 @@ def find_published(
             data = model_of_step(spec.out, training_url, begun.step, begun.model_id, storage)
             return ModelRef(spec.model.name, begun.model_id, Weights(data), begun.step), None
     model = _first(spec, training_url, storage)
+    return _read(spec.model, model, training_url, storage), model
+
+
+def find_newest(choice: ModelChoice, training_url: str, storage: Storage) -> ModelRef:
+    """Find the newest model of a training run. Raises as `find_published`."""
+    return _read(choice, newest_published(training_url, storage), training_url, storage)
+
+
+def _read(choice: ModelChoice, model: PublishedModel, training_url: str, storage: Storage) -> ModelRef:
     data = read_model(storage, training_url, model)
     check_id(model, data)
-    return ModelRef(spec.model.name, model.model_id, Weights(data), model.step), model
+    return ModelRef(choice.name, model.model_id, Weights(data), model.step)
 
 
 def _first(spec: LabelSpec, training_url: str, storage: Storage) -> PublishedModel:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from rich.table import Table
 
-from actors.click_models.installed import installed_models
+from actors.click_models.installed import installed_models, package_of
 from actors.click_models.model_ref import ModelRef, Weights
 from actors.specs.model import ModelChoice
 from infra.storage.files import Storage
@@ -77,12 +77,7 @@ def list_models() -> list[ListedModel]:
     """The shipped models, the analytic one, which has no weights, and those that installed packages bring."""
     storage = Storage()
     shipped = [_listed(find_model(ModelChoice(name), storage)) for name in shipped_models()]
-    brought = [
-        ListedModel(
-            name, f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value, 0, 0, None, {}
-        )
-        for name, entry in installed_models().items()
-    ]
+    brought = [ListedModel(entry.name, package_of(entry), 0, 0, None, {}) for entry in installed_models()]
     return shipped + brought
 
 

@@ -85,7 +85,7 @@ def test_an_onlooker_finds_rows_that_should_not_be_there_and_records_that_change
     assert not onlooker.findings
     shard = min(run.committed())
     url = join(run.url, f"commits/{shard.removesuffix('.tar')}.json")
-    STORAGE.write_bytes(url, replace(run.committed()[shard], attempt="9_x").to_json())
+    STORAGE.write_bytes(url, replace(run.committed()[shard], attempt="9_x").to_bytes())
     onlooker._look()
     STORAGE.delete(url)
     onlooker._look()

@@ -20,6 +20,7 @@ from infra.shards.manifest import ShardEntry
 from infra.shards.sample_document import ShardItem
 from infra.shards.shard_note import ShardNote
 from infra.storage.files import Storage
+from infra.strict_json import from_bytes, to_bytes
 from tests.actors.shapes import rows_of
 from tests.faults.driver import do_what_is_missing, tables_and_named_parts, write_small_dataset
 from tests.faults.faulty_store import PROTOCOL, Death, Fault, FaultyFileSystem, World
@@ -87,7 +88,7 @@ def do_as_the_refusal_says(files: dict[str, bytes], path: str) -> None:
     """Wait until whoever left the lease is taken for dead (the deadline moves, not the clock), or delete a torn one."""
     data = files.pop(path, b"")
     with contextlib.suppress(ValueError):
-        files[path] = replace(Lease.from_json(data), deadline=datetime.now(UTC) - MARGIN).to_json()
+        files[path] = to_bytes(replace(from_bytes(Lease, data), deadline=datetime.now(UTC) - MARGIN))
 
 
 def or_be_gone(read: ReadShard) -> ReadShard:

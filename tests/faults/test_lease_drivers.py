@@ -17,6 +17,7 @@ from infra.errors import LeaseError
 from infra.runs.held_lease import LEASE_FILE
 from infra.runs.lease import MARGIN, Lease
 from infra.runs.run_directory import RunDirectory
+from infra.strict_json import from_bytes, to_bytes
 from tests.actors.shapes import rows_of
 from tests.faults.driver import do_what_is_missing, tables_and_named_parts, write_small_dataset
 from tests.faults.killed_driver import drive_under_a_lease
@@ -59,8 +60,8 @@ def copy_of_data(whole: Path, folder: Path) -> Path:
 
 def let_the_lease_run_out(folder: Path) -> None:
     path = folder / "run" / LEASE_FILE
-    lease = Lease.from_json(path.read_bytes())
-    path.write_bytes(replace(lease, deadline=datetime.now(UTC) - MARGIN).to_json())
+    lease = from_bytes(Lease, path.read_bytes())
+    path.write_bytes(to_bytes(replace(lease, deadline=datetime.now(UTC) - MARGIN)))
 
 
 def check_is_whole(folder: Path, whole: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from infra.runs.commit import CommitOutcome
@@ -40,7 +42,14 @@ def commit_rows(
             rows.clicks.append(click)
         for error in errors:
             rows.errors.append(error)
-        return run.put(run.write_parts(shard, attempt, rows, seconds=seconds))
+        return run.put(run.write_parts(shard, attempt, rows, seconds=seconds, model_id="0123456789abcdef"))
+
+
+def with_new_checksum(document: Mapping[str, object]) -> bytes:
+    """A commit record whose values somebody has changed, and its checksum with them."""
+    fields = {name: value for name, value in document.items() if name != "sha256"}
+    checksum = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+    return json.dumps(fields | {"sha256": checksum}).encode()
 
 
 def mask_row(

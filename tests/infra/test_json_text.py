@@ -24,11 +24,15 @@ from infra.shards.sample import QuarantinedSample
 from infra.shards.shard_reader import read_shard
 from infra.storage.files import Storage, join
 from infra.taken_models import TAKEN_FILE, taken_models
+from infra.training_driver import DRIVER_FILE, new_driver
 from infra.training_progress import PROGRESS_FILE, read_progress
 from tests.infra.sample_factory import sample
 
 STORAGE = Storage()
-DEEP = "[" * 100_000
+
+
+def nested(depth: int) -> str:
+    return "[" * depth + "]" * depth
 
 
 def take_lease(folder: str) -> None:
@@ -44,14 +48,17 @@ READERS: dict[str, Callable[[str], object]] = {
     "models/latest.json": lambda folder: newest(STORAGE, folder),
     TAKEN_FILE: lambda folder: taken_models(STORAGE, folder),
     PROGRESS_FILE: lambda folder: read_progress(folder, STORAGE),
+    DRIVER_FILE: lambda folder: new_driver(STORAGE, folder),
     LEASE_FILE: take_lease,
     "clicks.jsonl": lambda folder: load_click_log(STORAGE, join(folder, "clicks.jsonl")),
 }
 
 
+@pytest.mark.parametrize("depth", [100_000, 1_000, 900, 300])
 @pytest.mark.parametrize("file", READERS)
-def test_a_file_that_is_nested_without_end_is_one_line(file: str, tmp_path: Path) -> None:
-    STORAGE.write_bytes(join(str(tmp_path), file), DEEP.encode())
+def test_a_file_that_is_nested_without_end_is_one_line(file: str, depth: int, tmp_path: Path) -> None:
+    """Also one that Python's parser takes and what comes after it does not."""
+    STORAGE.write_bytes(join(str(tmp_path), file), nested(depth).encode())
     with pytest.raises(InfraError) as caught:
         READERS[file](str(tmp_path))
     assert file in str(caught.value)
@@ -61,7 +68,9 @@ def test_a_file_that_is_nested_without_end_is_one_line(file: str, tmp_path: Path
 def test_attributes_that_are_nested_without_end_cost_their_row(tmp_path: Path) -> None:
     good = sample("a").image_bytes
     table = io.BytesIO()
-    pq.write_table(pa.table({"key": ["a", "b"], "image": [good, good], "attributes": [DEEP, "{}"]}), table)
+    pq.write_table(
+        pa.table({"key": ["a", "b"], "image": [good, good], "attributes": [nested(100_000), "{}"]}), table
+    )
     url = join(str(tmp_path), "shard.parquet")
     STORAGE.write_bytes(url, table.getvalue())
     broken, whole = read_shard(STORAGE, url)

@@ -125,7 +125,7 @@ def test_labelling_follows_a_model_that_is_published_while_it_runs(
     assert all(len(of_shard) == 1 for of_shard in models.values()), "a shard is clicked by one model"
     assert {model_id for of_shard in models.values() for model_id in of_shard} == {first, second}
     records = run.committed()
-    assert {name: {str(record.model_id)} for name, record in records.items()} == models
+    assert {name: {record.model_id} for name, record in records.items()} == models
     assert read_record(LabelRecord, out, STORAGE).model == FollowedRun(run=training)
     noted = json.loads(STORAGE.read_bytes(f"{out}/models.json"))
     assert [model["step"] for model in noted] == [1, 2]

@@ -73,7 +73,7 @@ def test_what_a_shard_holds_besides_is_counted_in_the_report(tmp_path: Path) -> 
     for shard in inputs.dataset.shards:
         engine = job.load(ModelRef("analytic", "analytic", Formula()), "cpu")
         summary = labeller.label(Assignment(shard, shard.name), engine)
-        assert CommitRecord.from_json(summary.record.to_json()) == summary.record
+        assert CommitRecord.from_bytes(summary.record.to_bytes()) == summary.record
     labeller.close()
     report = build_report(run.url, STORAGE)
     assert report.errors_by_reason == {}

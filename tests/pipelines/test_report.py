@@ -19,7 +19,7 @@ from rich.console import Console
 from infra.errors import RunDirectoryError
 from infra.json_text import JsonValue
 from infra.published_models import publish
-from infra.runs.commit import CommitRecord, Unclicked
+from infra.runs.commit import CommitRecord, PartRecord, Unclicked
 from infra.runs.run_directory import RunDirectory
 from infra.runs.set_aside import SetAsideShard, note_set_aside
 from infra.runs.shard_rows import ShardRows
@@ -128,7 +128,7 @@ def test_what_the_click_log_left_out_is_in_the_report(tmp_path: Path) -> None:
     with ShardRows() as rows:
         rows.masks.append(mask_row("a", "1"))
         rows.clicks.append(click_row("a", "1", 0))
-        run.put(run.write_parts("s0.tar", "a", rows, seconds=1.0, unclicked=Unclicked(5, 2)))
+        run.put(run.write_parts("s0.tar", "a", rows, seconds=1.0, model_id="m", unclicked=Unclicked(5, 2)))
     report = build_report(run.url, Storage())
     assert report.to_json()["unclicked"] == {"samples": 5, "objects": 2}
     assert "the click log has no click on 5 samples and 2 objects of other samples" in printed(report)
@@ -260,7 +260,8 @@ def test_a_click_table_with_a_click_missing_is_refused(tmp_path: Path) -> None:
 
 
 def record(begun: float, finished: float) -> CommitRecord:
-    return CommitRecord("s", "a", "t", {}, 0, finished - begun, NOON + timedelta(seconds=finished))
+    parts = {name: PartRecord(f"{name}/x", 0, 0, "") for name in ("masks", "clicks", "errors")}
+    return CommitRecord("s", "a", "t", parts, 0, finished - begun, NOON + timedelta(seconds=finished), "m")
 
 
 @pytest.mark.parametrize(

@@ -224,7 +224,7 @@ def replace_part(run: RunDirectory, record: CommitRecord, kind: TableKind[Any], 
     data = path.read_bytes()
     changed = replace(part, bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
     parts = {**record.parts, kind.name: changed}
-    Path(commit_url(run.url, record.shard)).write_bytes(replace(record, parts=parts).to_json())
+    Path(commit_url(run.url, record.shard)).write_bytes(replace(record, parts=parts).to_bytes())
 
 
 def test_a_run_that_is_not_finished_is_checked_as_far_as_it_is(options: LabelSpec) -> None:

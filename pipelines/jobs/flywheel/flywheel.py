@@ -6,7 +6,6 @@ command: labelling by its commits, training by its checkpoints.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
@@ -25,7 +24,7 @@ from infra.published_models import newest, publish
 from infra.runs.run_directory import RunDirectory
 from infra.shards.manifest import load_manifest
 from infra.storage.files import Storage
-from infra.strict_json import from_bytes, to_json
+from infra.strict_json import from_bytes, to_bytes
 from mfp.model_file import model_from_bytes
 from pipelines.errors import IncompleteRunError, OptionError
 from pipelines.inputs.click_log_check import check_click_log
@@ -219,7 +218,7 @@ class _Flywheel:
             self._storage,
             {_LINEAGE_OF_EVALUATION: self._evaluation.fingerprint},
         )
-        self._storage.write_bytes(url, json.dumps(to_json(counts), indent=1).encode())
+        self._storage.write_bytes(url, to_bytes(counts))
         return counts
 
     def _closing(self, start_url: str, selected: list[str]) -> str:

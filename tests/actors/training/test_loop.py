@@ -164,14 +164,25 @@ def test_the_best_step_is_the_best_on_what_is_validated_on_now(tmp_path: Path) -
         directory.note_best(step, {"noc90": noc90}, validated_on)
         best = directory.best()
         assert best is not None
-        told.append(best["step"])
+        told.append(best.step)
     assert told == [1, 1, 3, 4]
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"step": 2}', '{"step": "two", "noc90": 3.0}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        "[]",
+        '{"step": 2}',
+        '{"step": "two", "validated_on": "a", "figures": {"noc90": 3.0}}',
+        '{"step": 2, "validated_on": "a", "figures": {"noc85": 3.0}}',
+        '{"step": 2, "validated_on": "a", "figures": {"noc90": NaN}}',
+        "[" * 300 + "]" * 300,
+    ],
+)
 def test_a_damaged_note_of_the_best_step_is_named(tmp_path: Path, content: str) -> None:
     (tmp_path / "best.json").write_text(content)
-    with pytest.raises(TrainingError, match=r"best\.json is damaged: delete it"):
+    with pytest.raises(TrainingError, match=r"best\.json is damaged \(.*\): delete it"):
         TrainDirectory(str(tmp_path), Storage(), 2).best()
 
 

@@ -107,9 +107,19 @@ def test_float32_needs_no_timed_pass(tmp_path: Path, costs: list[float]) -> None
     assert (chosen.precision, chosen.recursion_precision, chosen.notes) == ("fp32", "fp32", ())
 
 
-def test_a_damaged_record_is_one_line(tmp_path: Path) -> None:
-    (tmp_path / PRECISION_FILE).write_text("{")
-    with pytest.raises(TrainingError, match="is damaged: delete it"):
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        "[]",
+        '{"precision": "fp32"}',
+        '{"precision": "fp8", "recursion_precision": "fp32", "driver": "", "notes": []}',
+        "[" * 300 + "]" * 300,
+    ],
+)
+def test_a_damaged_record_is_one_line(tmp_path: Path, content: str) -> None:
+    (tmp_path / PRECISION_FILE).write_text(content)
+    with pytest.raises(TrainingError, match=r"is damaged \(.*\): delete it"):
         choose(AUTO, tmp_path)
 
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from tensorboardX.proto.event_pb2 import Event
 
-from actors.training.directory import TrainDirectory
+from actors.training.directory import BestStep, TrainDirectory
 from actors.training.group import TrainGroup
 from actors.training.job import Validation
 from actors.training.loop import train
@@ -95,7 +95,7 @@ def test_the_checkpoint_with_the_lowest_noc_is_kept_beside_the_newest(tmp_path: 
     for step, noc90 in ((1, 9.0), (2, 5.0), (3, 7.0), (4, 5.0)):
         directory.note_best(step, {"noc90": noc90}, "a")
         directory.write_checkpoint(Checkpoint(step, {}, {}, step, {}, {}))
-    assert directory.best() == {"step": 2, "noc90": 5.0, "validated_on": "a"}
+    assert directory.best() == BestStep(2, "a", {"noc90": 5.0})
     kept = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
     assert kept == ["step-00000002.pt", "step-00000004.pt"]
 
@@ -104,4 +104,4 @@ def test_a_best_step_that_a_crash_took_back_is_forgotten(tmp_path: Path) -> None
     directory = TrainDirectory(str(tmp_path), Storage(), checkpoints_kept=1)
     directory.note_best(200, {"noc90": 3.0}, "a")  # its checkpoint was never written
     directory.note_best(150, {"noc90": 4.0}, "a")  # the run had gone back to step 100
-    assert directory.best() == {"step": 150, "noc90": 4.0, "validated_on": "a"}
+    assert directory.best() == BestStep(150, "a", {"noc90": 4.0})

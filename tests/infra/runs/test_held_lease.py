@@ -14,6 +14,7 @@ from infra.errors import LeaseError, StorageError
 from infra.runs.held_lease import LEASE_FILE, HeldLease, held_lease
 from infra.runs.lease import MARGIN, Lease
 from infra.storage.files import Storage, join
+from infra.strict_json import from_bytes, to_bytes
 from tests.infra.overwriting import Overwriting
 from tests.waiting import wait_until
 
@@ -29,12 +30,12 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def stored(folder: Path) -> Lease:
-    return Lease.from_json((folder / LEASE_FILE).read_bytes())
+    return from_bytes(Lease, (folder / LEASE_FILE).read_bytes())
 
 
 def store(folder: Path, deadline: datetime, owner: str = "other") -> None:
     lease = Lease(owner, "far-away", 7, deadline)
-    STORAGE.write_bytes(join(str(folder), LEASE_FILE), lease.to_json())
+    STORAGE.write_bytes(join(str(folder), LEASE_FILE), to_bytes(lease))
 
 
 def is_lost(lease: HeldLease) -> bool:

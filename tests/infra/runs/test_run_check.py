@@ -20,7 +20,7 @@ from infra.runs.run_check import Finding, check_files, check_shard
 from infra.runs.run_directory import RunDirectory
 from infra.runs.tables import CLICKS, ERRORS, MASKS, BoundingBox, ClickRow, ErrorRow, MaskRow
 from infra.storage.files import Storage
-from tests.infra.rows import click_row, commit_rows, error_row, mask_row, part_bytes
+from tests.infra.rows import click_row, commit_rows, error_row, mask_row, part_bytes, with_new_checksum
 
 STORAGE = Storage()
 MASK = np.zeros((4, 6), np.bool_)
@@ -126,7 +126,6 @@ def test_files_that_are_not_what_was_committed_are_found(
     ("change", "problem"),
     [
         ({"objects": 2}, "commits/s0.json: says 2 objects, there are 1"),
-        ({"parts": {}}, "commits/s0.json: names no part of masks"),
     ],
 )
 def test_a_record_that_says_something_else_is_found(
@@ -150,10 +149,12 @@ def test_a_record_with_one_digit_changed_is_no_record(tmp_path: Path) -> None:
     _, record = committed(tmp_path, [GOOD], CLICKED, [])
     path = Path(commit_url(str(tmp_path), "s0.tar"))
     document = json.loads(path.read_bytes())
-    assert CommitRecord.from_json(json.dumps(document).encode()) == record
-    document["objects"] += 1
-    with pytest.raises(ValueError, match="checksum"):
-        CommitRecord.from_json(json.dumps(document).encode())
+    assert CommitRecord.from_bytes(json.dumps(document).encode()) == record
+    assert CommitRecord.from_bytes(with_new_checksum(document)) == record
+    without = {name: value for name, value in document.items() if name != "sha256"}
+    for changed in (document | {"objects": document["objects"] + 1}, without):
+        with pytest.raises(ValueError, match="its checksum is another"):
+            CommitRecord.from_bytes(json.dumps(changed).encode())
 
 
 @pytest.mark.parametrize(
@@ -161,26 +162,50 @@ def test_a_record_with_one_digit_changed_is_no_record(tmp_path: Path) -> None:
     [
         ("shard", 7),
         ("objects", None),
+        ("objects", True),
+        ("objects", -1),
         ("seconds", "1"),
         ("seconds", 1e300),
         ("seconds", math.nan),
+        ("seconds", -1.0),
         ("finished", "2026-01-01T00:00:00"),
+        ("finished", 5),
+        ("model_id", None),
+        ("later", 1),
         ("parts", {}),
         ("parts", []),
         ("parts.rows", "2"),
+        ("parts.rows", -1),
+        ("parts.bytes", -1),
         ("parts.sha256", None),
+        ("unclicked", {"samples": -1, "objects": 0}),
+        ("notes", [{"text": "x", "count": "1", "first_keys": []}]),
+        ("notes", [{"text": "x", "count": 1, "first_keys": [1]}]),
     ],
 )
 def test_a_record_of_other_values_is_no_record(tmp_path: Path, field: str, value: object) -> None:
     committed(tmp_path, [GOOD], CLICKED, [])
     path = Path(commit_url(str(tmp_path), "s0.tar"))
     document = json.loads(path.read_bytes())
-    del document["sha256"]  # as who would write such a record leaves it out, or computes it anew
     folder, _, name = field.rpartition(".")
     (document["parts"]["clicks"] if folder else document)[name] = value
-    path.write_text(json.dumps(document))
-    with pytest.raises(RunDirectoryError, match="is no commit record of this version"):
+    path.write_bytes(with_new_checksum(document))
+    with pytest.raises(RunDirectoryError, match="is no commit record of this version") as caught:
         read_commit(STORAGE, str(path))
+    assert "checksum" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_no_record_is_made_that_a_reader_would_refuse(tmp_path: Path) -> None:
+    _, record = committed(tmp_path, [GOOD], CLICKED, [])
+    elsewhere = replace(record.parts["clicks"], path="../clicks")
+    for change, problem in (
+        ({"parts": {}}, "names no part of clicks, errors, masks"),
+        ({"parts": {**record.parts, "clicks": elsewhere}}, "does not lie in clicks/"),
+        ({"seconds": 1e300}, "took 1e[+]300 s"),
+    ):
+        with pytest.raises(ValueError, match=problem):
+            replace(record, **change)
 
 
 def test_a_record_under_the_name_of_another_shard_is_told(tmp_path: Path) -> None:

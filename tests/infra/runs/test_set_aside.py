@@ -72,7 +72,16 @@ def test_a_record_that_another_run_clears_away_between_a_look_and_a_read_is_none
     assert set_aside(ClearedAway(), str(tmp_path)) == (SECOND,)
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b'{"shard": "a.tar"}', b"\xff"])
+def test_a_reason_with_a_name_of_another_encoding_is_read_back(folder_url: str) -> None:
+    shard = SetAsideShard("a.tar", 3, "no file called caf\udce9")
+    note_set_aside(STORAGE, folder_url, shard)
+    assert set_aside(STORAGE, folder_url) == (shard,)
+    assert shard.reason == r"no file called caf\udce9"
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b'{"shard": "a.tar"}', b'{"shard": "a.tar", "tries": -1, "reason": ""}', b"\xff"]
+)
 def test_a_record_that_is_none_is_named(tmp_path: Path, content: bytes) -> None:
     url = join(str(tmp_path), "set_aside", "a.json")
     STORAGE.write_bytes(url, content)

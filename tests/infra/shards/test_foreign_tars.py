@@ -66,6 +66,12 @@ def read_members(folder: Path, *members: tuple[str, bytes]) -> Read:
     return read(write_tar(folder / "x.tar", list(members)))
 
 
+def test_a_suffix_of_another_encoding_is_told_as_text_that_can_be_written(tmp_path: Path) -> None:
+    texts = read_members(tmp_path, ("a.jpg", JPEG), ("a.caf\udce9", b"")).texts
+    assert r"caf\udce9" in texts
+    texts.encode()
+
+
 @pytest.mark.parametrize("tar_format", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT])
 @pytest.mark.parametrize(
     "keys",

@@ -272,3 +272,29 @@ def test_a_configuration_file_reaches_settings_that_have_no_option(
     mfp(*line.split(), "--config", str(config))
     assert asked[0].recipe == recipe("lite0", betas=(0.5, 0.9), batch_size=5, frozen_statistics=True)
     assert asked[0].network == EngineSettings(precision="bf16", batch_size=3)
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        ("isegm:/models/ritm", "isegm:/models/ritm"),
+        ("isegm:~/ritm", "isegm:/home/me/ritm"),
+        ("sam:facebook/sam2", "sam:facebook/sam2"),
+        ("python:package.module:factory", "python:package.module:factory"),
+        ("~/mine.safetensors", "/home/me/mine.safetensors"),
+    ],
+)
+def test_what_stands_behind_a_models_name_may_be_a_path(
+    labelled: list[LabelSpec], monkeypatch: pytest.MonkeyPatch, given: str, taken: str
+) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    result = mfp("label", "data", "--out", "run", "--model", given)
+    assert result.exit_code == 0, result.output
+    assert labelled[0].model.name == taken
+
+
+@pytest.mark.parametrize("given", ["s3:/bucket/m.safetensors", "run:/training", "isegm:s3:/bucket/clone"])
+def test_a_url_that_lost_a_slash_is_no_model(labelled: list[LabelSpec], given: str) -> None:
+    result = mfp("label", "data", "--out", "run", "--model", given)
+    assert result.exit_code == 2
+    assert "is no URL, which has two slashes" in " ".join(result.output.replace("│", " ").split())
