@@ -39,3 +39,7 @@ class EngineSettings:
             "says."
         ),
     ] = "model"
+
+
+OF_CROPS = frozenset({"precision", "flip", "zoom", "zoom_size"})
+"""Settings for models of crops alone: a model that holds its sessions itself frames and runs images as it likes."""

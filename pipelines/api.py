@@ -72,7 +72,9 @@ def label(spec: LabelSpec, on_progress: OnProgress = _no_progress) -> ReportedRu
 
 def evaluate(spec: EvaluateSpec, on_progress: OnProgress = _no_progress) -> ReportedRun:
     """Count the clicks that a model needs (NoC): `label` with the clicks of the evaluation protocol."""
-    return label(spec.labelling(), on_progress)
+    from actors.specs.checked import checked
+
+    return label(checked(spec).labelling(), on_progress)
 
 
 def train(spec: TrainSpec, on_progress: OnProgress = _no_progress) -> TrainingRun:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, Literal
 import annotated_types
 from typing_extensions import Doc
 
-from actors.specs.marks import LOCATION, Argument, Option, Section
+from actors.specs.marks import LOCATION, SPOKEN, Argument, Option, Section
 from mfp.setting import Effect
 
 REQUIRED: Final = dataclasses.MISSING
@@ -35,6 +35,7 @@ class Leaf:
         lower, upper: bounds of a number, None if there is none; `is_above` if it must be more than `lower`.
         words: texts that stand beside a number, such as "auto".
         is_location: it is, or holds, a path or URL.
+        is_spoken: no configuration file gives it.
         place: how the command line calls it.
         section: the one it stands in.
         is_hidden: the command line has no option for it.
@@ -52,6 +53,7 @@ class Leaf:
     is_above: bool
     words: tuple[str, ...]
     is_location: bool
+    is_spoken: bool
     place: Option | Argument
     section: Section
     is_hidden: bool
@@ -153,6 +155,7 @@ def _leaf(path: tuple[str, ...], default: Any, annotation: Any, section: Section
         is_above=isinstance(lower, annotated_types.Gt),
         words=words,
         is_location=LOCATION in marks,
+        is_spoken=SPOKEN in marks,
         place=place,
         section=section,
         is_hidden=path[-1] in section.hidden,

@@ -56,3 +56,11 @@ class _Location:
 
 LOCATION: Final = _Location()
 """The setting is a path or URL, or holds one behind `logged:` or `run://`: `~` is the home folder of who gives it."""
+
+
+class _Spoken:
+    """See SPOKEN."""
+
+
+SPOKEN: Final = _Spoken()
+"""A person says it, on the command line or in Python: no configuration file does, and no record of a run keeps it."""

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from typing_extensions import Doc
 
-from actors.specs.marks import LOCATION, Option
+from actors.specs.marks import LOCATION, SPOKEN, Option
 from actors.specs.places import absolute
 from mfp.setting import Effect
 
@@ -27,6 +27,7 @@ ModelOptions: TypeAlias = Annotated[
 ]
 TrustModelCode: TypeAlias = Annotated[
     bool,
+    SPOKEN,
     Effect.EXECUTION,
     Doc("Run the code of such a model, and checkpoints that only unpickling can read: both can do anything."),
 ]
@@ -62,6 +63,11 @@ class ModelChoice:
         for option in self.options:
             if not option.partition("=")[0] or "=" not in option:
                 raise ValueError(f"--model-option {option!r} is not NAME=VALUE")
+        if self.training_run is not None and self.options:
+            raise ValueError(
+                f"--model-option {self.options[0]!r}: models of a training run take no options; they are for models of "
+                "other packages"
+            )
         if len(self.named_options) < len(self.options):
             raise ValueError(f"--model-option {' '.join(self.options)}: each name may be given once")
         if self.name == TRAINING_RUN_PREFIX:
@@ -93,6 +99,11 @@ class ModelChoice:
         if not self.name.startswith(TRAINING_RUN_PREFIX):
             return None
         return self.name.removeprefix(TRAINING_RUN_PREFIX)
+
+    @property
+    def untrusted(self) -> ModelChoice:
+        """The same without a word on trust, as records keep it: whoever reads one says it anew."""
+        return replace(self, trust_model_code=False)
 
     def resolved(self) -> ModelChoice:
         """The same with an absolute place, and with the options in the order of the alphabet, which means nothing."""

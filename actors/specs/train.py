@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Annotated
 
-from annotated_types import Ge, Unit
+from annotated_types import Ge, MinLen, Unit
 from typing_extensions import Doc
 
 from actors.specs.label import StorageSection
@@ -62,6 +62,7 @@ class TrainSpec:
 
     datasets: Annotated[
         tuple[str, ...],
+        MinLen(1),
         Argument("DATASET[:SHARE]"),
         LOCATION,
         Effect.CONTENT,

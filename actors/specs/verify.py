@@ -10,6 +10,7 @@ from typing_extensions import Doc
 
 from actors.specs.label import StorageSection
 from actors.specs.marks import LOCATION, Argument
+from actors.specs.model import TrustModelCode
 from infra.storage.options import StorageOptions
 
 
@@ -32,7 +33,5 @@ class VerifySpec:
     ] = 0.0
     seed: Annotated[int, Ge(0), Doc("Draws the objects.")] = 0
     device: Annotated[Literal["cpu", "cuda"], Doc("What labels them again.")] = "cpu"
-    trust_model_code: Annotated[
-        bool, Doc("Run the code of a model that another package brings: as `mfp label` was told to.")
-    ] = False
+    trust_model_code: TrustModelCode = False
     storage: StorageSection = StorageOptions()

@@ -132,6 +132,11 @@ class _Absent:
 _ABSENT = _Absent()
 
 
+def is_absent(value: JsonValue | _Absent) -> bool:
+    """Whether a value of `differences` stands for a field that is not there."""
+    return value is _ABSENT
+
+
 def differences(
     there: JsonValue | _Absent, here: JsonValue | _Absent, name: str = ""
 ) -> Iterator[tuple[str, JsonValue | _Absent, JsonValue | _Absent]]:

@@ -56,7 +56,8 @@ def submit(
     from pipelines.jobs.submit import submit as submit_command
 
     check_locations(_locations(spec))
-    job_command = JobCommand(command, tuple(map(_with_home, ctx.args)), spec.out, spec.storage, config)
+    arguments, settings = tuple(map(_with_home, ctx.args)), _carried(command, config)
+    job_command = JobCommand(command, arguments, spec.out, spec.storage, config, settings)
     job_id = submit_command(job_command, address)
     typer.echo(f"{job_id} submitted: {command} -> {spec.out}")
     is_on_command_line = str(getattr(ctx.get_parameter_source("address"), "name", "")) == "COMMANDLINE"
@@ -130,6 +131,14 @@ def _parsed(ctx: typer.Context, command: str) -> tuple[Any, Path | None]:
     group: Any = ctx.find_root().command
     with group.get_command(ctx, command).make_context(f"mfp {command}", list(ctx.args)) as inner:
         return _COMMANDS[command].assemble(inner.params), inner.params["config"]
+
+
+def _carried(command: str, config: Path | None) -> bytes:
+    if config is None:
+        return b""
+    from pipelines.commands.config_file import carried_settings
+
+    return carried_settings(config, _COMMANDS[command].leaves)
 
 
 def _check_model(spec: Any) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from actors.specs.leaves import Leaf
+from pipelines.commands.option_values import location
 from pipelines.errors import OptionError
 from pipelines.inputs.did_you_mean import did_you_mean
 
@@ -22,16 +24,21 @@ def read_config_file(path: Path, leaves: Sequence[Leaf]) -> list[tuple[Leaf, Any
     from infra.strict_json import from_json  # with the codec
 
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        document = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     except OSError as error:
         raise OptionError(f"{path} cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # of TOML, of JSON and of text
         raise OptionError(f"{path} is no TOML: {error}") from None
     by_name = {leaf.name: leaf for leaf in leaves}
     found = []
     for name, value in _flat(document, by_name):
         if name not in by_name:
             raise OptionError(f"{path}: {name} is no setting of this command{did_you_mean(name, by_name)}")
+        if by_name[name].is_spoken:
+            raise OptionError(
+                f"{path}: {name} is not for a file, which may come from somebody else: give it on the command line"
+            )
         try:
             found.append((by_name[name], from_json(by_name[name].annotation, value)))
         except ValueError as error:
@@ -50,3 +57,23 @@ def _flat(
             yield from _flat(value, known, f"{name}.") if value else [(name, value)]
         else:
             yield name, value
+
+
+def carried_settings(path: Path, leaves: Sequence[Leaf]) -> bytes:
+    """The settings in a file for a job elsewhere, as JSON: `~` is the home folder of who gives it.
+
+    Raises:
+        OptionError: as `read_config_file`.
+
+    """
+    values = {
+        leaf.name: _at_home(value) if leaf.is_location else value
+        for leaf, value in read_config_file(path, leaves)
+    }
+    return json.dumps(values, indent=1).encode()
+
+
+def _at_home(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_at_home(one) for one in value]
+    return location(value) if isinstance(value, str) else value

@@ -56,8 +56,9 @@ def _network_of(values: Values) -> str:
         )
     storage = Storage(StorageOptions(values.get(("storage", "endpoint")), values.get(("storage", "region"))))
     check_model_name(choice, storage)
-    from pipelines.inputs.model_source import find_model, trainable_name
+    from pipelines.inputs.model_source import find_model, refuse_plug_ins, trainable_name
 
+    refuse_plug_ins(choice)
     return trainable_name(find_model(choice, storage))
 
 

@@ -180,7 +180,7 @@ def flags_of(leaf: Leaf) -> tuple[str, ...]:
     if leaf.place.flags:
         return (leaf.place.flags,)
     flag = f"{leaf.section.prefix}{leaf.path[-1]}".replace("_", "-")
-    if leaf.kind is bool and leaf.default is not False:
+    if leaf.kind is bool and not leaf.is_spoken:
         return (f"--{flag}/--no-{flag}",)
     return (f"--{flag}",)
 

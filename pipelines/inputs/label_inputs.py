@@ -17,6 +17,7 @@ from infra.shards.glance import look_into
 from infra.shards.manifest import DatasetManifest
 from infra.storage.files import Storage
 from mfp.click_model import ClickModel, CropModel
+from mfp.engine_settings import OF_CROPS, EngineSettings
 from mfp.errors import ImageSizeError, WeightsError
 from pipelines.errors import OptionError
 from pipelines.inputs.click_log_check import check_click_log
@@ -133,10 +134,13 @@ def _check_fits(model: ClickModel, spec: LabelSpec) -> None:
             model.crop_size(1, 1, model.zoom_size if zoom_size == "model" else zoom_size)
         except ImageSizeError as error:
             raise OptionError(f"--zoom-size {zoom_size}: {error}") from None
-    elif zoom_size != "model":
+    unused = sorted(
+        name for name in OF_CROPS if getattr(spec.network, name) != getattr(EngineSettings(), name)
+    )
+    if unused and not isinstance(model, CropModel):
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in unused)
         raise OptionError(
-            f"--zoom-size {zoom_size}: {spec.model.name} frames its images itself; leave the option out, and see "
-            "its own options"
+            f"{options}: {spec.model.name} frames and runs its images itself; leave the option out, and see its own"
         )
 
 
@@ -176,7 +180,7 @@ def label_record(spec: LabelSpec, inputs: LabelInputs) -> LabelRecord:
     if spec.follows and training_run is not None:
         model = FollowedRun(run=training_run)
     return LabelRecord(
-        spec=spec,
+        spec=replace(spec, model=spec.model.untrusted),
         dataset=DatasetContent(fingerprint=inputs.dataset.fingerprint, num_shards=len(inputs.dataset.shards)),
         model=model,
         clicks=click_content(inputs.clicks),

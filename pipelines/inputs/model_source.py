@@ -73,6 +73,12 @@ def _find_weights(choice: ModelChoice, storage: Storage) -> ModelRef:
     return ModelRef(name, model_id_of(data), Weights(data))
 
 
+def refuse_plug_ins(choice: ModelChoice) -> None:
+    """Raise ModelError for the model of another package, which cannot be trained; nothing of it is run."""
+    if _plug_in_of(choice) is not None:
+        raise ModelError(f"model {choice.name} cannot be trained: choose from {', '.join(trainable_names())}")
+
+
 def trainable_name(model: ModelRef) -> str:
     """The name by which `mfp train` knows a model's architecture. ModelError if it cannot be trained."""
     if isinstance(model.origin, Weights):

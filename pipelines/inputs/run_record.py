@@ -13,7 +13,15 @@ from actors.specs.label import LabelSpec
 from actors.specs.leaves import leaves_of
 from actors.specs.train import TrainSpec
 from infra.errors import RunDirectoryError
-from infra.runs.run_config import FLYWHEEL_FILE, RUN_FILE, TRAINING_FILE, RunRequest, read_config
+from infra.runs.run_config import (
+    FLYWHEEL_FILE,
+    RUN_FILE,
+    TRAINING_FILE,
+    RunRequest,
+    differences,
+    is_absent,
+    read_config,
+)
 from infra.storage.files import Storage, join
 from infra.strict_json import from_json, to_json
 from mfp.setting import Effect
@@ -136,8 +144,13 @@ def read_record(kind: type[_RecordT], run_url: str, storage: Storage) -> _Record
 
     """
     file = _file_of(kind)
+    document = read_config(storage, run_url, file)
     try:
-        return from_json(kind, read_config(storage, run_url, file))
+        record = from_json(kind, document)
+        absent = [name for name, there, _ in differences(document, to_json(record)) if is_absent(there)]
+        if absent:
+            raise ValueError(f"{', '.join(absent)}: is missing")
+        return record
     except ValueError as error:
         raise RunDirectoryError(
             f"{join(run_url, file)} does not say how the run was made: {error}; restore the file"

@@ -16,14 +16,14 @@ DISTRIBUTION = "mfp-pipeline"
 MAX_PACKAGE_MIB = 100
 
 
-CONFIG_FILE = "config.toml"
+CONFIG_FILE = "config.json"
 
 
 @contextmanager
-def package(config: Path | None = None) -> Iterator[Path]:
+def package(settings: bytes = b"") -> Iterator[Path]:
     """Yield a folder with the code of the four rooms and the shipped weights: a job's working directory.
 
-    With a configuration file that lies in it as CONFIG_FILE.
+    `settings` lie in it as CONFIG_FILE, if there are any.
 
     It names what goes instead of what stays, so data, .git, .venv or a file of secrets can never be sent.
     """
@@ -32,8 +32,8 @@ def package(config: Path | None = None) -> Iterator[Path]:
         for room in ROOMS:
             shutil.copytree(source / room, Path(folder, room), ignore=shutil.ignore_patterns("__pycache__"))
         _write_version(Path(folder))
-        if config is not None:
-            shutil.copyfile(config, Path(folder, CONFIG_FILE))
+        if settings:
+            Path(folder, CONFIG_FILE).write_bytes(settings)
         num_bytes = package_bytes(Path(folder))
         if num_bytes > MAX_PACKAGE_MIB * 2**20:
             raise JobError(

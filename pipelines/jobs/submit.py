@@ -43,7 +43,8 @@ _COMMAND, _RUN, _ENDPOINT, _REGION = "mfp_command", "mfp_run", "mfp_endpoint", "
 class JobCommand:
     """A command line of this package: its name, its arguments, and the run directory it works on.
 
-    `config` is the configuration file among the arguments, None if there is none; the job carries it.
+    `config` is the configuration file among the arguments, None if there is none, and `settings` what the job carries
+    of it.
     """
 
     name: str
@@ -51,6 +52,7 @@ class JobCommand:
     run_url: str
     storage: StorageOptions
     config: Path | None = None
+    settings: bytes = b""
 
     def metadata(self) -> dict[str, str]:
         """What Ray keeps with the job."""
@@ -70,7 +72,7 @@ class JobCommand:
     def _carried(self, argument: str) -> str:
         """An argument as the job says it: its configuration file lies in its working directory."""
         option, equals, value = argument.rpartition("=")
-        is_config = self.config is not None and value == str(self.config) and option in {"", "--config"}
+        is_config = self.config is not None and Path(value) == self.config and option in {"", "--config"}
         return f"{option}{equals}{CONFIG_FILE}" if is_config else argument
 
 
@@ -125,7 +127,7 @@ def check_locations(locations: Iterable[tuple[str, str]]) -> None:
 
 def submit(command: JobCommand, address: str) -> str:
     """Start `command` on the cluster at `address` (its dashboard's URL); return the job's id."""
-    with _cluster(address) as client, closed_in_order(), package(command.config) as folder:
+    with _cluster(address) as client, closed_in_order(), package(command.settings) as folder:
         check_stop()
         return client.submit_job(
             entrypoint=command.entrypoint(),

@@ -13,7 +13,10 @@ from typing import Any
 
 import pytest
 
+from actors.specs.label import LabelSpec
+from actors.specs.leaves import leaves_of
 from infra.storage.options import StorageOptions
+from pipelines.commands.config_file import carried_settings, read_config_file
 from pipelines.errors import JobError
 from pipelines.jobs import job_package, submit
 from pipelines.jobs.job_package import MAX_PACKAGE_MIB, ROOMS, package, package_bytes
@@ -131,17 +134,31 @@ def test_a_host_that_answers_nothing_costs_seconds(monkeypatch: pytest.MonkeyPat
             filler.close()
 
 
-def test_a_configuration_file_goes_with_the_job(tmp_path: Path) -> None:
-    config = tmp_path / "mine.toml"
-    config.write_text("network.zoom_size = 64\n")
-    for given in (("--config", str(config)), (f"--config={config}",)):
-        line = JobCommand("label", ("/data", *given), "/run", StorageOptions(), config).entrypoint()
-        assert str(config) not in line
+@pytest.mark.parametrize("given", ["mine.toml", "./mine.toml", "folder//mine.toml", "/elsewhere/mine.toml"])
+def test_the_job_is_given_the_configuration_file_that_it_carries(given: str) -> None:
+    for arguments in (("--config", given), (f"--config={given}",)):
+        line = JobCommand("label", ("/data", *arguments), "/run", StorageOptions(), Path(given)).entrypoint()
         assert shlex.split(line)[-1].rpartition("=")[2] == job_package.CONFIG_FILE
-    with package(config) as folder:
-        assert (folder / job_package.CONFIG_FILE).read_text() == config.read_text()
+    with package(b"{}") as folder:
+        assert (folder / job_package.CONFIG_FILE).read_bytes() == b"{}"
     with package() as folder:
         assert not (folder / job_package.CONFIG_FILE).exists()
+
+
+def test_a_configuration_file_goes_along_with_the_home_folder_of_who_gives_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "/home/kim")
+    config, carried = tmp_path / "mine.toml", tmp_path / "config.json"
+    config.write_text('dataset = "~/shards"\nnetwork.zoom_size = 64\nclicks.source = "logged:~/c.jsonl"\n')
+    leaves = leaves_of(LabelSpec)
+    carried.write_bytes(carried_settings(config, leaves))
+    monkeypatch.setenv("HOME", "/root")
+    assert {leaf.name: value for leaf, value in read_config_file(carried, leaves)} == {
+        "dataset": "/home/kim/shards",
+        "network.zoom_size": 64,
+        "clicks.source": "logged:/home/kim/c.jsonl",
+    }
 
 
 def test_a_job_finds_the_click_models_that_this_package_brings() -> None:

@@ -30,7 +30,7 @@ from pipelines.errors import IncompleteRunError, OptionError
 from pipelines.inputs.click_log_check import check_click_log
 from pipelines.inputs.held_out import image_hashes, refuse_shared_shards
 from pipelines.inputs.label_inputs import click_content, find_clicks
-from pipelines.inputs.model_source import find_model, trainable_name
+from pipelines.inputs.model_source import find_model, refuse_plug_ins, trainable_name
 from pipelines.inputs.run_record import FlywheelRecord, now, request_of, versions
 from pipelines.inputs.training_inputs import check_shared_out, find_training_inputs
 from pipelines.jobs.flywheel.directory import FlywheelDirectory
@@ -93,6 +93,7 @@ class _Flywheel:
         self._unlabelled = load_manifest(self._storage, spec.unlabelled)
         self._evaluation = load_manifest(self._storage, spec.evaluation)
         self._train_on = [load_manifest(self._storage, url) for url in spec.train_on]
+        refuse_plug_ins(spec.model)
         self._model = find_model(spec.model, self._storage)
         self._network = trainable_name(self._model)
         self._check()
@@ -102,7 +103,7 @@ class _Flywheel:
                 clicks, self._unlabelled, self._storage
             )  # what it has to tell is told with each round
         self._record = FlywheelRecord(
-            spec=spec,
+            spec=replace(spec, model=spec.model.untrusted),
             unlabelled=self._unlabelled.fingerprint,
             train_on=tuple(dataset.fingerprint for dataset in self._train_on),
             evaluation=self._evaluation.fingerprint,

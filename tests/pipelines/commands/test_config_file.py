@@ -126,11 +126,11 @@ def test_text_of_a_file_is_utf_8(file: Path) -> None:
 
 
 def toml_of(spec: Any) -> str:
-    """Every setting of a specification in TOML; what is None is left out."""
+    """Every setting that a file may have, in TOML; what is None is left out."""
     lines = []
     for one in leaves_of(type(spec)):
         value = value_of(spec, one)
-        if value is not None:
+        if value is not None and not one.is_spoken:
             shown = (
                 str(value).lower()
                 if isinstance(value, bool)

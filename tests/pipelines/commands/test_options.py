@@ -44,8 +44,7 @@ def test_every_option_of_label_reaches_the_job(labelled: list[LabelSpec]) -> Non
         "label data --out run --model run://training --clicks logged:clicks.jsonl --max-clicks 7 --target-iou 0.8 "
         "--workers 2:4 --cpus-per-worker 2 --gpus-per-worker 0.5 --device cpu --batch-size 3 --precision bf16 "
         "--no-flip --no-zoom --zoom-size 320 --modulation release --seed 5 --max-errors 0.2 --ray-address auto "
-        "--working-pixels 1000000 --storage-endpoint http://host:9000 --storage-region eu --follow --follow-if-better "
-        "--model-option mode=x --model-option zoom=400 --trust-model-code"
+        "--working-pixels 1000000 --storage-endpoint http://host:9000 --storage-region eu --follow --follow-if-better"
     )
     result = mfp(*line.split())
     assert result.exit_code == 0, result.output
@@ -53,7 +52,7 @@ def test_every_option_of_label_reaches_the_job(labelled: list[LabelSpec]) -> Non
         LabelSpec(
             dataset="data",
             out="run",
-            model=ModelChoice("run://training", "release", ("mode=x", "zoom=400"), trust_model_code=True),
+            model=ModelChoice("run://training", "release"),
             follow=True,
             follow_if_better=True,
             seed=5,
@@ -66,7 +65,19 @@ def test_every_option_of_label_reaches_the_job(labelled: list[LabelSpec]) -> Non
             storage=StorageOptions("http://host:9000", "eu"),
         )
     ]
-    assert left_at_default(labelled[0]) == {"part.index", "part.count"}, "which only a flywheel gives"
+    assert left_at_default(labelled[0]) == {
+        *("part.index", "part.count"),  # a flywheel gives them
+        *("model.options", "model.trust_model_code"),  # models of other packages have them
+    }
+
+
+def test_options_of_a_model_reach_the_job_one_by_one(labelled: list[LabelSpec]) -> None:
+    line = "label data --out run --model isegm:/ritm --model-option zoom=4x4 --model-option a=b --trust-model-code"
+    assert mfp(*line.split()).exit_code == 0
+    assert labelled[0].model == ModelChoice("isegm:/ritm", options=("zoom=4x4", "a=b"), trust_model_code=True)
+    result = mfp(*["label", "data", "--out", "run", "--model", "run://training", "--model-option", "a=b"])
+    assert result.exit_code == 2
+    assert "models of a training run take no options" in " ".join(result.output.replace("│", " ").split())
 
 
 def left_at_default(spec: object) -> set[str]:
@@ -298,3 +309,21 @@ def test_a_url_that_lost_a_slash_is_no_model(labelled: list[LabelSpec], given: s
     result = mfp("label", "data", "--out", "run", "--model", given)
     assert result.exit_code == 2
     assert "is no URL, which has two slashes" in " ".join(result.output.replace("│", " ").split())
+
+
+@pytest.mark.parametrize("command", ["label", "evaluate", "verify", "check-model", "flywheel"])
+def test_a_file_says_nothing_of_trust(command: str, tmp_path: Path) -> None:
+    config = tmp_path / "theirs.toml"
+    config.write_text("trust_model_code = true\nmodel.trust_model_code = true\n")
+    result = mfp(command, "x", "--config", str(config))
+    assert result.exit_code == 2
+    told = " ".join(result.output.replace("│", " ").split())
+    assert "is not for a file, which may come from somebody else" in told or "is no setting" in told
+
+
+def test_an_option_takes_back_what_a_file_has_said(labelled: list[LabelSpec], tmp_path: Path) -> None:
+    config = tmp_path / "mine.toml"
+    config.write_text("follow = true\nfollow_if_better = true\nnetwork.flip = false\n")
+    line = "label data --out run --model run://training --no-follow --no-follow-if-better --flip --config"
+    assert mfp(*line.split(), str(config)).exit_code == 0
+    assert (labelled[0].follows, labelled[0].network.flip) == (False, True)
