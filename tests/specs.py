@@ -52,9 +52,9 @@ def flywheel_spec(**settings: Any) -> FlywheelSpec:
         name: settings.pop(name) for name in ("unlabelled", "train_on", "evaluation", "out")
     }
     given["model"] = ModelChoice(settings.pop("model", "lite0"))
-    settings.setdefault("frozen_statistics", True)
     settings["recipe"] = settings.pop("recipe", "")
-    given["recipe"] = _recipe(settings)
+    of_wheel = {name: settings.pop(name) for name in {"frozen_statistics"} & settings.keys()}
+    given |= {"recipe": _recipe(settings)} | of_wheel
     spec: FlywheelSpec = _filled(FlywheelSpec, given, settings)
     return spec
 
@@ -63,7 +63,7 @@ def changed(spec: Any, **settings: Any) -> Any:
     """The same specification with some settings changed, by their short names."""
     of_recipe = {}
     if hasattr(spec, "recipe"):
-        names = _RECIPE - ({"model"} if hasattr(spec, "model") else set())
+        names = _RECIPE - {field.name for field in dataclasses.fields(spec)}
         of_recipe = {name: settings.pop(name) for name in names & settings.keys()}
     given = {_path(type(spec), name): value for name, value in settings.items()}
     if of_recipe:

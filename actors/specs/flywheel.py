@@ -20,7 +20,7 @@ from mfp.engine_settings import EngineSettings
 from mfp.setting import Effect
 from mfp.training.recipe import Recipe
 
-_SHOWN_OF_RECIPE = {"name", "crop_size", "batch_size", "rate", "frozen_statistics"}
+_SHOWN_OF_RECIPE = {"name", "crop_size", "batch_size", "rate"}
 _HIDDEN_OF_RECIPE = frozenset(Recipe.__annotations__) - _SHOWN_OF_RECIPE
 _HIDDEN_OF_NETWORK = frozenset(
     {"batch_size", "precision", "zoom"}
@@ -56,7 +56,8 @@ class FlywheelSpec:
     """One run of `mfp flywheel`.
 
     `unlabelled` is labelled in `rounds` parts while training goes on, on `train_on` and what was selected in the rounds
-    before; `evaluation` is only evaluated on. `recipe.steps` is put aside for `train_steps`.
+    before; `evaluation` is only evaluated on. Of the recipe `steps`, `model` and `frozen_statistics` are put aside: for
+    `train_steps`, the network of `model`, and the field of that name.
     """
 
     unlabelled: Annotated[
@@ -92,17 +93,19 @@ class FlywheelSpec:
         Recipe,
         Section(
             "Recipe",
-            options={
-                **FLAGS_OF_RECIPE,
-                "frozen_statistics": Option(
-                    "--frozen-statistics/--learned-statistics", shown_default="frozen-statistics"
-                ),
-            },
+            options=FLAGS_OF_RECIPE,
             hidden=_HIDDEN_OF_RECIPE,
         ),
     ]
     rounds: Annotated[int, Ge(1), Doc("Parts in which UNLABELLED is labelled.")] = 2
     train_steps: Annotated[int, Ge(1), Doc("Steps of the training run of one round.")] = 1000
+    frozen_statistics: Annotated[
+        bool,
+        Option("--frozen-statistics/--learned-statistics", panel="Recipe"),
+        Doc(
+            "Batch norms keep the statistics of --model, which a few selected images would replace by their own."
+        ),
+    ] = True
     checkpoint_every: Annotated[CheckpointEvery, Effect.EXECUTION] = 250
     seed: Annotated[int, Ge(0), Doc("Seed of every random draw.")] = 0
     clicks: Annotated[Clicks, Section("Clicks")] = Clicks()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 Values = Mapping[tuple[str, ...], Any]
+_PUT_ASIDE = {"steps": "train_steps", "model": "model.name", "frozen_statistics": "frozen_statistics"}
 
 
 def of_training(values: Values) -> Values:
@@ -24,17 +25,18 @@ def of_training(values: Values) -> Values:
 def of_flywheel(values: Values) -> Values:
     """Complete the recipe of `mfp flywheel`: without a name that of the model which it begins with.
 
-    Batch norms keep the statistics of that model unless somebody says otherwise: a few selected images would replace
-    them by their own.
-
     Raises:
-        OptionError, ModelError: there is no such recipe, or the model is none that can be trained.
+        OptionError, ModelError: there is no such recipe, or the model cannot be trained.
         InfraError: the model's file cannot be read.
 
     """
+    from pipelines.errors import OptionError
     from pipelines.inputs.training_recipe import recipe
 
-    changes = {"frozen_statistics": True} | _of_recipe(values)
+    changes = _of_recipe(values)
+    for name, instead in _PUT_ASIDE.items():
+        if name in changes:
+            raise OptionError(f"recipe.{name} says nothing of a flywheel: give {instead}")
     if "name" not in changes and ("model", "name") in values:
         changes["model"] = _network_of(values)
     return _completed(values, recipe(changes.pop("name", ""), **changes))

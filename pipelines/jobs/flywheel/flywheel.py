@@ -248,7 +248,12 @@ class _Flywheel:
             datasets=(*spec.train_on, *selected),
             out=out,
             init=start_url,
-            recipe=replace(spec.recipe, model=self._network, steps=spec.train_steps),
+            recipe=replace(
+                spec.recipe,
+                model=self._network,
+                steps=spec.train_steps,
+                frozen_statistics=spec.frozen_statistics,
+            ),
             checkpoints=Checkpoints(spec.checkpoint_every),
             workers=spec.workers.training,
             device=spec.network.device,

@@ -125,12 +125,16 @@ def test_text_of_a_file_is_utf_8(file: Path) -> None:
     assert (leaf.name, value) == ("out", "Läufe/✓")
 
 
+PUT_ASIDE = {"recipe.steps", "recipe.model", "recipe.frozen_statistics"}  # of a flywheel
+
+
 def toml_of(spec: Any) -> str:
     """Every setting that a file may have, in TOML; what is None is left out."""
     lines = []
     for one in leaves_of(type(spec)):
         value = value_of(spec, one)
-        if value is not None and not one.is_spoken:
+        put_aside = isinstance(spec, FlywheelSpec) and one.name in PUT_ASIDE
+        if value is not None and not one.is_spoken and not put_aside:
             shown = (
                 str(value).lower()
                 if isinstance(value, bool)

@@ -185,7 +185,8 @@ def test_every_option_of_the_flywheel_reaches_the_job(
         selection=Thresholds(0.8, 0.7, 9),
         train_steps=9,
         checkpoint_every=3,
-        recipe=recipe("hrnet18", crop_size=(64, 64), batch_size=4, rate=0.1, frozen_statistics=False),
+        recipe=recipe("hrnet18", crop_size=(64, 64), batch_size=4, rate=0.1),
+        frozen_statistics=False,
         workers=FlywheelWorkers("2:4", "3", 2.0, 0.5, 0, "auto"),
         network=EngineSettings(device="cpu", flip=False, zoom_size=96),
         seed=5,
@@ -214,7 +215,8 @@ def test_a_flywheel_takes_the_recipe_of_its_model_and_keeps_its_statistics(
             "lite0",
         ]
     )
-    assert asked[0].recipe == recipe("lite0", frozen_statistics=True)
+    assert asked[0].recipe == recipe("lite0")
+    assert asked[0].frozen_statistics
 
 
 def test_the_clicks_of_a_log_are_made_to_their_end_unless_limits_are_given(
@@ -281,7 +283,7 @@ def test_a_configuration_file_reaches_settings_that_have_no_option(
     config.write_text('recipe = { betas = [0.5, 0.9] }\nnetwork = { precision = "bf16", batch_size = 3 }\n')
     line = "flywheel photos --train-on seed --evaluation val --out wheel --model lite0 --batch-size 5"
     mfp(*line.split(), "--config", str(config))
-    assert asked[0].recipe == recipe("lite0", betas=(0.5, 0.9), batch_size=5, frozen_statistics=True)
+    assert asked[0].recipe == recipe("lite0", betas=(0.5, 0.9), batch_size=5)
     assert asked[0].network == EngineSettings(precision="bf16", batch_size=3)
 
 
@@ -327,3 +329,15 @@ def test_an_option_takes_back_what_a_file_has_said(labelled: list[LabelSpec], tm
     line = "label data --out run --model run://training --no-follow --no-follow-if-better --flip --config"
     assert mfp(*line.split(), str(config)).exit_code == 0
     assert (labelled[0].follows, labelled[0].network.flip) == (False, True)
+
+
+@pytest.mark.parametrize("setting", ["steps = 5", 'model = "vit_b"', "frozen_statistics = true"])
+def test_what_a_flywheel_puts_aside_of_a_recipe_is_refused(
+    not_looked_at: None, setting: str, tmp_path: Path
+) -> None:
+    config = tmp_path / "mine.toml"
+    config.write_text(f"[recipe]\n{setting}\n")
+    line = "flywheel photos --train-on seed --evaluation val --out wheel --model lite0 --config"
+    result = mfp(*line.split(), str(config))
+    assert result.exit_code == 1
+    assert "says nothing of a flywheel: give " in result.stderr
