@@ -42,7 +42,7 @@ SPECS: Final[Mapping[str, type[Any]]] = {
 """Every command that takes settings."""
 
 _GOING_ON = (LabelSpec, EvaluateSpec, TrainSpec, FlywheelSpec)  # their directories keep what they were told
-_MORE_THAN_PLACES = {"model.name", "clicks.source"}
+_MORE_THAN_PLACES = {"model.name", "name", "clicks.source"}
 _DECIDES = {Effect.ROWS: "rows", Effect.CONTENT: "rows, by content", Effect.EXECUTION: "execution"}
 
 
