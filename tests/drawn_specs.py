@@ -15,7 +15,10 @@ from infra.errors import InfraError
 _MOST = 2**70  # more than fits a machine word
 _TEXTS: Final[Mapping[str, st.SearchStrategy[Any]]] = {
     "clicks.source": st.text(min_size=1).map(lambda url: f"logged:{url}") | st.just("simulated"),
-    "model.options": st.lists(st.text().map(lambda value: f"checkpoint={value}")).map(tuple),
+    **{
+        name: st.lists(st.text().map(lambda value: f"checkpoint={value}"), max_size=1).map(tuple)
+        for name in ("model.options", "options")
+    },
     "reading.object_values": st.sampled_from(["as they are", "255", "1,3", "#ff0000", "alpha"]),
     "recipe.betas": st.tuples(*[st.floats(0, 0.999)] * 2),
     "recipe.crop_size": st.tuples(*[st.integers(32, _MOST)] * 2),
@@ -53,7 +56,7 @@ def _of(kind: Any, leaf: Leaf) -> st.SearchStrategy[Any]:
         return st.sampled_from(typing.get_args(kind))
     if typing.get_origin(kind) is tuple:
         assert typing.get_args(kind) == (str, ...), f"{leaf.name}: say here what it may hold"
-        return st.lists(st.text()).map(tuple)
+        return st.lists(st.text(), min_size=1).map(tuple)
     if kind is int:
         return st.integers(*_bounds(leaf, _MOST))
     if kind is float:
