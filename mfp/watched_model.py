@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from mfp.process_state import ProcessState
 
 P = ParamSpec("P")
 ResultT = TypeVar("ResultT")
+ModelT = TypeVar("ModelT", CropModel, SessionModel)
 
 
 @dataclass
@@ -65,17 +66,30 @@ class Watch:
             raise
 
 
-class WatchedCropModel:
-    """A crop model and its watch."""
+class _Watched(Generic[ModelT]):
+    """What models of both kinds have."""
 
-    def __init__(self, model: CropModel, watch: Watch) -> None:
-        self._model = model
+    def __init__(self, model: ModelT, watch: Watch) -> None:
+        self._model: ModelT = model
         self._watch = watch
 
     @property
     def traits(self) -> ModelTraits:
-        """See CropModel."""
+        """See CropModel and SessionModel."""
         return self._model.traits
+
+    def for_inference(self, device: torch.device) -> Self:
+        """See CropModel and SessionModel."""
+        model = self._watch.called("for_inference", {}, self._model.for_inference, device)
+        return type(self)(model, self._watch)
+
+    def prepare(self, image: Any) -> Any:
+        """See CropModel and SessionModel."""
+        return self._watch.called("prepare", {"image": image}, self._model.prepare, image)
+
+
+class WatchedCropModel(_Watched[CropModel]):
+    """A crop model and its watch."""
 
     @property
     def zoom_size(self) -> int:
@@ -90,15 +104,6 @@ class WatchedCropModel:
     def crop_size(self, height: int, width: int, zoom_size: int) -> tuple[int, int]:
         """See CropModel."""
         return self._watch.called("crop_size", {}, self._model.crop_size, height, width, zoom_size)
-
-    def for_inference(self, device: torch.device) -> WatchedCropModel:
-        """See CropModel."""
-        model = self._watch.called("for_inference", {}, self._model.for_inference, device)
-        return WatchedCropModel(model, self._watch)
-
-    def prepare(self, image: Tensor) -> Any:
-        """See CropModel."""
-        return self._watch.called("prepare", {"image": image}, self._model.prepare, image)
 
     def predict(self, batch: CropBatch) -> Tensor:
         """See CropModel."""
@@ -117,31 +122,13 @@ class _WatchedState:
     image: Image
 
 
-class WatchedSessionModel:
+class WatchedSessionModel(_Watched[SessionModel]):
     """A session model and its watch."""
-
-    def __init__(self, model: SessionModel, watch: Watch) -> None:
-        self._model = model
-        self._watch = watch
-
-    @property
-    def traits(self) -> ModelTraits:
-        """See SessionModel."""
-        return self._model.traits
 
     @property
     def max_sessions(self) -> int:
         """See SessionModel."""
         return self._model.max_sessions
-
-    def for_inference(self, device: torch.device) -> WatchedSessionModel:
-        """See SessionModel."""
-        model = self._watch.called("for_inference", {}, self._model.for_inference, device)
-        return WatchedSessionModel(model, self._watch)
-
-    def prepare(self, image: Image) -> Any:
-        """See SessionModel."""
-        return self._watch.called("prepare", {"image": image}, self._model.prepare, image)
 
     def begin(self, image: Image, shared: Any) -> Any:
         """See SessionModel."""

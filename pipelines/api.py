@@ -1,4 +1,6 @@
-"""Everything that the command line does, as functions: nothing is printed, progress goes to a callback.
+"""What the commands do, as functions: nothing is printed, progress goes to a callback.
+
+Jobs on a cluster are not among them: submit, jobs, status, logs and stop are commands only.
 
 Each function raises what the command would end with: PipelineError, ActorsError, InfraError or MfpError, whose message
 is one line that says what a person can do. Each loads what it needs when it is called.

@@ -70,7 +70,7 @@ class Clicks:
 
     @property
     def origin(self) -> ClickOrigin:
-        """The source, taken apart. ValueError if it is none."""
+        """The source, taken apart. ValueError if it is neither `simulated` nor `logged:URL`."""
         if self.source == SIMULATED:
             return Simulated()
         if not self.source.startswith(_LOGGED):

@@ -22,9 +22,8 @@ from mfp.training.recipe import Recipe
 
 _SHOWN_OF_RECIPE = {"name", "crop_size", "batch_size", "rate"}
 _HIDDEN_OF_RECIPE = frozenset(Recipe.__annotations__) - _SHOWN_OF_RECIPE
-_HIDDEN_OF_NETWORK = frozenset(
-    {"batch_size", "precision", "zoom"}
-)  # names that the recipe has, or is better left
+# --batch-size and --precision are those of the recipe here; without its zoom-in a model labels worse
+_HIDDEN_OF_NETWORK = frozenset({"batch_size", "precision", "zoom"})
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""All that commands are told which read what others have made: report, compare, status, convert, check-model."""
+"""Settings of the commands that read what others have made: report, compare, status, convert, check-model."""
 
 from __future__ import annotations
 
@@ -88,5 +88,5 @@ class CheckModelSpec:
 
     @property
     def model(self) -> ModelChoice:
-        """The model that is meant. ValueError if the name or an option can be none."""
+        """The model to check. ValueError if no model can have such a name or such an option."""
         return ModelChoice(self.name, options=self.options, trust_model_code=self.trust_model_code)

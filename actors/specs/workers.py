@@ -15,10 +15,16 @@ RayAddress = Annotated[
     Option(metavar="ADDRESS", shown_default="a Ray of its own on this machine"),
     Doc("Running Ray cluster to work on, such as head:6379 or auto."),
 ]
+CpusPerWorker = Annotated[float, Ge(0.1), Doc("Cores (and threads) of one worker.")]
 GpusPerWorker = Annotated[
     float,
     Ge(0.01),
     Doc("Share of a GPU of one worker, if the device is CUDA: 0.5 puts two workers on one."),
+]
+LoaderWorkers = Annotated[
+    int,
+    Ge(0),
+    Doc("Processes of each training worker that decode and augment images; 0: it does so itself."),
 ]
 
 
@@ -46,7 +52,7 @@ class Workers(_Counted):
     """Workers that label. `gpus_per_worker` counts only if the device is CUDA, and does not limit a GPU's memory."""
 
     count: Annotated[str, Option("--workers", "N|MIN:MAX"), Doc("Ray actors at work.")] = "1"
-    cpus_per_worker: Annotated[float, Ge(0.1), Doc("Cores (and threads) of one worker.")] = 1.0
+    cpus_per_worker: CpusPerWorker = 1.0
     gpus_per_worker: GpusPerWorker = 1.0
     ray_address: RayAddress = None
 
@@ -65,11 +71,7 @@ class TrainWorkers(_Counted):
         Doc("Cores (and threads) of one worker. share: this machine's cores are shared out; 1 on a cluster."),
     ] = "share"
     gpus_per_worker: GpusPerWorker = 1.0
-    loader_workers: Annotated[
-        int,
-        Ge(0),
-        Doc("Processes of each worker that decode and augment images; 0: it does so itself."),
-    ] = 1
+    loader_workers: LoaderWorkers = 1
     ray_address: RayAddress = None
 
 
@@ -79,13 +81,9 @@ class FlywheelWorkers:
 
     label_workers: Annotated[str, Option(metavar="N|MIN:MAX"), Doc("Ray actors that label.")] = "1"
     train_workers: Annotated[str, Option(metavar="N|MIN:MAX"), Doc("Ray Train workers beside them.")] = "1"
-    cpus_per_worker: Annotated[float, Ge(0.1), Doc("Cores (and threads) of one worker.")] = 1.0
+    cpus_per_worker: CpusPerWorker = 1.0
     gpus_per_worker: GpusPerWorker = 1.0
-    loader_workers: Annotated[
-        int,
-        Ge(0),
-        Doc("Processes of each training worker that decode and augment images; 0: it does so itself."),
-    ] = 1
+    loader_workers: LoaderWorkers = 1
     ray_address: RayAddress = None
 
     def __post_init__(self) -> None:

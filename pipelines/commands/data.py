@@ -58,8 +58,8 @@ def label(spec: LabelSpec) -> None:
     """
     if spec.follows and spec.model.training_run is None:
         raise typer.BadParameter(
-            f"--model {spec.model.name} is one model, which nothing new comes from; give {TRAINING_RUN_PREFIX} and "
-            "the directory of a training run",
+            f"--model {spec.model.name} is one model, and no newer one is ever published for it; give "
+            f"{TRAINING_RUN_PREFIX} and the directory of a training run",
             param_hint="'--follow'",
         )
     labelled = _labelled("label", spec)

@@ -73,7 +73,7 @@ def checked_clicks(text: str) -> str:
 
 
 def number_type(leaf: Leaf) -> type[int] | type[float] | None:
-    """What kind of number a setting is, beside the words that it may be; None if it is none."""
+    """`int` or `float` for a setting that may be a number, beside words maybe; None for one that may not."""
     kinds = {
         typing.get_args(one)[0] if typing.get_origin(one) is typing.Annotated else one for one in _kinds(leaf)
     }

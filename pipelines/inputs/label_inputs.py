@@ -118,7 +118,7 @@ def _find_model(spec: LabelSpec, storage: Storage) -> tuple[ModelRef, PublishedM
         return ref, published
     if spec.follows:
         raise OptionError(
-            f"--follow: --model {choice.name} is one model, which nothing new comes from; give "
+            f"--follow: --model {choice.name} is one model, and no newer one is ever published for it; give "
             f"{TRAINING_RUN_PREFIX} and the directory of a training run"
         )
     ref, model = find_and_build(choice, storage)
@@ -138,10 +138,18 @@ def _check_fits(model: ClickModel, spec: LabelSpec) -> None:
         name for name in OF_CROPS if getattr(spec.network, name) != getattr(EngineSettings(), name)
     )
     if unused and not isinstance(model, CropModel):
-        options = ", ".join(f"--{name.replace('_', '-')}" for name in unused)
+        options = ", ".join(_spoken(name, getattr(spec.network, name)) for name in unused)
         raise OptionError(
-            f"{options}: {spec.model.name} frames and runs its images itself; leave the option out, and see its own"
+            f"{options}: {spec.model.name} frames and runs its images itself; leave that out, and see its own options"
         )
+
+
+def _spoken(name: str, value: bool | int | str) -> str:
+    """A setting as a person gives it on the command line."""
+    option = name.replace("_", "-")
+    if isinstance(value, bool):
+        return f"--{option}" if value else f"--no-{option}"
+    return f"--{option} {value}"
 
 
 def no_masks(dataset: DatasetManifest, storage: Storage) -> str:

@@ -54,7 +54,7 @@ class RunSummary:
     `seconds` is the wall time of this run. `unknown_samples` are the keys in the click log that no sample of the data
     set has, `unclicked` is what of the data set the log has no click on. `set_aside` are the shards that could not be
     done: the run is not complete without them. `fitting_batch_size` is the batch size that a GPU's memory held, None
-    where that was the one asked for.
+    if it held the one that was asked for.
     """
 
     objects: int

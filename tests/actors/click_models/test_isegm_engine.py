@@ -12,7 +12,8 @@ from mfp.engine import Engine
 from mfp.engine_settings import EngineSettings
 from mfp.session import FinishedSession, Session, SessionLimits, SimulatedClicks
 from tests.actors.click_models.authors_loop import MAX_CLICKS, TARGET, clicked_by_authors, photographs
-from tests.actors.click_models.stand_in_clones import Family, write_checkpoint, write_clone
+from tests.actors.click_models.stand_in_clones import write_checkpoint, write_clone
+from tests.actors.click_models.stand_in_sources import Family
 
 
 @pytest.mark.parametrize(

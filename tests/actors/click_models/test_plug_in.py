@@ -159,20 +159,18 @@ def test_a_worker_with_another_version_says_both_and_the_remedy(
 ) -> None:
     ref = found()
     bring(tmp_path, monkeypatch, version="1.1")
-    refused(
-        ref,
+    assert refusal(ref) == (
         "the click model fake_clicks:fake is fake-clicks 1.1 here and fake-clicks 1.0 where the run was begun: install "
-        "the same one on every node, in its image or its runtime environment",
+        "the same one on every node, in its image or its runtime environment"
     )
 
 
 def test_a_worker_without_the_package_says_so(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ref = found()
     monkeypatch.setattr(sys, "path", [place for place in sys.path if place != str(site)])
-    refused(
-        ref,
+    assert refusal(ref) == (
         "the click model fake_clicks:fake is of no package here and fake-clicks 1.0 where the run was begun: install "
-        "the same one on every node, in its image or its runtime environment",
+        "the same one on every node, in its image or its runtime environment"
     )
 
 
@@ -185,10 +183,10 @@ def test_a_worker_with_another_checkpoint_says_so(site: Path, tmp_path: Path) ->
         ref.build()
 
 
-def refused(ref: ModelRef, message: str) -> None:
+def refusal(ref: ModelRef) -> str:
     with pytest.raises(ModelError) as caught:
         ref.build()
-    assert str(caught.value) == message
+    return str(caught.value)
 
 
 def test_a_package_is_known_by_its_own_name_where_several_share_a_module(
@@ -315,8 +313,9 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> str:
         ("fake", {"zoom_size": 100}, "--zoom-size 100: crops are multiples of 32"),
         (
             "python:tests.mfp.click_models:GrowingModel",
-            {"zoom_size": 96},
-            "--zoom-size 96: python:tests.mfp.click_models:GrowingModel frames its images itself; leave the option",
+            {"zoom_size": 96, "flip": False},
+            "--no-flip, --zoom-size 96: python:tests.mfp.click_models:GrowingModel frames and runs its images itself; "
+            "leave that out, and see its own options",
         ),
         (
             "fake",
