@@ -60,6 +60,7 @@ class Reason(StrEnum):
     BAD_METADATA = "bad_metadata"
     DUPLICATE_KEY = "duplicate_key"
     CLICK_OUTSIDE_IMAGE = "click_outside_image"
+    REFUSED_BY_MODEL = "refused_by_model"
 
 
 class SampleError(InfraError):

@@ -142,10 +142,19 @@ class SessionModel(Protocol):
 
         The engine calls it once for an image as long as sessions on it follow one another, and keeps the result of a
         few images.
+
+        Raises:
+            ImageSizeError: the model takes no image of that size. Its sessions are set aside, and the run goes on.
+
         """
 
     def begin(self, image: Image, shared: Any) -> Any:
-        """The state of a new session on an image; `shared` is what `prepare` returned for it."""
+        """The state of a new session on an image; `shared` is what `prepare` returned for it.
+
+        Raises:
+            ImageSizeError: as in `prepare`.
+
+        """
 
     def predict(self, turns: Sequence[SessionTurn]) -> list[npt.NDArray[np.float32]]:
         """(H, W) float32 probabilities in [0, 1] of the whole image for every turn, after its newest click.

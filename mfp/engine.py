@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ import torch
 from mfp.click_model import ClickModel, CropModel, SessionModel
 from mfp.crop_runner import CropRunner
 from mfp.engine_settings import EngineSettings
-from mfp.errors import ClickModelError
+from mfp.errors import ClickModelError, ImageSizeError
 from mfp.runner import Request, Runner
 from mfp.scheduler import Batch, BatchOutcome, Scheduler
 from mfp.session import FinishedSession, Session
@@ -22,6 +22,8 @@ from mfp.session_runner import SessionRunner
 from mfp.session_state import SessionState
 
 logger = logging.getLogger(__name__)
+
+OnRefused: TypeAlias = Callable[[Session, ImageSizeError], None]
 
 
 @dataclass
@@ -45,6 +47,11 @@ def runner_of(model: ClickModel, settings: EngineSettings, device: str) -> Runne
         f"{type(model).__name__} is no click model: it must have all members of CropModel or of SessionModel "
         "(mfp/click_model.py)"
     )
+
+
+def raise_refusal(session: Session, error: ImageSizeError) -> None:
+    """An image that the model does not take ends the run."""
+    raise error
 
 
 class Engine:
@@ -82,7 +89,11 @@ class Engine:
         """Sessions that were begun and have not ended."""
         return self._scheduler.num_in_flight
 
-    def run(self, sessions: Iterable[Session | None]) -> Iterator[FinishedSession]:
+    def run(
+        self,
+        sessions: Iterable[Session | None],
+        refused: OnRefused = raise_refusal,
+    ) -> Iterator[FinishedSession]:
         """Run every session to its end and yield each one as soon as it has ended.
 
         Args:
@@ -90,12 +101,15 @@ class Engine:
                 waits for them. May be endless, may block. None stands for "none
                 ready now": the engine goes on with those in flight and asks again after the next step. A
                 source that blocks only while `num_in_flight` is 0 never keeps a batch waiting.
+            refused: called with a session whose image the model does not take; the run goes on without it. Unless it
+                is given, the error ends the run.
 
         Yields:
             The outcomes in the order in which the sessions end. A result depends on its session alone.
 
         Raises:
             torch.OutOfMemoryError: the GPU's memory does not hold even one session.
+            ImageSizeError: the model does not take an image, and `refused` is not given.
 
         """
         self._scheduler = self._new_scheduler()
@@ -119,7 +133,12 @@ class Engine:
                 if not self._has_room_for(session):
                     too_large = session
                     break
-                if (finished := self._admit(session)) is not None:
+                try:
+                    finished = self._admit(session)
+                except ImageSizeError as error:
+                    refused(session, error)
+                    continue
+                if finished is not None:
                     yield finished
             if (batch := self._scheduler.schedule()) is not None:
                 yield from self._step(batch)

@@ -17,7 +17,7 @@ from typing import Any
 from mfp.click_model import ClickModel, CropModel, ModelTraits, SessionModel
 from mfp.engine import runner_of
 from mfp.engine_settings import EngineSettings
-from mfp.errors import ClickModelError
+from mfp.errors import ClickModelError, ImageSizeError
 from mfp.process_state import ProcessState
 from mfp.runner import Runner
 from mfp.scripted_play import (
@@ -53,7 +53,7 @@ class Promise(StrEnum):
     INTERLEAVED = "interleaved"
     """Two sessions on an image, clicked in turn, get the maps that they get one after the other, bit for bit."""
     ONE_PIXEL = "one-pixel image"
-    """It has answers like any other."""
+    """It has answers like any other, or a session model refuses its size (ImageSizeError)."""
     UNIFORM = "uniform image"
     """An image of one colour, with nothing to find, has answers like any other."""
     GLOBAL_STATE = "global state"
@@ -178,6 +178,9 @@ class _Check:
             try:
                 play(runner, [script], one_after_the_other([script]))
                 self._note(promise, "", "answered")
+            except ImageSizeError as error:
+                is_honest = promise is Promise.ONE_PIXEL and isinstance(self._model, WatchedSessionModel)
+                self._note(promise, "" if is_honest else _line(error), f"refused: {error}")
             except Exception as error:
                 self._note(promise, _line(error), "")
 

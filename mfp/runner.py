@@ -55,7 +55,12 @@ class Runner(Protocol[OpenT, KeyT]):
         """Whether requests may be made again after `predict` raised on them."""
 
     def open(self, image: Image) -> OpenT:
-        """Begin a session on an image. Sessions on one image pass the same array, so that they share what they can."""
+        """Begin a session on an image. Sessions on one image pass the same array, so that they share what they can.
+
+        Raises:
+            ImageSizeError: the model does not take an image of that size.
+
+        """
 
     def batch_key(self, region: Region) -> KeyT:
         """Requests whose regions have the same key may be predicted together."""

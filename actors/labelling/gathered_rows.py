@@ -94,6 +94,12 @@ class GatheredRows:
         )
         self._counts += LabelCounts(quarantined=1)
 
+    def refuse_session(self, key: ObjectKey, error: SampleError) -> None:
+        """Set the object of a session aside that was opened before, and that the model does not take."""
+        del self._open[key]
+        self.quarantine(key.sample_key, key.object_id, error)
+        self._write_what_is_due()
+
     def leave_out(self, unclicked: Unclicked) -> None:
         """Count what the click log has no click on."""
         self._counts += LabelCounts(unclicked=unclicked)

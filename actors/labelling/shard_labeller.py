@@ -26,7 +26,7 @@ from actors.labelling.gathered_rows import GatheredRows, LabelCounts
 from actors.labelling.hand_out import Assignment
 from actors.labelling.object_sessions import DecodedSample, ObjectKey, ObjectSessions
 from actors.labelling.pixel_queue import PixelQueue
-from infra.errors import SampleError
+from infra.errors import Reason, SampleError
 from infra.runs.commit import CommitOutcome, CommitRecord, Unclicked
 from infra.runs.run_directory import RunDirectory
 from infra.shards.manifest import ShardEntry
@@ -34,6 +34,7 @@ from infra.shards.sample import QuarantinedSample, Sample
 from infra.shards.sample_document import ShardItem
 from infra.shards.shard_note import ShardNote
 from mfp.engine import Engine
+from mfp.errors import ImageSizeError
 from mfp.session import FinishedSession, Session
 
 MAX_PIXELS_AHEAD = 2**26  # 200 MB of decoded images wait for the engine at most
@@ -220,7 +221,7 @@ class ShardLabeller:
             engine = first[0].engine
             self._engine = engine
             try:
-                for finished in engine.run(self._sessions(engine)):
+                for finished in engine.run(self._sessions(engine), self._refuse):
                     self._take(finished)
             except Exception as error:  # as in `_read`
                 self._fail_all(error)
@@ -269,15 +270,26 @@ class ShardLabeller:
                     task.gathered.quarantine(decoded.sample.key, object_id, error)
 
     def _take(self, finished: FinishedSession) -> None:
-        key = finished.key
+        key, task = self._opened_by(finished.key)
+        if task is not None:
+            with task.failing_alone():
+                task.gathered.end_session(key, finished)
+            task.complete_if_nothing_is_open()
+
+    def _refuse(self, session: Session, error: ImageSizeError) -> None:
+        """The object of a session whose image the model does not take is quarantined."""
+        key, task = self._opened_by(session.key)
+        if task is not None:
+            with task.failing_alone():
+                task.gathered.refuse_session(key, SampleError(Reason.REFUSED_BY_MODEL, str(error)))
+            task.complete_if_nothing_is_open()
+
+    def _opened_by(self, key: object) -> tuple[ObjectKey, _Task | None]:
+        """The key of a session, and its shard's task; None if that failed meanwhile, as others go on without it."""
         assert isinstance(key, ObjectKey), "every session was opened here"
         with self._lock:
             task = self._tasks.get(key.attempt)
-        if task is None or task.is_over:
-            return  # its shard failed meanwhile; other sessions of the batch are not affected
-        with task.failing_alone():
-            task.gathered.end_session(key, finished)
-        task.complete_if_nothing_is_open()
+        return key, None if task is None or task.is_over else task
 
     def _fail_all(self, error: BaseException) -> None:
         with self._lock:

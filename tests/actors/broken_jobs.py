@@ -13,7 +13,7 @@ from torch import Tensor
 from actors.click_models.model_ref import ModelRef
 from actors.labelling.job import LabelJob
 from mfp.click_model import CropBatch
-from mfp.engine import Engine
+from mfp.engine import Engine, OnRefused, raise_refusal
 from mfp.engine_settings import EngineSettings
 from mfp.models.analytic import AnalyticClickModel
 from mfp.session import FinishedSession, Session
@@ -65,8 +65,10 @@ class _MortalEngine(Engine):
         super().__init__(AnalyticClickModel(), settings)
         self._deadly = deadly
 
-    def run(self, sessions: Iterable[Session | None]) -> Iterator[FinishedSession]:
-        return super().run(self._watched(sessions))
+    def run(
+        self, sessions: Iterable[Session | None], refused: OnRefused = raise_refusal
+    ) -> Iterator[FinishedSession]:
+        return super().run(self._watched(sessions), refused)
 
     def _watched(self, sessions: Iterable[Session | None]) -> Iterator[Session | None]:
         for session in sessions:

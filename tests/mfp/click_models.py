@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from mfp.click_model import CropBatch, Image, ModelTraits, SessionTurn
 from mfp.clicks import Click
+from mfp.errors import ImageSizeError
 from mfp.models.analytic import AnalyticClickModel
 
 
@@ -108,6 +109,21 @@ class GrowingModel:
         array = self._arrays.setdefault((idx, *state.prob.shape), np.empty_like(state.prob))
         array[:] = state.prob
         return array
+
+
+class PickyModel(GrowingModel):
+    """A GrowingModel that takes images of some widths only."""
+
+    def __init__(self, widths: range, max_sessions: int = 1) -> None:
+        super().__init__(max_sessions)
+        self._widths = widths
+
+    def prepare(self, image: Image) -> NDArray[np.float32]:
+        if image.shape[1] not in self._widths:
+            raise ImageSizeError(
+                f"{image.shape[1]} pixels wide: must be {self._widths[0]} to {self._widths[-1]}"
+            )
+        return super().prepare(image)
 
 
 def assert_all_different(values: Sequence[NDArray[np.float32]]) -> None:

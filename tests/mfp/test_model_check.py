@@ -14,7 +14,7 @@ from mfp.model_check import Promise, check_model
 from mfp.models.analytic import AnalyticClickModel
 from mfp.process_state import ProcessState
 from tests.mfp.bad_models import BAD_MODELS, Changed, WithTraits
-from tests.mfp.click_models import GrowingModel, PreparingModel
+from tests.mfp.click_models import GrowingModel, PickyModel, PreparingModel
 from tests.mfp.network_factories import SMALL_CONFIGS, create_network
 from tests.mfp.session_factories import TinyNetwork
 
@@ -60,6 +60,15 @@ def test_a_bad_model_is_found_out_by_the_promise_it_breaks(
         assert set(broken) == {promise}
     if promise is Promise.UNIFORM:
         assert set(broken) <= {promise, Promise.ONE_PIXEL}, "one pixel is of one colour too"
+
+
+def test_a_session_model_may_refuse_the_image_of_one_pixel_and_no_other() -> None:
+    found = {one.name: one for one in check_model(PickyModel(range(2, 10_000))).promises}
+    assert all(one.holds for one in found.values())
+    assert found[Promise.ONE_PIXEL].detail == "refused: 1 pixels wide: must be 2 to 9999"
+    found = {one.name: one for one in check_model(PickyModel(range(1, 2))).promises}
+    assert not found[Promise.FORM].holds
+    assert "pixels wide: must be 1 to 1" in found[Promise.FORM].detail
 
 
 def test_details_say_what_was_seen() -> None:

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from mfp.click_model import Image, SessionTurn
 from mfp.engine import Engine
 from mfp.engine_settings import EngineSettings
-from mfp.errors import ClickModelError
+from mfp.errors import ClickModelError, ImageSizeError
 from mfp.region import Region
 from mfp.session import FinishedSession, Session
-from tests.mfp.click_models import GrowingModel, assert_all_different
+from tests.mfp.click_models import GrowingModel, PickyModel, assert_all_different
 from tests.mfp.session_factories import create_session, create_sessions, outcomes
 from tests.mfp.test_features import sessions_on_shared_images
 
@@ -54,6 +54,32 @@ def test_what_objects_share_is_made_once_for_an_image(batch_size: int) -> None:
     run(model, sessions_on_shared_images(num_images=3, num_objects=4), batch_size)
     assert model.num_prepared == 3
     assert model.num_begun == 12
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 16])
+def test_an_image_that_the_model_does_not_take_costs_its_sessions_alone(batch_size: int) -> None:
+    sessions = create_sessions(7) + sessions_on_shared_images(2, 3)
+    expected = outcomes(run(GrowingModel(), sessions))
+    widest = int(np.median([session.image.shape[1] for session in sessions]))
+    refused: dict[object, str] = {}
+    engine = Engine(PickyModel(range(1, widest + 1), max_sessions=2), EngineSettings(batch_size=batch_size))
+    finished = outcomes(
+        engine.run(sessions, lambda session, error: refused.update({session.key: str(error)}))
+    )
+    assert refused == {
+        session.key: f"{session.image.shape[1]} pixels wide: must be 1 to {widest}"
+        for session in sessions
+        if session.image.shape[1] > widest
+    }
+    assert refused
+    assert finished == {key: outcome for key, outcome in expected.items() if key not in refused}
+    assert outcomes(engine.run(sessions[:0])) == {}
+    assert engine.num_in_flight == 0
+
+
+def test_an_image_that_the_model_does_not_take_ends_a_run_that_says_nothing_of_it() -> None:
+    with pytest.raises(ImageSizeError, match="pixels wide: must be 1 to 1"):
+        run(PickyModel(range(1, 2)), create_sessions(2))
 
 
 def test_a_session_with_nothing_to_click_is_not_begun() -> None:

@@ -35,6 +35,7 @@ from tests.actors.shapes import (
     shape_sample,
     write_shapes,
 )
+from tests.mfp.click_models import GrowingModel, PickyModel
 from tests.waiting import HANGS
 
 
@@ -93,6 +94,42 @@ def test_an_object_that_lies_in_ignored_pixels_altogether_is_an_error_row(tmp_pa
     shards.close()
     assert [(row["object_id"], row["reason"]) for row in rows_of(run)["errors"]] == [("1", "empty_object")]
     assert [row["object_id"] for row in rows_of(run)["masks"]] == ["2"]
+
+
+def test_an_image_that_the_model_does_not_take_costs_its_objects_and_not_its_shard(
+    tmp_path: Path, dataset: DatasetManifest
+) -> None:
+    samples = {sample.key: sample for sample in (shape_sample(index) for index in range(12))}
+    widest = sorted(sample.width for sample in samples.values())[8]
+    runs = [new_run(tmp_path / name) for name in ("picky", "growing")]
+    for run, model in zip(runs, (PickyModel(range(1, widest + 1)), GrowingModel()), strict=True):
+        shards = OneModelLabeller(
+            Engine(model, EngineSettings(batch_size=4)),
+            ObjectSessions(LIMITS, Simulated()),
+            reader_of(dataset, STORAGE),
+            run,
+        )
+        summaries = label_all(shards, dataset)
+        shards.close()
+        assert all(summary.outcome is CommitOutcome.COMMITTED for summary in summaries)
+    picky, growing = (rows_of(run) for run in runs)
+    wide = {key for key, sample in samples.items() if sample.width > widest}
+    assert len(wide) == 3
+    assert [
+        (row["sample_key"], row["object_id"], row["reason"], row["detail"]) for row in picky["errors"]
+    ] == [
+        (
+            key,
+            item.object_id,
+            "refused_by_model",
+            f"{samples[key].width} pixels wide: must be 1 to {widest}",
+        )
+        for key in sorted(wide)
+        for item in samples[key].objects
+    ]
+    assert not growing["errors"]
+    for table in ("masks", "clicks"):
+        assert picky[table] == [row for row in growing[table] if row["sample_key"] not in wide]
 
 
 def test_a_shard_that_cannot_be_read_fails_alone(tmp_path: Path, dataset: DatasetManifest) -> None:

@@ -20,7 +20,7 @@ from infra.shards.manifest import DatasetManifest, ShardEntry
 from infra.shards.sample_document import ShardItem
 from infra.shards.shard_note import ShardNote
 from mfp.click_model import CropBatch
-from mfp.engine import Engine
+from mfp.engine import Engine, OnRefused, raise_refusal
 from mfp.engine_settings import EngineSettings
 from mfp.models.analytic import AnalyticClickModel
 from mfp.session import FinishedSession, Session
@@ -56,8 +56,10 @@ class RecordingEngine(Engine):
         super().__init__(network, EngineSettings(batch_size=batch_size, zoom_size=ZOOM_SIZE))
         self.events: list[tuple[str, str]] = [] if events is None else events
 
-    def run(self, sessions: Iterable[Session | None]) -> Iterator[FinishedSession]:
-        for finished in super().run(self._recorded(sessions)):
+    def run(
+        self, sessions: Iterable[Session | None], refused: OnRefused = raise_refusal
+    ) -> Iterator[FinishedSession]:
+        for finished in super().run(self._recorded(sessions), refused):
             self._record("end", finished.key)
             yield finished
 
