@@ -7,7 +7,6 @@ that is left by an exception publishes what it holds. Listings are never cached:
 from __future__ import annotations
 
 import io
-import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -18,6 +17,7 @@ from typing import Any, BinaryIO, TypeAlias, cast
 
 from infra.errors import StorageError, UnusableStorageError
 from infra.storage import local_files, s3
+from infra.storage.credentials import refuse_credentials
 from infra.storage.locations import refuse_broken_url
 from infra.storage.options import StorageOptions
 from infra.storage.storage_errors import explain, is_missing, is_unexplained, is_unusable
@@ -27,10 +27,6 @@ READ_BLOCK = (
     8 * 2**20
 )  # bytes asked of a server at a time: less is slower, see the measurements of pyarrow and s3fs
 _RANGE_BUFFER = 2**16  # a Parquet footer comes in one request
-_SIGNATURE = re.compile(
-    r"[?&](x-amz-(signature|security-token)|x-goog-signature|signature|sig|token|access_token|password)=",
-    re.I,
-)
 
 
 @dataclass(frozen=True)
@@ -236,7 +232,7 @@ class Storage:
 
     def _remote(self, url: str) -> tuple[Any, str]:
         protocol = url.split("://", 1)[0]
-        _refuse_credentials(url)
+        refuse_credentials(url)
         with self._lock:
             if protocol not in self._filesystems:
                 self._filesystems[protocol] = self._open_filesystem(protocol, url)
@@ -310,29 +306,6 @@ class _TranslatingStream(io.RawIOBase):
         if not self.closed:
             self._stream.close()
         super().close()
-
-
-def carries_credentials(url: str) -> bool:
-    """Whether a URL holds a password, a token in the place of a user, or the signature of a link for one use."""
-    protocol, _, rest = url.partition("://")
-    first, _, _ = rest.partition("/")
-    # secret keys of S3 have slashes in them, so that the @ may come late; digits after the colon are a port
-    _, colon, secret = first.partition(":")
-    has_password = bool(colon) and "@" in rest and not secret.isdigit()
-    has_token = protocol in {"http", "https"} and "@" in first
-    return has_password or has_token or _SIGNATURE.search(rest) is not None
-
-
-def _refuse_credentials(url: str) -> None:
-    """What a URL says ends up in run.json, logs and error messages."""
-    if carries_credentials(url):
-        protocol, _, rest = url.partition("://")
-        place = rest.rpartition("@")[2].partition("?")[0]
-        raise StorageError(
-            f"{protocol}://...{place} carries a password, a token or a signature, and URLs are written into "
-            "records and logs: leave it out, and give it where the file system looks for it (for S3 the AWS variables "
-            "and files), or fetch the file first"
-        )
 
 
 def _version(entry: dict[str, Any]) -> str:

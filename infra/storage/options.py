@@ -7,6 +7,8 @@ from typing import Annotated
 
 from typing_extensions import Doc
 
+from infra.storage.credentials import refuse_credentials_in_endpoint
+
 
 @dataclass(frozen=True)
 class StorageOptions:
@@ -17,3 +19,8 @@ class StorageOptions:
         Doc("S3 server for s3:// URLs. Credentials come from the usual AWS variables and files."),
     ] = None
     region: Annotated[str | None, Doc("S3 region.")] = None
+
+    def __post_init__(self) -> None:
+        """StorageError if the endpoint carries credentials: records of runs and lists of jobs hold these options."""
+        if self.endpoint is not None:
+            refuse_credentials_in_endpoint(self.endpoint)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import http.client
 import os
-import re
 import socket
 from contextlib import suppress
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from infra.errors import StorageError
+from infra.storage.credentials import refuse_credentials_in_endpoint
 
 _CONNECT_SECONDS = 3
 _BOTO_CONFIG: dict[str, Any] = {
@@ -135,11 +135,6 @@ def check_endpoint(endpoint: str | None, bucket: str) -> None:
     if endpoint is None:
         return
     parts = _parts_of(endpoint)
-    if parts.username or parts.password:
-        raise StorageError(
-            f"S3 endpoint {parts.scheme}://...@{parts.hostname} carries credentials, which end up in logs: "
-            "give them in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-        )
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise _no_url(endpoint)
     port = parts.port or (443 if parts.scheme == "https" else 80)
@@ -153,7 +148,8 @@ def check_endpoint(endpoint: str | None, bucket: str) -> None:
 
 
 def _parts_of(endpoint: str) -> SplitResult:
-    """Split a URL; StorageError if it is none, or its port is no number up to 65535."""
+    """Split a URL; StorageError if it is none, its port is no number up to 65535, or it carries credentials."""
+    refuse_credentials_in_endpoint(endpoint)
     try:
         parts = urlsplit(endpoint)
         _ = parts.port  # which is checked when it is asked for
@@ -163,9 +159,8 @@ def _parts_of(endpoint: str) -> SplitResult:
 
 
 def _no_url(endpoint: str) -> StorageError:
-    shown = re.sub(r"//[^/]*@", "//...@", endpoint)  # a message ends up in logs
     return StorageError(
-        f"S3 endpoint {shown!r} is no URL: give it as http://HOST:PORT or https://HOST, with a port up to 65535"
+        f"S3 endpoint {endpoint!r} is no URL: give it as http://HOST:PORT or https://HOST, with a port up to 65535"
     )
 
 

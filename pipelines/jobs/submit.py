@@ -22,7 +22,8 @@ from urllib.parse import urlsplit
 from actors.stop_request import check_stop, closed_in_order
 from infra.runs.run_directory import RunDirectory
 from infra.runs.set_aside import committed_and_set_aside
-from infra.storage.files import Storage, carries_credentials
+from infra.storage.credentials import carries_credentials
+from infra.storage.files import Storage
 from infra.storage.options import StorageOptions
 from pipelines.errors import JobError
 from pipelines.inputs.run_record import LabelRecord, read_record

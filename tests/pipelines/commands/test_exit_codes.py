@@ -60,6 +60,8 @@ from tests.pipelines.commands.replaced_jobs import failing, mfp, summary
         "status s3:/bucket/run",
         "flywheel photos --train-on seed --train-on s3:/b/s --evaluation val --out wheel --model lite0",
         "report run --storage-endpoint http:/127.0.0.1:9000",
+        "report run --storage-endpoint http://key:secret@127.0.0.1:9000",
+        "submit label /data --out /run --model lite0 --storage-endpoint http://key:secret@127.0.0.1:9000",
         "report ~nobody-of-that-name/run",
         "report file://tmp/run",
         "shard photos shards --layout folder --object-values some",
