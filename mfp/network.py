@@ -113,7 +113,9 @@ class ModulatedNetwork(nn.Module, abc.ABC):
         return network
 
     def with_modulation(self, variant: Variant) -> Self:
-        """The same network, weights shared, shown maps of this variant; another one is another identity.
+        """The same network, weights shared, shown maps of this variant.
+
+        The identity stays: it is that of the weights, and runs record the variant beside it.
 
         Raises:
             ModelError: it is shown no modulated map.
@@ -124,7 +126,7 @@ class ModulatedNetwork(nn.Module, abc.ABC):
             raise ModelError("it takes no modulated map")
         if variant == settings.modulation.variant:
             return self
-        network = self.named(f"{self._identity}+{variant}")
+        network = copy.copy(self)
         network.click_settings = replace(settings, modulation=replace(settings.modulation, variant=variant))
         return network
 

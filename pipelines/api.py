@@ -2,8 +2,9 @@
 
 Jobs on a cluster are not among them: submit, jobs, status, logs and stop are commands only.
 
-Each function raises what the command would end with: PipelineError, ActorsError, InfraError or MfpError, whose message
-is one line that says what a person can do. Each loads what it needs when it is called.
+A `~` at the beginning of a path is the home folder. Each function raises what the command would end with:
+PipelineError, ActorsError, InfraError or MfpError, whose message is one line that says what a person can do. Each loads
+what it needs when it is called.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from actors.specs.reading import CheckModelSpec
 from actors.specs.shard import ShardSpec
 from actors.specs.train import TrainSpec
 from actors.specs.verify import VerifySpec
+from infra.storage.locations import expand_home
 from infra.storage.options import StorageOptions
 from pipelines.progress_report import OnProgress, ProgressReport
 
@@ -67,7 +69,7 @@ def label(spec: LabelSpec, on_progress: OnProgress = _no_progress) -> ReportedRu
 
     summary = job.run_label(spec, on_progress)
     storage = Storage(spec.storage)
-    of_run = figures.build_report(spec.out, storage)
+    of_run = figures.build_report(expand_home(spec.out), storage)
     report_files.write_report(of_run, storage)
     return ReportedRun(summary, of_run)
 
@@ -105,7 +107,7 @@ def report(run: str, storage: StorageOptions = StorageOptions()) -> Report:
     from infra.storage.files import Storage
     from pipelines.jobs.report import build_report
 
-    return build_report(run, Storage(storage))
+    return build_report(expand_home(run), Storage(storage))
 
 
 def compare(runs: Sequence[str], storage: StorageOptions = StorageOptions()) -> Comparison:
@@ -113,7 +115,7 @@ def compare(runs: Sequence[str], storage: StorageOptions = StorageOptions()) -> 
     from infra.storage.files import Storage
     from pipelines.jobs.comparison import compare_runs
 
-    return compare_runs(runs, Storage(storage))
+    return compare_runs([expand_home(run) for run in runs], Storage(storage))
 
 
 def verify(spec: VerifySpec, on_progress: OnProgress = _no_progress) -> Verification:
@@ -128,7 +130,7 @@ def convert(source: str, out: str, storage: StorageOptions = StorageOptions()) -
     from infra.storage.files import Storage
     from pipelines.jobs.convert import run_convert
 
-    return run_convert(source, out, Storage(storage))
+    return run_convert(expand_home(source), expand_home(out), Storage(storage))
 
 
 def models() -> list[ListedModel]:
@@ -156,4 +158,4 @@ def open_run(url: str, storage: StorageOptions = StorageOptions()) -> Run:
     from infra.storage.files import Storage
     from pipelines.run import Run
 
-    return Run(url, Storage(storage))
+    return Run(expand_home(url), Storage(storage))

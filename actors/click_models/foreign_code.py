@@ -54,7 +54,12 @@ def load_factory(place: str) -> Callable[..., Any]:
     if not (module and colon and name):
         raise ModelError(f"{place!r} names no function: write package.module:function")
     package = module.partition(".")[0]
-    if importlib.util.find_spec(package) is None:
+    if package == "__main__":
+        raise ModelError(
+            f"the click model {place} lies in the program that runs, which is another one on a worker: move it into a "
+            "module that can be imported, and name that"
+        )
+    if not has_module(package):
         raise ModelError(
             f"the click model {place} is not here: there is no package {package}; install it on every node, in its "
             "image or its runtime environment"
@@ -72,7 +77,10 @@ def has_module(name: str) -> bool:
     """Whether a module can be imported; that of a clone after `import_from_clone` alone."""
     try:
         return importlib.util.find_spec(name) is not None
-    except ModuleNotFoundError:  # one of the packages that it would lie in
+    except (
+        ModuleNotFoundError,
+        ValueError,
+    ):  # of a package that it would lie in; a module that was made by hand
         return False
 
 

@@ -17,6 +17,9 @@ from actors.click_models.isegm_options import IsegmOptions, parse_options
 from mfp.click_model import Image, ModelTraits, SessionTurn
 from mfp.errors import ModelError
 
+_ADAPTER_VERSION = 1
+"""Part of the identity: raise it with every change of this shelf that changes a mask."""
+
 
 def isegm(clone: str, /, **options: str) -> IsegmModel:
     """The model of a clone. It runs the clone's code and the pickle of the checkpoint: both must be trusted.
@@ -127,8 +130,8 @@ def _takes_mask(predictor: Any) -> bool:
 
 
 def _identity(root: Path, options: IsegmOptions) -> str:
-    """Of the weights, the code and the options that decide results, wherever they lie; 16 hex digits."""
-    digest = hashlib.sha256()
+    """Of the weights, the clone's code, the options that decide results, and this adapter; 16 hex digits."""
+    digest = hashlib.sha256(f"adapter {_ADAPTER_VERSION}".encode())
     with options.checkpoint.open("rb") as stream:
         digest.update(hashlib.file_digest(stream, "sha256").digest())
     for path in sorted((root / PACKAGE).rglob("*.py")):

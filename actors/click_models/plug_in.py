@@ -8,17 +8,22 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from pathlib import Path
 from typing import Any
 
 from actors.click_models.foreign_code import load_factory
 from actors.click_models.foreign_errors import plug_in_told_in_one_line
 from actors.click_models.installed import installed_model
 from actors.specs.model import PYTHON_PREFIX, ModelChoice
+from actors.specs.places import is_there
 from mfp.click_model import ClickModel, CropModel, ModelTraits, SessionModel
 from mfp.errors import ModelError
 
 _SHOWN = 16  # hexadecimal digits of an identity
-_OURS = {"actors.click_models.sam:sam"}  # reads safetensors, and runs the code of transformers alone
+_OUR_SHELF = "actors.click_models."
+_RUN_NO_FOREIGN_CODE = {
+    "actors.click_models.sam:sam"
+}  # reads safetensors, and runs the code of transformers alone
 
 
 @dataclass(frozen=True)
@@ -40,8 +45,15 @@ class PlugIn:
     options: tuple[tuple[str, str], ...] = ()
 
     def identity_of(self, model: ClickModel) -> str:
-        """What rows of the model carry: it changes with the package, its version, the options, and with the model."""
-        said = [self.factory, self.package, self.version, list(self.options), model.traits.identity]
+        """What rows of the model carry.
+
+        It changes with the package, its version, what was given, and with what the model says of itself. A file counts
+        by its content, a folder by what the model says. The models that come with us say all of it.
+        """
+        if self.factory.startswith(_OUR_SHELF):
+            return model.traits.identity
+        given = [_content(self.argument), {name: _content(value) for name, value in self.options}]
+        said = [self.factory, self.package, self.version, given, model.traits.identity]
         return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:_SHOWN]
 
     def make(self) -> ClickModel:
@@ -121,6 +133,19 @@ class PlugIn:
             return "", ""
 
 
+def _content(value: str) -> str:
+    """What an argument or option stands for, wherever it lies. ModelError if it is a file that cannot be read."""
+    if not is_there(value):
+        return value
+    if Path(value).is_dir():
+        return ""
+    try:
+        with Path(value).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(f"{value} cannot be read: {error.strerror}") from None
+
+
 def found_version(factory: str) -> tuple[str, str]:
     """The distribution that a factory's package belongs to here, and its version; empty if it belongs to none."""
     package = factory.partition(":")[0].partition(".")[0]
@@ -152,8 +177,13 @@ def plug_in_of(choice: ModelChoice) -> PlugIn | None:
 
 def refuse_untrusted(plug_in: PlugIn, choice: ModelChoice) -> None:
     """Raise ModelError unless the person has said that the code may run; ours that unpickles nothing may."""
-    if not choice.trust_model_code and plug_in.factory not in _OURS:
-        raise ModelError(
-            f"--model {choice.name} runs the code of {plug_in.package or plug_in.factory} in this process and on every "
-            "worker, where it can do anything: give --trust-model-code if you trust it"
-        )
+    if not choice.trust_model_code and plug_in.factory not in _RUN_NO_FOREIGN_CODE:
+        raise untrusted(choice, plug_in.package or plug_in.factory)
+
+
+def untrusted(choice: ModelChoice, owner: str) -> ModelError:
+    """What to raise if the person has not said that the code of a package may run."""
+    return ModelError(
+        f"--model {choice.name} runs the code of {owner} in this process and on every worker, where it can do "
+        "anything: give --trust-model-code if you trust it"
+    )

@@ -176,7 +176,7 @@ def sam(weights: str, **options: str) -> SamClickModel:
     if unknown:
         raise ModelError(f"sam: no option {unknown[0]!r}; there is one, sessions=NUMBER")
     sessions = _sessions(options.get("sessions", "auto"))
-    return SamClickModel(read_sam_weights(weights, options), sessions)
+    return SamClickModel(read_sam_weights(weights), sessions)
 
 
 def _sessions(text: str) -> int | Literal["auto"]:

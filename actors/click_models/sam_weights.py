@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +56,7 @@ class SamWeights:
         is_padded: the processor scales the longest side and pads; else it stretches the image.
         name: for people.
         identity: 16 hexadecimal digits of a SHA-256 over the folder's weights and configuration, the version of
-            `transformers`, the options and this adapter.
+            `transformers`, and this adapter.
     """
 
     network: Any
@@ -66,12 +66,11 @@ class SamWeights:
     identity: str
 
 
-def read_sam_weights(weights: str, options: Mapping[str, str]) -> SamWeights:
+def read_sam_weights(weights: str) -> SamWeights:
     """Read a model. No code of the folder runs, and only safetensors files are opened.
 
     Args:
         weights: a folder that `save_pretrained` wrote, or a name on the hub ("owner/name").
-        options: as the user gave them; they are part of the identity.
 
     Raises:
         ModelError: `transformers` is missing, or knows no such architecture.
@@ -96,7 +95,7 @@ def read_sam_weights(weights: str, options: Mapping[str, str]) -> SamWeights:
         image_processor,
         architecture.is_padded,
         f"{model_type} {Path(weights).name}",
-        _identity(folder, {"options": dict(options), "transformers": transformers.__version__}),
+        _identity(folder, transformers.__version__),
     )
 
 
@@ -196,9 +195,8 @@ def _quiet(transformers: Any) -> Iterator[None]:
             logs.enable_progress_bar()
 
 
-def _identity(folder: Path, facts: Mapping[str, object]) -> str:
-    document = json.dumps({"adapter": _ADAPTER_VERSION, **facts}, sort_keys=True)
-    digest = hashlib.sha256(document.encode())
+def _identity(folder: Path, library: str) -> str:
+    digest = hashlib.sha256(f"adapter {_ADAPTER_VERSION}, transformers {library}".encode())
     for path in sorted({path for pattern in _FILES for path in folder.glob(pattern)}):
         with path.open("rb") as file:
             digest.update(f"\n{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()}".encode())

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal, TypeAlias
 
 from typing_extensions import Doc
 
 from actors.specs.marks import LOCATION, SPOKEN, Option
-from actors.specs.places import absolute
+from actors.specs.places import absolute, absolute_if_there, is_there, may_be_path
+from infra.storage.credentials import carries_credentials
 from mfp.setting import Effect
 
 Modulation: TypeAlias = Literal["model", "paper", "release"]
@@ -22,6 +24,7 @@ CHECKPOINT_EXTENSIONS = (
 )
 ModelOptions: TypeAlias = Annotated[
     tuple[str, ...],
+    Effect.CONTENT,
     Option("--model-option", "NAME=VALUE"),
     Doc("Option of a model that another package brings, such as checkpoint=FILE; may be repeated."),
 ]
@@ -70,6 +73,12 @@ class ModelChoice:
             )
         if len(self.named_options) < len(self.options):
             raise ValueError(f"--model-option {' '.join(self.options)}: each name may be given once")
+        for said, value in (("--model", self.name), *_spoken(self.named_options)):
+            if carries_credentials(value):
+                raise ValueError(
+                    f"{said} carries a password, a token or a signature, and is written into records and logs: leave "
+                    "that out, and fetch the file first"
+                )
         if self.name == TRAINING_RUN_PREFIX:
             raise ValueError(
                 f"--model {self.name!r} names no training run: give run:// and what `mfp train` had as --out"
@@ -79,6 +88,12 @@ class ModelChoice:
     def names_plug_in(self) -> bool:
         """Whether the name is `python:package.module:factory`, or a name with an argument behind a colon."""
         return is_plug_in_name(self.name)
+
+    @property
+    def argument(self) -> str:
+        """What stands behind the name of a model of another package (`isegm:/path/to/clone`); empty if nothing does."""
+        first, _, argument = self.name.partition(":")
+        return argument if self.names_plug_in and first != PYTHON_PREFIX else ""
 
     @property
     def named_options(self) -> dict[str, str]:
@@ -101,18 +116,45 @@ class ModelChoice:
         return self.name.removeprefix(TRAINING_RUN_PREFIX)
 
     @property
+    def places(self) -> list[str]:
+        """What of the name is a path or URL; an argument is one if something is there."""
+        if self.training_run is not None:
+            return [self.training_run]
+        if self.is_location:
+            return [self.name]
+        return [self.argument] if is_there(self.argument) else []
+
+    @property
+    def places_of_options(self) -> list[str]:
+        """Values of options that name something that is there; words and whole numbers are no paths."""
+        return [value for value in self.named_options.values() if may_be_path(value) and is_there(value)]
+
+    @property
     def untrusted(self) -> ModelChoice:
         """The same without a word on trust, as records keep it: whoever reads one says it anew."""
         return replace(self, trust_model_code=False)
 
     def resolved(self) -> ModelChoice:
-        """The same with an absolute place, and with the options in the order of the alphabet, which means nothing."""
+        """The same with absolute places, and with the options in the order of the alphabet, which means nothing.
+
+        An argument is a place if something is there, and so is the value of an option with a slash or an extension.
+        """
         name = self.name
         if self.training_run is not None:
             name = TRAINING_RUN_PREFIX + absolute(self.training_run)
         elif self.is_location:
             name = absolute(name)
-        return replace(self, name=name, options=tuple(sorted(self.options)))
+        elif self.argument:
+            name = name.removesuffix(self.argument) + absolute_if_there(self.argument)
+        options = [
+            f"{option}={absolute_if_there(value) if may_be_path(value) else value}"
+            for option, value in self.named_options.items()
+        ]
+        return replace(self, name=name, options=tuple(sorted(options)))
+
+
+def _spoken(options: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    return ((f"--model-option {name}", value) for name, value in options.items())
 
 
 def is_plug_in_name(name: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from annotated_types import Ge, Interval
@@ -11,6 +11,7 @@ from typing_extensions import Doc
 from actors.specs.label import StorageSection
 from actors.specs.marks import LOCATION, MAIN_PANEL, Argument, Option, Section
 from infra.layout_options import LayoutName, LayoutOptions
+from infra.storage.locations import expand_home
 from infra.storage.options import StorageOptions
 
 
@@ -43,3 +44,14 @@ class ShardSpec:
         Doc("Draw N samples with their masks as preview.png beside the shards. Look at it before you go on."),
     ] = 0
     storage: StorageSection = StorageOptions()
+
+    def resolved(self) -> ShardSpec:
+        """The same with the home folder for `~`. StorageError if there is no such folder."""
+        return replace(
+            self,
+            source=expand_home(self.source),
+            destination=expand_home(self.destination),
+            reading=self.reading
+            if self.reading.split is None
+            else replace(self.reading, split=expand_home(self.reading.split)),
+        )

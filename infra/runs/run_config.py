@@ -33,11 +33,14 @@ class RunRequest:
         file: RUN_FILE, TRAINING_FILE or FLYWHEEL_FILE.
         document: a JSON object.
         open_fields: dotted names that are recorded and never compared, each with everything below it.
+        places: those of them that name something by its place; what is there is compared. A refusal tells of places
+            that differ too, because they are why the content does.
     """
 
     file: str
     document: Mapping[str, JsonValue]
     open_fields: Collection[str]
+    places: Collection[str] = ()
 
     def begin(self, storage: Storage, run_url: str) -> None:
         """Create the file, or check that the one that is there asks for the same.
@@ -60,19 +63,17 @@ class RunRequest:
 
     def _compare(self, storage: Storage, run_url: str) -> None:
         stored = read_config(storage, run_url, self.file)
-        differing = [
-            f"{name.removeprefix('spec.')} is {_shown(there)} there and {_shown(here)} here"
-            for name, there, here in differences(stored, json.loads(self._json()))
-            if not self._is_open(name)
-        ]
-        if differing:
+        found = list(differences(stored, json.loads(self._json())))
+        if any(not _is_among(name, self.open_fields) for name, _, _ in found):
+            differing = [
+                f"{name.removeprefix('spec.')} is {_shown(there)} there and {_shown(here)} here"
+                for name, there, here in found
+                if not _is_among(name, self.open_fields) or _is_among(name, self.places)
+            ]
             raise RunDirectoryError(
                 f"{run_url} holds a run of another configuration: {'; '.join(differing)}: "
                 "give the same options to go on with it, or another directory to start anew"
             )
-
-    def _is_open(self, name: str) -> bool:
-        return any(f"{name}.".startswith(f"{field}.") for field in self.open_fields)
 
     def _json(self) -> bytes:
         return json.dumps(dict(self.document), indent=1, allow_nan=False).encode()
@@ -122,6 +123,11 @@ def _no_run(storage: Storage, run_url: str, file: str) -> str:
             )
             return f"{run_url} is a run of {commands}, which `mfp status` looks at: {remedy}{inside}"
     return f"{run_url} is no run directory: it has no {file}; {remedy}"
+
+
+def _is_among(name: str, fields: Collection[str]) -> bool:
+    """Whether a dotted name is one of the fields, or lies below one."""
+    return any(f"{name}.".startswith(f"{field}.") for field in fields)
 
 
 class _Absent:

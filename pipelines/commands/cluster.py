@@ -142,22 +142,26 @@ def _carried(command: str, config: Path | None) -> bytes:
 
 
 def _check_model(spec: Any) -> None:
-    """An unknown name shows here and not on the cluster; files and other packages may be there alone."""
+    """An unknown name, and a model whose code is not trusted, show here and not on the cluster.
+
+    Files may be there alone, and so may the package of a model that is trusted.
+    """
     from infra.storage.files import Storage
-    from pipelines.inputs.model_names import check_model_name
+    from pipelines.inputs.model_names import check_model_name, check_trust
 
     choice = getattr(spec, "model", None)
-    if choice is None or choice.is_location or choice.training_run is not None:
+    if choice is None or choice.is_location or choice.training_run is not None or choice.trust_model_code:
         return
     if not choice.names_plug_in:
         check_model_name(choice, Storage(spec.storage))
+    check_trust(choice)
 
 
 def _with_home(argument: str) -> str:
     """An argument as it is sent: `~` is the home folder of whoever submits, not of the cluster."""
-    option, equals, value = argument.partition("=")
-    if argument.startswith("--") and equals:
-        return f"{option}={option_values.model(value)}"
+    before, equals, value = argument.rpartition("=")
+    if equals and (argument.startswith("--") or value.startswith("~")):
+        return f"{before}={option_values.model(value)}"
     return option_values.model(argument)
 
 
@@ -172,18 +176,22 @@ def _places(spec: Any, leaf: Leaf) -> list[str]:
     from pipelines.inputs.dataset_mix import parse_mix
 
     value = value_of(spec, leaf)
-    if leaf.name == "recipe.name":
-        return [value] if value.endswith(".toml") else []
-    if not leaf.is_location or value is None:
-        return []
-    if leaf.name == "model.name":
-        run = spec.model.training_run
-        return [run] if run is not None else [value] if spec.model.is_location else []
-    if leaf.name == "clicks.source":
-        return [spec.clicks.origin.url] if isinstance(spec.clicks.origin, Logged) else []
-    if leaf.name == "datasets":
-        return [parse_mix(text).url for text in value]
-    return list(value) if isinstance(value, tuple) else [value]
+    match leaf.name:
+        case "recipe.name":
+            places = [value] if value.endswith(".toml") else []
+        case "model.name":
+            places = spec.model.places
+        case "model.options":
+            places = spec.model.places_of_options
+        case "clicks.source":
+            places = [spec.clicks.origin.url] if isinstance(spec.clicks.origin, Logged) else []
+        case "datasets":
+            places = [parse_mix(text).url for text in value]
+        case _ if leaf.is_location and value is not None:
+            places = list(value) if isinstance(value, tuple) else [value]
+        case _:
+            places = []
+    return places
 
 
 def _print_job(state: JobState) -> None:

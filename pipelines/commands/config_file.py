@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from actors.specs.leaves import Leaf
-from pipelines.commands.option_values import location
+from pipelines.commands.option_values import parser_of
 from pipelines.errors import OptionError
 from pipelines.inputs.did_you_mean import did_you_mean
 
@@ -66,14 +66,11 @@ def carried_settings(path: Path, leaves: Sequence[Leaf]) -> bytes:
         OptionError: as `read_config_file`.
 
     """
-    values = {
-        leaf.name: _at_home(value) if leaf.is_location else value
-        for leaf, value in read_config_file(path, leaves)
-    }
+    values = {leaf.name: _parsed(value, parser_of(leaf)) for leaf, value in read_config_file(path, leaves)}
     return json.dumps(values, indent=1).encode()
 
 
-def _at_home(value: Any) -> Any:
+def _parsed(value: Any, parser: Callable[[str], str] | None) -> Any:
     if isinstance(value, tuple):
-        return [_at_home(one) for one in value]
-    return location(value) if isinstance(value, str) else value
+        return [_parsed(one, parser) for one in value]
+    return parser(value) if parser is not None and isinstance(value, str) else value

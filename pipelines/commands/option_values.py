@@ -42,6 +42,12 @@ def model(text: str) -> str:
     return location(text)
 
 
+def model_option(text: str) -> str:
+    """NAME=VALUE, with the home folder for a `~` at the beginning of the value."""
+    name, equals, value = text.partition("=")
+    return name + equals + (location(value) if value.startswith("~") else value)
+
+
 def mixed_location(text: str) -> str:
     """As `location`, with or without the share of a data set behind it, which is above 0."""
     from pipelines.errors import OptionError
@@ -155,9 +161,11 @@ def complete_recipe(incomplete: str) -> list[str]:
     return [name for name in recipe_names() if name.startswith(incomplete)]
 
 
-PARSERS: Mapping[str, Callable[[str], str]] = {
+_PARSERS: Mapping[str, Callable[[str], str]] = {
     "name": model,  # of `mfp check-model`
+    "options": model_option,
     "model.name": model,
+    "model.options": model_option,
     "datasets": mixed_location,
     "clicks.source": checked_clicks,
     "workers.count": checked_workers,
@@ -168,6 +176,12 @@ PARSERS: Mapping[str, Callable[[str], str]] = {
     "storage.endpoint": location,
 }
 """Settings whose text is more than a text, by their dotted names; those that are places need no entry."""
+
+
+def parser_of(leaf: Leaf) -> Callable[[str], str] | None:
+    """What reads the text of a setting; None if the text is the value."""
+    return _PARSERS.get(leaf.name) or (location if leaf.is_location else None)
+
 
 COMPLETIONS: Mapping[str, Callable[[str], list[str]]] = {
     "model.name": complete_model,

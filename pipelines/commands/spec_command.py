@@ -198,7 +198,7 @@ def _kind(leaf: Leaf) -> tuple[Any, dict[str, Any]]:
     if leaf.kind is bool or typing.get_origin(optional) is Literal:
         return _or_nothing(optional, leaf), {}
     said: dict[str, Any] = {"metavar": _metavar(leaf)} if not isinstance(leaf.place, Argument) else {}
-    parser = option_values.PARSERS.get(leaf.name) or (option_values.location if leaf.is_location else None)
+    parser = option_values.parser_of(leaf)
     if typing.get_origin(leaf.kind) is tuple and str in typing.get_args(leaf.kind):
         return list[str], said | ({} if parser is None else {"parser": parser})
     if typing.get_origin(leaf.kind) is tuple:

@@ -64,6 +64,19 @@ def check_model_name(choice: ModelChoice, storage: Storage) -> None:
         )
 
 
+def check_trust(choice: ModelChoice) -> None:
+    """Raise ModelError for a click model of another package whose code is not trusted, installed here or not."""
+    if choice.trust_model_code or choice.name in shipped_models():
+        return
+    from actors.click_models.plug_in import plug_in_of, refuse_untrusted, untrusted
+
+    plug_in = plug_in_of(choice)
+    if plug_in is not None:
+        refuse_untrusted(plug_in, choice)
+    elif choice.names_plug_in:
+        raise untrusted(choice, "a package that is not installed here")
+
+
 def check_output_name(out: str) -> None:
     """Raise OptionError unless `out` ends as the name of a model file does."""
     if not out.endswith(MODEL_EXTENSION):

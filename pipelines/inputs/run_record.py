@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -124,11 +125,15 @@ def now() -> str:
 
 def request_of(record: Record) -> RunRequest:
     """What the directory of a run keeps. Only settings that decide rows are compared when the run goes on."""
-    undecided = {
-        f"spec.{leaf.name}" for leaf in leaves_of(type(record.spec)) if leaf.effect is not Effect.ROWS
-    }
+    by_effect: defaultdict[Effect, set[str]] = defaultdict(set)
+    for leaf in leaves_of(type(record.spec)):
+        by_effect[leaf.effect].add(f"spec.{leaf.name}")
+    undecided = by_effect[Effect.CONTENT] | by_effect[Effect.EXECUTION]
     return RunRequest(
-        _file_of(type(record)), to_json(record), undecided | {"model.step", "versions", "created"}
+        _file_of(type(record)),
+        to_json(record),
+        undecided | {"model.step", "versions", "created"},
+        by_effect[Effect.CONTENT],
     )
 
 

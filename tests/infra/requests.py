@@ -11,6 +11,10 @@ ANYTHING: Mapping[str, JsonValue] = {"test": True}
 
 
 def asked(
-    document: Mapping[str, JsonValue] = ANYTHING, *, file: str = RUN_FILE, open_fields: Collection[str] = ()
+    document: Mapping[str, JsonValue] = ANYTHING,
+    *,
+    file: str = RUN_FILE,
+    open_fields: Collection[str] = (),
+    places: Collection[str] = (),
 ) -> RunRequest:
-    return RunRequest(file, document, open_fields)
+    return RunRequest(file, document, open_fields, places)

@@ -150,7 +150,10 @@ def test_a_configuration_file_goes_along_with_the_home_folder_of_who_gives_it(
 ) -> None:
     monkeypatch.setenv("HOME", "/home/kim")
     config, carried = tmp_path / "mine.toml", tmp_path / "config.json"
-    config.write_text('dataset = "~/shards"\nnetwork.zoom_size = 64\nclicks.source = "logged:~/c.jsonl"\n')
+    config.write_text(
+        'dataset = "~/shards"\nnetwork.zoom_size = 64\nclicks.source = "logged:~/c.jsonl"\nworkers.count = "2:4"\n'
+        'model.name = "isegm:~/ritm"\nmodel.options = ["checkpoint=~/last.pth", "mode=NoBRS"]\n'
+    )
     leaves = leaves_of(LabelSpec)
     carried.write_bytes(carried_settings(config, leaves))
     monkeypatch.setenv("HOME", "/root")
@@ -158,6 +161,9 @@ def test_a_configuration_file_goes_along_with_the_home_folder_of_who_gives_it(
         "dataset": "/home/kim/shards",
         "network.zoom_size": 64,
         "clicks.source": "logged:/home/kim/c.jsonl",
+        "workers.count": "2:4",
+        "model.name": "isegm:/home/kim/ritm",
+        "model.options": ("checkpoint=/home/kim/last.pth", "mode=NoBRS"),
     }
 
 

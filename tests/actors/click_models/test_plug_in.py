@@ -21,6 +21,7 @@ from pipelines.inputs.label_inputs import find_inputs
 from pipelines.inputs.model_source import find_and_build, find_model
 from tests.actors.click_models.toy_wheel import write_wheel
 from tests.actors.shapes import write_shapes
+from tests.mfp.click_models import GrowingModel
 from tests.specs import changed, label_spec
 
 STORAGE = Storage()
@@ -46,6 +47,10 @@ class Fake(AnalyticClickModel):
 
 def fake(checkpoint="", *, colour="", size=""):
     return Fake(Path(checkpoint).read_text() if checkpoint else "no checkpoint")
+
+
+def sized(size="0"):
+    return Fake("of any size")
 
 
 def of_no_kind():
@@ -78,7 +83,7 @@ def bring(
     monkeypatch: pytest.MonkeyPatch,
     name: str = "fake-clicks",
     version: str = "1.0",
-    models: Mapping[str, str] = {"fake": "fake_clicks:fake"},
+    models: Mapping[str, str] = {"fake": "fake_clicks:fake", "sized": "fake_clicks:sized"},
 ) -> Path:
     """Install a package that brings click models, in front of all others; its folder."""
     site = folder / f"{name}-{version}"
@@ -126,6 +131,11 @@ def test_identity_is_that_of_the_package_its_version_the_options_and_the_model(
         found("fake", "colour=blue").identity,
         found(f"fake:{checkpoint(tmp_path / 'a', 'weights')}").identity,
         found(f"fake:{checkpoint(tmp_path / 'a', 'others')}").identity,
+        found("fake", f"size={checkpoint(tmp_path / 'a', 'weights')}").identity,
+        found("fake", f"size={checkpoint(tmp_path / 'a', 'others')}").identity,
+        found("python:fake_clicks:sized").identity,
+        found("sized:60").identity,
+        found("sized:70").identity,
     ]
     bring(tmp_path, monkeypatch, version="1.1")
     identities.append(found().identity)
@@ -140,6 +150,16 @@ def test_identity_is_not_that_of_the_order_of_options_or_of_a_path(site: Path, t
     assert choice("fake", *one).resolved() == choice("fake", *other).resolved()
     here, there = checkpoint(tmp_path / "a"), checkpoint(tmp_path / "b")
     assert found(f"fake:{here}").identity == found(f"fake:{there}").identity
+    assert found("fake", f"size={here}").identity == found("fake", f"size={there}").identity
+    assert found(f"sized:{here.parent}").identity == found(f"sized:{there.parent}").identity
+
+
+def test_the_models_that_come_with_us_say_all_of_their_identity_themselves() -> None:
+    for factory in ("actors.click_models.sam:sam", "actors.click_models.isegm:isegm"):
+        ours = [
+            PlugIn(factory, "mfp-pipeline", version, "/path", (("sessions", "2"),)) for version in ("1", "2")
+        ]
+        assert {one.identity_of(GrowingModel()) for one in ours} == {"growing 1"}
 
 
 def test_an_option_is_given_once() -> None:
@@ -235,6 +255,10 @@ def test_a_function_is_named_without_an_entry_point(site: Path) -> None:
         (
             "python:fake_clicks:broken",
             "the click model fake_clicks:broken cannot be made: IndexError: list index",
+        ),
+        (
+            "python:__main__:fake",
+            "__main__:fake lies in the program that runs, which is another one on a worker: ",
         ),
         ("fake:/gone", "the click model fake_clicks:fake cannot be made: FileNotFoundError: "),
         ("fakes", "model 'fakes' is unknown (did you mean fake?); "),

@@ -236,7 +236,7 @@ def test_a_folder_with_a_preprocessor_config_is_read_as_well(folder: Path) -> No
     assert sam(str(folder)).prepare(image).frame == SamFrame((50, 70), (46, 64), (64, 64), True)
 
 
-def test_the_identity_changes_with_weights_configuration_options_and_library(
+def test_the_identity_changes_with_weights_configuration_and_library(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def identity(**options: str) -> str:
@@ -245,7 +245,7 @@ def test_the_identity_changes_with_weights_configuration_options_and_library(
     known = [identity()]
     (folder / "README.md").write_text("not part of it")
     assert identity() == known[0] and len(known[0]) == 16
-    known.append(identity(sessions="2"))
+    assert identity(sessions="2") == known[0], "how the work is done, and not what comes of it"
     processor = folder / "processor_config.json"
     processor.write_text(processor.read_text().replace("0.485", "0.5"))
     known.append(identity())

@@ -16,6 +16,7 @@ from infra.runs.run_config import (
     FLYWHEEL_FILE,
     RUN_FILE,
     TRAINING_FILE,
+    RunRequest,
     differences,
     read_config,
 )
@@ -94,6 +95,19 @@ def test_open_fields_are_recorded_but_not_compared_nor_what_lies_below_them(fold
     assert read_config(STORAGE, folder_url)["created"] == "2026-01-01"
     with pytest.raises(RunDirectoryError, match=r"versions\.torch"):
         request(other, open_fields=("created", "vers", "zoom")).begin(STORAGE, folder_url)
+
+
+def test_a_refusal_tells_of_places_that_differ_beside_their_content(folder_url: str) -> None:
+    def asking(place: str, content: str) -> RunRequest:
+        return request(
+            {"spec": {"data": place}, "content": content}, open_fields=["spec.data"], places=["spec.data"]
+        )
+
+    asking("/a", "x").begin(STORAGE, folder_url)
+    asking("/b", "x").begin(STORAGE, folder_url)
+    with pytest.raises(RunDirectoryError) as caught:
+        asking("/b", "y").begin(STORAGE, folder_url)
+    assert ': content is "x" there and "y" here; data is "/a" there and "/b" here: give' in str(caught.value)
 
 
 def test_a_check_says_what_beginning_would_and_creates_nothing(folder_url: str) -> None:

@@ -187,6 +187,26 @@ def test_a_defect_keeps_its_traceback(not_looked_at: None, monkeypatch: pytest.M
             "UNLABELLED 'photos' is a relative path",
         ),
         ("submit label /data --out /run --model nope", "model 'nope' is unknown"),
+        (
+            "submit label /data --out /run --model isegm:/ritm",
+            "--model isegm:/ritm runs the code of mfp-pipeline in this process and on every worker",
+        ),
+        (
+            "submit label /data --out /run --model theirs:7",
+            "--model theirs:7 runs the code of a package that is not installed here in this process and on ",
+        ),
+        (
+            "submit label /data --out /run --model isegm:/ritm --trust-model-code --model-option checkpoint=README.md",
+            "--model-option 'README.md' is a relative path",
+        ),
+        (
+            "submit label /data --out /run --model isegm:docs --trust-model-code",
+            "--model 'docs' is a relative path",
+        ),
+        (
+            "submit label /data --out /run --model theirs --trust-model-code --address http://127.0.0.1:1",
+            "no Ray cluster answers",
+        ),
         ("submit label /data --out /run --model run://training", "--model 'training' is a relative path"),
         (
             "submit label /data --out /run --model run:///x --address http://127.0.0.1:1",
