@@ -79,6 +79,7 @@ class TrainSpec:
     init: Annotated[
         str | None,
         LOCATION,
+        Effect.CONTENT,
         Option(metavar="WEIGHTS", shown_default="the model's own start: ImageNet for lite0"),
         Doc("Safetensors file to start from, a path or URL."),
     ] = None

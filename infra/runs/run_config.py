@@ -17,6 +17,8 @@ from infra.storage.files import Storage, join
 RUN_FILE = "run.json"
 TRAINING_FILE = "training.json"
 FLYWHEEL_FILE = "flywheel.json"
+FORMAT = 1
+"""Of the three files. Another one is refused: what its fields say is not known here."""
 _COMMANDS = {
     RUN_FILE: "`mfp label` or `mfp evaluate`",
     TRAINING_FILE: "`mfp train`",
@@ -31,7 +33,7 @@ class RunRequest:
 
     Attributes:
         file: RUN_FILE, TRAINING_FILE or FLYWHEEL_FILE.
-        document: a JSON object.
+        document: a JSON object; the file has FORMAT beside it.
         open_fields: dotted names that are recorded and never compared, each with everything below it.
         places: those of them that name something by its place; what is there is compared. A refusal tells of places
             that differ too, because they are why the content does.
@@ -63,7 +65,7 @@ class RunRequest:
 
     def _compare(self, storage: Storage, run_url: str) -> None:
         stored = read_config(storage, run_url, self.file)
-        found = list(differences(stored, json.loads(self._json())))
+        found = list(differences(stored, json.loads(json.dumps(dict(self.document)))))
         if any(not _is_among(name, self.open_fields) for name, _, _ in found):
             differing = [
                 f"{name.removeprefix('spec.')} is {_shown(there)} there and {_shown(here)} here"
@@ -76,7 +78,7 @@ class RunRequest:
             )
 
     def _json(self) -> bytes:
-        return json.dumps(dict(self.document), indent=1, allow_nan=False).encode()
+        return json.dumps({"format": FORMAT} | dict(self.document), indent=1, allow_nan=False).encode()
 
 
 def refuse_other_runs(storage: Storage, run_url: str, file: str) -> None:
@@ -101,7 +103,12 @@ def refuse_runs(storage: Storage, url: str) -> None:
 
 
 def read_config(storage: Storage, run_url: str, file: str = RUN_FILE) -> dict[str, JsonValue]:
-    """Return the content of `run.json`, or of `file`. RunDirectoryError if it is missing or no object."""
+    """Return the content of `run.json`, or of `file`.
+
+    Raises:
+        RunDirectoryError: it is missing, no object, or of another format.
+
+    """
     url = join(run_url, file)
     if not storage.exists(url):
         raise RunDirectoryError(_no_run(storage, run_url, file))
@@ -111,7 +118,18 @@ def read_config(storage: Storage, run_url: str, file: str = RUN_FILE) -> dict[st
         raise RunDirectoryError(f"{url} is not JSON ({error}): delete it or give another directory") from None
     if not isinstance(config, dict):
         raise RunDirectoryError(f"{url} holds no JSON object: delete it or give another directory")
-    return config
+    return _content_of(config, url)
+
+
+def _content_of(config: dict[str, JsonValue], url: str) -> dict[str, JsonValue]:
+    """The document without its format. RunDirectoryError if that is another one."""
+    found = config.get("format", "unknown")
+    if found != FORMAT or isinstance(found, bool):
+        raise RunDirectoryError(
+            f"{url} is of format {_shown(found)}, and this release reads {FORMAT}: use the release that began the run, "
+            "or give another directory"
+        )
+    return {name: value for name, value in config.items() if name != "format"}
 
 
 def _no_run(storage: Storage, run_url: str, file: str) -> str:
@@ -157,4 +175,7 @@ def differences(
 
 def _shown(value: JsonValue | _Absent) -> str:
     text = repr(value) if isinstance(value, _Absent) else json.dumps(value)
-    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 3]}..."
+    if len(text) <= _LONGEST_VALUE:
+        return text
+    half = (_LONGEST_VALUE - 3) // 2  # of two long paths the ends differ
+    return f"{text[:half]}...{text[-half:]}"

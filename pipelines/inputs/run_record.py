@@ -61,6 +61,9 @@ class ClickLogContent:
     num_clicks: int
 
 
+FRESH = "fresh"
+"""The start of a network that is from no model file."""
+
 ClickContent: TypeAlias = ClickLogContent | Literal["simulated"]
 
 
@@ -79,12 +82,19 @@ class LabelRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainRecord:
-    """`training.json`: `datasets` are fingerprints, `shares` those of their pools."""
+    """`training.json`.
+
+    Attributes:
+        datasets: fingerprints.
+        shares: those of their pools.
+        start: the identity of the model file that the network began as, or FRESH.
+    """
 
     job: Literal["train"] = "train"
     spec: TrainSpec
     datasets: tuple[str, ...]
     shares: tuple[float, ...]
+    start: str
     versions: Mapping[str, str]
     created: str
 

@@ -6,19 +6,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from actors.specs.train import TrainSpec, Validating
+from actors.training.directory import START_FILE
 from actors.training.job import TrainingPool, Validation
 from actors.training.reader import has_object, num_samples
 from infra.shards.glance import look_into
 from infra.shards.manifest import DatasetManifest, load_manifest
 from infra.shards.sample import Sample
 from infra.shards.shard_reader import read_shard
-from infra.storage.files import Storage
+from infra.storage.files import Storage, join
 from mfp.errors import TrainingError
+from mfp.model_file import model_id_of
 from pipelines.errors import OptionError
 from pipelines.inputs.dataset_mix import parse_mix
 from pipelines.inputs.held_out import refuse_shared_shards
 from pipelines.inputs.run_folder import load_beside
-from pipelines.inputs.run_record import TrainRecord, now, versions
+from pipelines.inputs.run_record import FRESH, TrainRecord, now, read_record, versions
 
 
 @dataclass(frozen=True)
@@ -61,12 +63,45 @@ def find_training_inputs(spec: TrainSpec, storage: Storage) -> TrainingInputs:
     return replace(inputs, validation=_validation(spec.validation, inputs, storage))
 
 
-def train_record(spec: TrainSpec, inputs: TrainingInputs) -> TrainRecord:
+@dataclass(frozen=True)
+class Start:
+    """What the network of a run begins as.
+
+    Attributes:
+        content: the identity of a model file, or FRESH.
+        is_kept: the run has its own copy of the file.
+    """
+
+    content: str
+    is_kept: bool
+
+
+def find_start(spec: TrainSpec, storage: Storage) -> Start:
+    """Find the model file that a resolved specification begins from.
+
+    A run that has its own copy goes on from that: the file that it was may be gone, or be another by now, as a training
+    run keeps no models but its newest and its best. A file at another place must be the same one.
+
+    Raises:
+        StorageError: there is no such file.
+        RunDirectoryError: `training.json` is damaged.
+
+    """
+    if spec.init is None:
+        return Start(FRESH, is_kept=False)
+    own = join(spec.out, START_FILE)
+    is_kept = storage.exists(own)
+    is_as_told = is_kept and read_record(TrainRecord, spec.out, storage).spec.init == spec.init
+    return Start(model_id_of(storage.read_bytes(own if is_as_told else spec.init)), is_kept)
+
+
+def train_record(spec: TrainSpec, inputs: TrainingInputs, start: Start) -> TrainRecord:
     """`training.json` of a run with a resolved specification."""
     return TrainRecord(
         spec=spec,
         datasets=tuple(inputs.fingerprints),
         shares=tuple(pool.share for pool in inputs.pools),
+        start=start.content,
         versions=versions(),
         created=now(),
     )

@@ -32,6 +32,7 @@ from infra.storage.files import Storage
 from infra.taken_models import taken_models
 from mfp.engine import Engine
 from pipelines.errors import OptionError
+from pipelines.inputs.label_inputs import click_content
 from pipelines.inputs.model_source import find_model
 from pipelines.inputs.published_source import model_of_step
 from pipelines.inputs.run_record import LabelRecord, OneModel, read_record
@@ -93,7 +94,7 @@ class PastRun:
         """Read what `run.json` says.
 
         Raises:
-            OptionError: the data set is not that of the run any more.
+            OptionError: the data set or the click log is not that of the run any more.
             InfraError, MfpError: it, or the clicks, cannot be read, or run.json is damaged.
 
         """
@@ -106,6 +107,11 @@ class PastRun:
             )
         origin = record.spec.clicks.origin
         clicks = load_click_log(run.storage, origin.url) if isinstance(origin, Logged) else origin
+        if click_content(clicks) != record.clicks:
+            raise OptionError(
+                f"{record.spec.clicks.source} is not the click log that {run.url} was made from: its contents have "
+                "changed since"
+            )
         return cls(run, record, manifest, clicks, trust_model_code)
 
     @property

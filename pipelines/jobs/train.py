@@ -27,6 +27,7 @@ from pipelines.inputs.label_inputs import how_read
 from pipelines.inputs.run_record import request_of
 from pipelines.inputs.training_inputs import (
     check_shared_out,
+    find_start,
     find_training_inputs,
     train_record,
 )
@@ -109,28 +110,19 @@ def plan_training(spec: TrainSpec) -> PlannedTraining:
         )
     check_shared_out(recipe.batch_size, (spec.workers.minimum, spec.workers.maximum))
     inputs = find_training_inputs(spec, storage)
-    own_start = join(spec.out, START_FILE)
-    init = None if spec.init is None else _start_of(own_start, spec.init, storage)
-    _, config_of_network = start_network(recipe, init, storage)
-    check_passes(config_of_network, recipe, spec.workers.maximum)
-    request = request_of(train_record(spec, inputs))
+    start, own_start = find_start(spec, storage), join(spec.out, START_FILE)
+    request = request_of(train_record(spec, inputs, start))
     request.check(storage, spec.out)
+    _, config_of_network = start_network(recipe, own_start if start.is_kept else spec.init, storage)
+    check_passes(config_of_network, recipe, spec.workers.maximum)
     job = TrainJob(
         spec=spec,
         pools=inputs.pools,
-        init=None if init is None else own_start,
+        init=None if spec.init is None else own_start,
         validation=inputs.validation,
         num_threads=1,
     )
-    return PlannedTraining(job, request, None if init == own_start else init)
-
-
-def _start_of(own_start: str, init: str, storage: Storage) -> str:
-    """The run's own copy of --init once it has one: the file may be gone or another when the run goes on.
-
-    A training run, for one, keeps no models but its newest and its best.
-    """
-    return own_start if storage.exists(own_start) else init
+    return PlannedTraining(job, request, None if start.is_kept else spec.init)
 
 
 def _trainer(job: TrainJob, spec: TrainSpec, cluster: Cluster, notes: str) -> TorchTrainer:

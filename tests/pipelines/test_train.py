@@ -14,14 +14,14 @@ from actors.specs.train import TrainSpec, Validating
 from actors.training.directory import TrainDirectory
 from actors.training.job import TrainJob
 from actors.training.start import check_passes
-from infra.errors import RunDirectoryError
+from infra.errors import RunDirectoryError, StorageError
 from infra.published_models import model_url
 from infra.runs.run_config import TRAINING_FILE
 from infra.shards.shard_writer import write_dataset
 from infra.storage.files import Storage
 from infra.training_driver import DRIVER_FILE
 from mfp.errors import ImageSizeError, ModelError, TrainingError
-from mfp.model_file import model_to_bytes, read_header
+from mfp.model_file import model_id_of, model_to_bytes, read_header
 from mfp.models.lite0 import Lite0Config
 from mfp.models.registry import build_network
 from mfp.models.vit import ViTConfig
@@ -178,8 +178,30 @@ def test_a_run_goes_on_though_the_model_it_began_from_is_another_or_gone(
         job = training_job(asked)
         assert job.init is not None
         assert Path(job.init).read_bytes() == began_from
-    with pytest.raises(RunDirectoryError, match=r"init is .* there and null here"):
+    with pytest.raises(
+        RunDirectoryError, match=r'init is .* there and null here; start is ".*" there and "fresh"'
+    ):
         training_job(changed(asked, init=None))
+
+
+def test_what_a_run_begins_from_is_known_by_its_content_wherever_it_lies(
+    dataset: str, tmp_path: Path
+) -> None:
+    init, moved, other = (tmp_path / f"{name}.safetensors" for name in ("init", "moved", "other"))
+    init.write_bytes(find_model(ModelChoice("lite0"), Storage()).weights)
+    moved.write_bytes(init.read_bytes())
+    config = Lite0Config()
+    other.write_bytes(model_to_bytes(config, build_network(config).state_dict(), {}))
+    asked = changed(_options(dataset, tmp_path / "run", 1), init=str(init))
+    assert training_job(asked).init == training_job(changed(asked, init=str(moved))).init
+    with pytest.raises(RunDirectoryError) as caught:
+        training_job(changed(asked, init=str(other)))
+    ids = [model_id_of(file.read_bytes()) for file in (init, other)]
+    assert 'init.safetensors" there and ' in str(caught.value)
+    assert 'other.safetensors" here; ' in str(caught.value)
+    assert f'start is "{ids[0]}" there and "{ids[1]}" here' in str(caught.value)
+    with pytest.raises(StorageError, match="there is no such file"):
+        training_job(changed(asked, init=str(tmp_path / "gone.safetensors")))
 
 
 def test_passes_that_a_network_cannot_make_are_refused_before_anything_is_written(

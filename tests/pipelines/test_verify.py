@@ -93,6 +93,22 @@ def test_replayed_clicks_come_out_the_same(options: LabelSpec, tmp_path: Path) -
     assert found.num_same_clicks == found.objects > NUM_SHARDS
 
 
+def test_a_click_log_that_has_changed_since_is_a_finding(options: LabelSpec, tmp_path: Path) -> None:
+    log = tmp_path / "clicks.jsonl"
+    names = {"object_id": "1", "click_idx": 0, "y": 20, "x": 20, "is_foreground": True}
+    lines = [json.dumps({"sample_key": f"folder/shape-{index:03d}", **names}) for index in (0, 1)]
+    log.write_text("\n".join(lines))
+    replay = replayed(options, f"logged:{log}")
+    label_here(replay)
+    assert run_verify(everything(replay)).is_good
+    log.write_text("\n".join(lines).replace('"x": 20', '"x": 21'))
+    (finding,) = run_verify(everything(replay)).findings
+    assert (
+        f"logged:{log} is not the click log that {options.out} was made from: its contents have changed"
+        in str(finding)
+    )
+
+
 def test_a_run_outlives_the_training_run_that_its_model_came_from(options: LabelSpec, tmp_path: Path) -> None:
     training = tmp_path / "training"
     data, model_id = small_model(1)
@@ -310,8 +326,8 @@ def with_setting(document: dict[str, Any], name: str, value: object) -> None:
 def test_a_run_json_that_says_what_no_run_does_is_a_finding(
     options: LabelSpec, name: str, value: object
 ) -> None:
-    run = label_here(options)
-    document: dict[str, Any] = run.config()
+    label_here(options)
+    document: dict[str, Any] = json.loads(Path(options.out, "run.json").read_text())
     with_setting(document, name, value)
     Path(options.out, "run.json").write_text(json.dumps(document))
     (finding,) = run_verify(everything(options)).findings
@@ -319,8 +335,9 @@ def test_a_run_json_that_says_what_no_run_does_is_a_finding(
 
 
 def test_a_run_json_that_names_no_number_of_shards_is_told_by_status(options: LabelSpec) -> None:
-    run = label_here(options)
-    Path(options.out, "run.json").write_text(json.dumps(run.config() | {"dataset": 5}))
+    label_here(options)
+    file = Path(options.out, "run.json")
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"dataset": 5}))
     result = CliRunner().invoke(app, ["status", options.out])
     assert result.exit_code == 1
     assert "run.json does not say how the run was made: dataset: should be an object, not 5" in result.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,30 @@ def test_open_fields_are_recorded_but_not_compared_nor_what_lies_below_them(fold
     assert read_config(STORAGE, folder_url)["created"] == "2026-01-01"
     with pytest.raises(RunDirectoryError, match=r"versions\.torch"):
         request(other, open_fields=("created", "vers", "zoom")).begin(STORAGE, folder_url)
+
+
+@pytest.mark.parametrize("found", [2, True, "1", None])
+def test_a_file_of_another_format_is_refused_with_both(folder_url: str, found: JsonValue) -> None:
+    request(CONFIG).begin(STORAGE, folder_url)
+    url = join(folder_url, RUN_FILE)
+    document = json.loads(STORAGE.read_bytes(url))
+    assert document == {"format": 1, **CONFIG}
+    STORAGE.write_bytes(url, json.dumps(document | {"format": found}).encode())
+    message = (
+        f"^{re.escape(url)} is of format {json.dumps(found)}, and this release reads 1: use the release "
+    )
+    for read in (
+        lambda: request(CONFIG).begin(STORAGE, folder_url),
+        lambda: read_config(STORAGE, folder_url),
+    ):
+        with pytest.raises(RunDirectoryError, match=message):
+            read()
+
+
+def test_of_long_values_a_refusal_shows_both_ends(folder_url: str) -> None:
+    request({"data": f"/{'x' * 200}/a"}).begin(STORAGE, folder_url)
+    with pytest.raises(RunDirectoryError, match=r'data is "/x+\.\.\.x+/a" there and "/x+\.\.\.x+/b" here'):
+        request({"data": f"/{'x' * 200}/b"}).begin(STORAGE, folder_url)
 
 
 def test_a_refusal_tells_of_places_that_differ_beside_their_content(folder_url: str) -> None:
