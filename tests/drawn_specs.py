@@ -61,7 +61,7 @@ def _of(kind: Any, leaf: Leaf) -> st.SearchStrategy[Any]:
         return st.integers(*_bounds(leaf, _MOST))
     if kind is float:
         lower, upper = _bounds(leaf, 1e300)
-        return st.floats(lower, upper, exclude_min=leaf.is_above, exclude_max=leaf.name == "recipe.average")
+        return st.floats(lower, upper, exclude_min=leaf.is_above, exclude_max=leaf.is_below)
     return {bool: st.booleans(), str: st.text(), type(None): st.none()}[kind]
 
 

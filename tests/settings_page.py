@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from annotated_types import Interval
-
 from actors.specs.flywheel import FlywheelSpec
 from actors.specs.label import EvaluateSpec, LabelSpec
 from actors.specs.leaves import REQUIRED, Leaf, is_union, leaves_of
@@ -121,16 +119,11 @@ def _list(kinds: tuple[Any, ...], leaf: Leaf) -> str:
 
 def _bounds(leaf: Leaf) -> str:
     if leaf.lower is not None and leaf.upper is not None:
-        below = "below " if _is_below(leaf) else ""
+        below = "below " if leaf.is_below else ""
         return f" from {leaf.lower:.10g} to {below}{leaf.upper:.10g}"
     if leaf.lower is not None:
         return f" above {leaf.lower:g}" if leaf.is_above else f", {leaf.lower:.10g} or more"
     return ""
-
-
-def _is_below(leaf: Leaf) -> bool:
-    marks = getattr(leaf.annotation, "__metadata__", ())
-    return any(isinstance(mark, Interval) and mark.lt is not None for mark in marks)
 
 
 def _default(leaf: Leaf) -> str:

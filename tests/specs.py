@@ -20,16 +20,12 @@ _RECIPE = {field.name for field in dataclasses.fields(Recipe)} - {"name"}
 
 
 def label_spec(dataset: str, out: str, model: str, **settings: Any) -> LabelSpec:
-    spec: LabelSpec = _filled(
-        LabelSpec, {"dataset": dataset, "out": out, "model": ModelChoice(model)}, settings
-    )
+    spec: LabelSpec = _filled(LabelSpec, {"dataset": dataset, "out": out}, {"model": model} | settings)
     return spec
 
 
 def evaluate_spec(dataset: str, out: str, model: str, **settings: Any) -> EvaluateSpec:
-    spec: EvaluateSpec = _filled(
-        EvaluateSpec, {"dataset": dataset, "out": out, "model": ModelChoice(model)}, settings
-    )
+    spec: EvaluateSpec = _filled(EvaluateSpec, {"dataset": dataset, "out": out}, {"model": model} | settings)
     return spec
 
 

@@ -32,7 +32,8 @@ class Leaf:
         effect: what it decides.
         help: what it is for.
         unit: of its value; empty if it has none.
-        lower, upper: bounds of a number, None if there is none; `is_above` if it must be more than `lower`.
+        lower, upper: bounds of a number, None if there is none; `is_above` if it must be more than `lower`, `is_below`
+            if it must be less than `upper`.
         words: texts that stand beside a number, such as "auto".
         is_location: it is, or holds, a path or URL.
         is_spoken: no configuration file gives it.
@@ -51,6 +52,7 @@ class Leaf:
     lower: float | None
     upper: float | None
     is_above: bool
+    is_below: bool
     words: tuple[str, ...]
     is_location: bool
     is_spoken: bool
@@ -81,12 +83,14 @@ def build(spec: type[Any], values: Mapping[tuple[str, ...], Any]) -> Any:
 
     Raises:
         ValueError, InfraError: values that do not go together.
-        TypeError: a value that has no default is missing.
+        TypeError: a value that has no default is missing, or a section is given whole and in parts.
 
     """
     given: dict[str, Any] = {}
     for field in dataclasses.fields(spec):
         inside = {path[1:]: value for path, value in values.items() if path[0] == field.name}
+        if () in inside and len(inside) > 1:
+            raise TypeError(f"{field.name} is given whole, and in parts: {sorted(filter(None, inside))}")
         if () in inside:
             given[field.name] = inside[()]
         elif inside:
@@ -100,10 +104,13 @@ def build(spec: type[Any], values: Mapping[tuple[str, ...], Any]) -> Any:
 
 
 def with_values(spec: Any, values: Mapping[tuple[str, ...], Any]) -> Any:
-    """The same specification with some values replaced."""
-    return build(
-        type(spec), {leaf.path: value_of(spec, leaf) for leaf in leaves_of(type(spec))} | dict(values)
-    )
+    """The same specification with some values, or whole sections, replaced."""
+    kept = {
+        leaf.path: value_of(spec, leaf)
+        for leaf in leaves_of(type(spec))
+        if not any(leaf.path[:depth] in values for depth in range(1, len(leaf.path)))
+    }
+    return build(type(spec), kept | dict(values))
 
 
 def _leaves(kind: type[Any], path: tuple[str, ...], section: Section, effect: Effect) -> Iterator[Leaf]:
@@ -153,6 +160,7 @@ def _leaf(path: tuple[str, ...], default: Any, annotation: Any, section: Section
         lower=_limit(lower),
         upper=_limit(upper),
         is_above=isinstance(lower, annotated_types.Gt),
+        is_below=isinstance(upper, annotated_types.Lt),
         words=words,
         is_location=LOCATION in marks,
         is_spoken=SPOKEN in marks,

@@ -102,7 +102,7 @@ def number_or_word(given: Any, leaf: Leaf) -> Any:
     except ValueError:
         raise typer.BadParameter(f"{given!r} is not {rule}") from None
     is_low = leaf.lower is not None and (number <= leaf.lower if leaf.is_above else number < leaf.lower)
-    is_high = leaf.upper is not None and number > leaf.upper
+    is_high = leaf.upper is not None and (number >= leaf.upper if leaf.is_below else number > leaf.upper)
     if is_low or is_high or not math.isfinite(number):
         raise typer.BadParameter(f"{given!r} is not {rule}")
     return number
@@ -111,7 +111,7 @@ def number_or_word(given: Any, leaf: Leaf) -> Any:
 def _range(leaf: Leaf) -> str:
     what = "a number" if number_type(leaf) is float else "a whole number"
     if leaf.lower is not None and leaf.upper is not None:
-        return f"{what} from {leaf.lower:g} to {leaf.upper:g}"
+        return f"{what} from {leaf.lower:g} to {'below ' if leaf.is_below else ''}{leaf.upper:g}"
     if leaf.lower is not None:
         return f"{what} above {leaf.lower:g}" if leaf.is_above else f"{what} of {leaf.lower:g} or more"
     return what

@@ -205,7 +205,7 @@ def _kind(leaf: Leaf) -> tuple[Any, dict[str, Any]]:
         numbers = functools.partial(option_values.numbers, kind=leaf.kind)
         return _or_nothing(Any, leaf), said | {"parser": numbers}
     number = option_values.number_type(leaf)
-    if number is not None and (leaf.words or leaf.is_above):
+    if number is not None and (leaf.words or leaf.is_above or leaf.is_below):
         return _or_nothing(Any, leaf), said | {
             "parser": functools.partial(option_values.number_or_word, leaf=leaf)
         }
@@ -231,6 +231,8 @@ def _metavar(leaf: Leaf) -> str:
     if typing.get_origin(leaf.kind) is tuple and not leaf.unit:
         return ",".join("N" if kind is not Ellipsis else "..." for kind in typing.get_args(leaf.kind))
     bound = "" if leaf.lower is None or not leaf.words else f" [x>={leaf.lower:g}]"
+    if leaf.is_below and leaf.lower is not None:
+        bound = f" [{leaf.lower:g}<=x<{leaf.upper:g}]"  # as Typer writes of a number that it reads itself
     return (
         "|".join([leaf.unit.upper() or ("NAME" if leaf.kind in {str, str | None} else "N"), *leaf.words])
         + bound

@@ -69,10 +69,16 @@ def test_what_an_annotation_says_is_read() -> None:
     assert is_union(limit.kind)
     assert (limit.lower, limit.upper, limit.words) == (0, 1, ("none", "auto"))
     assert (leaf("above").lower, leaf("above").is_above) == (0, True)
-    assert (leaf("below").lower, leaf("below").upper) == (None, 2)
+    assert (leaf("below").lower, leaf("below").upper, leaf("below").is_below) == (None, 2, True)
+    assert (limit.is_above, limit.is_below) == (False, False)
     place = leaf("place")
     assert place.default is REQUIRED
     assert (place.is_location, place.place, place.help) == (True, Argument("PLACE"), "")
+
+
+def test_a_section_is_given_whole_or_in_parts_and_not_both() -> None:
+    with pytest.raises(TypeError, match=r"needed is given whole, and in parts: \[\('level',\)\]"):
+        build(Outer, {("needed",): Inner(), ("needed", "level"): 3, ("place",): "here"})
 
 
 def test_the_default_of_a_section_goes_before_those_of_its_fields() -> None:

@@ -70,6 +70,7 @@ from tests.pipelines.commands.replaced_jobs import failing, mfp, summary
         "train data:0 --out run",
         "train data --out run --rate -1",
         "train data --out run --rate fast",
+        "train data --out run --average 1",
         "train data --out run --rate nan",
     ],
 )
