@@ -92,7 +92,7 @@ class Engine:
     def run(
         self,
         sessions: Iterable[Session | None],
-        refused: OnRefused = raise_refusal,
+        on_refused: OnRefused = raise_refusal,
     ) -> Iterator[FinishedSession]:
         """Run every session to its end and yield each one as soon as it has ended.
 
@@ -101,7 +101,7 @@ class Engine:
                 waits for them. May be endless, may block. None stands for "none
                 ready now": the engine goes on with those in flight and asks again after the next step. A
                 source that blocks only while `num_in_flight` is 0 never keeps a batch waiting.
-            refused: called with a session whose image the model does not take; the run goes on without it. Unless it
+            on_refused: called with a session whose image the model does not take; the run goes on without it. Unless it
                 is given, the error ends the run.
 
         Yields:
@@ -109,7 +109,7 @@ class Engine:
 
         Raises:
             torch.OutOfMemoryError: the GPU's memory does not hold even one session.
-            ImageSizeError: the model does not take an image, and `refused` is not given.
+            ImageSizeError: the model does not take an image, and `on_refused` is not given.
 
         """
         self._scheduler = self._new_scheduler()
@@ -133,12 +133,7 @@ class Engine:
                 if not self._has_room_for(session):
                     too_large = session
                     break
-                try:
-                    finished = self._admit(session)
-                except ImageSizeError as error:
-                    refused(session, error)
-                    continue
-                if finished is not None:
+                if (finished := self._admit(session, on_refused)) is not None:
                     yield finished
             if (batch := self._scheduler.schedule()) is not None:
                 yield from self._step(batch)
@@ -149,13 +144,17 @@ class Engine:
         """Have the run under way end after its present pass, without its sessions; for another thread than its own."""
         self._is_abandoned = True
 
-    def _admit(self, session: Session) -> FinishedSession | None:
-        """Start a session; its outcome if there is nothing to click from the beginning."""
+    def _admit(self, session: Session, on_refused: OnRefused) -> FinishedSession | None:
+        """Start a session, unless the model refuses its image; its outcome if there is nothing to click."""
         started = time.perf_counter()
         state = SessionState(session, self._runner.zoom)
         if state.stop_reason is not None:
             return state.finish(np.zeros(session.image.shape[:2], np.float32), self._runner.traits.threshold)
-        opened = self._runner.open(session.image)
+        try:
+            opened = self._runner.open(session.image)
+        except ImageSizeError as error:
+            on_refused(session, error)
+            return None
         self._num_pixels += _num_pixels(session)
         ticket = self._scheduler.admit(self._runner.batch_key(state.region))
         self._running[ticket] = _Running(state, opened, time.perf_counter() - started)

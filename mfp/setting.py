@@ -13,7 +13,8 @@ class Effect(Enum):
     """What a setting decides; a field without a mark has that of the field which holds its dataclass, or ROWS.
 
     ROWS: what is made. Who goes on with a run must give the same value.
-    CONTENT: a place. What lies there decides, and is known by its content; the place may be another.
+    CONTENT: what it stands for decides what is made, such as the data set at a place. That is known by a fingerprint or
+        an identity; the value may be another.
     EXECUTION: how the work is done. It may change when a run goes on.
     """
 

@@ -14,7 +14,14 @@ from actors.specs.model import ModelChoice
 from actors.specs.reading import CheckModelSpec
 from actors.specs.train import TrainSpec
 from infra.errors import DatasetError, StorageError, missing_click_log
-from infra.runs.run_config import FLYWHEEL_FILE, RUN_FILE, TRAINING_FILE, read_config, refuse_other_runs
+from infra.runs.run_config import (
+    FLYWHEEL_FILE,
+    RUN_FILE,
+    START_FILE,
+    TRAINING_FILE,
+    read_config,
+    refuse_other_runs,
+)
 from infra.shards.shard_pattern import folder_and_pattern, is_pattern
 from infra.storage.files import Storage, join
 from mfp.errors import ModelError
@@ -49,7 +56,8 @@ def look_at_training(spec: TrainSpec) -> None:
             "--recipe"
         )
     storage = Storage(spec.storage)
-    if spec.init is not None and _is_missing(spec.init, storage):
+    own_start = join(spec.out, START_FILE)  # a run that has it goes on though the file is gone
+    if spec.init is not None and not storage.exists(own_start) and _is_missing(spec.init, storage):
         raise StorageError(f"--init {spec.init}: there is no such file")
     _check_datasets((parse_mix(text).url for text in spec.datasets), storage)
     if spec.validation.dataset is not None:

@@ -102,7 +102,7 @@ def _values(kind: Any, leaf: Leaf) -> str:
     if kind is str:
         return "path or URL" if leaf.is_location and leaf.name not in _MORE_THAN_PLACES else _text(leaf)
     assert number_type(leaf) is kind, leaf.name
-    return ("number" if kind is float else "whole number") + _bounds(leaf)
+    return ("number" if kind is float else "whole number") + leaf.bounds_in_words
 
 
 def _text(leaf: Leaf) -> str:
@@ -115,15 +115,6 @@ def _list(kinds: tuple[Any, ...], leaf: Leaf) -> str:
         return "list of paths or URLs" if leaf.is_location else f"list of {_text(leaf)}"
     count = "" if Ellipsis in kinds else f"{len(kinds)} "
     return f"list of {count}{'whole numbers' if int in kinds else 'numbers'}"
-
-
-def _bounds(leaf: Leaf) -> str:
-    if leaf.lower is not None and leaf.upper is not None:
-        below = "below " if leaf.is_below else ""
-        return f" from {leaf.lower:.10g} to {below}{leaf.upper:.10g}"
-    if leaf.lower is not None:
-        return f" above {leaf.lower:g}" if leaf.is_above else f", {leaf.lower:.10g} or more"
-    return ""
 
 
 def _default(leaf: Leaf) -> str:

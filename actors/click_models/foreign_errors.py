@@ -56,8 +56,14 @@ def plug_in_told_in_one_line(failure: str) -> Iterator[None]:
 
 def one_line(error: Exception) -> str:
     """An error's type and text."""
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    name = type(error).__name__
+    text = text_in_one_line(error)
+    return name if text == name else f"{name}: {text}"
+
+
+def text_in_one_line(error: Exception) -> str:
+    """An error's text, or its type if it has none."""
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _told_missing(missing: ModuleNotFoundError, package: str) -> str:

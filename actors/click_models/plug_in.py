@@ -135,7 +135,9 @@ class PlugIn:
 
 def _content(value: str) -> str:
     """What an argument or option stands for, wherever it lies. ModelError if it is a file that cannot be read."""
-    if not is_there(value):
+    if not (
+        Path(value).is_absolute() and is_there(value)
+    ):  # a word means the same in every working directory
         return value
     if Path(value).is_dir():
         return ""
@@ -178,10 +180,10 @@ def plug_in_of(choice: ModelChoice) -> PlugIn | None:
 def refuse_untrusted(plug_in: PlugIn, choice: ModelChoice) -> None:
     """Raise ModelError unless the person has said that the code may run; ours that unpickles nothing may."""
     if not choice.trust_model_code and plug_in.factory not in _RUN_NO_FOREIGN_CODE:
-        raise untrusted(choice, plug_in.package or plug_in.factory)
+        raise trust_error(choice, plug_in.package or plug_in.factory)
 
 
-def untrusted(choice: ModelChoice, owner: str) -> ModelError:
+def trust_error(choice: ModelChoice, owner: str) -> ModelError:
     """What to raise if the person has not said that the code of a package may run."""
     return ModelError(
         f"--model {choice.name} runs the code of {owner} in this process and on every worker, where it can do "

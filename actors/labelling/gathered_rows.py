@@ -95,7 +95,7 @@ class GatheredRows:
         self._counts += LabelCounts(quarantined=1)
 
     def refuse_session(self, key: ObjectKey, error: SampleError) -> None:
-        """Set the object of a session aside that was opened before, and that the model does not take."""
+        """Quarantine the object of an open session: the model does not take its image."""
         del self._open[key]
         self.quarantine(key.sample_key, key.object_id, error)
         self._write_what_is_due()

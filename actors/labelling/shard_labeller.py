@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from actors.click_models.foreign_errors import text_in_one_line
 from actors.labelling.gathered_rows import GatheredRows, LabelCounts
 from actors.labelling.hand_out import Assignment
 from actors.labelling.object_sessions import DecodedSample, ObjectKey, ObjectSessions
@@ -277,15 +278,17 @@ class ShardLabeller:
             task.complete_if_nothing_is_open()
 
     def _refuse(self, session: Session, error: ImageSizeError) -> None:
-        """The object of a session whose image the model does not take is quarantined."""
+        """Quarantine the object of a session whose image the model does not take."""
         key, task = self._opened_by(session.key)
         if task is not None:
             with task.failing_alone():
-                task.gathered.refuse_session(key, SampleError(Reason.REFUSED_BY_MODEL, str(error)))
+                task.gathered.refuse_session(
+                    key, SampleError(Reason.REFUSED_BY_MODEL, text_in_one_line(error))
+                )
             task.complete_if_nothing_is_open()
 
     def _opened_by(self, key: object) -> tuple[ObjectKey, _Task | None]:
-        """The key of a session, and its shard's task; None if that failed meanwhile, as others go on without it."""
+        """The key of a session and the task of its shard. The task is None if the shard has failed."""
         assert isinstance(key, ObjectKey), "every session was opened here"
         with self._lock:
             task = self._tasks.get(key.attempt)

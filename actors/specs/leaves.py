@@ -61,6 +61,28 @@ class Leaf:
     is_hidden: bool
 
     @property
+    def bounds(self) -> str:
+        """The bounds of a number, such as `x>0` or `0<=x<1`; empty if there are none."""
+        lower = "" if self.lower is None else f"{self.lower:.10g}{'<' if self.is_above else '<='}"
+        upper = "" if self.upper is None else f"{'<' if self.is_below else '<='}{self.upper:.10g}"
+        if lower and not upper:
+            return f"x{'>' if self.is_above else '>='}{self.lower:.10g}"
+        return f"{lower}x{upper}" if upper else ""
+
+    @property
+    def bounds_in_words(self) -> str:
+        """As `bounds`: ` above 0`, ` from 0 to below 1`; empty if there are none."""
+        if self.lower is None and self.upper is None:
+            return ""
+        lower = "" if self.lower is None else f"{self.lower:.10g}"
+        upper = "" if self.upper is None else f"{'below ' if self.is_below else ''}{self.upper:.10g}"
+        if not upper:
+            return f" above {lower}" if self.is_above else f" of {lower} or more"
+        if not lower:
+            return f" {upper}" if self.is_below else f" up to {upper}"
+        return f" {'above' if self.is_above else 'from'} {lower} to {upper}"
+
+    @property
     def name(self) -> str:
         """Its dotted name, such as `network.zoom_size`."""
         return ".".join(self.path)

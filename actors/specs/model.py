@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal, TypeAlias
 
 from typing_extensions import Doc
 
 from actors.specs.marks import LOCATION, SPOKEN, Option
-from actors.specs.places import absolute, absolute_if_there, is_there, may_be_path
+from actors.specs.places import absolute, is_in_home, is_place, is_there
 from infra.storage.credentials import carries_credentials
 from mfp.setting import Effect
 
 Modulation: TypeAlias = Literal["model", "paper", "release"]
 TRAINING_RUN_PREFIX = "run://"
+_TAKE_A_FOLDER = {"isegm", "sam"}  # so that a word behind their colon can be one
 PYTHON_PREFIX = "python"
 _WITH_ARGUMENT = re.compile(r"[A-Za-z][\w.-]+:(?!//)")  # and neither a URL nor a drive of Windows
 MODEL_EXTENSION = ".safetensors"
@@ -63,6 +63,7 @@ class ModelChoice:
     trust_model_code: TrustModelCode = False
 
     def __post_init__(self) -> None:
+        self._refuse_credentials()
         for option in self.options:
             if not option.partition("=")[0] or "=" not in option:
                 raise ValueError(f"--model-option {option!r} is not NAME=VALUE")
@@ -73,12 +74,6 @@ class ModelChoice:
             )
         if len(self.named_options) < len(self.options):
             raise ValueError(f"--model-option {' '.join(self.options)}: each name may be given once")
-        for said, value in (("--model", self.name), *_spoken(self.named_options)):
-            if carries_credentials(value):
-                raise ValueError(
-                    f"{said} carries a password, a token or a signature, and is written into records and logs: leave "
-                    "that out, and fetch the file first"
-                )
         if self.name == TRAINING_RUN_PREFIX:
             raise ValueError(
                 f"--model {self.name!r} names no training run: give run:// and what `mfp train` had as --out"
@@ -117,44 +112,58 @@ class ModelChoice:
 
     @property
     def places(self) -> list[str]:
-        """What of the name is a path or URL; an argument is one if something is there."""
+        """What of the name is a path or URL."""
         if self.training_run is not None:
             return [self.training_run]
         if self.is_location:
             return [self.name]
-        return [self.argument] if is_there(self.argument) else []
+        return [self.argument] if self._argument_is_place else []
 
     @property
     def places_of_options(self) -> list[str]:
         """Values of options that name something that is there; words and whole numbers are no paths."""
-        return [value for value in self.named_options.values() if may_be_path(value) and is_there(value)]
+        return [value for value in self.named_options.values() if is_place(value)]
 
     @property
-    def untrusted(self) -> ModelChoice:
+    def without_trust(self) -> ModelChoice:
         """The same without a word on trust, as records keep it: whoever reads one says it anew."""
         return replace(self, trust_model_code=False)
 
     def resolved(self) -> ModelChoice:
         """The same with absolute places, and with the options in the order of the alphabet, which means nothing.
 
-        An argument is a place if something is there, and so is the value of an option with a slash or an extension.
+        An argument or a value of an option is a place if something is there; see `is_place`.
         """
         name = self.name
         if self.training_run is not None:
             name = TRAINING_RUN_PREFIX + absolute(self.training_run)
         elif self.is_location:
             name = absolute(name)
-        elif self.argument:
-            name = name.removesuffix(self.argument) + absolute_if_there(self.argument)
+        elif self._argument_is_place or is_in_home(self.argument):
+            name = name.removesuffix(self.argument) + absolute(self.argument)
         options = [
-            f"{option}={absolute_if_there(value) if may_be_path(value) else value}"
+            f"{option}={absolute(value) if is_place(value) or is_in_home(value) else value}"
             for option, value in self.named_options.items()
         ]
         return replace(self, name=name, options=tuple(sorted(options)))
 
+    @property
+    def _argument_is_place(self) -> bool:
+        first = self.name.partition(":")[0]
+        return is_there(self.argument) if first in _TAKE_A_FOLDER else is_place(self.argument)
 
-def _spoken(options: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    return ((f"--model-option {name}", value) for name, value in options.items())
+    def _refuse_credentials(self) -> None:
+        """Before all else: other messages show what was given."""
+        said = [("--model", self.training_run or self.argument or self.name)]
+        for option in self.options:
+            name, equals, value = option.partition("=")
+            said.append((f"--model-option {name}", value) if equals else ("--model-option", option))
+        for what, value in said:
+            if carries_credentials(value):
+                raise ValueError(
+                    f"{what} carries a password, a token or a signature, and is written into records and logs: leave "
+                    "that out, and fetch the file first"
+                )
 
 
 def is_plug_in_name(name: str) -> bool:

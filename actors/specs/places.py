@@ -14,17 +14,8 @@ def absolute(place: str) -> str:
         StorageError: there is no such home folder.
 
     """
-    return place if "://" in place else str(Path(expand_home(place)).absolute())
-
-
-def absolute_if_there(text: str) -> str:
-    """As `absolute` for a text that may be a path; what names nothing that is there, and no home folder, stays."""
-    return absolute(text) if text.startswith("~/") or is_there(text) else text
-
-
-def may_be_path(text: str) -> bool:
-    """Whether a text has a slash or an extension, and is not a word or a whole number."""
-    return "/" in text or bool(Path(text).suffix)
+    expanded = expand_home(place)
+    return expanded if "://" in expanded else str(Path(expanded).absolute())
 
 
 def is_there(text: str) -> bool:
@@ -33,3 +24,13 @@ def is_there(text: str) -> bool:
         return bool(text) and "://" not in text and Path(text).exists()
     except OSError:  # too long for a name
         return False
+
+
+def is_place(text: str) -> bool:
+    """Whether a text that may be anything is the path of something that exists: words and numbers never are."""
+    return ("/" in text or bool(Path(text).suffix)) and is_there(text)
+
+
+def is_in_home(text: str) -> bool:
+    """Whether a text that may be anything is a path in the home folder."""
+    return text == "~" or text.startswith("~/")

@@ -33,7 +33,6 @@ from mfp.errors import TrainingError
 from mfp.training.checkpoint import Checkpoint
 
 BEST_FILE = "best.json"
-START_FILE = "start.safetensors"
 EVENTS_FOLDER = "tensorboard"
 _CHECKPOINT = re.compile(r"step-(\d+)\.pt")  # other files that someone puts beside them are none
 _FIGURES_OF_STEP = re.compile(r"(?:step-|events\.out\.tfevents\.)(\d+)\.(?:parquet|mfp)")

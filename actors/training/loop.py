@@ -19,7 +19,7 @@ from actors.training.job import TrainJob
 from actors.training.loader import Share, training_batches
 from actors.training.precision import choose_precision
 from actors.training.record import TrainRecord
-from actors.training.start import start_network
+from actors.training.start import StartFile, start_network
 from actors.training.validation import Validator
 from infra.storage.files import Storage
 from mfp.errors import TrainingError
@@ -57,7 +57,9 @@ def train(job: TrainJob, group: TrainGroup, report: Report, on_step: OnStep = la
     directory = TrainDirectory(job.run_url, storage, job.spec.checkpoints.keep)
 
     torch.manual_seed(job.spec.seed)  # the fresh layers' weights
-    network, config = start_network(recipe, job.init, storage)
+    network, config = start_network(
+        recipe, None if job.init is None else StartFile(job.init, storage.read_bytes(job.init))
+    )
     network.to(group.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     record = TrainRecord(job, config, directory, is_writer=group.rank == 0)
     done = int(group.sums([record.begin()])[0])  # the first worker's: the others say 0

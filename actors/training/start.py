@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
 
-from infra.storage.files import Storage
 from mfp.errors import ModelError, TrainingError, WeightsError
 from mfp.model_file import model_from_bytes
 from mfp.models.lite0 import Lite0
@@ -17,17 +16,23 @@ from mfp.training.recipe import Recipe
 from mfp.training.step import freeze_statistics
 
 
-def start_network(
-    recipe: Recipe, init: str | None, storage: Storage
-) -> tuple[ModulatedNetwork, NetworkConfig]:
-    """The network in the file `init`, or a fresh one as the recipe says; lite0 then has its backbone from ImageNet.
+@dataclass(frozen=True)
+class StartFile:
+    """The model file that a network begins as: its URL, which messages name, and its content."""
+
+    url: str
+    data: bytes = field(repr=False)
+
+
+def start_network(recipe: Recipe, file: StartFile | None) -> tuple[ModulatedNetwork, NetworkConfig]:
+    """The network in a model file, or a new one as the recipe says; a new lite0 has its backbone from ImageNet.
 
     Raises:
-        ModelError, WeightsError, StorageError: no such network, no such file, or one of another network.
+        ModelError, WeightsError: no such network, no model file, or one of another network.
     """
     config = _configuration(recipe)
-    if init is not None:
-        return _network_in(init, storage, config)
+    if file is not None:
+        return _network_in(file, config)
     network = build_network(config)
     if isinstance(network, Lite0):
         network.load_imagenet_backbone(_imagenet_lite0())
@@ -80,14 +85,13 @@ def _configuration(recipe: Recipe) -> NetworkConfig:
     return replace(config, clicks=clicks, late_fusion=recipe.late_fusion)
 
 
-def _network_in(init: str, storage: Storage, wanted: NetworkConfig) -> tuple[ModulatedNetwork, NetworkConfig]:
+def _network_in(file: StartFile, wanted: NetworkConfig) -> tuple[ModulatedNetwork, NetworkConfig]:
     """The network of a file, which is trained in its own configuration."""
-    data = storage.read_bytes(init)
     try:
-        loaded = model_from_bytes(data)
+        loaded = model_from_bytes(file.data)
     except WeightsError as error:
-        raise WeightsError(f"{init}: {error}") from None
-    _check_wanted(init, loaded.config, wanted)
+        raise WeightsError(f"{file.url}: {error}") from None
+    _check_wanted(file.url, loaded.config, wanted)
     return loaded.network.named(UNSAVED), loaded.config
 
 

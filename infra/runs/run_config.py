@@ -17,6 +17,8 @@ from infra.storage.files import Storage, join
 RUN_FILE = "run.json"
 TRAINING_FILE = "training.json"
 FLYWHEEL_FILE = "flywheel.json"
+START_FILE = "start.safetensors"
+"""A training run's own copy of the model file that it began from."""
 FORMAT = 1
 """Of the three files. Another one is refused: what its fields say is not known here."""
 _COMMANDS = {
@@ -35,14 +37,14 @@ class RunRequest:
         file: RUN_FILE, TRAINING_FILE or FLYWHEEL_FILE.
         document: a JSON object; the file has FORMAT beside it.
         open_fields: dotted names that are recorded and never compared, each with everything below it.
-        places: those of them that name something by its place; what is there is compared. A refusal tells of places
-            that differ too, because they are why the content does.
+        by_content: those of them whose content is compared by another field. A refusal tells of them too, because they
+            are why the content differs.
     """
 
     file: str
     document: Mapping[str, JsonValue]
     open_fields: Collection[str]
-    places: Collection[str] = ()
+    by_content: Collection[str] = ()
 
     def begin(self, storage: Storage, run_url: str) -> None:
         """Create the file, or check that the one that is there asks for the same.
@@ -70,7 +72,7 @@ class RunRequest:
             differing = [
                 f"{name.removeprefix('spec.')} is {_shown(there)} there and {_shown(here)} here"
                 for name, there, here in found
-                if not _is_among(name, self.open_fields) or _is_among(name, self.places)
+                if not _is_among(name, self.open_fields) or _is_among(name, self.by_content)
             ]
             raise RunDirectoryError(
                 f"{run_url} holds a run of another configuration: {'; '.join(differing)}: "
@@ -123,11 +125,11 @@ def read_config(storage: Storage, run_url: str, file: str = RUN_FILE) -> dict[st
 
 def _content_of(config: dict[str, JsonValue], url: str) -> dict[str, JsonValue]:
     """The document without its format. RunDirectoryError if that is another one."""
-    found = config.get("format", "unknown")
-    if found != FORMAT or isinstance(found, bool):
+    if config.get("format") != FORMAT or type(config["format"]) is not int:
+        found = f"is of format {_shown(config['format'])}" if "format" in config else "names no format"
         raise RunDirectoryError(
-            f"{url} is of format {_shown(found)}, and this release reads {FORMAT}: use the release that began the run, "
-            "or give another directory"
+            f"{url} {found}, and this release reads {FORMAT}: use the release that began the run, or give another "
+            "directory"
         )
     return {name: value for name, value in config.items() if name != "format"}
 

@@ -36,7 +36,7 @@ def refuse_credentials(url: str) -> None:
 
 
 def refuse_credentials_in_endpoint(endpoint: str) -> None:
-    """Raise StorageError if the URL of an S3 server carries credentials; an @ alone is enough, as it needs no user."""
+    """Raise StorageError if the URL of an S3 server carries credentials. It has no user, so any @ is refused."""
     if "@" in endpoint or carries_credentials(endpoint):
         raise StorageError(
             "the S3 endpoint carries credentials, which end up in records and logs: give http://HOST:PORT alone, and "

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from infra.errors import StorageError
+from infra.storage.credentials import refuse_credentials
 
 _KNOWN = (
     "s3|s3a|s3n|gs|gcs|az|abfs|abfss|adl|wasb|wasbs|hdfs|webhdfs|http|https|ftp|ftps|sftp|ssh|smb|hf|oci|oss|r2|b2|"
@@ -50,7 +51,8 @@ def refuse_broken_url(location: str) -> None:
     """Refuse what was to be a URL and is none: a local folder would be made of it.
 
     Raises:
-        StorageError: it lacks a slash after its scheme, names no bucket or host, or is a relative path behind file://.
+        StorageError: it lacks a slash after its scheme, names no bucket or host, or is a relative path behind file://;
+            or it lacks a slash and carries credentials.
 
     """
     empty = _EMPTY.match(location)
@@ -70,6 +72,7 @@ def refuse_broken_url(location: str) -> None:
     if found is None:
         return
     url = f"{found['scheme'].lower()}://{found['rest']}"
+    refuse_credentials(url)  # which the messages below would show
     if found.start("scheme") > 0:
         raise StorageError(
             f"{location} holds a URL that was taken for a path: write {url} alone, as text and not as pathlib.Path"

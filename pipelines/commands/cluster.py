@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import typer
 
 from actors.specs.clicks import Logged
 from actors.specs.leaves import Leaf, leaves_of, value_of
+from actors.specs.places import is_in_home
 from actors.specs.reading import StatusSpec
 from pipelines.commands import option_values
 from pipelines.commands.data import EVALUATE, LABEL
@@ -159,10 +161,17 @@ def _check_model(spec: Any) -> None:
 
 def _with_home(argument: str) -> str:
     """An argument as it is sent: `~` is the home folder of whoever submits, not of the cluster."""
-    before, equals, value = argument.rpartition("=")
-    if equals and (argument.startswith("--") or value.startswith("~")):
-        return f"{before}={option_values.model(value)}"
-    return option_values.model(argument)
+    option, equals, value = argument.partition("=")
+    if argument.startswith("--") and equals:
+        return f"{option}={_value_with_home(value)}"
+    return _value_with_home(argument)
+
+
+def _value_with_home(text: str) -> str:
+    """A path, a model, or the NAME=PATH of an option of a model; paths have `=` in them too."""
+    name, _, value = text.partition("=")
+    is_option = is_in_home(value) and re.fullmatch(r"[\w-]+", name) is not None
+    return option_values.model_option(text) if is_option else option_values.model(text)
 
 
 def _locations(spec: Any) -> Iterator[tuple[str, str]]:

@@ -13,6 +13,7 @@ import typer
 from actors.specs.clicks import Clicks
 from actors.specs.leaves import Leaf
 from actors.specs.model import TRAINING_RUN_PREFIX, is_plug_in_name
+from actors.specs.places import is_in_home
 from actors.specs.workers import parse_count
 
 _LOGGED = "logged:"
@@ -38,14 +39,27 @@ def model(text: str) -> str:
 
     name, colon, argument = text.partition(":")
     if is_plug_in_name(text) and not is_known_scheme(name):
-        return name + colon + (location(argument) if argument else "")
+        is_word = argument == "" or (argument.startswith("~") and not is_in_home(argument))
+        return text if is_word else name + colon + location(argument)
     return location(text)
 
 
 def model_option(text: str) -> str:
-    """NAME=VALUE, with the home folder for a `~` at the beginning of the value."""
+    """NAME=VALUE, with the home folder for the `~` of a value such as `~/last.pth`."""
     name, equals, value = text.partition("=")
-    return name + equals + (location(value) if value.startswith("~") else value)
+    return name + equals + (location(value) if is_in_home(value) else value)
+
+
+def endpoint(text: str) -> str:
+    """The URL of an S3 server."""
+    from infra.errors import StorageError
+    from infra.storage.credentials import refuse_credentials_in_endpoint
+
+    try:
+        refuse_credentials_in_endpoint(text)  # first, since what `location` says shows the text
+    except StorageError as error:
+        raise typer.BadParameter(str(error)) from None
+    return location(text)
 
 
 def mixed_location(text: str) -> str:
@@ -109,12 +123,7 @@ def number_or_word(given: Any, leaf: Leaf) -> Any:
 
 
 def _range(leaf: Leaf) -> str:
-    what = "a number" if number_type(leaf) is float else "a whole number"
-    if leaf.lower is not None and leaf.upper is not None:
-        return f"{what} from {leaf.lower:g} to {'below ' if leaf.is_below else ''}{leaf.upper:g}"
-    if leaf.lower is not None:
-        return f"{what} above {leaf.lower:g}" if leaf.is_above else f"{what} of {leaf.lower:g} or more"
-    return what
+    return f"{'a number' if number_type(leaf) is float else 'a whole number'}{leaf.bounds_in_words}"
 
 
 def numbers(given: Any, kind: Any) -> Any:
@@ -173,7 +182,7 @@ _PARSERS: Mapping[str, Callable[[str], str]] = {
     "workers.train_workers": checked_workers,
     "recipe.name": location,
     "reading.split": location,
-    "storage.endpoint": location,
+    "storage.endpoint": endpoint,
 }
 """Settings whose text is more than a text, by their dotted names; those that are places need no entry."""
 

@@ -205,13 +205,18 @@ def _kind(leaf: Leaf) -> tuple[Any, dict[str, Any]]:
         numbers = functools.partial(option_values.numbers, kind=leaf.kind)
         return _or_nothing(Any, leaf), said | {"parser": numbers}
     number = option_values.number_type(leaf)
-    if number is not None and (leaf.words or leaf.is_above or leaf.is_below):
+    if number is not None and _is_read_here(leaf):
         return _or_nothing(Any, leaf), said | {
             "parser": functools.partial(option_values.number_or_word, leaf=leaf)
         }
     if number is not None:
         return _or_nothing(number, leaf), said | {"min": leaf.lower, "max": leaf.upper}
     return _or_nothing(str, leaf), said | ({} if parser is None else {"parser": parser})
+
+
+def _is_read_here(leaf: Leaf) -> bool:
+    """Whether a number is one that Typer cannot read: it has words beside it, or a bound that it must not reach."""
+    return bool(leaf.words) or leaf.is_above or leaf.is_below
 
 
 def _optional(kind: Any) -> Any:
@@ -230,9 +235,8 @@ def _metavar(leaf: Leaf) -> str:
         return leaf.place.metavar
     if typing.get_origin(leaf.kind) is tuple and not leaf.unit:
         return ",".join("N" if kind is not Ellipsis else "..." for kind in typing.get_args(leaf.kind))
-    bound = "" if leaf.lower is None or not leaf.words else f" [x>={leaf.lower:g}]"
-    if leaf.is_below and leaf.lower is not None:
-        bound = f" [{leaf.lower:g}<=x<{leaf.upper:g}]"  # as Typer writes of a number that it reads itself
+    # Typer adds the bounds of a number that it reads itself
+    bound = f" [{leaf.bounds}]" if leaf.bounds and _is_read_here(leaf) else ""
     return (
         "|".join([leaf.unit.upper() or ("NAME" if leaf.kind in {str, str | None} else "N"), *leaf.words])
         + bound

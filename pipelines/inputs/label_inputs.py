@@ -188,7 +188,7 @@ def label_record(spec: LabelSpec, inputs: LabelInputs) -> LabelRecord:
     if spec.follows and training_run is not None:
         model = FollowedRun(run=training_run)
     return LabelRecord(
-        spec=replace(spec, model=spec.model.untrusted),
+        spec=replace(spec, model=spec.model.without_trust),
         dataset=DatasetContent(fingerprint=inputs.dataset.fingerprint, num_shards=len(inputs.dataset.shards)),
         model=model,
         clicks=click_content(inputs.clicks),

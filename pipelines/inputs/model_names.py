@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import resources
+from typing import TYPE_CHECKING
 
 from actors.click_models.installed import installed_model, installed_models
 from actors.specs.model import (
@@ -17,6 +18,9 @@ from mfp.errors import ModelError, WeightsError
 from mfp.models.names import ANALYTIC
 from pipelines.errors import OptionError
 from pipelines.inputs.did_you_mean import did_you_mean
+
+if TYPE_CHECKING:
+    from actors.click_models.plug_in import PlugIn
 
 
 def shipped_models() -> list[str]:
@@ -64,17 +68,27 @@ def check_model_name(choice: ModelChoice, storage: Storage) -> None:
         )
 
 
+def named_plug_in(choice: ModelChoice) -> PlugIn | None:
+    """The model of another package that a choice means; None if it means none, or if its package is not here.
+
+    Raises:
+        ModelError: two packages bring a model of that name.
+
+    """
+    from actors.click_models.plug_in import plug_in_of
+
+    return None if choice.name in shipped_models() else plug_in_of(choice)
+
+
 def check_trust(choice: ModelChoice) -> None:
     """Raise ModelError for a click model of another package whose code is not trusted, installed here or not."""
-    if choice.trust_model_code or choice.name in shipped_models():
-        return
-    from actors.click_models.plug_in import plug_in_of, refuse_untrusted, untrusted
+    from actors.click_models.plug_in import refuse_untrusted, trust_error
 
-    plug_in = plug_in_of(choice)
+    plug_in = named_plug_in(choice)
     if plug_in is not None:
         refuse_untrusted(plug_in, choice)
-    elif choice.names_plug_in:
-        raise untrusted(choice, "a package that is not installed here")
+    elif choice.names_plug_in and not choice.trust_model_code:
+        raise trust_error(choice, "a package that is not installed here")
 
 
 def check_output_name(out: str) -> None:

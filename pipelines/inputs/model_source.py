@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import resources
 
 from actors.click_models.model_ref import Formula, ModelRef, Weights
-from actors.click_models.plug_in import PlugIn, plug_in_of, refuse_untrusted
+from actors.click_models.plug_in import PlugIn, refuse_untrusted
 from actors.specs.model import MODEL_EXTENSION, ModelChoice
 from infra.storage.files import Storage
 from mfp.click_model import ClickModel
@@ -13,7 +13,7 @@ from mfp.errors import ModelError, WeightsError
 from mfp.model_file import model_id_of, read_header
 from mfp.models.names import ANALYTIC
 from mfp.models.registry import config_from_json, trainable_names, trained_as
-from pipelines.inputs.model_names import check_model_name, shipped_models
+from pipelines.inputs.model_names import check_model_name, named_plug_in
 
 
 def find_model(choice: ModelChoice, storage: Storage) -> ModelRef:
@@ -26,13 +26,13 @@ def find_model(choice: ModelChoice, storage: Storage) -> ModelRef:
         StorageError: a file that cannot be read.
 
     """
-    plug_in = _plug_in_of(choice)
+    plug_in = named_plug_in(choice)
     return _find_weights(choice, storage) if plug_in is None else _make(plug_in, choice)[0]
 
 
 def find_and_build(choice: ModelChoice, storage: Storage) -> tuple[ModelRef, ClickModel]:
     """As `find_model`, with the model: that of a plug-in is known by what it says of itself once it is made."""
-    plug_in = _plug_in_of(choice)
+    plug_in = named_plug_in(choice)
     if plug_in is not None:
         ref, model = _make(plug_in, choice)
         return ref, ref.modulated(model, choice.modulation)
@@ -41,10 +41,6 @@ def find_and_build(choice: ModelChoice, storage: Storage) -> tuple[ModelRef, Cli
         return ref, ref.build(choice.modulation)
     except WeightsError as error:
         raise WeightsError(f"{choice.name}: {error}") from None
-
-
-def _plug_in_of(choice: ModelChoice) -> PlugIn | None:
-    return None if choice.name in shipped_models() else plug_in_of(choice)
 
 
 def _make(plug_in: PlugIn, choice: ModelChoice) -> tuple[ModelRef, ClickModel]:
@@ -75,7 +71,7 @@ def _find_weights(choice: ModelChoice, storage: Storage) -> ModelRef:
 
 def refuse_plug_ins(choice: ModelChoice) -> None:
     """Raise ModelError for the model of another package, which cannot be trained; nothing of it is run."""
-    if _plug_in_of(choice) is not None:
+    if named_plug_in(choice) is not None:
         raise ModelError(f"model {choice.name} cannot be trained: choose from {', '.join(trainable_names())}")
 
 

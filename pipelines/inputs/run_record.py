@@ -47,6 +47,13 @@ class OneModel:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ModelFile:
+    """A model file by the identity of what is in it, wherever it lies."""
+
+    model_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class FollowedRun:
     """The training run whose models a run takes as they come."""
 
@@ -61,10 +68,8 @@ class ClickLogContent:
     num_clicks: int
 
 
-FRESH = "fresh"
-"""The start of a network that is from no model file."""
-
 ClickContent: TypeAlias = ClickLogContent | Literal["simulated"]
+StartContent: TypeAlias = ModelFile | Literal["fresh"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,14 +92,14 @@ class TrainRecord:
     Attributes:
         datasets: fingerprints.
         shares: those of their pools.
-        start: the identity of the model file that the network began as, or FRESH.
+        start: the model file that the network began as, or "fresh": a new network.
     """
 
     job: Literal["train"] = "train"
     spec: TrainSpec
     datasets: tuple[str, ...]
     shares: tuple[float, ...]
-    start: str
+    start: StartContent
     versions: Mapping[str, str]
     created: str
 

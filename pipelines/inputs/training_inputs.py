@@ -6,21 +6,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from actors.specs.train import TrainSpec, Validating
-from actors.training.directory import START_FILE
 from actors.training.job import TrainingPool, Validation
 from actors.training.reader import has_object, num_samples
+from actors.training.start import StartFile
+from infra.runs.run_config import START_FILE, TRAINING_FILE
 from infra.shards.glance import look_into
 from infra.shards.manifest import DatasetManifest, load_manifest
 from infra.shards.sample import Sample
 from infra.shards.shard_reader import read_shard
 from infra.storage.files import Storage, join
-from mfp.errors import TrainingError
+from mfp.errors import TrainingError, WeightsError
 from mfp.model_file import model_id_of
 from pipelines.errors import OptionError
 from pipelines.inputs.dataset_mix import parse_mix
 from pipelines.inputs.held_out import refuse_shared_shards
 from pipelines.inputs.run_folder import load_beside
-from pipelines.inputs.run_record import FRESH, TrainRecord, now, read_record, versions
+from pipelines.inputs.run_record import ModelFile, StartContent, TrainRecord, now, read_record, versions
 
 
 @dataclass(frozen=True)
@@ -68,31 +69,39 @@ class Start:
     """What the network of a run begins as.
 
     Attributes:
-        content: the identity of a model file, or FRESH.
+        content: what the run's directory keeps of it.
+        file: the model file; None for a new network.
         is_kept: the run has its own copy of the file.
     """
 
-    content: str
+    content: StartContent
+    file: StartFile | None
     is_kept: bool
 
 
 def find_start(spec: TrainSpec, storage: Storage) -> Start:
-    """Find the model file that a resolved specification begins from.
+    """Read the model file that a resolved specification begins from.
 
     A run that has its own copy goes on from that: the file that it was may be gone, or be another by now, as a training
     run keeps no models but its newest and its best. A file at another place must be the same one.
 
     Raises:
         StorageError: there is no such file.
+        WeightsError: it is no model file.
         RunDirectoryError: `training.json` is damaged.
 
     """
     if spec.init is None:
-        return Start(FRESH, is_kept=False)
+        return Start("fresh", None, is_kept=False)
     own = join(spec.out, START_FILE)
-    is_kept = storage.exists(own)
+    is_kept = storage.exists(own) and storage.exists(join(spec.out, TRAINING_FILE))
     is_as_told = is_kept and read_record(TrainRecord, spec.out, storage).spec.init == spec.init
-    return Start(model_id_of(storage.read_bytes(own if is_as_told else spec.init)), is_kept)
+    url = own if is_as_told else spec.init
+    file = StartFile(url, storage.read_bytes(url))
+    try:
+        return Start(ModelFile(model_id=model_id_of(file.data)), file, is_kept)
+    except WeightsError as error:
+        raise WeightsError(f"{url}: {error}") from None
 
 
 def train_record(spec: TrainSpec, inputs: TrainingInputs, start: Start) -> TrainRecord:

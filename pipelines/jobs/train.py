@@ -13,12 +13,12 @@ from actors.ray_session import Cluster, ray_session
 from actors.specs.checked import checked
 from actors.specs.train import TrainSpec
 from actors.stop_request import check_stop, closed_in_order
-from actors.training.directory import START_FILE, TrainDirectory
+from actors.training.directory import TrainDirectory
 from actors.training.job import TrainJob
 from actors.training.precision import is_chosen, read_notes
 from actors.training.start import check_passes, start_network
 from infra.published_models import model_url
-from infra.runs.run_config import RunRequest
+from infra.runs.run_config import START_FILE, RunRequest
 from infra.storage.files import Storage, join
 from infra.training_driver import new_driver
 from infra.training_progress import TrainingProgress, read_progress
@@ -26,6 +26,7 @@ from mfp.errors import TrainingError
 from pipelines.inputs.label_inputs import how_read
 from pipelines.inputs.run_record import request_of
 from pipelines.inputs.training_inputs import (
+    Start,
     check_shared_out,
     find_start,
     find_training_inputs,
@@ -84,19 +85,19 @@ def run_train(spec: TrainSpec, on_progress: OnProgress = lambda report: None) ->
 class PlannedTraining:
     """A run that was found good as far as its specification and data go: `request` is what its directory keeps.
 
-    `init` is the model file that becomes the run's own start; None: it has one already, or needs none.
+    `start` is kept in the directory when the run begins, unless it is there already.
     """
 
     job: TrainJob
     request: RunRequest
-    init: str | None
+    start: Start
 
     def begin(self) -> None:
         """Note in the run's directory what it was asked to do; RunDirectoryError if another run is there."""
         storage, url = Storage(self.job.storage), self.job.run_url
         self.request.begin(storage, url)
-        if self.init is not None:
-            storage.write_bytes(join(url, START_FILE), storage.read_bytes(self.init))
+        if self.start.file is not None and not self.start.is_kept:
+            storage.write_bytes(join(url, START_FILE), self.start.file.data)
 
 
 def plan_training(spec: TrainSpec) -> PlannedTraining:
@@ -110,19 +111,19 @@ def plan_training(spec: TrainSpec) -> PlannedTraining:
         )
     check_shared_out(recipe.batch_size, (spec.workers.minimum, spec.workers.maximum))
     inputs = find_training_inputs(spec, storage)
-    start, own_start = find_start(spec, storage), join(spec.out, START_FILE)
+    start = find_start(spec, storage)
     request = request_of(train_record(spec, inputs, start))
     request.check(storage, spec.out)
-    _, config_of_network = start_network(recipe, own_start if start.is_kept else spec.init, storage)
+    _, config_of_network = start_network(recipe, start.file)
     check_passes(config_of_network, recipe, spec.workers.maximum)
     job = TrainJob(
         spec=spec,
         pools=inputs.pools,
-        init=None if spec.init is None else own_start,
+        init=None if start.file is None else join(spec.out, START_FILE),
         validation=inputs.validation,
         num_threads=1,
     )
-    return PlannedTraining(job, request, None if start.is_kept else spec.init)
+    return PlannedTraining(job, request, start)
 
 
 def _trainer(job: TrainJob, spec: TrainSpec, cluster: Cluster, notes: str) -> TorchTrainer:

@@ -66,9 +66,9 @@ class _MortalEngine(Engine):
         self._deadly = deadly
 
     def run(
-        self, sessions: Iterable[Session | None], refused: OnRefused = raise_refusal
+        self, sessions: Iterable[Session | None], on_refused: OnRefused = raise_refusal
     ) -> Iterator[FinishedSession]:
-        return super().run(self._watched(sessions), refused)
+        return super().run(self._watched(sessions), on_refused)
 
     def _watched(self, sessions: Iterable[Session | None]) -> Iterator[Session | None]:
         for session in sessions:

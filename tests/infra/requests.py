@@ -15,6 +15,6 @@ def asked(
     *,
     file: str = RUN_FILE,
     open_fields: Collection[str] = (),
-    places: Collection[str] = (),
+    by_content: Collection[str] = (),
 ) -> RunRequest:
-    return RunRequest(file, document, open_fields, places)
+    return RunRequest(file, document, open_fields, by_content)

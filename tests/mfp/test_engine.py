@@ -15,6 +15,7 @@ from mfp.click_model import ClickModel, CropBatch
 from mfp.clicks import Click
 from mfp.engine import Engine
 from mfp.engine_settings import EngineSettings
+from mfp.errors import ImageSizeError
 from mfp.models.analytic import AnalyticClickModel
 from mfp.models.lite0 import Lite0, Lite0Config
 from mfp.network import ClickSettings
@@ -83,6 +84,18 @@ def test_fresh_sessions_beside_running_ones_change_nothing(name: str) -> None:
 
     network = NETWORKS[name]()
     assert run(network, in_drops(), 7) == run(network, sessions, 1)
+
+
+def test_a_crop_size_that_a_model_does_not_take_ends_the_run_and_refuses_no_image() -> None:
+    class OfFewSizes(AnalyticClickModel):
+        def crop_size(self, height: int, width: int, zoom_size: int) -> tuple[int, int]:
+            raise ImageSizeError("crops are multiples of 32")
+
+    refused: list[Session] = []
+    engine = create_engine(OfFewSizes())
+    with pytest.raises(ImageSizeError, match="crops are multiples of 32"):
+        list(engine.run(create_sessions(2), lambda session, error: refused.append(session)))
+    assert refused == []
 
 
 def test_sessions_are_not_all_alike() -> None:

@@ -16,6 +16,7 @@ import pytest
 from actors.specs.label import LabelSpec
 from actors.specs.leaves import leaves_of
 from infra.storage.options import StorageOptions
+from pipelines.commands import cluster
 from pipelines.commands.config_file import carried_settings, read_config_file
 from pipelines.errors import JobError
 from pipelines.jobs import job_package, submit
@@ -165,6 +166,31 @@ def test_a_configuration_file_goes_along_with_the_home_folder_of_who_gives_it(
         "model.name": "isegm:/home/kim/ritm",
         "model.options": ("checkpoint=/home/kim/last.pth", "mode=NoBRS"),
     }
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ("--out=~/runs/lr=0.1", "--out=/home/kim/runs/lr=0.1"),
+        ("~/runs/lr=0.1", "/home/kim/runs/lr=0.1"),
+        ("--clicks=logged:~/d=1/c.jsonl", "--clicks=logged:/home/kim/d=1/c.jsonl"),
+        ("checkpoint=~/lr=0.1/last.pth", "checkpoint=/home/kim/lr=0.1/last.pth"),
+        (
+            "--model-option=checkpoint=~/lr=0.1/last.pth",
+            "--model-option=checkpoint=/home/kim/lr=0.1/last.pth",
+        ),
+        ("isegm:~/clone", "isegm:/home/kim/clone"),
+        ("run://~/training", "run:///home/kim/training"),
+        ("mark=~x", "mark=~x"),
+        ("s3://bucket/a=~/x", "s3://bucket/a=~/x"),
+        ("--max-clicks=3", "--max-clicks=3"),
+    ],
+)
+def test_the_home_folder_of_who_submits_goes_along(
+    monkeypatch: pytest.MonkeyPatch, given: str, sent: str
+) -> None:
+    monkeypatch.setenv("HOME", "/home/kim")
+    assert cluster._with_home(given) == sent
 
 
 def test_a_job_finds_the_click_models_that_this_package_brings() -> None:

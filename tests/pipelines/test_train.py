@@ -16,17 +16,18 @@ from actors.training.job import TrainJob
 from actors.training.start import check_passes
 from infra.errors import RunDirectoryError, StorageError
 from infra.published_models import model_url
-from infra.runs.run_config import TRAINING_FILE
+from infra.runs.run_config import START_FILE, TRAINING_FILE
 from infra.shards.shard_writer import write_dataset
 from infra.storage.files import Storage
 from infra.training_driver import DRIVER_FILE
-from mfp.errors import ImageSizeError, ModelError, TrainingError
+from mfp.errors import ImageSizeError, ModelError, TrainingError, WeightsError
 from mfp.model_file import model_id_of, model_to_bytes, read_header
 from mfp.models.lite0 import Lite0Config
 from mfp.models.registry import build_network
 from mfp.models.vit import ViTConfig
 from mfp.training.checkpoint import Checkpoint
 from pipelines.errors import OptionError
+from pipelines.first_look import look_at_training
 from pipelines.inputs.model_source import find_model
 from pipelines.inputs.run_record import TrainRecord, read_record
 from pipelines.inputs.training_recipe import recipe
@@ -179,9 +180,34 @@ def test_a_run_goes_on_though_the_model_it_began_from_is_another_or_gone(
         assert job.init is not None
         assert Path(job.init).read_bytes() == began_from
     with pytest.raises(
-        RunDirectoryError, match=r'init is .* there and null here; start is ".*" there and "fresh"'
+        RunDirectoryError, match=r'init is .* there and null here; start is .* there and "fresh"'
     ):
         training_job(changed(asked, init=None))
+
+
+def test_a_start_is_read_once_and_looked_for_only_if_the_run_has_no_copy(
+    dataset: str, tmp_path: Path
+) -> None:
+    config, init = Lite0Config(), tmp_path / "init.safetensors"
+    init.write_bytes(find_model(ModelChoice("lite0"), Storage()).weights)
+    asked = changed(_options(dataset, tmp_path / "run", 1), init=str(init))
+    kept = tmp_path / "run" / START_FILE
+    kept.parent.mkdir()
+    kept.write_bytes(b"of a run whose training.json is gone")
+    planned = plan_training(asked)
+    began_from = init.read_bytes()
+    init.write_bytes(model_to_bytes(config, build_network(config).state_dict(), {}))
+    planned.begin()
+    assert kept.read_bytes() == began_from
+    init.unlink()
+    look_at_training(asked)
+    plan_training(asked).begin()
+    assert kept.read_bytes() == began_from
+    with pytest.raises(StorageError, match=f"--init {init}: there is no such file"):
+        look_at_training(changed(asked, out=str(tmp_path / "other")))
+    init.write_bytes(b"no model")
+    with pytest.raises(WeightsError, match=f"^{init}: "):
+        plan_training(changed(asked, out=str(tmp_path / "other")))
 
 
 def test_what_a_run_begins_from_is_known_by_its_content_wherever_it_lies(
@@ -199,7 +225,7 @@ def test_what_a_run_begins_from_is_known_by_its_content_wherever_it_lies(
     ids = [model_id_of(file.read_bytes()) for file in (init, other)]
     assert 'init.safetensors" there and ' in str(caught.value)
     assert 'other.safetensors" here; ' in str(caught.value)
-    assert f'start is "{ids[0]}" there and "{ids[1]}" here' in str(caught.value)
+    assert f'start.model_id is "{ids[0]}" there and "{ids[1]}" here' in str(caught.value)
     with pytest.raises(StorageError, match="there is no such file"):
         training_job(changed(asked, init=str(tmp_path / "gone.safetensors")))
 

@@ -103,7 +103,7 @@ class _Flywheel:
                 clicks, self._unlabelled, self._storage
             )  # what it has to tell is told with each round
         self._record = FlywheelRecord(
-            spec=replace(spec, model=spec.model.untrusted),
+            spec=replace(spec, model=spec.model.without_trust),
             unlabelled=self._unlabelled.fingerprint,
             train_on=tuple(dataset.fingerprint for dataset in self._train_on),
             evaluation=self._evaluation.fingerprint,

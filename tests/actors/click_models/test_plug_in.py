@@ -154,6 +154,22 @@ def test_identity_is_not_that_of_the_order_of_options_or_of_a_path(site: Path, t
     assert found(f"sized:{here.parent}").identity == found(f"sized:{there.parent}").identity
 
 
+def test_a_word_is_a_word_in_every_working_directory(
+    site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def identity(name: str, *options: str) -> str:
+        return find_model(choice(name, *options).resolved(), STORAGE).identity
+
+    elsewhere = [identity("fake", "colour=red"), identity("sized:60")]
+    for name in ("red", "60"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert [identity("fake", "colour=red"), identity("sized:60")] == elsewhere
+    assert identity("fake", "size=./60") == identity("fake", f"size={tmp_path}"), (
+        "folders say nothing themselves"
+    )
+
+
 def test_the_models_that_come_with_us_say_all_of_their_identity_themselves() -> None:
     for factory in ("actors.click_models.sam:sam", "actors.click_models.isegm:isegm"):
         ours = [

@@ -57,9 +57,9 @@ class RecordingEngine(Engine):
         self.events: list[tuple[str, str]] = [] if events is None else events
 
     def run(
-        self, sessions: Iterable[Session | None], refused: OnRefused = raise_refusal
+        self, sessions: Iterable[Session | None], on_refused: OnRefused = raise_refusal
     ) -> Iterator[FinishedSession]:
-        for finished in super().run(self._recorded(sessions), refused):
+        for finished in super().run(self._recorded(sessions), on_refused):
             self._record("end", finished.key)
             yield finished
 

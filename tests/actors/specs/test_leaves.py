@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, make_dataclass
 from typing import Annotated, Any, Literal
 
 import pytest
-from annotated_types import Ge, Gt, Interval, Lt, Unit
+from annotated_types import Ge, Gt, Interval, Le, Lt, Unit
 from typing_extensions import Doc
 
 from actors.specs.flywheel import FlywheelSpec
@@ -74,6 +74,23 @@ def test_what_an_annotation_says_is_read() -> None:
     place = leaf("place")
     assert place.default is REQUIRED
     assert (place.is_location, place.place, place.help) == (True, Argument("PLACE"), "")
+
+
+@pytest.mark.parametrize(
+    ("bound", "formula", "words"),
+    [
+        (Gt(0), "x>0", " above 0"),
+        (Ge(2), "x>=2", " of 2 or more"),
+        (Lt(1), "x<1", " below 1"),
+        (Le(1), "x<=1", " up to 1"),
+        (Interval(ge=0, lt=1), "0<=x<1", " from 0 to below 1"),
+        (Interval(gt=0, le=65536), "0<x<=65536", " above 0 to 65536"),
+        (Doc("No bounds."), "", ""),
+    ],
+)
+def test_bounds_are_said_as_a_formula_and_in_words(bound: object, formula: str, words: str) -> None:
+    (value,) = leaves_of(make_dataclass("Bounded", [("value", Annotated[float, bound])]))
+    assert (value.bounds, value.bounds_in_words) == (formula, words)
 
 
 def test_a_section_is_given_whole_or_in_parts_and_not_both() -> None:

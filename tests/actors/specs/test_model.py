@@ -31,21 +31,44 @@ def test_places_behind_a_plug_ins_name_and_in_its_options_are_absolute(folder: P
 
 
 @pytest.mark.parametrize(
-    ("given", "kept"),
+    "given",
     [
-        ("sam:facebook/sam2", "sam:facebook/sam2"),
-        ("sam:~/sam2", "sam:/home/kim/sam2"),
-        ("bright:60", "bright:60"),
-        ("python:clone:NoBRS", "python:clone:NoBRS"),
-        ("lite0", "lite0"),
-        ("clone", "clone"),
-        ("run://~/training", "run:///home/kim/training"),
-        ("~/mine.safetensors", "/home/kim/mine.safetensors"),
-        ("s3://bucket/mine.safetensors", "s3://bucket/mine.safetensors"),
+        "sam:facebook/sam2",
+        "bright:60",
+        "bright:clone",
+        "bright:~kim/x",
+        "python:clone:NoBRS",
+        "lite0",
+        "clone",
+        "s3://bucket/mine.safetensors",
     ],
 )
-def test_what_names_nothing_that_is_there_is_no_place(folder: Path, given: str, kept: str) -> None:
-    assert ModelChoice(given).resolved().name == kept
+def test_words_names_urls_and_what_is_not_there_are_no_places_of_this_machine(
+    folder: Path, given: str
+) -> None:
+    (folder / "60").mkdir()
+    assert ModelChoice(given).resolved().name == given
+
+
+@pytest.mark.parametrize(
+    ("given", "absolute"),
+    [
+        ("sam:~/sam2", "sam:/home/kim/sam2"),
+        ("bright:~/x", "bright:/home/kim/x"),
+        ("run://~/training", "run:///home/kim/training"),
+        ("~/mine.safetensors", "/home/kim/mine.safetensors"),
+        ("bright:./clone", "bright:{folder}/clone"),
+        ("bright:last.pth", "bright:{folder}/last.pth"),
+    ],
+)
+def test_paths_are_made_absolute(folder: Path, given: str, absolute: str) -> None:
+    assert ModelChoice(given).resolved().name == absolute.format(folder=folder)
+
+
+def test_a_training_run_on_s3_may_have_an_at_sign_in_its_path() -> None:
+    choice = ModelChoice("run://s3://bucket/train@v2")
+    assert choice.places == ["s3://bucket/train@v2"]
+    assert choice.resolved() == choice
 
 
 def test_an_option_may_be_longer_than_a_path_can_be(folder: Path) -> None:
@@ -59,6 +82,11 @@ def test_an_option_may_be_longer_than_a_path_can_be(folder: Path) -> None:
         ("isegm:x", ("mode=NoBRS", "checkpoint=https://host/x?token=CANARY"), "--model-option checkpoint"),
         ("isegm:s3://key:CANARY@bucket/clone", (), "--model"),
         ("https://CANARY@host/m.safetensors", (), "--model"),
+        ("isegm:https://CANARY@host/clone", (), "--model"),
+        ("run://https://CANARY@host/training", (), "--model"),
+        ("fake", ("a=https://host/x?token=CANARY", "a=2"), "--model-option a"),
+        ("run://training", ("a=https://host/x?token=CANARY",), "--model-option a"),
+        ("fake", ("https://CANARY@host/x",), "--model-option"),
     ],
 )
 def test_credentials_are_refused_and_not_repeated(name: str, options: tuple[str, ...], said: str) -> None:

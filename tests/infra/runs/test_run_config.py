@@ -98,7 +98,7 @@ def test_open_fields_are_recorded_but_not_compared_nor_what_lies_below_them(fold
         request(other, open_fields=("created", "vers", "zoom")).begin(STORAGE, folder_url)
 
 
-@pytest.mark.parametrize("found", [2, True, "1", None])
+@pytest.mark.parametrize("found", [2, True, 1.0, "1", None])
 def test_a_file_of_another_format_is_refused_with_both(folder_url: str, found: JsonValue) -> None:
     request(CONFIG).begin(STORAGE, folder_url)
     url = join(folder_url, RUN_FILE)
@@ -114,6 +114,9 @@ def test_a_file_of_another_format_is_refused_with_both(folder_url: str, found: J
     ):
         with pytest.raises(RunDirectoryError, match=message):
             read()
+    STORAGE.write_bytes(url, json.dumps(CONFIG).encode())
+    with pytest.raises(RunDirectoryError, match=r"run\.json names no format, and this release reads 1: use"):
+        read_config(STORAGE, folder_url)
 
 
 def test_of_long_values_a_refusal_shows_both_ends(folder_url: str) -> None:
@@ -125,7 +128,7 @@ def test_of_long_values_a_refusal_shows_both_ends(folder_url: str) -> None:
 def test_a_refusal_tells_of_places_that_differ_beside_their_content(folder_url: str) -> None:
     def asking(place: str, content: str) -> RunRequest:
         return request(
-            {"spec": {"data": place}, "content": content}, open_fields=["spec.data"], places=["spec.data"]
+            {"spec": {"data": place}, "content": content}, open_fields=["spec.data"], by_content=["spec.data"]
         )
 
     asking("/a", "x").begin(STORAGE, folder_url)

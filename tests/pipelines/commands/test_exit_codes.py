@@ -61,6 +61,8 @@ from tests.pipelines.commands.replaced_jobs import failing, mfp, summary
         "flywheel photos --train-on seed --train-on s3:/b/s --evaluation val --out wheel --model lite0",
         "report run --storage-endpoint http:/127.0.0.1:9000",
         "report run --storage-endpoint http://key:secret@127.0.0.1:9000",
+        "report run --storage-endpoint http:/key:secret@127.0.0.1:9000",
+        "report s3:/key:secret@bucket/run",
         "submit label /data --out /run --model lite0 --storage-endpoint http://key:secret@127.0.0.1:9000",
         "report ~nobody-of-that-name/run",
         "report file://tmp/run",
@@ -78,6 +80,7 @@ def test_wrong_usage_exits_with_2(line: str, labelled: list[LabelSpec]) -> None:
     result = mfp(*line.split())
     assert result.exit_code == 2, result.output
     assert "Usage:" in result.stderr
+    assert "secret" not in result.stderr
     assert labelled == []
 
 

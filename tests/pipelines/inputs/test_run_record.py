@@ -49,4 +49,4 @@ def test_a_setting_that_is_missing_is_no_default(tmp_path: Path, name: str) -> N
 
 def test_a_record_says_nothing_of_trust() -> None:
     choice = ModelChoice("bright:7", trust_model_code=True)
-    assert choice.untrusted == replace(choice, trust_model_code=False)
+    assert choice.without_trust == replace(choice, trust_model_code=False)
