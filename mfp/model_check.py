@@ -157,7 +157,7 @@ class _Check:
         try:
             runner = runner_of(self._model, EngineSettings(batch_size=len(scripts)), self._device)
             alone = play(runner, scripts, one_after_the_other(scripts))
-        except Exception as error:  # whatever a model raises is a finding
+        except (Exception, SystemExit) as error:  # whatever a model raises is a finding
             if self._watch.wrong_values:
                 self._note(Promise.FORM, "", "as the port says")
                 self._note(Promise.VALUES, self._watch.wrong_values, "")
@@ -181,7 +181,7 @@ class _Check:
             except ImageSizeError as error:
                 is_honest = promise is Promise.ONE_PIXEL and isinstance(self._model, WatchedSessionModel)
                 self._note(promise, "" if is_honest else _line(error), f"refused: {error}")
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 self._note(promise, _line(error), "")
 
     def _interleave(self, runner: Runner[Any, Any], alone: Played) -> None:
@@ -196,7 +196,7 @@ class _Check:
             return
         try:
             played = play(runner, three_scripts()[: len(alone.maps)], passes)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self._note(promise, _line(error), "")
             return
         difference = played.largest_difference(alone)
@@ -241,6 +241,6 @@ def _changed(what: dict[str, None]) -> str:
     return f"changed: {', '.join(what)}" if what else ""
 
 
-def _line(error: Exception) -> str:
+def _line(error: BaseException) -> str:
     text = str(error) if isinstance(error, ClickModelError) else f"{type(error).__name__}: {error}"
     return " ".join(text.split()) or type(error).__name__

@@ -12,8 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from os import PathLike
 from typing import TYPE_CHECKING
 
+from actors.errors import SpecError
 from actors.specs.flywheel import FlywheelSpec
 from actors.specs.label import EvaluateSpec, LabelSpec
 from actors.specs.reading import CheckModelSpec
@@ -25,6 +27,7 @@ from infra.storage.options import StorageOptions
 from pipelines.progress_report import OnProgress, ProgressReport
 
 if TYPE_CHECKING:
+    from infra.storage.files import Storage
     from pipelines.jobs.check_model import CheckedModel
     from pipelines.jobs.comparison import Comparison
     from pipelines.jobs.convert import ConvertedModel
@@ -46,6 +49,20 @@ class ReportedRun:
     report: Report
 
 
+def _place(given: object) -> str:
+    """A path or URL as jobs take it. SpecError if it is none."""
+    if not isinstance(given, str | PathLike) or not str(given):
+        raise SpecError(f"{given!r} is no path or URL: give one; the folder you are in is .")
+    return expand_home(str(given))
+
+
+def _storage(options: StorageOptions) -> Storage:
+    from actors.specs.checked import checked
+    from infra.storage.files import Storage
+
+    return Storage(checked(StorageOptions, options))
+
+
 def _no_progress(report: ProgressReport) -> None:
     pass  # nobody asked
 
@@ -62,11 +79,13 @@ def label(spec: LabelSpec, on_progress: OnProgress = _no_progress) -> ReportedRu
 
     The figures are also written into its directory, as `report/`.
     """
+    from actors.specs.checked import checked
     from infra.storage.files import Storage
     from pipelines.jobs import label as job
     from pipelines.jobs import report as figures
     from pipelines.jobs import report_files
 
+    spec = checked(LabelSpec, spec)
     summary = job.run_label(spec, on_progress)
     storage = Storage(spec.storage)
     of_run = figures.build_report(expand_home(spec.out), storage)
@@ -78,7 +97,7 @@ def evaluate(spec: EvaluateSpec, on_progress: OnProgress = _no_progress) -> Repo
     """Count the clicks that a model needs (NoC): `label` with the clicks of the evaluation protocol."""
     from actors.specs.checked import checked
 
-    return label(checked(spec).labelling(), on_progress)
+    return label(checked(EvaluateSpec, spec).labelling(), on_progress)
 
 
 def train(spec: TrainSpec, on_progress: OnProgress = _no_progress) -> TrainingRun:
@@ -104,18 +123,18 @@ def flywheel(spec: FlywheelSpec, on_progress: OnProgress = _no_progress) -> Flyw
 
 def report(run: str, storage: StorageOptions = StorageOptions()) -> Report:
     """The figures of a run, which may still be going on."""
-    from infra.storage.files import Storage
     from pipelines.jobs.report import build_report
 
-    return build_report(expand_home(run), Storage(storage))
+    return build_report(_place(run), _storage(storage))
 
 
 def compare(runs: Sequence[str], storage: StorageOptions = StorageOptions()) -> Comparison:
     """Runs held against the first of them, on the objects that all of them have."""
-    from infra.storage.files import Storage
     from pipelines.jobs.comparison import compare_runs
 
-    return compare_runs([expand_home(run) for run in runs], Storage(storage))
+    if isinstance(runs, str | PathLike) or not runs:
+        raise SpecError(f"{runs!r} are no runs to compare: give a list of run directories")
+    return compare_runs([_place(run) for run in runs], _storage(storage))
 
 
 def verify(spec: VerifySpec, on_progress: OnProgress = _no_progress) -> Verification:
@@ -127,10 +146,9 @@ def verify(spec: VerifySpec, on_progress: OnProgress = _no_progress) -> Verifica
 
 def convert(source: str, out: str, storage: StorageOptions = StorageOptions()) -> ConvertedModel:
     """Make a model file of released weights, or of a backbone to train from."""
-    from infra.storage.files import Storage
     from pipelines.jobs.convert import run_convert
 
-    return run_convert(expand_home(source), expand_home(out), Storage(storage))
+    return run_convert(_place(source), _place(out), _storage(storage))
 
 
 def models() -> list[ListedModel]:
@@ -155,7 +173,6 @@ def open_run(url: str, storage: StorageOptions = StorageOptions()) -> Run:
         StorageError: it cannot be read.
 
     """
-    from infra.storage.files import Storage
     from pipelines.run import Run
 
-    return Run(expand_home(url), Storage(storage))
+    return Run(_place(url), _storage(storage))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,7 @@ import pyarrow as pa
 from actors.specs.label import LabelSpec
 from infra import rle
 from infra.runs.run_directory import RunDirectory
-from infra.runs.tables import MASKS
+from infra.runs.tables import CLICKS, ERRORS, MASKS, TableKind
 from infra.storage.files import Storage
 from pipelines.errors import OptionError
 from pipelines.inputs.run_record import LabelRecord, read_record
@@ -41,15 +42,15 @@ class Run:
 
     def masks(self, columns: Sequence[str] | None = None) -> pa.Table:
         """One row per object; `rle` holds COCO compressed counts, see docs/python.md for the columns."""
-        return self._directory.read_masks(columns)
+        return self._directory.read_masks(_known(columns, MASKS))
 
     def clicks(self, columns: Sequence[str] | None = None) -> pa.Table:
         """One row per click, (y, x) in image pixels."""
-        return self._directory.read_clicks(columns)
+        return self._directory.read_clicks(_known(columns, CLICKS))
 
     def errors(self, columns: Sequence[str] | None = None) -> pa.Table:
         """One row per sample or object that was set aside, with the reason."""
-        return self._directory.read_errors(columns)
+        return self._directory.read_errors(_known(columns, ERRORS))
 
     def mask(self, key: str, object_id: str) -> npt.NDArray[np.bool_]:
         """The mask of one object, (H, W) bool in pixels of its image.
@@ -72,3 +73,14 @@ class Run:
     def report(self) -> Report:
         """Its figures."""
         return build_report(self.url, self._directory.storage)
+
+
+def _known(columns: Sequence[str] | None, kind: TableKind[Any]) -> Sequence[str] | None:
+    """The columns, None for all. OptionError if the table has no such column."""
+    asked = [columns] if isinstance(columns, str) else columns or ()
+    wrong = [name for name in asked if name not in kind.schema.names]
+    if wrong or isinstance(columns, str):
+        raise OptionError(
+            f"columns {columns!r}: must be a list of columns of {kind.name}, which are {', '.join(kind.schema.names)}"
+        )
+    return columns

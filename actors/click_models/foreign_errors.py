@@ -33,7 +33,7 @@ def told_in_one_line(error: type[MfpError], failure: str, package: str) -> Itera
         raise
     except ModuleNotFoundError as missing:
         raise error(f"{failure}: {_told_missing(missing, package)}") from missing
-    except Exception as raised:  # code of others raises what it likes
+    except (Exception, SystemExit) as raised:  # code of others raises what it likes
         raise error(
             f"{failure}: {one_line(raised)}; see whether the clone's own scripts run in this environment"
         ) from raised
@@ -50,18 +50,18 @@ def plug_in_told_in_one_line(failure: str) -> Iterator[None]:
         raise ModelError(
             f"{failure}: there is no module {missing.name}; install the package that brings it, on every node"
         ) from missing
-    except Exception as raised:  # code of others raises what it likes
+    except (Exception, SystemExit) as raised:  # code of others raises what it likes
         raise ModelError(f"{failure}: {one_line(raised)}") from raised
 
 
-def one_line(error: Exception) -> str:
+def one_line(error: BaseException) -> str:
     """An error's type and text."""
     name = type(error).__name__
     text = text_in_one_line(error)
     return name if text == name else f"{name}: {text}"
 
 
-def text_in_one_line(error: Exception) -> str:
+def text_in_one_line(error: BaseException) -> str:
     """An error's text, or its type if it has none."""
     return " ".join(str(error).split()) or type(error).__name__
 

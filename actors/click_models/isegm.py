@@ -21,7 +21,7 @@ _ADAPTER_VERSION = 1
 """Part of the identity: raise it with every change of this shelf that changes a mask."""
 
 
-def isegm(clone: str, /, **options: str) -> IsegmModel:
+def isegm(clone: str = "", /, **options: str) -> IsegmModel:
     """The model of a clone. It runs the clone's code and the pickle of the checkpoint: both must be trusted.
 
     Args:
@@ -33,6 +33,8 @@ def isegm(clone: str, /, **options: str) -> IsegmModel:
         WeightsError: the checkpoint cannot be used.
 
     """
+    if not clone:
+        raise ModelError("isegm needs the folder of a clone: --model isegm:/path/to/clone")
     parsed = parse_options(options)
     imported = IsegmClone.at(clone)
     return IsegmModel(imported, imported.load(parsed), parsed, _identity(imported.root, parsed))

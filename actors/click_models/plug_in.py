@@ -180,7 +180,9 @@ def plug_in_of(choice: ModelChoice) -> PlugIn | None:
 def refuse_untrusted(plug_in: PlugIn, choice: ModelChoice) -> None:
     """Raise ModelError unless the person has said that the code may run; ours that unpickles nothing may."""
     if not choice.trust_model_code and plug_in.factory not in _RUN_NO_FOREIGN_CODE:
-        raise trust_error(choice, plug_in.package or plug_in.factory)
+        is_clone = plug_in.factory.startswith(_OUR_SHELF)
+        owner = "that clone and of its pickled checkpoint" if is_clone else plug_in.package or plug_in.factory
+        raise trust_error(choice, owner)
 
 
 def trust_error(choice: ModelChoice, owner: str) -> ModelError:

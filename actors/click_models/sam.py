@@ -161,7 +161,7 @@ class SamClickModel:
             )
 
 
-def sam(weights: str, **options: str) -> SamClickModel:
+def sam(weights: str = "", /, **options: str) -> SamClickModel:
     """A SAM model of `transformers` as a click model.
 
     Args:
@@ -172,6 +172,8 @@ def sam(weights: str, **options: str) -> SamClickModel:
         ModelError: an unknown option, no `transformers`, or another architecture.
         WeightsError: a folder that cannot be read; see `read_sam_weights`.
     """
+    if not weights:
+        raise ModelError("sam needs weights: --model sam:/path/to/folder, or sam:OWNER/NAME of the hub")
     unknown = sorted(set(options) - {"sessions"})
     if unknown:
         raise ModelError(f"sam: no option {unknown[0]!r}; there is one, sessions=NUMBER")

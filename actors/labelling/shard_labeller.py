@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from actors.click_models.foreign_errors import text_in_one_line
+from actors.click_models.foreign_errors import one_line, text_in_one_line
 from actors.labelling.gathered_rows import GatheredRows, LabelCounts
 from actors.labelling.hand_out import Assignment
 from actors.labelling.object_sessions import DecodedSample, ObjectKey, ObjectSessions
@@ -203,8 +203,8 @@ class ShardLabeller:
                     else:
                         self._decoded.put((task, item), num_pixels=0)
                 end = _EndOfShard()
-            except Exception as error:  # whatever it is, the caller of `label` has to hear of it
-                end = _EndOfShard(error)
+            except BaseException as error:  # whatever it is, the caller of `label` has to hear of it
+                end = _EndOfShard(_for_the_caller(error))
             self._decoded.put((task, end), num_pixels=0)
 
     def _put_decoded(self, task: _Task, sample: Sample) -> None:
@@ -224,8 +224,8 @@ class ShardLabeller:
             try:
                 for finished in engine.run(self._sessions(engine), self._refuse):
                     self._take(finished)
-            except Exception as error:  # as in `_read`
-                self._fail_all(error)
+            except BaseException as error:  # as in `_read`
+                self._fail_all(_for_the_caller(error))
 
     def _next(self, *, wait: bool) -> _Item | None:
         """What waits at the border or else in the queue; None if there is nothing, or the queue was closed."""
@@ -299,6 +299,11 @@ class ShardLabeller:
             tasks = list(self._tasks.values())
         for task in tasks:
             task.fail(error)
+
+
+def _for_the_caller(error: BaseException) -> Exception:
+    """The error; one that would end the caller's process too, as a model's `sys.exit` would, is told instead."""
+    return error if isinstance(error, Exception) else RuntimeError(one_line(error))
 
 
 def _closed() -> RuntimeError:

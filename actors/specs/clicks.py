@@ -73,7 +73,7 @@ class Clicks:
         """The source, taken apart. ValueError if it is neither `simulated` nor `logged:URL`."""
         if self.source == SIMULATED:
             return Simulated()
-        if not self.source.startswith(_LOGGED):
+        if not (isinstance(self.source, str) and self.source.startswith(_LOGGED)):
             raise ValueError(f"clicks {self.source!r} are neither {SIMULATED!r} nor {_LOGGED}URL")
         url = self.source.removeprefix(_LOGGED)
         if not url:

@@ -63,6 +63,12 @@ class ModelChoice:
     trust_model_code: TrustModelCode = False
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise ValueError(f"--model {self.name!r} is no text: give a name, a path or a URL")
+        if not isinstance(self.options, list | tuple) or not all(
+            isinstance(one, str) for one in self.options
+        ):
+            raise ValueError('options of a model are a list of texts: ("NAME=VALUE", "NAME=VALUE")')
         self._refuse_credentials()
         for option in self.options:
             if not option.partition("=")[0] or "=" not in option:

@@ -109,6 +109,8 @@ class FlywheelWorkers:
 
 def parse_count(text: str) -> tuple[int, int]:
     """`4` -> (4, 4), `2:8` -> (2, 8): at least, at most. ValueError if the text is neither."""
+    if not isinstance(text, str):
+        raise ValueError(f'{text!r} is no text: write "4" or "2:8"')
     first, colon, last = text.partition(":")
     try:
         minimum, maximum = int(first), int(last if colon else first)

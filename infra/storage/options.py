@@ -7,7 +7,7 @@ from typing import Annotated
 
 from typing_extensions import Doc
 
-from infra.storage.credentials import refuse_credentials_in_endpoint
+from infra.storage.endpoint import parts_of_endpoint
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,6 @@ class StorageOptions:
     region: Annotated[str | None, Doc("S3 region.")] = None
 
     def __post_init__(self) -> None:
-        """StorageError if the endpoint carries credentials: records of runs and lists of jobs hold these options."""
+        """StorageError if the endpoint is no URL, or carries credentials: records and lists of jobs hold it."""
         if self.endpoint is not None:
-            refuse_credentials_in_endpoint(self.endpoint)
+            parts_of_endpoint(self.endpoint)

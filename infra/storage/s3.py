@@ -7,10 +7,10 @@ import os
 import socket
 from contextlib import suppress
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult
 
 from infra.errors import StorageError
-from infra.storage.credentials import refuse_credentials_in_endpoint
+from infra.storage.endpoint import parts_of_endpoint
 
 _CONNECT_SECONDS = 3
 _BOTO_CONFIG: dict[str, Any] = {
@@ -60,7 +60,7 @@ def _boto_config(endpoint: str | None) -> dict[str, Any]:
     has set, by variable or in the AWS configuration file, stays.
     """
     endpoint = _endpoint_in_force(endpoint)
-    if endpoint is None or (_parts_of(endpoint).hostname or "").endswith(_AWS_HOST):
+    if endpoint is None or (parts_of_endpoint(endpoint).hostname or "").endswith(_AWS_HOST):
         return _BOTO_CONFIG
     in_file = _profile()
     return _BOTO_CONFIG | {
@@ -134,9 +134,7 @@ def check_endpoint(endpoint: str | None, bucket: str) -> None:
     endpoint = _endpoint_in_force(endpoint)
     if endpoint is None:
         return
-    parts = _parts_of(endpoint)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise _no_url(endpoint)
+    parts = parts_of_endpoint(endpoint)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
         socket.create_connection((parts.hostname, port), timeout=_CONNECT_SECONDS).close()
@@ -145,23 +143,6 @@ def check_endpoint(endpoint: str | None, bucket: str) -> None:
             f"no S3 server answers at {endpoint} ({error}): check --storage-endpoint or AWS_ENDPOINT_URL"
         ) from None
     _refuse_web_site(endpoint, parts, bucket)
-
-
-def _parts_of(endpoint: str) -> SplitResult:
-    """Split a URL; StorageError if it is none, its port is no number up to 65535, or it carries credentials."""
-    refuse_credentials_in_endpoint(endpoint)
-    try:
-        parts = urlsplit(endpoint)
-        _ = parts.port  # which is checked when it is asked for
-    except ValueError:
-        raise _no_url(endpoint) from None
-    return parts
-
-
-def _no_url(endpoint: str) -> StorageError:
-    return StorageError(
-        f"S3 endpoint {endpoint!r} is no URL: give it as http://HOST:PORT or https://HOST, with a port up to 65535"
-    )
 
 
 def _refuse_web_site(endpoint: str, parts: SplitResult, bucket: str) -> None:

@@ -29,10 +29,14 @@ def read_config_file(path: Path, leaves: Sequence[Leaf]) -> list[tuple[Leaf, Any
     except OSError as error:
         raise OptionError(f"{path} cannot be read: {error.strerror}") from None
     except ValueError as error:  # of TOML, of JSON and of text
-        raise OptionError(f"{path} is no TOML: {error}") from None
+        raise OptionError(f"{path} is no {'JSON' if path.suffix == '.json' else 'TOML'}: {error}") from None
+    if not isinstance(document, dict):
+        raise OptionError(f"{path} holds no JSON object: give settings by their names")
     by_name = {leaf.name: leaf for leaf in leaves}
     found = []
     for name, value in _flat(document, by_name):
+        if any(known.startswith(f"{name}.") for known in by_name):
+            raise OptionError(f"{path}: {name} is a section: write [{name}], and its settings below it")
         if name not in by_name:
             raise OptionError(f"{path}: {name} is no setting of this command{did_you_mean(name, by_name)}")
         if by_name[name].is_spoken:
@@ -54,7 +58,8 @@ def _flat(
     for key, value in document.items():
         name = f"{prefix}{key}"
         if isinstance(value, dict) and name not in known:
-            yield from _flat(value, known, f"{name}.") if value else [(name, value)]
+            is_section = any(one.startswith(f"{name}.") for one in known)
+            yield from _flat(value, known, f"{name}.") if value or is_section else [(name, value)]
         else:
             yield name, value
 

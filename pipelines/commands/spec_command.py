@@ -88,7 +88,7 @@ class SpecCommand:
         }
         completed = self.complete(self._hidden(params.get(_CONFIG)) | values)
         try:
-            return checked(build(self.spec, completed))
+            return checked(self.spec, build(self.spec, completed))
         except (ValueError, InfraError, ActorsError) as error:
             raise typer.BadParameter(str(error)) from None
 

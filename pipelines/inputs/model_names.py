@@ -109,6 +109,7 @@ def _names_of_packages() -> list[str]:
 
 def _what_else() -> str:
     return (
-        f"shipped are {', '.join(shipped_models())}, anything else is the path or URL of a {MODEL_EXTENSION} file, or "
+        f"shipped are {', '.join(shipped_models())}; `mfp models` lists those of other packages, and "
+        f"python:package.module:factory names a function; else give the path or URL of a {MODEL_EXTENSION} file, or "
         f"{TRAINING_RUN_PREFIX} and the directory of a training run"
     )

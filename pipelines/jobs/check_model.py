@@ -59,7 +59,7 @@ def run_check_model(spec: CheckModelSpec) -> CheckedModel:
         InfraError: a file cannot be read.
 
     """
-    spec = checked(spec)
+    spec = checked(CheckModelSpec, spec)
     if spec.device == "cuda" and not torch.cuda.is_available():
         raise OptionError("--device cuda: no CUDA GPU on this machine; use --device cpu")
     choice, storage = spec.model.resolved(), Storage(spec.storage)

@@ -79,7 +79,7 @@ def run_label(spec: LabelSpec, on_progress: OnProgress | None = None) -> RunSumm
 
     """
     started = time.monotonic()
-    spec = checked(spec).resolved()
+    spec = checked(LabelSpec, spec).resolved()
     storage = Storage(spec.storage)
     inputs = find_inputs(spec, storage)
     with closed_in_order(), guarded(RunDirectory(spec.out, storage)) as guard:

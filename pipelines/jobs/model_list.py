@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from importlib.metadata import EntryPoint
 from typing import Any
 
 import torch
@@ -77,8 +78,15 @@ def list_models() -> list[ListedModel]:
     """The shipped models, the analytic one, which has no weights, and those that installed packages bring."""
     storage = Storage()
     shipped = [_listed(find_model(ModelChoice(name), storage)) for name in shipped_models()]
-    brought = [ListedModel(entry.name, package_of(entry), 0, 0, None, {}) for entry in installed_models()]
-    return shipped + brought
+    return shipped + [
+        ListedModel(entry.name, _brought(entry), 0, 0, None, {}) for entry in installed_models()
+    ]
+
+
+def _brought(entry: EntryPoint) -> str:
+    """The package of a model, and how to name one whose name a shipped model has."""
+    hidden = f", as python:{entry.value}" if entry.name in shipped_models() else ""
+    return package_of(entry) + hidden
 
 
 def render_models(models: list[ListedModel]) -> Table:

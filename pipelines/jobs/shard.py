@@ -53,7 +53,7 @@ def run_shard(spec: ShardSpec, on_progress: OnProgress = lambda report: None) ->
             the directory of a run, or storage fails.
 
     """
-    spec = checked(spec).resolved()
+    spec = checked(ShardSpec, spec).resolved()
     layout = LAYOUTS[spec.layout]
     storage = Storage(spec.storage)
     refuse_runs(storage, spec.destination)

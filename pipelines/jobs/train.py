@@ -102,7 +102,7 @@ class PlannedTraining:
 
 def plan_training(spec: TrainSpec) -> PlannedTraining:
     """Find and check everything a run needs; nothing is written."""
-    spec = checked(spec).resolved()
+    spec = checked(TrainSpec, spec).resolved()
     storage, recipe = Storage(spec.storage), spec.recipe
     if recipe.frozen_statistics and spec.init is None:
         raise TrainingError(

@@ -91,7 +91,7 @@ def run_verify(spec: VerifySpec, on_progress: OnProgress | None = None) -> Verif
         StorageError: the storage does not answer.
 
     """
-    spec = checked(spec)
+    spec = checked(VerifySpec, spec)
     storage = Storage(spec.storage)
     run = RunDirectory(absolute(spec.run), storage)
     run.config()  # there is a run

@@ -163,6 +163,7 @@ BAD_MODELS: dict[str, tuple[Callable[[], ClickModel], Promise]] = {
     "masks for logits": (lambda: Changed(lambda logits, _: logits > 0), Promise.FORM),
     "logits of the first row": (lambda: Changed(lambda logits, _: logits[:1]), Promise.FORM),
     "an error": (lambda: Changed(lambda logits, _: logits @ torch.ones(3)), Promise.FORM),
+    "an end of the process": (lambda: Changed(lambda logits, _: sys.exit(0)), Promise.FORM),
     "maps of float64": (lambda: ChangedSession(lambda prob: prob.astype(np.float64)), Promise.FORM),
     "maps turned": (lambda: ChangedSession(lambda prob: prob.T), Promise.FORM),
     "NaN": (lambda: Changed(lambda logits, _: logits * torch.nan), Promise.VALUES),

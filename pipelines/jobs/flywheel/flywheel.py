@@ -79,7 +79,7 @@ def run_flywheel(spec: FlywheelSpec, show: Show = silent) -> FlywheelResult:
         PipelineError, ActorsError, InfraError, MfpError: one line that says what a person can do.
 
     """
-    return _Flywheel(checked(spec).resolved(), show).run()
+    return _Flywheel(checked(FlywheelSpec, spec).resolved(), show).run()
 
 
 class _Flywheel:

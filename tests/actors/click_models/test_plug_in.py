@@ -67,6 +67,10 @@ def broken():
     return [][1]
 
 
+def leaving():
+    raise SystemExit(0)
+
+
 text = "no function"
 """
 
@@ -272,6 +276,9 @@ def test_a_function_is_named_without_an_entry_point(site: Path) -> None:
             "python:fake_clicks:broken",
             "the click model fake_clicks:broken cannot be made: IndexError: list index",
         ),
+        ("python:fake_clicks:leaving", "the click model fake_clicks:leaving cannot be made: SystemExit: 0"),
+        ("isegm", "isegm needs the folder of a clone: --model isegm:/path/to/clone"),
+        ("sam", "sam needs weights: --model sam:/path/to/folder, or sam:OWNER/NAME of the hub"),
         (
             "python:__main__:fake",
             "__main__:fake lies in the program that runs, which is another one on a worker: ",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from torch import Tensor
 
 from actors.labelling.hand_out import Assignment
@@ -19,7 +22,7 @@ from infra.runs.run_directory import RunDirectory
 from infra.shards.manifest import DatasetManifest, ShardEntry
 from infra.shards.sample_document import ShardItem
 from infra.shards.shard_note import ShardNote
-from mfp.click_model import CropBatch
+from mfp.click_model import CropBatch, Image
 from mfp.engine import Engine
 from mfp.engine_settings import EngineSettings
 from mfp.models.analytic import AnalyticClickModel
@@ -130,6 +133,28 @@ def test_an_image_that_the_model_does_not_take_costs_its_objects_and_not_its_sha
     assert not growing["errors"]
     for table in ("masks", "clicks"):
         assert picky[table] == [row for row in growing[table] if row["sample_key"] not in wide]
+
+
+def test_a_model_that_ends_the_process_fails_its_shard_and_keeps_nobody_waiting(
+    tmp_path: Path, dataset: DatasetManifest
+) -> None:
+    class Leaving(GrowingModel):
+        def prepare(self, image: Image) -> NDArray[np.float32]:
+            sys.exit(3)
+
+    run = new_run(tmp_path)
+    shards = OneModelLabeller(
+        Engine(Leaving(), EngineSettings()),
+        ObjectSessions(LIMITS, Simulated()),
+        reader_of(dataset, STORAGE),
+        run,
+    )
+    with ThreadPoolExecutor(1) as callers:
+        labelled = callers.submit(shards.label, Assignment(dataset.shards[0], "1"))
+        with pytest.raises(RuntimeError, match="^SystemExit: 3$"):
+            labelled.result(HANGS)
+    shards.close()
+    assert run.committed() == {}
 
 
 def test_a_shard_that_cannot_be_read_fails_alone(tmp_path: Path, dataset: DatasetManifest) -> None:

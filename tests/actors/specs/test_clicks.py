@@ -86,7 +86,7 @@ def test_values_that_python_lets_pass_are_refused_by_name(wrong: dict[str, Any])
     spec = LabelSpec(dataset="d", out="r", model=ModelChoice("lite0"), clicks=Clicks(**wrong))
     (name,) = wrong
     with pytest.raises(SpecError, match=rf"^LabelSpec cannot be used: clicks\.{name}: should be "):
-        checked(spec)
+        checked(LabelSpec, spec)
 
 
 def test_a_log_is_found_from_any_working_directory() -> None:

@@ -47,6 +47,28 @@ def filled(command: SpecCommand, *line: str) -> Any:
     return spec
 
 
+@pytest.mark.parametrize("text", ["[clicks]", "[clicks]\n# max_clicks = 3\n[model]", "clicks = {}", ""])
+def test_a_section_may_be_empty(file: Path, text: str) -> None:
+    assert read(file, text) == {}
+
+
+@pytest.mark.parametrize("text", ["clicks = 3", "[[clicks]]\nmax_clicks = 3"])
+def test_what_is_a_section_is_told_to_be_one(file: Path, text: str) -> None:
+    with pytest.raises(
+        OptionError, match=r"clicks is a section: write \[clicks\], and its settings below it$"
+    ):
+        read(file, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("[1]", "holds no JSON object: give settings by their names"), ("{", "is no JSON: ")],
+)
+def test_a_json_file_holds_an_object(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        read(tmp_path / "carried.json", text)
+
+
 def test_sections_are_tables_and_values_are_those_of_toml(file: Path) -> None:
     text = """
     out = "run"

@@ -1,0 +1,120 @@
+"""What Python is given in place of what it asks for is refused in one line, by the classes that the docs name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from actors.errors import SpecError
+from pipelines import (
+    Clicks,
+    EvaluateSpec,
+    LabelSpec,
+    ModelChoice,
+    StorageOptions,
+    TrainWorkers,
+    Workers,
+    compare,
+    convert,
+    evaluate,
+    label,
+    open_run,
+    report,
+    train,
+    verify,
+)
+from pipelines.errors import OptionError
+from tests.infra.rows import click_row, commit_rows, mask_row
+from tests.pipelines.clicked_runs import begin
+
+SPEC = LabelSpec(dataset="data", out="run", model=ModelChoice("lite0"))
+WRONG: Any = None  # a value that the type checker would not let through
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: label(WRONG), "None is a NoneType: give a LabelSpec"),
+        (lambda: train(WRONG), "None is a NoneType: give a TrainSpec"),
+        (lambda: verify(WRONG), "None is a NoneType: give a VerifySpec"),
+        (lambda: evaluate(SPEC), "give a EvaluateSpec"),  # type: ignore[arg-type]
+        (
+            lambda: label(EvaluateSpec(dataset="d", out="r", model=ModelChoice("lite0"))),  # type: ignore[arg-type]
+            "give a LabelSpec",
+        ),
+        (
+            lambda: label(LabelSpec(dataset="", out="r", model=ModelChoice("m"))),
+            "dataset is empty: give a path or",
+        ),
+        (
+            lambda: label(LabelSpec(dataset="d", out="", model=ModelChoice("m"))),
+            "out is empty: give a path or URL",
+        ),
+        (
+            lambda: label(LabelSpec(dataset="d", out="r", model=ModelChoice(""))),
+            "model.name is empty: give a path",
+        ),
+        (lambda: open_run(""), "'' is no path or URL: give one; the folder you are in is ."),
+        (lambda: open_run(WRONG), "None is no path or URL"),
+        (lambda: convert(WRONG, "x.safetensors"), "None is no path or URL"),
+        (lambda: report("run", storage=WRONG), "None is a NoneType: give a StorageOptions"),
+        (lambda: compare([]), "[] are no runs to compare: give a list of run directories"),
+        (lambda: compare("run"), "'run' are no runs to compare: give a list of run directories"),
+    ],
+)
+def test_a_function_says_what_it_takes(call: Callable[[], object], message: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        call()
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: ModelChoice(WRONG), "--model None is no text: give a name, a path or a URL"),
+        (lambda: ModelChoice(3), "--model 3 is no text"),  # type: ignore[arg-type]
+        (lambda: ModelChoice("fake", options="a=b"), "options of a model are a list of texts"),  # type: ignore[arg-type]
+        (lambda: ModelChoice("fake", options={"a": "b"}), "options of a model are a list"),  # type: ignore[arg-type]
+        (lambda: Clicks(source=WRONG), "clicks None are neither 'simulated' nor logged:URL"),
+        (lambda: Workers(count=2), '2 is no text: write "4" or "2:8"'),  # type: ignore[arg-type]
+        (lambda: TrainWorkers(count=WRONG), 'None is no text: write "4" or "2:8"'),
+    ],
+)
+def test_a_section_that_contradicts_itself_is_a_value_error(make: Callable[[], object], message: str) -> None:
+    with pytest.raises(ValueError, match="") as caught:
+        make()
+    assert message in str(caught.value)
+
+
+def test_a_path_object_is_as_good_as_a_text(tmp_path: Path) -> None:
+    directory = begin(str(tmp_path), num_shards=1)
+    commit_rows(
+        directory,
+        "s0.tar",
+        "x",
+        [mask_row("a", "1", shard="s0.tar")],
+        [click_row("a", "1", 0, shard="s0.tar")],
+    )
+    path: Any = tmp_path
+    assert open_run(path).masks().num_rows == 1
+    assert report(path, StorageOptions()).objects == 1
+    assert len(compare([path, str(tmp_path)]).runs) == 2
+
+
+@pytest.mark.parametrize(("columns", "shown"), [(["iou", "nosuch"], "['iou', 'nosuch']"), ("iou", "'iou'")])
+def test_a_column_that_a_table_lacks_is_named_with_those_it_has(
+    tmp_path: Path, columns: Any, shown: str
+) -> None:
+    begin(str(tmp_path), num_shards=1)
+    run = open_run(str(tmp_path))
+    for read, first in (
+        (run.masks, "masks, which are sample_key, object_id, "),
+        (run.clicks, "clicks, which are "),
+    ):
+        with pytest.raises(OptionError) as caught:
+            read(columns)
+        assert str(caught.value).startswith(f"columns {shown}: must be a list of columns of {first}")
