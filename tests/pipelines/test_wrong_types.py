@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -85,9 +86,8 @@ def test_a_function_says_what_it_takes(call: Callable[[], object], message: str)
     ],
 )
 def test_a_section_that_contradicts_itself_is_a_value_error(make: Callable[[], object], message: str) -> None:
-    with pytest.raises(ValueError, match="") as caught:
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
         make()
-    assert message in str(caught.value)
 
 
 def test_a_path_object_is_as_good_as_a_text(tmp_path: Path) -> None:

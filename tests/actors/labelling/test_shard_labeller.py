@@ -151,7 +151,7 @@ def test_a_model_that_ends_the_process_fails_its_shard_and_keeps_nobody_waiting(
     )
     with ThreadPoolExecutor(1) as callers:
         labelled = callers.submit(shards.label, Assignment(dataset.shards[0], "1"))
-        with pytest.raises(RuntimeError, match="^SystemExit: 3$"):
+        with pytest.raises(RuntimeError, match=r"^SystemExit: 3$"):
             labelled.result(HANGS)
     shards.close()
     assert run.committed() == {}

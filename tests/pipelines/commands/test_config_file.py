@@ -101,7 +101,7 @@ def test_sections_are_tables_and_values_are_those_of_toml(file: Path) -> None:
         ),
         ("zoom_size = 64", "zoom_size is no setting of this command"),
         ("[networks.deep]\nflip = true", "networks.deep.flip is no setting of this command"),
-        ("network = 3", "network is no setting of this command"),
+        ("network = 3", "network is a section: write [network]"),
         ("[nothing]", "nothing is no setting of this command"),
         (
             "[network]\nzoom_size = '64'",

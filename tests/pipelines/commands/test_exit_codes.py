@@ -193,7 +193,7 @@ def test_a_defect_keeps_its_traceback(not_looked_at: None, monkeypatch: pytest.M
         ("submit label /data --out /run --model nope", "model 'nope' is unknown"),
         (
             "submit label /data --out /run --model isegm:/ritm",
-            "--model isegm:/ritm runs the code of that clone and of its pickled checkpoint in this process and on every ",
+            "--model isegm:/ritm runs the code of that clone and of its pickled checkpoint in this process and on ",
         ),
         (
             "submit label /data --out /run --model theirs:7",
