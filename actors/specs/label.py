@@ -97,9 +97,16 @@ class LabelSpec:
     dataset: DatasetPlace
     out: RunPlace
     model: ModelChoice
-    follow: Annotated[bool, Doc("With --model run://...: take newer models at the border of shards.")] = False
+    # a panel of their own: the two names of each would leave the others no room in 80 columns
+    follow: Annotated[
+        bool,
+        Option(panel="Following a training run"),
+        Doc("With --model run://...: take newer models at the border of shards."),
+    ] = False
     follow_if_better: Annotated[
-        bool, Doc("As --follow, but leave models whose validated NoC@90 is not known to be lower.")
+        bool,
+        Option(panel="Following a training run"),
+        Doc("As --follow, but leave models whose validated NoC@90 is not known to be lower."),
     ] = False
     part: Annotated[Part, Section(hidden=frozenset({"index", "count"}))] = Part()
     seed: Seed = 0

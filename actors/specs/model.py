@@ -48,7 +48,7 @@ class ModelChoice:
         Doc(
             "A shipped model (see `mfp models`), `analytic`, a path or URL of a safetensors file, or run:// and a "
             "training run, for its newest model. Of other packages: a name of `mfp models`, with an argument as in "
-            "isegm:/path/to/clone, or python:package.module:factory."
+            "isegm:/path/to/clone, or python:MODULE:FUNCTION."
         ),
     ]
     modulation: Annotated[

@@ -74,9 +74,7 @@ class CheckModelSpec:
         str,
         Argument("MODEL"),
         LOCATION,
-        Doc(
-            "What `mfp label` takes as --model: a name of `mfp models`, a file, python:package.module:factory."
-        ),
+        Doc("What `mfp label` takes as --model: a name of `mfp models`, a file, python:MODULE:FUNCTION."),
     ]
     options: ModelOptions = ()
     trust_model_code: TrustModelCode = False

@@ -72,6 +72,16 @@ def processor_seconds(code: str) -> float:
     return after.children_user + after.children_system - before.children_user - before.children_system
 
 
+# the two names of some flags of recipes are longer than that
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name not in {"train", "flywheel"}])
+def test_the_help_of_a_command_is_whole_in_80_columns(command: str) -> None:
+    words = {**os.environ, "COLUMNS": "80", "TERMINAL_WIDTH": "80"}
+    line = [sys.executable, "-m", "pipelines", command, "--help"]
+    shown = subprocess.run(line, check=True, capture_output=True, text=True, env=words).stdout
+    assert max(map(len, shown.splitlines())) <= 80
+    assert "\u2026" not in shown
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself(command: str) -> None:
     assert f" {command} " in mfp("--help").output
