@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
+from typer.core import TyperCommand
 
 from actors.errors import ActorsError
 from actors.specs.leaves import REQUIRED, Leaf, build, leaves_of
 from actors.specs.marks import MAIN_PANEL, Argument
 from infra.errors import InfraError
 from pipelines.commands import option_values
+from pipelines.commands.deferred_command import deferred
 from pipelines.errors import PipelineError
 
 Values = Mapping[tuple[str, ...], Any]
@@ -43,7 +45,19 @@ class SpecCommand:
         return leaves_of(self.spec)
 
     def add_to(self, app: typer.Typer, run: Callable[..., None]) -> None:
-        """Register `run`, whose first parameter takes the specification, and whose others are options of their own."""
+        """Register `run`, whose first parameter takes the specification, and whose others are options of their own.
+
+        Its options are made when it is run, or shown: of all commands a process needs one.
+        """
+
+        def named() -> None:
+            pass
+
+        named.__name__ = run.__name__
+        own_class = deferred(functools.cache(lambda: self._read(run)))
+        app.command(help=inspect.getdoc(run), rich_help_panel=self.panel, cls=own_class)(named)
+
+    def _read(self, run: Callable[..., None]) -> TyperCommand:
         _, *own = inspect.signature(run, eval_str=True).parameters.values()
 
         @functools.wraps(run)
@@ -69,7 +83,11 @@ class SpecCommand:
         parameters.append(_keyword(_CONFIG, config, None))
         command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-        app.command(rich_help_panel=self.panel)(command)
+        alone = typer.Typer(add_completion=False)
+        alone.command()(command)
+        read = typer.main.get_command(alone)
+        assert isinstance(read, TyperCommand), "an application of one command is that command"
+        return read
 
     def assemble(self, params: Mapping[str, Any]) -> Any:
         """The specification that the parameters of the command describe, by their names.
