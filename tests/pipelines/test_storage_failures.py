@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -72,7 +73,10 @@ def test_a_run_onto_a_full_disk_ends_in_one_line_and_goes_on_once_there_is_room(
     subprocess.run(["mount", "-o", "remount,size=16m", str(small_disk)], check=True)
     result = mfp(*command)
     assert result.exit_code == 0, result.output
-    assert f"in {NUM_SHARDS} shards ({len(committed)} of them done before)" in result.stdout
+    told = re.search(rf"in {NUM_SHARDS} shards \((\d+) of them done before\)", result.stdout)
+    assert told is not None, result.stdout
+    # a worker may have found room for one more after the other one had ended the run
+    assert len(committed) <= int(told[1]) < NUM_SHARDS
 
 
 def test_shards_onto_a_full_disk_end_in_one_line(small_disk: Path, tmp_path: Path) -> None:
