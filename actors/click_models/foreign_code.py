@@ -77,10 +77,8 @@ def has_module(name: str) -> bool:
     """Whether a module can be imported; that of a clone after `import_from_clone` alone."""
     try:
         return importlib.util.find_spec(name) is not None
-    except (
-        ModuleNotFoundError,
-        ValueError,
-    ):  # of a package that it would lie in; a module that was made by hand
+    # the first: its parent is missing; the second: a module of the process has no specification
+    except (ModuleNotFoundError, ValueError):
         return False
 
 

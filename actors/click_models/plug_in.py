@@ -21,9 +21,8 @@ from mfp.errors import ModelError
 
 _SHOWN = 16  # hexadecimal digits of an identity
 _OUR_SHELF = "actors.click_models."
-_RUN_NO_FOREIGN_CODE = {
-    "actors.click_models.sam:sam"
-}  # reads safetensors, and runs the code of transformers alone
+# it reads safetensors, and runs the code of transformers alone
+_RUN_NO_FOREIGN_CODE = {"actors.click_models.sam:sam"}
 
 
 @dataclass(frozen=True)
@@ -134,10 +133,14 @@ class PlugIn:
 
 
 def _content(value: str) -> str:
-    """What an argument or option stands for, wherever it lies. ModelError if it is a file that cannot be read."""
-    if not (
-        Path(value).is_absolute() and is_there(value)
-    ):  # a word means the same in every working directory
+    """What an argument or option counts as: a file as its SHA-256, a folder as nothing, and other text as itself.
+
+    Raises:
+        ModelError: a file cannot be read.
+
+    """
+    # only an absolute path is one: a word means the same in every working directory
+    if not (Path(value).is_absolute() and is_there(value)):
         return value
     if Path(value).is_dir():
         return ""

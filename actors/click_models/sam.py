@@ -169,7 +169,7 @@ def sam(weights: str = "", /, **options: str) -> SamClickModel:
         options: `sessions`, how many objects may go through the model at once: a number, or `auto` (8 on CUDA, else 1).
 
     Raises:
-        ModelError: an unknown option, no `transformers`, or another architecture.
+        ModelError: no weights are named, an unknown option, no `transformers`, or another architecture.
         WeightsError: a folder that cannot be read; see `read_sam_weights`.
     """
     if not weights:

@@ -27,6 +27,7 @@ def checked(kind: type[_SpecT], spec: object) -> _SpecT:
     except (ValueError, TypeError) as error:
         raise SpecError(f"{kind.__name__} cannot be used: {error}") from None
     for leaf in leaves_of(own):
-        if leaf.is_location and value_of(decoded, leaf) in {"", ("",)}:
+        value = value_of(decoded, leaf)
+        if leaf.is_location and (value == "" or (isinstance(value, tuple) and "" in value)):
             raise SpecError(f"{leaf.name} is empty: give a path or URL; the folder you are in is .")
     return decoded

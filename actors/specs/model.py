@@ -15,7 +15,7 @@ from mfp.setting import Effect
 
 Modulation: TypeAlias = Literal["model", "paper", "release"]
 TRAINING_RUN_PREFIX = "run://"
-_TAKE_A_FOLDER = {"isegm", "sam"}  # so that a word behind their colon can be one
+_TAKE_A_FOLDER = {"isegm", "sam"}  # a word behind their colon may be a folder
 PYTHON_PREFIX = "python"
 _WITH_ARGUMENT = re.compile(r"[A-Za-z][\w.-]+:(?!//)")  # and neither a URL nor a drive of Windows
 MODEL_EXTENSION = ".safetensors"

@@ -20,7 +20,7 @@ FLYWHEEL_FILE = "flywheel.json"
 START_FILE = "start.safetensors"
 """A training run's own copy of the model file that it began from."""
 FORMAT = 1
-"""Of the three files. Another one is refused: what its fields say is not known here."""
+"""The format of the three files. A file of another format is refused."""
 _COMMANDS = {
     RUN_FILE: "`mfp label` or `mfp evaluate`",
     TRAINING_FILE: "`mfp train`",

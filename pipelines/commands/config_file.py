@@ -35,7 +35,7 @@ def read_config_file(path: Path, leaves: Sequence[Leaf]) -> list[tuple[Leaf, Any
     by_name = {leaf.name: leaf for leaf in leaves}
     found = []
     for name, value in _flat(document, by_name):
-        if any(known.startswith(f"{name}.") for known in by_name):
+        if _is_section(name, by_name):
             raise OptionError(f"{path}: {name} is a section: write [{name}], and its settings below it")
         if name not in by_name:
             raise OptionError(f"{path}: {name} is no setting of this command{did_you_mean(name, by_name)}")
@@ -58,10 +58,14 @@ def _flat(
     for key, value in document.items():
         name = f"{prefix}{key}"
         if isinstance(value, dict) and name not in known:
-            is_section = any(one.startswith(f"{name}.") for one in known)
-            yield from _flat(value, known, f"{name}.") if value or is_section else [(name, value)]
+            is_open = bool(value) or _is_section(name, known)  # a section may be empty
+            yield from _flat(value, known, f"{name}.") if is_open else [(name, value)]
         else:
             yield name, value
+
+
+def _is_section(name: str, known: Mapping[str, Leaf]) -> bool:
+    return any(setting.startswith(f"{name}.") for setting in known)
 
 
 def carried_settings(path: Path, leaves: Sequence[Leaf]) -> bytes:

@@ -1,4 +1,4 @@
-"""A command of which Typer knows the name and the help, and the rest once it is the one that is run or shown."""
+"""A command whose options are made late: Typer has its name and help at once, and the rest when it is run or shown."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typer.core import TyperCommand
 
 
 def deferred(read: Callable[[], TyperCommand]) -> type[TyperCommand]:
-    """A class for Typer's `cls`: options and callback are those of what `read` returns. It is called when needed."""
+    """A class for Typer's `cls`. Its options and its callback are those of the command that `read` returns."""
 
     class Deferred(TyperCommand):
         _params: list[Any] | None = None

@@ -47,7 +47,7 @@ class SpecCommand:
     def add_to(self, app: typer.Typer, run: Callable[..., None]) -> None:
         """Register `run`, whose first parameter takes the specification, and whose others are options of their own.
 
-        Its options are made when it is run, or shown: of all commands a process needs one.
+        Its options are made when it is run or shown, because a process needs those of one command.
         """
 
         def named() -> None:

@@ -16,6 +16,7 @@ from pipelines import (
     LabelSpec,
     ModelChoice,
     StorageOptions,
+    TrainSpec,
     TrainWorkers,
     Workers,
     compare,
@@ -23,6 +24,7 @@ from pipelines import (
     evaluate,
     label,
     open_run,
+    recipe,
     report,
     train,
     verify,
@@ -57,6 +59,10 @@ WRONG: Any = None  # a value that the type checker would not let through
         (
             lambda: label(LabelSpec(dataset="d", out="r", model=ModelChoice(""))),
             "model.name is empty: give a path",
+        ),
+        (
+            lambda: train(TrainSpec(datasets=("d", ""), out="r", recipe=recipe("lite0"))),
+            "datasets is empty: give a path or URL",
         ),
         (lambda: open_run(""), "'' is no path or URL: give one; the folder you are in is ."),
         (lambda: open_run(WRONG), "None is no path or URL"),
