@@ -30,7 +30,7 @@ class ModelTraits:
         threshold: a pixel belongs to the object if its probability is larger, in [0, 1].
         keeps_outside: probabilities outside the region of a click keep their values; else they become 0. Session
             models answer for the whole image, so that it says nothing of them.
-        starts_from_mask: the previous map may come from elsewhere (a mask, another model) and not from this model.
+        starts_from_mask: the previous map may come from elsewhere, such as a mask or a box, and not from this model.
         is_deterministic: a result depends on nothing but its own session: not on the batch, the order or chance.
     """
 
@@ -112,7 +112,8 @@ class SessionTurn:
 
     Attributes:
         state: what `SessionModel.begin` returned; the model may change it.
-        clicks: all of the session with the newest last, (y, x) in image pixels.
+        clicks: all of the session with the newest last, (y, x) in image pixels. Most turns bring one more than the turn
+            before.
     """
 
     state: Any
@@ -157,11 +158,19 @@ class SessionModel(Protocol):
         """
 
     def predict(self, turns: Sequence[SessionTurn]) -> list[npt.NDArray[np.float32]]:
-        """(H, W) float32 probabilities in [0, 1] of the whole image for every turn, after its newest click.
+        """(H, W) float32 probabilities in [0, 1] of the whole image for every turn, after its newest clicks.
 
-        For each session it is called once after every click, in order, and never again for the same click: an error,
-        running out of memory among them, ends the run.
+        For each session it is called once after every look, in order, and never again for the same click: an error,
+        running out of memory among them, ends the run. A look has one new click, or several that were made in a row.
         """
+
+
+@runtime_checkable
+class MaskStartingModel(Protocol):
+    """What a session model has besides if its traits say `starts_from_mask`."""
+
+    def begin_from_mask(self, image: Image, shared: Any, prob: npt.NDArray[np.float32]) -> Any:
+        """As `SessionModel.begin`, of a session whose map before its first click is `prob`, (H, W) in [0, 1]."""
 
 
 ClickModel: TypeAlias = CropModel | SessionModel

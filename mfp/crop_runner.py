@@ -14,12 +14,14 @@ from mfp.answers import check_logits_form, check_logits_values
 from mfp.click_model import CropBatch, CropModel, Image, ModelTraits
 from mfp.crop_features import CropFeatures, ImageFeatures, SessionFeatures
 from mfp.engine_settings import EngineSettings, Precision
+from mfp.local_change import changed_part
 from mfp.per_image import PerImage
 from mfp.places import Places
 from mfp.region import Region, ZoomSettings
-from mfp.runner import Request
+from mfp.runner import Request, check_starts_from_mask
 from mfp.session_maps import CropSize, SessionMaps, resize
-from mfp.session_state import RegionMasks
+from mfp.session_state import RegionMasks, expected_iou
+from mfp.start import FROM_NOTHING, FromMask, FromNothing, Start
 
 ZOOM_THRESHOLD = 0.5
 """Zoom-in thresholds at 0.5 whatever the model's own threshold is (evaluation protocol)."""
@@ -57,9 +59,14 @@ class CropRunner:
         self._autocast_type = _AUTOCAST_TYPES[settings.precision]
         self._images = PerImage(lambda image: ImageFeatures(*image.shape[:2]), _NUM_NEWEST_IMAGES)
 
-    def open(self, image: Image) -> OpenCrops:
+    def open(self, image: Image, start: Start = FROM_NOTHING) -> OpenCrops:
         """See Runner."""
-        return OpenCrops(SessionMaps(image, self.device), SessionFeatures(self._images.of(image)))
+        prob = None
+        if isinstance(start, FromMask):
+            check_starts_from_mask(self.traits)
+        if not isinstance(start, FromNothing) and self.traits.starts_from_mask:
+            prob = start.probabilities(*image.shape[:2])
+        return OpenCrops(SessionMaps(image, self.device, prob), SessionFeatures(self._images.of(image)))
 
     def batch_key(self, region: Region) -> CropSize:
         """See Runner: the size of the region's crop."""
@@ -75,16 +82,37 @@ class CropRunner:
 
         If it raises, for want of memory say, no map has changed: the same requests can be made again.
         """
-        keeps_outside = self.traits.keeps_outside
         answers = [
-            resize(prob[None], (request.region.height, request.region.width))[0, 0]
+            self._within_limits(
+                request, resize(prob[None], (request.region.height, request.region.width))[0, 0]
+            )
             for request, prob in zip(requests, self._probabilities(requests, key), strict=True)
         ]
-        masks = self._masks(answers)
-        rooms = [request.session.maps.room(keeps_outside=keeps_outside) for request in requests]
+        keeps_outside = [self.traits.keeps_outside or request.is_local for request in requests]
+        masks = self._masks(answers, keeps_outside)
+        rooms = [
+            request.session.maps.room(keeps_outside=keeps)
+            for request, keeps in zip(requests, keeps_outside, strict=True)
+        ]
         for request, answer, room in zip(requests, answers, rooms, strict=True):
             request.session.maps.paste(request.region, answer, room)
         return masks
+
+    def _within_limits(self, request: Request[OpenCrops], answer: Tensor) -> Tensor:
+        """The (h, w) probabilities of a region, with those of before where the answer does not count."""
+        region = request.region
+        if request.excluded is not None:
+            answer = answer.masked_fill(self._on_device(region.window(request.excluded)), 0.0)
+        if not request.is_local:
+            return answer
+        before, threshold = request.session.maps.window(region), self.traits.threshold
+        mask_before, mask = self._thresholded([before, answer], threshold)
+        pixels = [region.pixel(click) for click in request.clicks[-request.num_new :]]
+        part = changed_part(mask_before, mask, pixels)
+        return torch.where(self._on_device(part), answer, before)
+
+    def _on_device(self, pixels: npt.NDArray[np.bool_]) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(pixels)).to(self.device)
 
     def _probabilities(self, requests: Sequence[Request[OpenCrops]], size: CropSize) -> Tensor:
         """(B, 1, h, w) float32 probabilities of the crops."""
@@ -134,13 +162,13 @@ class CropRunner:
             self.device.type, self._autocast_type, enabled=self._autocast_type is not torch.float32
         )
 
-    def _masks(self, regions: Sequence[Tensor]) -> list[RegionMasks]:
+    def _masks(self, regions: Sequence[Tensor], keeps_outside: Sequence[bool]) -> list[RegionMasks]:
         threshold = self.traits.threshold
         masks = self._thresholded(regions, threshold)
         zoom_masks = masks if threshold == ZOOM_THRESHOLD else self._thresholded(regions, ZOOM_THRESHOLD)
         return [
-            RegionMasks(mask, zoom, self.traits.keeps_outside)
-            for mask, zoom in zip(masks, zoom_masks, strict=True)
+            RegionMasks(mask, zoom, expected_iou(prob.cpu().numpy(), mask), keeps)
+            for prob, mask, zoom, keeps in zip(regions, masks, zoom_masks, keeps_outside, strict=True)
         ]
 
     def _thresholded(self, regions: Sequence[Tensor], threshold: float) -> list[npt.NDArray[np.bool_]]:

@@ -1,4 +1,4 @@
-"""Exact Euclidean distance inside a mask: how deep each pixel lies."""
+"""Exact Euclidean distance inside a mask: how deep each pixel lies, and how far from it."""
 
 from __future__ import annotations
 
@@ -53,6 +53,22 @@ def boxed_distance(mask: NDArray[np.bool_]) -> BoxedDistance:
     bordered[1:-1, 1:-1] = pixels[top : top + height, left : left + width]
     depth = cv2.distanceTransform(bordered, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
     return BoxedDistance(top, left, _roots_of_whole_squares(depth))
+
+
+def distance_to(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Euclidean distance of every pixel to the nearest True one; nothing lies beyond the image.
+
+    Args:
+        mask: (H, W) bool.
+
+    Returns:
+        (H, W) float32, pixels, 0 where the mask is True, and infinite everywhere if it is so nowhere. Equal distances
+        are equal numbers.
+    """
+    if not mask.any():
+        return np.full(mask.shape, np.inf, np.float32)
+    others = np.ascontiguousarray(~mask).view(np.uint8)
+    return _roots_of_whole_squares(cv2.distanceTransform(others, cv2.DIST_L2, cv2.DIST_MASK_PRECISE))
 
 
 def _roots_of_whole_squares(depth: cv2.typing.MatLike) -> NDArray[np.float32]:

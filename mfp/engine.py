@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from mfp.click_model import ClickModel, CropModel, SessionModel
@@ -20,6 +21,7 @@ from mfp.scheduler import Batch, BatchOutcome, Scheduler
 from mfp.session import FinishedSession, Session
 from mfp.session_runner import SessionRunner
 from mfp.session_state import SessionState
+from mfp.start import FromNothing
 
 logger = logging.getLogger(__name__)
 
@@ -149,9 +151,9 @@ class Engine:
         started = time.perf_counter()
         state = SessionState(session, self._runner.zoom)
         if state.stop_reason is not None:
-            return state.finish(np.zeros(session.image.shape[:2], np.float32), self._runner.traits.threshold)
+            return state.finish(_first_map(session), self._runner.traits.threshold)
         try:
-            opened = self._runner.open(session.image)
+            opened = self._runner.open(session.image, session.known)
         except ImageSizeError as error:
             on_refused(session, error)
             return None
@@ -164,7 +166,7 @@ class Engine:
         """One pass over a batch and all that follows from it; returns the sessions that ended."""
         started = time.perf_counter()
         members = [self._running[ticket] for ticket in batch.tickets]
-        requests = [Request(member.opened, member.state.region, member.state.clicks) for member in members]
+        requests = [_request(member) for member in members]
         try:
             masks = self._runner.predict(requests, batch.key)
         except torch.OutOfMemoryError:
@@ -222,6 +224,24 @@ class Engine:
 
     def _new_scheduler(self) -> Scheduler:
         return Scheduler(self._places.num_places, self._places.sessions_per_pass)
+
+
+def _request(running: _Running) -> Request[Any]:
+    state, session = running.state, running.state.session
+    return Request(
+        running.opened,
+        state.region,
+        state.clicks,
+        state.num_new,
+        session.changes == "local",
+        session.excluded,
+    )
+
+
+def _first_map(session: Session) -> npt.NDArray[np.float32]:
+    """(H, W) float32: the map before the first click."""
+    start, size = session.known, session.image.shape[:2]
+    return np.zeros(size, np.float32) if isinstance(start, FromNothing) else start.probabilities(*size)
 
 
 def _num_pixels(session: Session) -> int:

@@ -34,3 +34,7 @@ class MetricsError(MfpError):
 
 class TrainingError(MfpError):
     """Training data or settings from which no step can be made."""
+
+
+class StartError(MfpError):
+    """A mask or box that a session cannot start from."""

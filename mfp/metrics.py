@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from mfp.errors import MetricsError
 from mfp.evaluation_protocol import MAX_CLICKS
 
+BEFORE_CLICKS = -1
+"""The click index of the mask that an object starts from, before its first click."""
 _NEVER = np.iinfo(np.int64).max
 
 
@@ -34,11 +36,12 @@ def iou(mask: NDArray[np.bool_], truth: NDArray[np.int8]) -> float | None:
 class ClickIous:
     """The IoU after every click of many objects: columns of the click table, ordered by object and click.
 
-    Build it with `from_columns` or `from_lists`, which check the clicks and leave out objects without IoU.
+    Build it with `from_columns` or `from_lists`, which check the clicks and leave out objects without IoU. An object
+    that starts from a mask has a row before its clicks, of the index BEFORE_CLICKS, and maybe no other.
 
     Attributes:
-        first: (num_objects,) int64, the row of each object's click 0.
-        click_idx: (R,) int64, 0-based, counts up from 0 without gaps inside an object.
+        first: (num_objects,) int64, the first row of each object.
+        click_idx: (R,) int64, counts up without gaps inside an object, from 0 or from BEFORE_CLICKS.
         iou: (R,) float64 in [0, 1].
         num_undefined: objects left out because an IoU of theirs is undefined (no truth, or an empty union).
     """
@@ -53,6 +56,25 @@ class ClickIous:
         """Objects that the figures are about."""
         return len(self.first)
 
+    @property
+    def num_clicks(self) -> NDArray[np.int64]:
+        """(num_objects,): clicks on each."""
+        num_rows = np.diff(self.first, append=len(self.iou))
+        num_clicks: NDArray[np.int64] = num_rows - (self.click_idx[self.first] == BEFORE_CLICKS)
+        return num_clicks
+
+    @property
+    def last(self) -> NDArray[np.float64]:
+        """(num_objects,): after the last click on each, or of the start if there was no click."""
+        last: NDArray[np.float64] = self.iou[np.append(self.first[1:], len(self.iou)) - 1]
+        return last
+
+    @property
+    def best(self) -> NDArray[np.float64]:
+        """(num_objects,): the largest of each, that of the start included."""
+        best: NDArray[np.float64] = np.maximum.reduceat(self.iou, self.first)
+        return best
+
     @classmethod
     def from_columns(
         cls, object_idx: NDArray[np.integer], click_idx: NDArray[np.integer], iou: NDArray[np.float64]
@@ -61,7 +83,7 @@ class ClickIous:
 
         Args:
             object_idx: (R,) integers, equal for the clicks of one object; any values.
-            click_idx: (R,) integers, 0-based.
+            click_idx: (R,) integers, 0-based; BEFORE_CLICKS for the mask that an object starts from.
             iou: (R,) float64 in [0, 1], NaN where undefined.
 
         Raises MetricsError if an object's clicks are not 0, 1, 2, ... once each, or IoUs are not float64.
@@ -75,7 +97,11 @@ class ClickIous:
         is_first = np.diff(objects, prepend=objects[:1] - 1) != 0
         first = np.flatnonzero(is_first)
         object_of_row = np.cumsum(is_first) - 1
-        _check_click_indices(clicks, np.arange(len(clicks)) - first[object_of_row], objects)
+        begin = np.minimum(clicks[first], 0)  # another number than 0 or BEFORE_CLICKS shows as a gap
+        expected = (
+            np.arange(len(clicks)) - first[object_of_row] + np.maximum(begin, BEFORE_CLICKS)[object_of_row]
+        )
+        _check_click_indices(clicks, expected, objects)
         values = iou[order]
         defined = np.ones(len(first), np.bool_)
         defined[object_of_row[np.isnan(values)]] = False
@@ -100,7 +126,7 @@ class ClickIous:
 
 
 def noc(ious: ClickIous, threshold: float, max_clicks: int = MAX_CLICKS) -> NDArray[np.int64]:
-    """NoC of every object: the first click, counted from 1, with IoU >= threshold; else max_clicks.
+    """NoC of every object: the first click, counted from 1, with IoU >= threshold; else max_clicks. A good start is 0.
 
     The published figure is the mean. Clicks past max_clicks do not count. A run that stopped its sessions at
     a target IoU answers only for thresholds up to that target.
@@ -111,7 +137,7 @@ def noc(ious: ClickIous, threshold: float, max_clicks: int = MAX_CLICKS) -> NDAr
         max_clicks: what an object costs that never gets there.
 
     Returns:
-        (num_objects,) int64 in [1, max_clicks].
+        (num_objects,) int64 in [0, max_clicks]; 0 for a mask that an object starts from and that reaches the threshold.
     """
     return np.minimum(_first_click_reaching(ious, threshold), max_clicks)
 
@@ -129,12 +155,14 @@ def nof_never_reached(ious: ClickIous, threshold: float, max_clicks: int = MAX_C
 def mean_iou_curve(ious: ClickIous, max_clicks: int = MAX_CLICKS) -> NDArray[np.float64]:
     """Mean IoU over the objects after each click; a session that has ended carries its last IoU forward.
 
+    One that ended before its first click carries that of its start.
+
     Returns:
         (max_clicks,) float64, entry t after click t + 1. Raises MetricsError if there is no object.
     """
     if ious.num_objects == 0:
         raise MetricsError("mean IoU of 0 objects: at least one needs a truth; check the run's errors table")
-    counted = ious.click_idx < max_clicks
+    counted = (ious.click_idx >= 0) & (ious.click_idx < max_clicks)
     of_click = np.bincount(ious.click_idx[counted], ious.iou[counted], minlength=max_clicks)
     last = np.append(ious.first[1:], len(ious.iou)) - 1
     last = last[ious.click_idx[last] < max_clicks - 1]

@@ -25,6 +25,7 @@ from mfp.scripted_play import (
     Played,
     one_after_the_other,
     play,
+    script_from_mask,
     script_on_one_pixel,
     script_without_object,
     three_scripts,
@@ -56,6 +57,8 @@ class Promise(StrEnum):
     """It has answers like any other, or a session model refuses its size (ImageSizeError)."""
     UNIFORM = "uniform image"
     """An image of one colour, with nothing to find, has answers like any other."""
+    START = "start from a mask"
+    """A model whose traits say `starts_from_mask` answers to a click on a mask that was given, the same again."""
     GLOBAL_STATE = "global state"
     """A call leaves what belongs to the process as it was: see ProcessState."""
     INPUTS = "inputs"
@@ -171,6 +174,7 @@ class _Check:
         self._compare(Promise.SAME_AGAIN, runner, alone, again, tolerance=0.0)
         self._compare(Promise.NEIGHBOURS, runner, alone, self._mixed(again), tolerance=TOLERANCE)
         self._interleave(runner, alone)
+        self._start(runner)
         for promise, script in (
             (Promise.ONE_PIXEL, script_on_one_pixel()),
             (Promise.UNIFORM, script_without_object()),
@@ -183,6 +187,23 @@ class _Check:
                 self._note(promise, "" if is_honest else _line(error), f"refused: {error}")
             except (Exception, SystemExit) as error:
                 self._note(promise, _line(error), "")
+
+    def _start(self, runner: Runner[Any, Any]) -> None:
+        """From a mask the answers have the right form, and the same clicks give the same maps."""
+        traits = self._model.traits
+        if not traits.starts_from_mask:
+            self._note(Promise.START, "", "not promised")
+            return
+        script = script_from_mask()
+        passes = one_after_the_other([script])
+        try:
+            once, again = play(runner, [script], passes), play(runner, [script], passes)
+        except (Exception, SystemExit) as error:
+            self._note(Promise.START, _line(error), "")
+            return
+        difference = once.largest_difference(again) if traits.is_deterministic else 0.0
+        fault = f"probabilities differ by up to {difference:.1e} when done again" if difference else ""
+        self._note(Promise.START, fault, "answered")
 
     def _interleave(self, runner: Runner[Any, Any], alone: Played) -> None:
         both = Played(alone.maps[:2], [])

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from mfp.clicks import Click
+
+PixelT = TypeVar("PixelT", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,15 @@ class Region:
         """Number of columns."""
         return self.col_max - self.col_min + 1
 
+    def window(self, pixels: NDArray[PixelT]) -> NDArray[PixelT]:
+        """The region of (H, W) pixels of the image: (height, width), a view."""
+        return pixels[self.row_min : self.row_max + 1, self.col_min : self.col_max + 1]
+
+    def pixel(self, click: Click) -> tuple[int, int]:
+        """(row, column), counted from those of the region, of the pixel that a click falls on."""
+        y, x = click.pixel
+        return y - self.row_min, x - self.col_min
+
     def to_crop(self, click: Click, crop_h: int, crop_w: int) -> Click:
         """The click (y, x in image pixels) in pixels of this region resized to (crop_h, crop_w).
 
@@ -58,9 +70,17 @@ class Region:
         )
 
 
+def bounding_box(mask: NDArray[np.bool_]) -> Region | None:
+    """The smallest region that holds all of a mask, (H, W) bool; None if it is empty."""
+    left, top, width, height = cv2.boundingRect(np.ascontiguousarray(mask, dtype=np.bool_).view(np.uint8))
+    if width == 0 or height == 0:
+        return None
+    return Region(top, top + height - 1, left, left + width - 1)
+
+
 def next_region(
     previous: Region | None,
-    prob_mask: NDArray[np.bool_],
+    found: Region | None,
     clicks: Sequence[Click],
     height: int,
     width: int,
@@ -75,28 +95,28 @@ def next_region(
 
     Args:
         previous: the region of the session's last pass; None before the first.
-        prob_mask: (height, width) bool, previous probability map > 0.5.
+        found: the bounding box of the object: where the previous map is > 0.5, or the box that somebody drew around it;
+            None if nothing is known of it.
         clicks: all clicks of the session with the newest, (y, x) in image pixels.
         height, width: size of the image in pixels.
         settings: expansion, smallest side and overlap.
 
     Source: zoom-in of the evaluation protocol of RITM and its successors.
     """
-    fresh = _region_around_object(prob_mask, clicks, height, width, settings)
+    fresh = _region_around_object(found, clicks, height, width, settings)
     if previous is None or not _holds_foreground(previous, clicks):
         return fresh
     return fresh if _overlap(previous, fresh) < settings.recompute_overlap else previous
 
 
 def _region_around_object(
-    prob_mask: NDArray[np.bool_], clicks: Sequence[Click], height: int, width: int, settings: ZoomSettings
+    found: Region | None, clicks: Sequence[Click], height: int, width: int, settings: ZoomSettings
 ) -> Region:
-    left, top, box_w, box_h = cv2.boundingRect(np.ascontiguousarray(prob_mask, dtype=np.bool_).view(np.uint8))
-    if box_w == 0 or box_h == 0:
+    if found is None:
         return Region(0, height - 1, 0, width - 1)
     pixels = [click.pixel for click in clicks if click.is_foreground]
-    rows = [top, top + box_h - 1, *(y for y, _ in pixels)]
-    cols = [left, left + box_w - 1, *(x for _, x in pixels)]
+    rows = [found.row_min, found.row_max, *(y for y, _ in pixels)]
+    cols = [found.col_min, found.col_max, *(x for _, x in pixels)]
     row_min, row_max = _expand(min(rows), max(rows), height, settings)
     col_min, col_max = _expand(min(cols), max(cols), width, settings)
     return Region(row_min, row_max, col_min, col_max)

@@ -11,9 +11,11 @@ import numpy.typing as npt
 
 from mfp.click_model import Image, ModelTraits
 from mfp.clicks import Click
+from mfp.errors import ClickModelError, StartError
 from mfp.places import Places
 from mfp.region import Region, ZoomSettings
 from mfp.session_state import RegionMasks
+from mfp.start import FROM_NOTHING, Start
 
 OpenT = TypeVar("OpenT")
 OpenT_contra = TypeVar("OpenT_contra", contravariant=True)
@@ -28,11 +30,17 @@ class Request(Generic[OpenT]):
         session: what `Runner.open` returned for it.
         region: where to look for the newest click.
         clicks: all of the session with the newest last, (y, x) in image pixels.
+        num_new: how many of them are new since the session's last turn.
+        is_local: only the parts of the mask change that hold a new click; see `mfp.local_change`.
+        excluded: (H, W) bool, pixels that are never the object's; None: there are none.
     """
 
     session: OpenT
     region: Region
     clicks: Sequence[Click]
+    num_new: int = 1
+    is_local: bool = False
+    excluded: npt.NDArray[np.bool_] | None = None
 
 
 class Runner(Protocol[OpenT, KeyT]):
@@ -54,11 +62,12 @@ class Runner(Protocol[OpenT, KeyT]):
     def can_repeat(self) -> bool:
         """Whether requests may be made again after `predict` raised on them."""
 
-    def open(self, image: Image) -> OpenT:
+    def open(self, image: Image, start: Start = FROM_NOTHING) -> OpenT:
         """Begin a session on an image. Sessions on one image pass the same array, so that they share what they can.
 
         Raises:
             ImageSizeError: the model does not take an image of that size.
+            StartError: the model does not start from a mask.
 
         """
 
@@ -66,7 +75,7 @@ class Runner(Protocol[OpenT, KeyT]):
         """Requests whose regions have the same key may be predicted together."""
 
     def predict(self, requests: Sequence[Request[OpenT]], key: KeyT) -> list[RegionMasks]:
-        """Take the newest click of every request into its session.
+        """Take the newest clicks of every request into its session.
 
         Raises:
             ClickModelError: the model's answer cannot be used: its shape, type or range is wrong.
@@ -74,3 +83,20 @@ class Runner(Protocol[OpenT, KeyT]):
 
     def probabilities(self, session: OpenT) -> npt.NDArray[np.float32]:
         """(H, W) float32 in [0, 1], the map after the newest click that was predicted."""
+
+
+def check_starts_from_mask(traits: ModelTraits) -> None:
+    """Raise StartError if the model makes its first map itself."""
+    if not traits.starts_from_mask:
+        raise StartError(
+            f"click model {traits.name} does not start from a mask: start from nothing or from boxes, or take a model "
+            "whose traits say starts_from_mask"
+        )
+
+
+def lacks_begin_from_mask(traits: ModelTraits) -> ClickModelError:
+    """The error of a session model whose traits promise more than it has."""
+    return ClickModelError(
+        f"click model {traits.name} says starts_from_mask, and has no method begin_from_mask (mfp/click_model.py): "
+        "write one, or leave that trait out"
+    )

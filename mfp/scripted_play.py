@@ -14,6 +14,7 @@ from mfp.click_model import Image
 from mfp.clicks import Click
 from mfp.region import Region
 from mfp.runner import Request, Runner
+from mfp.start import FROM_NOTHING, FromMask, Start
 
 Passes: TypeAlias = Sequence[Sequence[int]]
 """Which scripts go together in each call, by index. A script makes one click in each call that it is in."""
@@ -23,10 +24,11 @@ _HEIGHT, _WIDTH = 96, 128
 
 @dataclass(frozen=True, eq=False)
 class Script:
-    """An image and clicks on it, (y, x) in image pixels."""
+    """An image and clicks on it, (y, x) in image pixels, and what is known before the first."""
 
     image: Image
     clicks: tuple[Click, ...]
+    start: Start = FROM_NOTHING
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +69,13 @@ def script_on_one_pixel() -> Script:
     )
 
 
+def script_from_mask() -> Script:
+    """Two clicks that correct a mask: one on the object it lacks, one on what it has too much."""
+    mask = np.zeros((_HEIGHT, _WIDTH), np.bool_)
+    mask[30:60, 40:100] = True
+    return Script(_coloured(2), (Click(70, 60, True), Click(40, 95, False)), FromMask(mask))
+
+
 def script_without_object() -> Script:
     """A black image: there is nothing to find, and the first click says so."""
     return Script(np.zeros((_HEIGHT, _WIDTH, 3), np.uint8), (Click(48, 64, False), Click(20, 30, True)))
@@ -84,7 +93,7 @@ def play(runner: Runner[Any, Any], scripts: Sequence[Script], passes: Passes) ->
     for members in passes:
         for idx in members:
             if idx not in opened:
-                opened[idx] = runner.open(scripts[idx].image)
+                opened[idx] = runner.open(scripts[idx].image, scripts[idx].start)
         requests = [
             Request(opened[idx], _whole(scripts[idx].image), scripts[idx].clicks[: len(played.maps[idx]) + 1])
             for idx in members

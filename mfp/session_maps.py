@@ -19,11 +19,14 @@ CropSize: TypeAlias = tuple[int, int]
 class SessionMaps:
     """The image and the probability map of one session; the map lives on the device of the model."""
 
-    def __init__(self, image: npt.NDArray[np.uint8], device: torch.device) -> None:
-        """`image` is (H, W, 3) uint8 RGB; the map starts as zeros."""
+    def __init__(
+        self, image: npt.NDArray[np.uint8], device: torch.device, prob: npt.NDArray[np.float32] | None = None
+    ) -> None:
+        """`image` is (H, W, 3) uint8 RGB; the map starts as `prob`, (H, W) in [0, 1], or there is none yet."""
         self._image = image
         self._device = device
-        self._prob: Tensor | None = None  # (H, W) float32; None before the first answer
+        # (H, W) float32; None before the first answer
+        self._prob: Tensor | None = None if prob is None else torch.from_numpy(prob).to(device)
         self._crop: tuple[Region, CropSize, Tensor] | None = None
 
     def image_crop(self, region: Region, size: CropSize) -> Tensor:
@@ -39,7 +42,7 @@ class SessionMaps:
 
     @property
     def has_map(self) -> bool:
-        """Whether an answer was pasted: before that the map is zero everywhere because nothing is known."""
+        """Whether something is known: a map was given, or an answer was pasted. Else it is zero everywhere."""
         return self._prob is not None
 
     def map_crop(self, region: Region, size: CropSize) -> Tensor:
@@ -48,6 +51,12 @@ class SessionMaps:
             return torch.zeros(1, 1, *size, device=self._device)
         rows, cols = _slices(region)
         return resize(self._prob[None, None, rows, cols], size)
+
+    def window(self, region: Region) -> Tensor:
+        """(h, w) float32: the region of the probability map, as it is."""
+        if self._prob is None:
+            return torch.zeros(region.height, region.width, device=self._device)
+        return self._prob[_slices(region)]
 
     def room(self, *, keeps_outside: bool = True) -> Tensor:
         """(H, W) float32: where the next answer goes, the present map or one of zeros."""

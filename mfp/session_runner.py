@@ -11,14 +11,16 @@ import numpy.typing as npt
 import torch
 
 from mfp.answers import check_map_values, check_maps_form
-from mfp.click_model import Image, ModelTraits, SessionModel, SessionTurn
+from mfp.click_model import Image, MaskStartingModel, ModelTraits, SessionModel, SessionTurn
 from mfp.engine_settings import EngineSettings
 from mfp.errors import ClickModelError
+from mfp.local_change import changed_part
 from mfp.per_image import Kept, PerImage
 from mfp.places import Places
 from mfp.region import Region
-from mfp.runner import Request
-from mfp.session_state import RegionMasks
+from mfp.runner import Request, check_starts_from_mask, lacks_begin_from_mask
+from mfp.session_state import RegionMasks, expected_iou
+from mfp.start import FROM_NOTHING, FromMask, FromNothing, Start
 
 _NUM_NEWEST_IMAGES = 2  # whose shared part is kept although no session on them is in flight
 
@@ -50,7 +52,7 @@ class SessionRunner:
         """Put the model on the device (`cpu`, `cuda`, `cuda:1`). Of the settings only `batch_size` counts.
 
         Raises:
-            ClickModelError: its `max_sessions` is below 1.
+            ClickModelError: its `max_sessions` is below 1, or it lacks the `begin_from_mask` that its traits promise.
         """
         self.model = model.for_inference(torch.device(device))
         self.traits: ModelTraits = self.model.traits
@@ -58,13 +60,23 @@ class SessionRunner:
             raise ClickModelError(
                 f"click model {self.traits.name} takes {self.model.max_sessions} sessions at once: must be 1 or more"
             )
+        if self.traits.starts_from_mask and not isinstance(self.model, MaskStartingModel):
+            raise lacks_begin_from_mask(self.traits)
         self.places = Places.of_sessions(settings.batch_size, self.model.max_sessions)
         self._shared: PerImage[Any] = PerImage(self.model.prepare, _NUM_NEWEST_IMAGES)
 
     @torch.no_grad()
-    def open(self, image: Image) -> OpenTurns:
+    def open(self, image: Image, start: Start = FROM_NOTHING) -> OpenTurns:
         """See Runner."""
         shared = self._shared.of(image)
+        if isinstance(start, FromMask):
+            check_starts_from_mask(self.traits)
+        if not isinstance(start, FromNothing) and self.traits.starts_from_mask:
+            assert isinstance(self.model, MaskStartingModel), "checked when the runner was made"
+            prob = start.probabilities(*image.shape[:2])
+            return OpenTurns(
+                image, shared, self.model.begin_from_mask(image, shared.value, prob.copy()), prob
+            )
         state = self.model.begin(image, shared.value)
         return OpenTurns(image, shared, state, np.zeros(image.shape[:2], np.float32))
 
@@ -81,11 +93,27 @@ class SessionRunner:
         for prob in maps:
             check_map_values(self.traits.name, prob)
         masks: list[RegionMasks] = []
-        for session, prob in zip(sessions, maps, strict=True):
-            session.prob = prob.copy()  # the model may use the array again
-            mask = session.prob > np.float32(self.traits.threshold)
-            masks.append(RegionMasks(mask, mask))
+        for request, prob in zip(requests, maps, strict=True):
+            request.session.prob = self._within_limits(request, prob)
+            mask = request.session.prob > np.float32(self.traits.threshold)
+            masks.append(RegionMasks(mask, mask, expected_iou(request.session.prob, mask)))
         return masks
+
+    def _within_limits(
+        self, request: Request[OpenTurns], prob: npt.NDArray[np.float32]
+    ) -> npt.NDArray[np.float32]:
+        """The (H, W) map, with that of before where the answer does not count; an array of its own.
+
+        The model keeps its own map of the session: it does not hear of what did not count.
+        """
+        prob = prob.copy()  # the model may use the array again
+        if request.excluded is not None:
+            prob[request.excluded] = 0.0
+        if not request.is_local:
+            return prob
+        before, threshold = request.session.prob, np.float32(self.traits.threshold)
+        pixels = [click.pixel for click in request.clicks[-request.num_new :]]
+        return np.where(changed_part(before > threshold, prob > threshold, pixels), prob, before)
 
     def probabilities(self, session: OpenTurns) -> npt.NDArray[np.float32]:
         """See Runner."""

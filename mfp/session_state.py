@@ -6,17 +6,16 @@ Plain arrays: no tensors, no network.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from mfp.clicks import Click
 from mfp.metrics import iou
-from mfp.region import Region, ZoomSettings, next_region
-from mfp.session import ClickRecord, FinishedSession, Session, StopReason
-
-_Pixel = TypeVar("_Pixel", bound=np.generic)
+from mfp.region import Region, ZoomSettings, bounding_box, next_region
+from mfp.session import ClickRecord, FinishedSession, MadeClick, Session
+from mfp.start import FromBox, FromMask
+from mfp.stop_reason import StopReason
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,20 +25,23 @@ class RegionMasks:
     Attributes:
         mask: the object, by the model's threshold.
         zoom_mask: by the threshold of zoom-in; the same array where both are one.
+        quality: the IoU that the probabilities in the region expect of `mask` (`expected_iou`).
         keeps_outside: outside the region the masks stay as they were; else they are empty there.
     """
 
     mask: npt.NDArray[np.bool_]
     zoom_mask: npt.NDArray[np.bool_]
+    quality: float
     keeps_outside: bool = True
 
 
 class SessionState:
-    """A session under way: either over (`stop_reason`) or waiting for the mask of its newest click.
+    """A session under way: either over (`stop_reason`) or waiting for the mask of its newest clicks.
 
     Attributes:
         session: what the caller asked for.
-        clicks: made so far, the one that waits for its mask included; (y, x) in image pixels.
+        clicks: made so far, those that wait for a mask included; (y, x) in image pixels.
+        num_new: how many of them wait for a mask: one, or several that were made in a row.
         region: where the network is to look for the newest click.
         stop_reason: None while the session runs.
     """
@@ -48,44 +50,59 @@ class SessionState:
         """Ask for the first click. Without zoom settings the region is always the whole image."""
         self.session = session
         self.clicks: list[Click] = []
+        self.num_new = 0
         self.stop_reason: StopReason | None = None
         height, width = session.image.shape[:2]
         self._whole = Region(0, height - 1, 0, width - 1)
         self._zoom = zoom
         self._seen: Region | None = None
-        self._mask = np.zeros((height, width), np.bool_)
+        self._mask = _first_mask(session)
         self._zoom_mask = self._mask
-        self._area = 0
+        self._area = int(np.count_nonzero(self._mask))
         self._records: list[ClickRecord] = []
+        self._new: tuple[MadeClick, ...] = ()
+        self._reachable = _reachable(session)
+        self._start_iou = self._iou() if isinstance(session.start, FromMask) else None
         self.region = self._whole
-        self._click()
+        if self._is_good(self._start_iou) and session.limits.min_clicks == 0:
+            self.stop_reason = StopReason.TARGET_REACHED
+        else:
+            self._click()
 
     def take(self, masks: RegionMasks) -> None:
-        """Take the masks of `region` that came of the newest click; then end, or ask for the next click."""
+        """Take the masks of `region` that came of the newest clicks; then end, or ask for the next ones."""
         region = self.region
-        window = _window(self._mask, region)
+        iou_before, area_before = self._last_iou(), self._area
+        quality_before = self._records[-1].quality if self._records else 0.0
+        window = region.window(self._mask)
         num_changed = int(np.count_nonzero(window != masks.mask))
         area_outside = self._area - int(np.count_nonzero(window))
         if not masks.keeps_outside and area_outside:
             num_changed += area_outside
             area_outside = 0
             self._mask[:] = False
-        self._area = area_outside + int(np.count_nonzero(masks.mask))
         window[:] = masks.mask
+        self._area = area_outside + int(np.count_nonzero(masks.mask))
         self._take_zoom_mask(masks)
         self._seen = region
-        self._records.append(
-            ClickRecord(
-                click=self.clicks[-1],
-                source=self.session.clicks.name,
-                iou=self._iou(),
-                area=self._area,
-                changed_fraction=num_changed / self._mask.size,
-                region=region,
-                seconds=0.0,
+        for made in self._new[:-1]:
+            self._record(
+                made,
+                iou=iou_before,
+                area=area_before,
+                quality=quality_before,
+                num_changed=0,
+                is_looked_at=False,
             )
+        self._record(
+            self._new[-1],
+            iou=self._iou(),
+            area=self._area,
+            quality=masks.quality,
+            num_changed=num_changed,
+            is_looked_at=True,
         )
-        self.stop_reason = self._limit_reached()
+        self.stop_reason = self._limit_reached(num_changed / max(area_before, self._area, 1))
         if self.stop_reason is None:
             self._click()
 
@@ -102,55 +119,103 @@ class SessionState:
             mask=self._mask,
             clicks=tuple(self._records),
             stop_reason=self.stop_reason,
-            iou=self._records[-1].iou if self._records else self._iou(),
-            quality=self._quality(prob),
+            start=self.session.start.kind,
+            start_iou=self._start_iou,
+            iou=self._last_iou(),
+            quality=self._records[-1].quality if self._records else None,
             prob=prob,
             threshold=threshold,
         )
 
-    def _quality(self, prob: npt.NDArray[np.float32]) -> float:
-        # Outside the region nothing was looked at: the small probabilities there, left from a pass over more of the
-        # image, would add up to more than a small object.
-        return (
-            0.0
-            if self._seen is None
-            else expected_iou(_window(prob, self._seen), _window(self._mask, self._seen))
+    def _record(
+        self,
+        made: MadeClick,
+        *,
+        iou: float | None,
+        area: int,
+        quality: float,
+        num_changed: int,
+        is_looked_at: bool,
+    ) -> None:
+        self._records.append(
+            ClickRecord(
+                click=made.click,
+                source=self.session.clicks.name,
+                iou=iou,
+                area=area,
+                quality=quality,
+                changed_fraction=num_changed / self._mask.size,
+                is_looked_at=is_looked_at,
+                is_obeyed=bool(self._mask[made.click.pixel]) == made.click.is_foreground,
+                is_clamped=made.is_clamped,
+                region=self.region,
+                seconds=0.0,
+            )
         )
 
     def _click(self) -> None:
-        source = self.session.clicks
-        click = source.next_click(self.session.truth, self._mask, self.clicks)
-        if isinstance(click, StopReason):
-            self.stop_reason = click
+        source, limits = self.session.clicks, self.session.limits
+        made = source.next_clicks(self._reachable, self._mask, self.clicks)
+        if isinstance(made, StopReason):
+            self.stop_reason = made
             return
-        self.clicks.append(click)
+        if limits.max_clicks is not None:
+            made = made[: limits.max_clicks - len(self.clicks)]
+        self._new = made
+        self.num_new = len(made)
+        self.clicks.extend(one.click for one in made)
         if self._zoom is not None:
             height, width = self._mask.shape
-            self.region = next_region(self._seen, self._zoom_mask, self.clicks, height, width, self._zoom)
+            found = bounding_box(self._zoom_mask)
+            if found is None and isinstance(self.session.start, FromBox):
+                found = self.session.start.box
+            self.region = next_region(self._seen, found, self.clicks, height, width, self._zoom)
 
     def _take_zoom_mask(self, masks: RegionMasks) -> None:
         if masks.zoom_mask is masks.mask:
             return
-        if self._zoom_mask is self._mask or not masks.keeps_outside:
+        if not masks.keeps_outside:
             self._zoom_mask = np.zeros_like(self._mask)
-        _window(self._zoom_mask, self.region)[:] = masks.zoom_mask
+        elif self._zoom_mask is self._mask:
+            self._zoom_mask = self._mask.copy()
+        self.region.window(self._zoom_mask)[:] = masks.zoom_mask
 
     def _iou(self) -> float | None:
         value = None if self.session.truth is None else iou(self._mask, self.session.truth)
         return None if value is None else float(value)
 
-    def _limit_reached(self) -> StopReason | None:
-        limits, num_clicks, last = self.session.limits, len(self._records), self._records[-1].iou
-        is_good = limits.target_iou is not None and last is not None and last >= limits.target_iou
-        if is_good and num_clicks >= limits.min_clicks:
-            return StopReason.TARGET_REACHED
+    def _last_iou(self) -> float | None:
+        return self._records[-1].iou if self._records else self._iou()
+
+    def _is_good(self, value: float | None) -> bool:
+        target = self.session.limits.target_iou
+        return target is not None and value is not None and value >= target
+
+    def _limit_reached(self, changed: float) -> StopReason | None:
+        """Why the session ends here; `changed` is the share of the larger mask that the newest click changed."""
+        limits, num_clicks, last = self.session.limits, len(self._records), self._records[-1]
+        if num_clicks >= limits.min_clicks:
+            if self._is_good(last.iou):
+                return StopReason.TARGET_REACHED
+            if last.quality >= limits.target_quality:
+                return StopReason.QUALITY_REACHED
+            if changed < limits.min_change:
+                return StopReason.NO_CHANGE
         has_all = limits.max_clicks is not None and num_clicks >= limits.max_clicks
         return StopReason.MAX_CLICKS if has_all else None
 
 
-def _window(pixels: npt.NDArray[_Pixel], region: Region) -> npt.NDArray[_Pixel]:
-    """The region of (H, W) pixels, a view."""
-    return pixels[region.row_min : region.row_max + 1, region.col_min : region.col_max + 1]
+def _first_mask(session: Session) -> npt.NDArray[np.bool_]:
+    """The mask before the first click, an array of its own."""
+    start = session.known
+    return start.mask.copy() if isinstance(start, FromMask) else np.zeros(session.image.shape[:2], np.bool_)
+
+
+def _reachable(session: Session) -> npt.NDArray[np.int8] | None:
+    """The truth as a simulated user sees it: pixels of other objects are beyond reach, and no error."""
+    if session.truth is None or session.excluded is None:
+        return session.truth
+    return np.where(session.excluded, np.int8(-1), session.truth)
 
 
 def expected_iou(prob: npt.NDArray[np.float32], mask: npt.NDArray[np.bool_]) -> float:

@@ -12,9 +12,18 @@ import torch
 from torch import Tensor
 
 from mfp.answers import check_logits_form, check_logits_values, check_map_values, check_maps_form
-from mfp.click_model import CropBatch, CropModel, Image, ModelTraits, SessionModel, SessionTurn
+from mfp.click_model import (
+    CropBatch,
+    CropModel,
+    Image,
+    MaskStartingModel,
+    ModelTraits,
+    SessionModel,
+    SessionTurn,
+)
 from mfp.errors import ClickModelError
 from mfp.process_state import ProcessState
+from mfp.runner import lacks_begin_from_mask
 
 P = ParamSpec("P")
 ResultT = TypeVar("ResultT")
@@ -133,6 +142,20 @@ class WatchedSessionModel(_Watched[SessionModel]):
     def begin(self, image: Image, shared: Any) -> Any:
         """See SessionModel."""
         state = self._watch.called("begin", {"image": image}, self._model.begin, image, shared)
+        return _WatchedState(state, image)
+
+    def begin_from_mask(self, image: Image, shared: Any, prob: npt.NDArray[np.float32]) -> Any:
+        """See MaskStartingModel."""
+        if not isinstance(self._model, MaskStartingModel):
+            raise lacks_begin_from_mask(self.traits)
+        state = self._watch.called(
+            "begin_from_mask",
+            {"image": image, "prob": prob},
+            self._model.begin_from_mask,
+            image,
+            shared,
+            prob,
+        )
         return _WatchedState(state, image)
 
     def predict(self, turns: Sequence[SessionTurn]) -> list[npt.NDArray[np.float32]]:

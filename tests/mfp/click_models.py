@@ -126,6 +126,17 @@ class PickyModel(GrowingModel):
         return super().prepare(image)
 
 
+class CorrectingModel(GrowingModel):
+    """A GrowingModel that starts from masks too."""
+
+    traits = ModelTraits(name="correcting", identity="correcting 1", threshold=0.4, starts_from_mask=True)
+
+    def begin_from_mask(
+        self, image: Image, shared: NDArray[np.float32], prob: NDArray[np.float32]
+    ) -> Growing:
+        return Growing(prob, shared)
+
+
 def assert_all_different(values: Sequence[NDArray[np.float32]]) -> None:
     """Else a test of independence would show nothing."""
     assert not any(np.array_equal(one, other) for one, other in itertools.combinations(values, 2))

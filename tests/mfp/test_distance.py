@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import distance_transform_edt
 
-from mfp.distance import boxed_distance, object_distance
+from mfp.distance import boxed_distance, distance_to, object_distance
 from tests.mfp.masks import masks
 
 Mask = npt.NDArray[np.bool_]
@@ -82,3 +82,9 @@ def test_large_objects_keep_exact_distances_up_to_1200_pixels_of_depth() -> None
     mask[rng.integers(0, 2400, 3), rng.integers(0, 3000, 3)] = False
     distance = object_distance(mask)
     np.testing.assert_array_equal(distance, np.sqrt(exact_squares(mask)).astype(np.float32))
+
+
+@given(masks())
+def test_distances_to_a_mask_are_the_exact_ones_and_the_border_is_no_part_of_it(mask: Mask) -> None:
+    expected = np.rint(distance_transform_edt(~mask) ** 2) if mask.any() else np.full(mask.shape, np.inf)
+    np.testing.assert_array_equal(distance_to(mask), np.sqrt(expected).astype(np.float32))

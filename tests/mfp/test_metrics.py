@@ -83,6 +83,46 @@ def test_the_mean_iou_curve_carries_the_last_iou_of_a_finished_session_forward(
     np.testing.assert_allclose(curve, np.mean(carried, axis=0), rtol=0, atol=1e-12)
 
 
+@given(
+    st.lists(st.tuples(st.none() | IOUS, st.lists(IOUS, max_size=22)), min_size=1, max_size=8),
+    THRESHOLDS,
+    st.integers(1, 21),
+)
+def test_a_good_start_counts_0_clicks_and_is_carried_forward(
+    objects: list[tuple[float | None, list[float]]], threshold: float, max_clicks: int
+) -> None:
+    """An object is its start IoU, or None if it starts from nothing, and the IoU after each click."""
+    objects = [(start, values) for start, values in objects if start is not None or values]
+    rows = [
+        (number, click_idx, value)
+        for number, (start, values) in enumerate(objects)
+        for click_idx, value in [*([] if start is None else [(-1, start)]), *enumerate(values)]
+    ]
+    columns = [np.array(column) for column in zip(*rows, strict=True)] if rows else [np.zeros(0, int)] * 3
+    ious = ClickIous.from_columns(columns[0], columns[1], columns[2].astype(np.float64))
+    expected = []
+    for start, values in objects:
+        counted = [(0, start)] if start is not None else []
+        counted += [(i + 1, value) for i, value in enumerate(values[:max_clicks])]
+        expected.append(next((number for number, value in counted if value >= threshold), max_clicks))
+    assert noc(ious, threshold, max_clicks).tolist() == expected
+    assert ious.num_clicks.tolist() == [len(values) for _, values in objects]
+    curves = []
+    for start, values in objects:
+        held = values or ([] if start is None else [start])
+        curves.append((held + held[-1:] * max_clicks)[:max_clicks])
+    if curves:
+        curve = np.mean(curves, axis=0)
+        np.testing.assert_allclose(mean_iou_curve(ious, max_clicks), curve, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("click_idx", [[-1, 1], [-2, -1, 0], [1], [-1, -1]])
+def test_a_start_is_followed_by_click_0(click_idx: list[int]) -> None:
+    rows = np.array(click_idx)
+    with pytest.raises(MetricsError, match="is due"):
+        ClickIous.from_columns(np.zeros(len(rows), int), rows, np.full(len(rows), 0.5))
+
+
 @given(LISTS, st.integers(0, 2**32 - 1))
 def test_rows_may_come_in_any_order_under_any_object_numbers(lists: list[list[float]], seed: int) -> None:
     rows = [(7 - 3 * k, i, value) for k, values in enumerate(lists) for i, value in enumerate(values)]
@@ -116,7 +156,7 @@ def test_figures_of_no_objects_are_counts_of_zero_and_a_mean_that_says_why_it_ca
         mean_iou_curve(ious)
 
 
-@pytest.mark.parametrize("clicks", [[0, 2], [1, 2], [0, 0], [0, 1, 1], [-1, 0]])
+@pytest.mark.parametrize("clicks", [[0, 2], [1, 2], [0, 0], [0, 1, 1], [-2, 0]])
 def test_a_click_that_is_missing_or_twice_is_refused_by_object_and_number(clicks: list[int]) -> None:
     objects = np.array([3, *[8] * len(clicks)])
     with pytest.raises(MetricsError, match="object 8: click_idx"):

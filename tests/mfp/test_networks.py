@@ -12,7 +12,8 @@ from mfp.engine import Engine
 from mfp.engine_settings import EngineSettings
 from mfp.models.registry import NetworkConfig, config_from_json, config_to_json
 from mfp.network import BASELINE_CLICKS
-from mfp.session import SessionLimits, StopReason
+from mfp.session import SessionLimits
+from mfp.stop_reason import StopReason
 from mfp.training.trainable import TrainableNetwork
 from tests.mfp.network_factories import (
     CLICKS,

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from scipy.ndimage import distance_transform_edt
 
 from mfp.clicks import Click
-from mfp.simulated_user import next_click
+from mfp.stop_reason import StopReason
+from mfp.users.protocol_user import next_click
 from tests.golden_pieces import GOLDEN_DIRECTORIES, robot_user_cases
 from tests.mfp.masks import masks, truths
 
@@ -28,14 +29,17 @@ def exact_squares(error: npt.NDArray[np.bool_], clicked: list[Click]) -> npt.NDA
 
 def click_by_the_protocol(
     truth: npt.NDArray[np.int8], mask: npt.NDArray[np.bool_], clicked: list[Click]
-) -> Click | None:
+) -> Click | StopReason:
     """The same on whole images, in whole numbers, with scipy's transform."""
     missed = exact_squares((truth == 1) & ~mask, clicked)
     surplus = exact_squares((truth == 0) & mask, clicked)
     is_foreground = bool(missed.max() > surplus.max())
     squares = missed if is_foreground else surplus
     y, x = np.unravel_index(squares.argmax(), squares.shape)
-    return Click(float(y), float(x), is_foreground) if squares.max() > 0 else None
+    if squares.max() > 0:
+        return Click(float(y), float(x), is_foreground)
+    is_wrong = bool(((truth == 1) & ~mask | (truth == 0) & mask).any())
+    return StopReason.ERRORS_CLICKED if is_wrong else StopReason.PERFECT
 
 
 @pytest.mark.parametrize("directory", GOLDEN_DIRECTORIES)
@@ -70,7 +74,7 @@ def test_clicks_follow_the_protocol_on_any_masks(data: st.DataObject) -> None:
     for _ in range(4):
         click = next_click(truth, mask, clicked)
         assert click == click_by_the_protocol(truth, mask, clicked)
-        if click is None:
+        if isinstance(click, StopReason):
             break
         clicked.append(click)
 
@@ -81,7 +85,7 @@ def test_every_error_is_clicked_once_and_then_there_is_nothing_left(data: st.Dat
     mask = data.draw(masks((6, 7)))
     missed, surplus = (truth == 1) & ~mask, (truth == 0) & mask
     clicked: list[Click] = []
-    while (click := next_click(truth, mask, clicked)) is not None:
+    while isinstance(click := next_click(truth, mask, clicked), Click):
         assert (missed if click.is_foreground else surplus)[click.pixel]
         clicked.append(click)
     assert len({click.pixel for click in clicked}) == len(clicked) == missed.sum() + surplus.sum()
@@ -92,7 +96,7 @@ def test_a_perfect_mask_leaves_nothing_to_click() -> None:
     truth[5:10, 5:10] = 1
     truth[15:, :] = -1
     mask = truth != 0  # ignored pixels may be called object or background
-    assert next_click(truth, mask, []) is None
+    assert next_click(truth, mask, []) is StopReason.PERFECT
 
 
 def test_errors_of_equal_depth_get_a_background_click() -> None:

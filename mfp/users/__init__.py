@@ -1,0 +1,1 @@
+"""Simulated users: who sees the truth and the current mask, and clicks where the two differ."""
