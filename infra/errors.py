@@ -34,6 +34,15 @@ def missing_click_log(url: str) -> ClickLogError:
     return ClickLogError(f"there is no click log at {url}: no such file or folder")
 
 
+class StartError(InfraError):
+    """Masks or boxes to start from that cannot be read as such."""
+
+
+def missing_start(url: str) -> StartError:
+    """Return what to raise if nothing is at the place of masks or boxes; it is found before a run, or in it."""
+    return StartError(f"there are no masks or boxes at {url}: no such file or folder")
+
+
 class RunDirectoryError(InfraError):
     """A run directory that is not a run, belongs to another configuration, or was taken over by another run."""
 
@@ -60,6 +69,7 @@ class Reason(StrEnum):
     BAD_METADATA = "bad_metadata"
     DUPLICATE_KEY = "duplicate_key"
     CLICK_OUTSIDE_IMAGE = "click_outside_image"
+    BOX_OUTSIDE_IMAGE = "box_outside_image"
     REFUSED_BY_MODEL = "refused_by_model"
 
 

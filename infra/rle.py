@@ -50,6 +50,18 @@ def num_different(counts: bytes, others: bytes, height: int, width: int) -> int:
     return areas - 2 * int(coco_mask.area(coco_mask.merge(both, intersect=True)))
 
 
+def replaced(counts: bytes, others: bytes, where: bytes, height: int, width: int) -> bytes:
+    """Return one mask outside `where`, the other inside it; all three of (height, width). ValueError as `decode`."""
+    outside = _complement(run_lengths(where, height, width), height, width)
+    size = [height, width]
+    parts: Any = [
+        coco_mask.merge([{"size": size, "counts": mask}, {"size": size, "counts": part}], intersect=True)
+        for mask, part in ((counts, outside), (others, where))
+    ]
+    merged = coco_mask.merge(parts)["counts"]
+    return merged.encode("ascii") if isinstance(merged, str) else merged
+
+
 def bbox(counts: bytes, height: int, width: int) -> tuple[int, int, int, int]:
     """Return the bounding box (x, y, w, h) in pixels, zeros for an empty mask; ValueError as `decode`."""
     if area(counts, height, width) == 0:
@@ -100,6 +112,13 @@ def run_lengths(counts: bytes, height: int, width: int) -> npt.NDArray[np.int64]
 def _mask_of_runs(lengths: npt.NDArray[np.int64], height: int, width: int) -> npt.NDArray[np.bool_]:
     values = np.arange(lengths.size) % 2 == 1
     return np.ascontiguousarray(np.repeat(values, lengths).reshape(width, height).T)
+
+
+def _complement(lengths: npt.NDArray[np.int64], height: int, width: int) -> bytes:
+    runs = lengths[1:] if lengths[0] == 0 else np.concatenate(([0], lengths))
+    encoded = coco_mask.frPyObjects({"counts": runs.tolist(), "size": [height, width]}, height, width)
+    counts = encoded["counts"]
+    return counts.encode("ascii") if isinstance(counts, str) else counts
 
 
 def _check_sum(lengths: npt.NDArray[np.int64], height: int, width: int) -> None:

@@ -118,12 +118,13 @@ def parse_json(data: bytes, url: str) -> Any:
 
     """
     try:
-        return json.loads(data, object_hook=_compact_rings)
+        return json.loads(data, object_hook=compact_rings)
     except (ValueError, RecursionError) as error:
         raise LayoutError(f"{url} is no JSON ({error})") from None
 
 
-def _compact_rings(entry: dict[str, Any]) -> dict[str, Any]:
+def compact_rings(entry: dict[str, Any]) -> dict[str, Any]:
+    """Turn the rings of an annotation into arrays, as an `object_hook` of `json`."""
     # Python's lists of floats take five times the text; what is no ring of numbers is left for later checks
     rings = entry.get("segmentation")
     if isinstance(rings, list):
@@ -142,10 +143,10 @@ class _AnnotationsByImage:
         self._ids: Counter[str] = Counter()
         categories = _category_names(content.get("categories"))
         for index, entry in enumerate(content["annotations"]):
-            annotation_id = _identity(entry.get("id")) if isinstance(entry, dict) else ""
-            image_id = _identity(entry.get("image_id")) if isinstance(entry, dict) else ""
+            annotation_id = identity_of(entry.get("id")) if isinstance(entry, dict) else ""
+            image_id = identity_of(entry.get("image_id")) if isinstance(entry, dict) else ""
             if not annotation_id or not image_id:
-                detail = f"an annotation needs an id and an image_id, and this is {_shown(entry)}"
+                detail = f"an annotation needs an id and an image_id, and this is {shown(entry)}"
                 self.broken.append(QuarantinedSample(f"annotations[{index}]", Reason.BAD_METADATA, detail))
                 continue
             self._ids[annotation_id] += 1
@@ -164,7 +165,9 @@ class _AnnotationsByImage:
 
     def notes_on_ids(self, entries: list[Any], images: tuple[CocoImage, ...]) -> Iterator[SourceNote]:
         types = {
-            _identity(entry.get("id")): _type(entry.get("id")) for entry in entries if isinstance(entry, dict)
+            identity_of(entry.get("id")): _type(entry.get("id"))
+            for entry in entries
+            if isinstance(entry, dict)
         }
         for image in images:
             of_image = types[image.image_id]
@@ -197,7 +200,7 @@ def _category_names(listed: object) -> dict[str, str]:
     names: dict[str, str] = {}
     for entry in listed if isinstance(listed, list) else []:
         if isinstance(entry, dict):
-            category_id, name = _identity(entry.get("id")), entry.get("name")
+            category_id, name = identity_of(entry.get("id")), entry.get("name")
             text = name if isinstance(name, str) else ""
             names[category_id] = text if names.get(category_id, text) == text else ""
     return names
@@ -207,14 +210,14 @@ def _annotation(
     entry: Mapping[str, Any], index: int, annotation_id: str, categories: Mapping[str, str]
 ) -> CocoAnnotation:
     category_id = entry.get("category_id")
-    category = categories.get(_identity(category_id), "") if category_id is not None else ""
+    category = categories.get(identity_of(category_id), "") if category_id is not None else ""
     return CocoAnnotation(
         index=index,
         annotation_id=annotation_id,
         segmentation=entry.get("segmentation"),
         category=category,
         has_unknown_category=category_id is not None and not category,
-        is_crowd=_is_true(entry.get("iscrowd")),
+        is_crowd=is_true(entry.get("iscrowd")),
         box=_box(entry.get("bbox")),
         has_keypoints=bool(entry.get("keypoints")),
     )
@@ -225,23 +228,24 @@ def _images(
 ) -> Iterator[CocoImage]:
     for index, entry in enumerate(entries):
         place = f"images[{index}]"
-        names = _names(entry) if isinstance(entry, dict) else ()
-        image_id = _identity(entry.get("id")) if isinstance(entry, dict) else ""
+        names = names_of(entry) if isinstance(entry, dict) else ()
+        image_id = identity_of(entry.get("id")) if isinstance(entry, dict) else ""
         if image_id and names:
             yield CocoImage(
                 place=place,
                 image_id=image_id,
                 names=names,
-                height=_side(entry.get("height")),
-                width=_side(entry.get("width")),
+                height=side_of(entry.get("height")),
+                width=side_of(entry.get("width")),
                 annotations=annotations.of(image_id),
             )
         else:
-            detail = f"an image entry needs an id, and a file_name or a coco_url, and this is {_shown(entry)}"
+            detail = f"an image entry needs an id, and a file_name or a coco_url, and this is {shown(entry)}"
             broken.append(QuarantinedSample(place, Reason.BAD_METADATA, detail))
 
 
-def _names(entry: Mapping[str, Any]) -> tuple[str, ...]:
+def names_of(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what an image entry calls its file, the most literal first; none if it says nothing of use."""
     # LVIS 1.0 has the URL only; its path, `train2017/000000391895.jpg`, is that of COCO's folders
     coco_url = entry.get("coco_url")
     try:
@@ -253,7 +257,7 @@ def _names(entry: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(name for name in names if any(part.strip(".") for part in re.split(r"[/\\]", name)))
 
 
-def _identity(value: object) -> str:
+def identity_of(value: object) -> str:
     """Return an id as text, "" if the value is none; 25, 25.0, "25" and "25.0" are one id."""
     if isinstance(value, bool):
         return ""
@@ -271,11 +275,13 @@ def _type(value: object) -> type:
     return type(value)
 
 
-def _is_true(value: object) -> bool:
+def is_true(value: object) -> bool:
+    """Tell whether a flag such as `iscrowd` is set, however it is written."""
     return value.strip().lower() not in {"", "0", "0.0", "false"} if isinstance(value, str) else bool(value)
 
 
-def _side(value: object) -> int:
+def side_of(value: object) -> int:
+    """Return a height or width in pixels, 0 if the value is none."""
     with suppress(ValueError, TypeError, OverflowError):
         number = float(value)  # type: ignore[arg-type]
         if number > 0 and number.is_integer():
@@ -291,7 +297,8 @@ def _box(value: object) -> tuple[float, ...]:
     return ()
 
 
-def _shown(entry: object) -> str:
+def shown(entry: object) -> str:
+    """Write an entry of a file for a person, cut off if it is long."""
     if isinstance(entry, dict):
         # the mask of an annotation would hide the rest
         entry = {name: value for name, value in entry.items() if name != "segmentation"}

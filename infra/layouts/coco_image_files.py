@@ -62,7 +62,7 @@ def locate_images(
         LayoutError: no entry has a file.
 
     """
-    places = _Places.of(relative_to(annotations_url, source_url))
+    places = ImagePlaces.of(relative_to(annotations_url, source_url))
     files = _Files(source_url, storage, places, entries)
     located = [files.by_path(entry) for entry in entries]
     if any(isinstance(image, LostImage) and not image.candidates for image in located):
@@ -77,8 +77,8 @@ def locate_images(
 
 
 @dataclass(frozen=True)
-class _Places:
-    """Folders below the source: those of this split, and those of any, by the folder that holds them.
+class ImagePlaces:
+    """Folders of images below the source: those of this split, and those of any, by the folder that holds them.
 
     Of the folders in one group of `generic` no one goes before another.
     """
@@ -87,7 +87,8 @@ class _Places:
     generic: tuple[tuple[str, ...], ...]
 
     @classmethod
-    def of(cls, annotations_path: str) -> _Places:
+    def of(cls, annotations_path: str) -> ImagePlaces:
+        """Return the folders that go with an annotation file; its path is below the source."""
         folder = PurePosixPath(annotations_path).parent
         base = folder.parent if folder.name == "annotations" else folder
         words = PurePosixPath(annotations_path).stem.split("_")
@@ -108,7 +109,12 @@ class _Places:
         below = path[len(max(inside, key=len)) + 1 :] if inside else path
         return composed(below.removesuffix(PurePosixPath(below).suffix))
 
+    def key_of_name(self, name: str) -> str:
+        """Return the key of an image whose file is where its name says; the name itself if that is no path."""
+        return self.key_of(relative_path(name)) or name
+
     def holds(self, folder: str) -> bool:
+        """Tell whether a folder is one of them."""
         return folder in self.folders
 
 
@@ -116,7 +122,7 @@ class _Files:
     """The files below a source, as far as they had to be listed."""
 
     def __init__(
-        self, source_url: str, storage: Storage, places: _Places, entries: Iterable[CocoImage]
+        self, source_url: str, storage: Storage, places: ImagePlaces, entries: Iterable[CocoImage]
     ) -> None:
         self._source_url, self._storage, self._places = source_url, storage, places
         self._claimed: set[str] = set()
@@ -148,7 +154,7 @@ class _Files:
 
     def by_path(self, entry: CocoImage) -> FoundImage | LostImage:
         """Look for the paths of an entry in the usual folders."""
-        key = self._places.key_of(relative_path(entry.names[0])) or entry.names[0]
+        key = self._places.key_of_name(entry.names[0])
         paths = [path for path in map(relative_path, entry.names) if path]
         for path in paths:
             for place in self._places.specific:
@@ -275,7 +281,7 @@ def _identities(image: FoundImage | LostImage) -> tuple[tuple[str, str], ...]:
 
 
 def _unused(
-    located: Iterable[FoundImage | LostImage], paths: Iterable[str], places: _Places
+    located: Iterable[FoundImage | LostImage], paths: Iterable[str], places: ImagePlaces
 ) -> Iterator[SourceNote]:
     """Tell of the files in the folders of images that no entry means."""
     used: set[str] = set()

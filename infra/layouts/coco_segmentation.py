@@ -35,18 +35,22 @@ def mask_of_segmentation(segmentation: object, height: int, width: int) -> Segme
         SampleError: it is none of the three, does not fit an image of height x width, or covers no pixel.
 
     """
-    if isinstance(segmentation, list) and segmentation:
-        rings, remarks = rings_of(segmentation, height, width)
-        mask = SegmentedMask(_rasterised(rings, height, width), remarks)
-    elif isinstance(segmentation, dict):
-        mask = _of_runs(segmentation.get("size"), segmentation.get("counts"), height, width)
-    elif segmentation is None or segmentation in ([], ""):
-        raise SampleError(Reason.MISSING_MASK, "the annotation has no segmentation")
-    else:
-        raise SampleError(Reason.BAD_METADATA, "segmentation is neither a list of polygons nor an RLE")
+    mask = any_mask_of_segmentation(segmentation, height, width)
     if rle.area(mask.rle, height, width) == 0:
         raise SampleError(Reason.EMPTY_OBJECT, "the segmentation covers no pixel")
     return mask
+
+
+def any_mask_of_segmentation(segmentation: object, height: int, width: int) -> SegmentedMask:
+    """As `mask_of_segmentation`, for masks that may cover no pixel."""
+    if isinstance(segmentation, list) and segmentation:
+        rings, remarks = rings_of(segmentation, height, width)
+        return SegmentedMask(_rasterised(rings, height, width), remarks)
+    if isinstance(segmentation, dict):
+        return _of_runs(segmentation.get("size"), segmentation.get("counts"), height, width)
+    if segmentation is None or segmentation in ([], ""):
+        raise SampleError(Reason.MISSING_MASK, "the annotation has no segmentation")
+    raise SampleError(Reason.BAD_METADATA, "segmentation is neither a list of polygons nor an RLE")
 
 
 def _rasterised(rings: list[Ring], height: int, width: int) -> bytes:

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from itertools import islice
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from infra.errors import SampleError
 from infra.layouts.layout import SourceItem
 from infra.shards.sample import QuarantinedSample
 
 SampleReader: TypeAlias = Callable[[str], Iterable[SourceItem]]
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 NUM_THREADS = 8
 NUM_AHEAD = 16  # samples held at a time
@@ -26,15 +30,21 @@ def read_in_order(keys: Iterable[str], read_one: SampleReader) -> Iterator[Sourc
         read_one: called in threads; a SampleError becomes the record of its key, any other error ends the reading.
 
     """
-    remaining = iter(keys)
+    for items in results_in_order(keys, partial(_read, read_one=read_one)):
+        yield from items
+
+
+def results_in_order(items: Iterable[_Item], work: Callable[[_Item], _Result]) -> Iterator[_Result]:
+    """Yield what `work`, which is called in threads, returns for each item, in the order of the items."""
+    remaining = iter(items)
     pool = ThreadPoolExecutor(NUM_THREADS, thread_name_prefix="read-ahead")
     try:
-        waiting: deque[Future[list[SourceItem]]] = deque(
-            pool.submit(_read, key, read_one) for key in islice(remaining, NUM_AHEAD)
+        waiting: deque[Future[_Result]] = deque(
+            pool.submit(work, item) for item in islice(remaining, NUM_AHEAD)
         )
         while waiting:
-            yield from waiting.popleft().result()
-            waiting.extend(pool.submit(_read, key, read_one) for key in islice(remaining, 1))
+            yield waiting.popleft().result()
+            waiting.extend(pool.submit(work, item) for item in islice(remaining, 1))
     finally:
         pool.shutdown(cancel_futures=True)
 

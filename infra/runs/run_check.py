@@ -18,7 +18,7 @@ from infra import rle
 from infra.errors import Reason
 from infra.runs.commit import CommitRecord, is_part_of, shard_stem
 from infra.runs.run_directory import RunDirectory
-from infra.runs.tables import CLICKS, ERRORS, MASKS, TableKind
+from infra.runs.tables import CLICKS, ERRORS, MASKS, STARTS, TableKind
 from infra.storage.files import basename, join
 
 Row: TypeAlias = Mapping[str, Any]
@@ -143,14 +143,25 @@ def _problems_of_mask(mask: Row, clicks: list[Row]) -> Iterator[str]:
     clicks = sorted(clicks, key=lambda row: int(row["click_idx"]))
     if [row["click_idx"] for row in clicks] != list(range(mask["num_clicks"])):
         yield f"says {mask['num_clicks']} clicks, the table of clicks has {len(clicks)}, or not 0, 1, 2, ..."
-    elif clicks and (clicks[-1]["iou"], clicks[-1]["area"]) != (mask["iou"], mask["area"]):
-        yield "IoU or area of the mask are not those after the last click"
+    elif clicks and any(clicks[-1][name] != mask[name] for name in ("iou", "area", "quality")):
+        yield "IoU, area or quality of the mask are not those after the last click"
+    elif clicks and not clicks[-1]["is_looked_at"]:
+        yield "no mask was made of its last click"
+    elif not clicks and mask["quality"] is not None:
+        yield "has a quality, and no click was made"
+    if mask["start"] not in STARTS:
+        yield f"has the start {mask['start']!r}, which no object has"
+    elif mask["start_iou"] is not None and mask["start"] != "mask":
+        yield f"has the IoU of a start mask, and started from {mask['start']}"
     models = {row["model_id"] for row in clicks} | {mask["model_id"]}
     if len(models) > 1:
         yield f"was clicked with {len(models)} models"
-    for row in (mask, *clicks):
-        if row["iou"] is not None and not (math.isfinite(row["iou"]) and 0 <= row["iou"] <= 1):
-            yield f"has an IoU of {row['iou']}"
+    shares = [("IoU", row["iou"]) for row in (mask, *clicks)]
+    shares += [("quality", row["quality"]) for row in (mask, *clicks)]
+    shares += [("start IoU", mask["start_iou"]), ("divergence", mask["divergence"])]
+    for name, value in shares:
+        if value is not None and not (math.isfinite(value) and 0 <= value <= 1):
+            yield f"has {'an' if name == 'IoU' else 'a'} {name} of {value}"
     yield from _problems_of_rle(mask)
 
 

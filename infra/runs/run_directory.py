@@ -24,7 +24,7 @@ from infra.runs.commit import (
     shard_stem,
     write_parts,
 )
-from infra.runs.run_config import RunRequest, read_config
+from infra.runs.run_config import RUN_FILE, RunRequest, read_config
 from infra.runs.shard_rows import ShardRows
 from infra.runs.tables import CLICKS, ERRORS, MASKS, RowT, TableKind, keys_of_part
 from infra.shards.shard_note import NoteCount
@@ -179,3 +179,16 @@ class RunDirectory:
             return kind.from_parquet(data, columns)
         except ValueError as error:
             raise RunDirectoryError(f"{url} {error}: read it with the version that wrote it") from None
+
+
+def run_at(storage: Storage, url: str, kind: TableKind[RowT]) -> RunDirectory | None:
+    """Return the run at a URL, which is its directory or the folder of its parts of one table; None if there is none.
+
+    The folder may hold parts of attempts that lost: the run knows which count.
+    """
+    parent = url.rstrip("/").rpartition("/")[0] or "."
+    candidates = [url, parent] if basename(url) == kind.name else [url]
+    for candidate in candidates:
+        if storage.exists(join(candidate, RUN_FILE)):
+            return RunDirectory(candidate, storage)
+    return None

@@ -3,8 +3,9 @@
 Each table is a `TableKind`: a typed row, and a pyarrow schema whose metadata carries the version. A part file
 holds the rows of one shard in the order of the shard: sample by sample, object by object, click by click.
 
-Nullable columns are `iou` (no truth) and `errors.object_id` (the whole sample is out). A NaN is refused, so
-that an average over any column means what it says.
+Nullable columns are `iou` (no truth), `masks.start_iou` (no truth, or no start mask), `masks.quality` (no click),
+`masks.divergence` (no mask of an annotator), `masks.truth_area` (no truth) and `errors.object_id` (the whole sample is
+out). A NaN is refused, so that an average over any column means what it says.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+STARTS = frozenset({"nothing", "mask", "box"})
+"""What `MaskRow.start` may be."""
 _KEY_COLUMN = "sample_key"
 _KIND_KEY, _VERSION_KEY = b"mfp.table", b"mfp.schema_version"
 
@@ -46,9 +49,12 @@ class MaskRow:
 
     `rle`: COCO compressed counts (column-major) of the (height, width) mask. `area`: pixels. `iou`: [0, 1],
     None without truth. `quality`: [0, 1], the IoU that the probability map expects of its own mask; it needs
-    no truth. Where an image was worked on at a reduced size, both are those of the mask at that size.
-    `stop_reason`, why no more clicks were made: `target_reached`, `perfect` (nothing left to click), `errors_clicked`
-    (all that is wrong was clicked before), `max_clicks` or `clicks_exhausted` (the click log has no more).
+    no truth, and is None if no click was made. Where an image was worked on at a reduced size, both are those of the
+    mask at that size.
+    `start`: what the object started from: `nothing`, `mask` or `box`. `start_iou`: of the start mask, None without
+    truth or without a start mask. `divergence`: 1 - IoU with the annotator's own last mask, in [0, 1]; None if that is
+    not known. `truth_area`: pixels of the true mask, None without truth. `stop_reason`, why no more clicks were made:
+    see `mfp.stop_reason`.
     """
 
     sample_key: str
@@ -59,8 +65,12 @@ class MaskRow:
     bbox: BoundingBox
     area: int
     num_clicks: int
+    start: str
+    start_iou: float | None
     iou: float | None
-    quality: float
+    quality: float | None
+    divergence: float | None
+    truth_area: int | None
     stop_reason: str
     model_id: str
     shard: str
@@ -70,9 +80,12 @@ class MaskRow:
 class ClickRow:
     """One click and what came of it.
 
-    `click_idx` starts at 0. `y`, `x`: image pixels. `source`: who clicked, "simulated" or "logged". `iou`
-    (float64, None without truth) and `area` (pixels) are those of the mask after this click;
-    `changed_fraction`: share of the image's pixels that this click turned over. `seconds`: wall time of the
+    `click_idx` starts at 0. `y`, `x`: image pixels. `source`: who clicked, "simulated", "logged" or "box-centre". `iou`
+    (float64, None without truth), `area` (pixels) and `quality` ([0, 1], as in the masks table) are those of the mask
+    after this click; `changed_fraction`: share of the image's pixels that this click turned over. `is_looked_at`: a
+    mask was made of the click; else the next one followed in a row, and the values are those of the mask before.
+    `is_obeyed`: the mask after the click has its pixel on the side that it says. `is_clamped`: it was aimed outside the
+    image and made on the nearest pixel. `seconds`: wall time of the
     step (the whole loop, not the network alone) divided by the sessions in it. Where an image was worked on at a
     reduced size, `iou` and `changed_fraction` are those at that size, a click lies in the middle of the block of pixels
     that it was made on, and `area` is exact after the last click only.
@@ -87,7 +100,11 @@ class ClickRow:
     source: str
     iou: float | None
     area: int
+    quality: float
     changed_fraction: float
+    is_looked_at: bool
+    is_obeyed: bool
+    is_clamped: bool
     region: RegionBounds
     seconds: float
     model_id: str
@@ -214,13 +231,17 @@ MASKS = TableKind(
             "bbox": _struct(BoundingBox),
             "area": pa.int64(),
             "num_clicks": pa.int32(),
+            "start": pa.string(),
+            "start_iou": pa.float64(),
             "iou": pa.float64(),
             "quality": pa.float64(),
+            "divergence": pa.float64(),
+            "truth_area": pa.int64(),
             "stop_reason": pa.string(),
             "model_id": pa.string(),
             "shard": pa.string(),
         },
-        nullable=("iou",),
+        nullable=("start_iou", "iou", "quality", "divergence", "truth_area"),
     ),
     MaskRow,
 )
@@ -238,7 +259,11 @@ CLICKS = TableKind(
             "source": pa.string(),
             "iou": pa.float64(),
             "area": pa.int64(),
+            "quality": pa.float64(),
             "changed_fraction": pa.float64(),
+            "is_looked_at": pa.bool_(),
+            "is_obeyed": pa.bool_(),
+            "is_clamped": pa.bool_(),
             "region": _struct(RegionBounds),
             "seconds": pa.float64(),
             "model_id": pa.string(),

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from infra.click_log import load_click_log
+from infra.click_logs.load import load_click_log
 from infra.errors import InfraError, Reason
 from infra.json_text import parse_json
 from infra.published_models import newest

@@ -68,6 +68,18 @@ def test_nothing_is_found_in_a_good_shard(tmp_path: Path) -> None:
         ([GOOD], CLICKED, [replace(error_row("a"), object_id="1")], "was quarantined, and has a mask"),
         ([GOOD], [CLICKED[0], replace(CLICKED[1], model_id="other")], [], "was clicked with 2 models"),
         ([GOOD], [replace(CLICKED[0], iou=1.5), CLICKED[1]], [], "has an IoU of 1.5"),
+        ([replace(GOOD, quality=0.5)], CLICKED, [], "are not those after the last click"),
+        ([GOOD], [CLICKED[0], replace(CLICKED[1], is_looked_at=False)], [], "no mask was made of its last"),
+        ([replace(GOOD, num_clicks=0)], [], [], "has a quality, and no click was made"),
+        ([replace(GOOD, start="hint")], CLICKED, [], "has the start 'hint'"),
+        (
+            [replace(GOOD, start_iou=0.5)],
+            CLICKED,
+            [],
+            "has the IoU of a start mask, and started from nothing",
+        ),
+        ([replace(GOOD, start="mask", start_iou=2.0)], CLICKED, [], "has a start IoU of 2.0"),
+        ([replace(GOOD, divergence=-0.5)], CLICKED, [], "has a divergence of -0.5"),
         ([replace(GOOD, shard="s1.tar")], CLICKED, [], "holds rows of shard 's1.tar'"),
     ],
 )

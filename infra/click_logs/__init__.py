@@ -1,0 +1,1 @@
+"""Click logs: what people clicked in this and other programs, read into one form."""
