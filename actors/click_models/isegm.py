@@ -88,8 +88,8 @@ class IsegmModel:
         predictor.set_input_image(shared)
         return IsegmSession(predictor, self._clone.clicker(), image.shape[:2])
 
-    def begin_from_mask(self, image: Image, shared: Any, mask: npt.NDArray[np.float32]) -> IsegmSession:
-        """A session whose previous map is `mask`, (H, W) in [0, 1], before its first click.
+    def begin_from_mask(self, image: Image, shared: Any, prob: npt.NDArray[np.float32]) -> IsegmSession:
+        """A session whose previous map is `prob`, (H, W) in [0, 1], before its first click.
 
         Raises:
             ModelError: predictors of this mode start from nothing; see `traits.starts_from_mask`.
@@ -102,10 +102,10 @@ class IsegmModel:
                 f"{self.traits.name}: sessions cannot start from a mask; start from nothing, or take another mode"
             )
         if hasattr(predictor, "set_prev_mask"):
-            predictor.set_prev_mask(mask)
+            predictor.set_prev_mask(prob)
         else:
             # not get_prediction's `prev_mask`: a predictor that looks twice at a click forgets that at the second look
-            predictor.prev_prediction = torch.tensor(mask, device=self._device)[None, None]  # (1, 1, H, W)
+            predictor.prev_prediction = torch.tensor(prob, device=self._device)[None, None]  # (1, 1, H, W)
         return session
 
     def predict(self, turns: Sequence[SessionTurn]) -> list[npt.NDArray[np.float32]]:
@@ -115,9 +115,10 @@ class IsegmModel:
     def _predict(self, turn: SessionTurn) -> npt.NDArray[np.float32]:
         session: IsegmSession = turn.state
         clicks = session.clicker.get_clicks()
-        assert len(turn.clicks) == len(clicks) + 1, "called once after every click"
-        newest = turn.clicks[-1]
-        session.clicker.add_click(self._clone.click(is_positive=newest.is_foreground, coords=newest.pixel))
+        new = turn.clicks[len(clicks) :]
+        assert new, "called once after every look, which has a click"
+        for click in new:
+            session.clicker.add_click(self._clone.click(is_positive=click.is_foreground, coords=click.pixel))
         prob = np.ascontiguousarray(session.predictor.get_prediction(session.clicker), dtype=np.float32)
         if prob.shape != session.shape:
             raise ModelError(

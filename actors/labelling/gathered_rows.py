@@ -5,15 +5,18 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+import numpy as np
+
 from actors.labelling.hand_out import Assignment
 from actors.labelling.object_sessions import ObjectKey
 from infra import rle
 from infra.errors import SampleError
-from infra.reduced_rle import encode_enlarged
+from infra.reduced_rle import decode_reduced, encode_enlarged
 from infra.runs.commit import NONE_UNCLICKED, Unclicked
 from infra.runs.shard_rows import ShardRows
 from infra.runs.tables import BoundingBox, ClickRow, ErrorRow, MaskRow, RegionBounds
 from infra.shards.shard_note import NoteTally
+from infra.starts.starts import GivenMask
 from mfp.session import ClickRecord, FinishedSession
 
 
@@ -55,7 +58,9 @@ class GatheredRows:
         self.rows = ShardRows()
         self.notes = NoteTally()  # of the reader, complete once the shard was read
         self._model_id = model_id
-        self._open: dict[ObjectKey, _ObjectRows | None] = {}  # in the order of the shard; None: not ended
+        self._open: dict[
+            ObjectKey, _ObjectRows | ErrorRow | None
+        ] = {}  # in the order of the shard; None: not ended
         self._is_read = False
         self._started: float | None = None
         self._counts = LabelCounts()
@@ -89,16 +94,17 @@ class GatheredRows:
 
     def quarantine(self, sample_key: str, object_id: str | None, error: SampleError) -> None:
         """Set a sample or one of its objects aside."""
-        self.rows.errors.append(
-            ErrorRow(sample_key, object_id, str(error.reason), error.detail, self.assignment.shard.name)
-        )
+        self.rows.errors.append(self._error_row(sample_key, object_id, error))
         self._counts += LabelCounts(quarantined=1)
 
     def refuse_session(self, key: ObjectKey, error: SampleError) -> None:
-        """Quarantine the object of an open session: the model does not take its image."""
-        del self._open[key]
-        self.quarantine(key.sample_key, key.object_id, error)
+        """Quarantine an object that was opened: the model does not take its image, or it cannot be clicked."""
+        self._open[key] = self._error_row(key.sample_key, key.object_id, error)
+        self._counts += LabelCounts(quarantined=1)
         self._write_what_is_due()
+
+    def _error_row(self, sample_key: str, object_id: str | None, error: SampleError) -> ErrorRow:
+        return ErrorRow(sample_key, object_id, str(error.reason), error.detail, self.assignment.shard.name)
 
     def leave_out(self, unclicked: Unclicked) -> None:
         """Count what the click log has no click on."""
@@ -107,12 +113,7 @@ class GatheredRows:
     def end_session(self, key: ObjectKey, finished: FinishedSession) -> None:
         """Take the outcome of a session that was opened before."""
         size = key.size
-        if size.reduction == 1:
-            counts = rle.encode(finished.mask)
-        else:
-            counts = encode_enlarged(
-                finished.prob, finished.threshold, size.height, size.width, size.reduction
-            )
+        counts = _encoded(key, finished)
         area = rle.area(counts, size.height, size.width)
         mask = MaskRow(
             sample_key=key.sample_key,
@@ -123,8 +124,12 @@ class GatheredRows:
             bbox=BoundingBox(*rle.bbox(counts, size.height, size.width)),
             area=area,
             num_clicks=len(finished.clicks),
+            start=finished.start,
+            start_iou=finished.start_iou,
             iou=finished.iou,
             quality=finished.quality,
+            divergence=_divergence(counts, key),
+            truth_area=None if key.truth is None else rle.area(key.truth.rle, size.height, size.width),
             stop_reason=str(finished.stop_reason),
             model_id=self._model_id,
             shard=self.assignment.shard.name,
@@ -139,9 +144,12 @@ class GatheredRows:
             ended = self._open[oldest]
             if ended is None:
                 return
-            self.rows.masks.append(ended.mask)
-            for click in ended.clicks:
-                self.rows.clicks.append(click)
+            if isinstance(ended, ErrorRow):
+                self.rows.errors.append(ended)
+            else:
+                self.rows.masks.append(ended.mask)
+                for click in ended.clicks:
+                    self.rows.clicks.append(click)
             del self._open[oldest]
 
     def _click_rows(self, key: ObjectKey, finished: FinishedSession, final_area: int) -> list[ClickRow]:
@@ -169,7 +177,11 @@ class GatheredRows:
             source=record.source,
             iou=record.iou,
             area=area,
+            quality=record.quality,
             changed_fraction=record.changed_fraction,
+            is_looked_at=record.is_looked_at,
+            is_obeyed=record.is_obeyed,
+            is_clamped=record.is_clamped,
             region=RegionBounds(
                 *size.rows_in_image(region.row_min, region.row_max),
                 *size.columns_in_image(region.col_min, region.col_max),
@@ -178,3 +190,32 @@ class GatheredRows:
             model_id=self._model_id,
             shard=self.assignment.shard.name,
         )
+
+
+def _encoded(key: ObjectKey, finished: FinishedSession) -> bytes:
+    """COCO's compressed counts of the mask, at the size of the image.
+
+    Of an image that was worked on at a reduced size, what did not change since the start keeps the pixels it had.
+    """
+    size, start = key.size, key.start
+    if size.reduction == 1:
+        return rle.encode(finished.mask)
+    enlarged = encode_enlarged(finished.prob, finished.threshold, size.height, size.width, size.reduction)
+    if not isinstance(start, GivenMask):
+        return enlarged
+    before = decode_reduced(start.rle, size.height, size.width, size.reduction)
+    changed = (before != finished.mask).astype(np.float32)
+    where = encode_enlarged(changed, 0.5, size.height, size.width, size.reduction)
+    return rle.replaced(start.rle, enlarged, where, size.height, size.width)
+
+
+def _divergence(counts: bytes, key: ObjectKey) -> float | None:
+    """1 - IoU with the annotator's last mask; None if there is none of that size."""
+    final, size = key.final_mask, key.size
+    if final is None or (final.height, final.width) != (size.height, size.width):
+        return None
+    different = rle.num_different(counts, final.rle, size.height, size.width)
+    union = (
+        rle.area(counts, size.height, size.width) + rle.area(final.rle, size.height, size.width) + different
+    ) / 2
+    return different / union if union else 0.0

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from actors.click_models.model_ref import ModelRef
+from actors.labelling.given import Given
 from actors.labelling.object_sessions import ObjectSessions
 from actors.labelling.shard_labeller import ShardLabeller
-from actors.specs.clicks import Clicks, Simulated
+from actors.specs.clicks import Clicks
 from actors.specs.label import LabelSpec
-from infra.click_log import ClickLog
 from infra.layouts.mask_doubts import doubts_of
 from infra.runs.run_directory import RunDirectory
 from infra.shards.manifest import ShardEntry
@@ -46,11 +47,18 @@ def limits_of(clicks: Clicks) -> SessionLimits:
     return SessionLimits(
         max_clicks=None if clicks.max_clicks == "all" else clicks.max_clicks,
         target_iou=None if clicks.target_iou == "none" else clicks.target_iou,
+        target_quality=math.inf if clicks.target_quality == "none" else clicks.target_quality,
+        min_change=clicks.min_change,
     )
 
 
-def build_labeller(job: LabelJob, clicks: ClickLog | Simulated) -> ShardLabeller:
-    """Put a labeller together, with the clicks that the specification names."""
+def object_sessions(spec: LabelSpec, given: Given) -> ObjectSessions:
+    """What opens the sessions of a run, by its resolved specification."""
+    return ObjectSessions(limits_of(spec.clicks), given, spec.start, spec.seed, spec.limits.working_pixels)
+
+
+def build_labeller(job: LabelJob, given: Given) -> ShardLabeller:
+    """Put a labeller together, with what the specification names."""
     spec = job.spec
     storage = Storage(spec.storage, endpoint_is_known=True)
 
@@ -66,7 +74,7 @@ def build_labeller(job: LabelJob, clicks: ClickLog | Simulated) -> ShardLabeller
         yield from notes
 
     return ShardLabeller(
-        objects=ObjectSessions(limits_of(spec.clicks), clicks, spec.limits.working_pixels),
+        objects=object_sessions(spec, given),
         read_shard=read,
         run=RunDirectory(spec.out, storage),
         driver_commits=job.driver_commits,

@@ -2,35 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from actors.labelling.clicked_items import ClickedItem, clicked_items
+from actors.labelling.given import Given
 from actors.specs.clicks import Simulated
+from actors.specs.start import FromDamage, Overlap, Start
 from actors.working_size import WORKING_PIXELS, WorkingSize
-from infra.click_log import ClickLog, LoggedClick
+from infra.click_logs.click_log import ClickLog, LoggedClick
 from infra.errors import Reason, SampleError
 from infra.reduced_rle import decode_reduced
 from infra.shards.image_file import decode_image
 from infra.shards.sample import ObjectTruth, Sample
 from infra.shards.sample_document import ShardItem
 from infra.shards.shard_note import ShardNote
+from infra.starts.starts import GivenBox, GivenMask
+from mfp import start as starts
 from mfp.clicks import Click
-from mfp.errors import ClickError
-from mfp.session import LoggedClicks, Session, SessionLimits, SimulatedClicks
+from mfp.damage import damaged
+from mfp.errors import ClickError, StartError
+from mfp.region import Region
+from mfp.session import (
+    Changes,
+    ClickSource,
+    LoggedClicks,
+    Mask,
+    Session,
+    SessionLimits,
+    SimulatedClicks,
+    Truth,
+)
+from mfp.users.draws import ClickSeed, keyed_draw
+from mfp.users.registry import parse
+
+_BOX_CENTRE = "box-centre"
+_NOTHING_GIVEN: Final = Given()
+_FROM_NOTHING: Final = Start()
 
 
 @dataclass(frozen=True, eq=False)
 class ObjectKey:
-    """Which object of which shard attempt a session belongs to, and at which size its image is worked on."""
+    """Which object of which shard attempt a session belongs to, and at which size its image is worked on.
+
+    Attributes:
+        truth: the true mask; None if it is not known.
+        start: the mask or box it starts from; None if it starts from nothing, or from a damaged truth.
+        final_mask: the annotator's own last mask; None if it is not known.
+    """
 
     attempt: str
     sample_key: str
     object_id: str
     size: WorkingSize
+    truth: ObjectTruth | None
+    start: GivenMask | GivenBox | None = None
+    final_mask: GivenMask | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,23 +77,47 @@ class DecodedSample:
     ignore: npt.NDArray[np.bool_] | None
 
 
+@dataclass(frozen=True, eq=False)
+class PlannedObject:
+    """An object that is to be clicked, before there is a session; `logged` are the clicks of a log on it."""
+
+    key: ObjectKey
+    logged: tuple[LoggedClick, ...]
+    priority: float
+
+
 class ObjectSessions:
-    """Opens the session of every object of a sample, with the clicks and the limits of a run."""
+    """Opens the session of every object of a sample, with the clicks, the starts and the limits of a run."""
 
     def __init__(
-        self, limits: SessionLimits, clicks: ClickLog | Simulated, working_pixels: int = WORKING_PIXELS
+        self,
+        limits: SessionLimits,
+        given: Given = _NOTHING_GIVEN,
+        start: Start = _FROM_NOTHING,
+        seed: int = 0,
+        working_pixels: int = WORKING_PIXELS,
     ) -> None:
-        """`limits` hold for simulated and for logged clicks, and a log may end before them.
+        """`limits` hold for all clicks, and a log may end before them. `start` is resolved.
 
         Images of more than `working_pixels` are worked on at a half, a quarter or an eighth of their size.
         """
         self._limits = limits
-        self._clicks = clicks
+        self._given = given
+        self._start = start
+        self._changes: Changes = "local" if start.changes == "local" else "global"
+        self._confidence = starts.LOCAL_CONFIDENCE if self._changes == "local" else starts.GLOBAL_CONFIDENCE
+        self._seed = seed
         self._working_pixels = working_pixels
+        self._user = parse(given.clicks.user) if isinstance(given.clicks, Simulated) else None
+
+    @property
+    def overlap(self) -> Overlap:
+        """What objects of an image know of each other."""
+        return self._start.overlap
 
     def to_click(self, items: Iterable[ShardItem | ShardNote]) -> Iterator[ClickedItem]:
-        """Yield what there is to do of a shard, and what the click log leaves out: see `clicked_items`."""
-        return clicked_items(items, self._clicks)
+        """Yield what there is to do of a shard, and what is left out: see `clicked_items`."""
+        return clicked_items(items, self._given)
 
     def decode(self, sample: Sample) -> DecodedSample:
         """Decode the image of a sample, reduced where it is too large.
@@ -84,51 +139,134 @@ class ObjectSessions:
         # the encoded image of one that is reduced may be larger than what is left of it
         return DecodedSample(replace(sample, image_bytes=b""), size, image, ignore)
 
-    def open(self, attempt: str, decoded: DecodedSample) -> Iterator[Session | tuple[str, SampleError]]:
-        """Yield a session per object of a sample from `to_click`, or its id and why there is none.
+    def plan(self, attempt: str, decoded: DecodedSample) -> list[PlannedObject]:
+        """The objects of a sample from `to_click`, in the order in which they are clicked.
 
-        Objects come in the order of the sample, then those that only the click log knows, by id.
+        That is the order of the sample, then of ids that only a log or start knows; by priority if it counts.
         """
-        sample = decoded.sample
-        is_simulated = isinstance(self._clicks, Simulated)
-        logged = {} if isinstance(self._clicks, Simulated) else self._clicks.objects_of(sample.key)
-        truths: Mapping[str, ObjectTruth | None] = {truth.object_id: truth for truth in sample.objects}
-        for object_id in [*truths, *sorted(logged.keys() - truths.keys())]:
-            key = ObjectKey(attempt, sample.key, object_id, decoded.size)
+        sample, given = decoded.sample, self._given
+        truths = {truth.object_id: truth for truth in sample.objects}
+        of_starts = given.starts_of(sample.key)
+        of_log = given.clicks.objects_of(sample.key) if isinstance(given.clicks, ClickLog) else {}
+        final = {} if given.final_masks is None else given.final_masks.of_sample(sample.key)
+        listed = [] if given.needs_truth else sorted(set(given.listed(sample.key)) - truths.keys())
+        planned = []
+        for object_id in [*truths, *listed]:
+            start, final_mask = of_starts.get(object_id), final.get(object_id)
+            key = ObjectKey(
+                attempt,
+                sample.key,
+                object_id,
+                decoded.size,
+                truths.get(object_id),
+                start,
+                final_mask if isinstance(final_mask, GivenMask) else None,
+            )
+            planned.append(PlannedObject(key, of_log.get(object_id, ()), _priority(key)))
+        if self.overlap == "priority":
+            planned.sort(key=lambda one: -one.priority)  # stable: equals stay in the order of the sample
+        return planned
+
+    def open(self, attempt: str, decoded: DecodedSample) -> Iterator[Session | tuple[str, SampleError]]:
+        """Yield a session per object of a sample from `to_click`, or its id and why there is none."""
+        for planned in self.plan(attempt, decoded):
             try:
-                if is_simulated:
-                    yield self._simulated(key, decoded, truths[object_id])
-                else:
-                    yield _replay(key, decoded, truths.get(object_id), logged[object_id], self._limits)
+                yield self.session(decoded, planned)
             except SampleError as error:
-                yield object_id, error
+                yield planned.key.object_id, error
 
-    def _simulated(self, key: ObjectKey, decoded: DecodedSample, truth: ObjectTruth | None) -> Session:
-        assert truth is not None, "an object that is clicked from its truth has one"
-        labels = _labels(decoded, truth)
-        if not (labels == 1).any():
-            at_size = f" at 1/{key.size.reduction} of the image's size" if key.size.reduction > 1 else ""
-            raise SampleError(Reason.EMPTY_OBJECT, f"no pixel of the object's mask is left to find{at_size}")
-        return Session(key, decoded.image, labels, SimulatedClicks(), self._limits)
+    def session(
+        self, decoded: DecodedSample, planned: PlannedObject, excluded: Mask | None = None
+    ) -> Session:
+        """The session of an object; `excluded`, (h, w) bool, are pixels of other objects.
+
+        Raises:
+            SampleError: the object cannot be clicked.
+        """
+        key = planned.key
+        labels = None if key.truth is None else _labels(decoded, key.truth)
+        start = self._start_of(key, labels)
+        try:
+            source, limits = self._clicks_on(planned, labels, start)
+            return Session(
+                key, decoded.image, labels, source, limits, start, self._changes_of(start), excluded
+            )
+        except ClickError as error:
+            raise SampleError(Reason.CLICK_OUTSIDE_IMAGE, str(error)) from None
+
+    def _changes_of(self, start: starts.Start) -> Changes:
+        return self._changes if isinstance(start, starts.FromMask) else "global"
+
+    def _clicks_on(
+        self, planned: PlannedObject, labels: Truth | None, start: starts.Start
+    ) -> tuple[ClickSource, SessionLimits]:
+        key, clicks, limits = planned.key, self._given.clicks, self._limits
+        if self._user is not None:
+            assert labels is not None, "an object that is clicked from its truth has one"
+            if not (labels == 1).any():
+                at_size = f" at 1/{key.size.reduction} of the image's size" if key.size.reduction > 1 else ""
+                raise SampleError(
+                    Reason.EMPTY_OBJECT, f"no pixel of the object's mask is left to find{at_size}"
+                )
+            seed = ClickSeed(self._seed, key.sample_key, key.object_id)
+            return SimulatedClicks(self._user, seed), limits
+        if isinstance(clicks, ClickLog):
+            if limits.max_clicks == len(planned.logged):  # it cuts nothing off: the log ends the session
+                limits = replace(limits, max_clicks=None)
+            made = LoggedClicks(tuple(_in_image(clicks, click, key.size) for click in planned.logged))
+            made.check(None, key.size.height, key.size.width)
+            looks = tuple(click.look for click in planned.logged)
+            return LoggedClicks(tuple(key.size.to_working(click) for click in made.clicks), looks), limits
+        assert isinstance(start, starts.FromBox), "clicks in boxes are made on objects that have one"
+        return LoggedClicks((_middle(start),), name=_BOX_CENTRE), limits
+
+    def _start_of(self, key: ObjectKey, labels: Truth | None) -> starts.Start:
+        given, size = key.start, key.size
+        if isinstance(given, GivenMask):
+            if (given.height, given.width) != (size.height, size.width):
+                raise SampleError(
+                    Reason.MASK_SIZE_MISMATCH,
+                    f"the mask it starts from has {given.height} x {given.width} pixels, the image {size.height} x "
+                    f"{size.width}",
+                )
+            return starts.FromMask(_decode_mask(given.rle, size), self._confidence)
+        if isinstance(given, GivenBox):
+            try:
+                return starts.FromBox(_box(given, size))
+            except StartError as error:
+                raise SampleError(Reason.BOX_OUTSIDE_IMAGE, str(error)) from None
+        if isinstance(self._given.starts, FromDamage) and labels is not None and (labels == 1).any():
+            draw = keyed_draw("damage", self._seed, key.sample_key, key.object_id)
+            mask = damaged(labels, draw, self._start.damage_min_iou, self._start.damage_max_iou)
+            return starts.FromMask(mask, self._confidence)
+        return starts.FROM_NOTHING
 
 
-def _replay(
-    key: ObjectKey,
-    decoded: DecodedSample,
-    truth: ObjectTruth | None,
-    logged: tuple[LoggedClick, ...],
-    limits: SessionLimits,
-) -> Session:
-    labels = None if truth is None else _labels(decoded, truth)
-    if limits.max_clicks == len(logged):  # it cuts nothing off: the log ends the session
-        limits = replace(limits, max_clicks=None)
-    try:
-        made = LoggedClicks(tuple(Click(click.y, click.x, click.is_foreground) for click in logged))
-        made.check(None, key.size.height, key.size.width)
-        clicks = LoggedClicks(tuple(key.size.to_working(click) for click in made.clicks))
-        return Session(key, decoded.image, labels, clicks, limits)
-    except ClickError as error:
-        raise SampleError(Reason.CLICK_OUTSIDE_IMAGE, str(error)) from None
+def _priority(key: ObjectKey) -> float:
+    """That of the start, or the attribute `priority` of the object; 0 without either."""
+    if key.start is not None:
+        return key.start.priority
+    said = None if key.truth is None else key.truth.attributes.get("priority")
+    return float(said) if isinstance(said, int | float) and not isinstance(said, bool) else 0.0
+
+
+def _in_image(log: ClickLog, click: LoggedClick, size: WorkingSize) -> Click:
+    y, x = log.in_pixels(click, size.height, size.width)
+    return Click(y, x, click.is_foreground)
+
+
+def _box(given: GivenBox, size: WorkingSize) -> Region:
+    """The working pixels that a box in image pixels touches."""
+    scale = size.reduction
+    starts.box_in_image(given.x, given.y, given.w, given.h, size.height, size.width)  # errors in image pixels
+    return starts.box_in_image(
+        given.x / scale, given.y / scale, given.w / scale, given.h / scale, *size.shape
+    )
+
+
+def _middle(start: starts.FromBox) -> Click:
+    box = start.box
+    return Click((box.row_min + box.row_max) // 2, (box.col_min + box.col_max) // 2, is_foreground=True)
 
 
 def _labels(decoded: DecodedSample, truth: ObjectTruth) -> npt.NDArray[np.int8]:

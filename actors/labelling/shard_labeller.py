@@ -6,6 +6,9 @@ rows; when a shard has none left, the next one's are already in the batch. Whoev
 the shard's rows when they are complete, while both other threads go on. Where the storage needs it, the last step of
 the commit is the driver's (`infra.runs.commit_guard`).
 
+If objects of an image take notice of each other, each waits until the one before has ended. Other images fill the
+batch.
+
 A shard is clicked by one model from its first session to its last. Where the next shard is to have another model, it
 waits at the border: its sessions begin when the last one of the shards before has ended.
 
@@ -16,16 +19,19 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import numpy as np
+
 from actors.click_models.foreign_errors import one_line, text_in_one_line
 from actors.labelling.gathered_rows import GatheredRows, LabelCounts
 from actors.labelling.hand_out import Assignment
-from actors.labelling.object_sessions import DecodedSample, ObjectKey, ObjectSessions
+from actors.labelling.object_sessions import DecodedSample, ObjectKey, ObjectSessions, PlannedObject
 from actors.labelling.pixel_queue import PixelQueue
 from infra.errors import Reason, SampleError
 from infra.runs.commit import CommitOutcome, CommitRecord, Unclicked
@@ -36,7 +42,7 @@ from infra.shards.sample_document import ShardItem
 from infra.shards.shard_note import ShardNote
 from mfp.engine import Engine
 from mfp.errors import ImageSizeError
-from mfp.session import FinishedSession, Session
+from mfp.session import FinishedSession, Mask, Session
 
 MAX_PIXELS_AHEAD = 2**26  # 200 MB of decoded images wait for the engine at most
 
@@ -98,6 +104,19 @@ class _EndOfShard:
     error: BaseException | None = None
 
 
+@dataclass(eq=False)
+class _InTurn:
+    """An image whose objects are clicked one after the other.
+
+    `waiting` are those that have no session yet, `taken` the pixels, (h, w) bool, of those that have ended.
+    """
+
+    task: _Task
+    decoded: DecodedSample
+    waiting: deque[PlannedObject]
+    taken: Mask
+
+
 _Item: TypeAlias = tuple[_Task, DecodedSample | QuarantinedSample | Unclicked | _EndOfShard]
 
 
@@ -121,6 +140,8 @@ class ShardLabeller:
         self._decoded: PixelQueue[_Item] = PixelQueue(max_pixels_ahead)
         self._at_border: _Item | None = None  # the first of a shard whose model is another
         self._engine: Engine | None = None  # at work, or the last one that was
+        self._in_turn: dict[ObjectKey, _InTurn] = {}  # by the object whose session is in flight
+        self._ready: deque[_InTurn] = deque()  # the next object of each may begin
         self._tasks: dict[str, _Task] = {}  # by attempt
         self._lock = threading.Lock()
         self._is_closed = False
@@ -221,6 +242,8 @@ class ShardLabeller:
             self._at_border = first
             engine = first[0].engine
             self._engine = engine
+            self._in_turn.clear()
+            self._ready.clear()
             try:
                 for finished in engine.run(self._sessions(engine), self._refuse):
                     self._take(finished)
@@ -235,6 +258,9 @@ class ShardLabeller:
     def _sessions(self, engine: Engine) -> Iterator[Session | None]:
         """Sessions as they come; None while there is none but others are in flight. Ends at another model's shard."""
         while not self._decoded.is_closed:
+            if self._ready:
+                yield from self._open_next(self._ready.popleft())
+                continue
             item = self._next(wait=engine.num_in_flight == 0)
             if item is None:
                 yield None
@@ -244,7 +270,10 @@ class ShardLabeller:
                 continue
             if task.engine.identity != engine.identity:
                 self._at_border = item
-                return
+                if not self._in_turn:
+                    return
+                yield None  # images under way have objects that are to begin before
+                continue
             if isinstance(content, DecodedSample):
                 yield from self._open_sessions(task, content)
             elif isinstance(content, QuarantinedSample):
@@ -260,6 +289,13 @@ class ShardLabeller:
                 task.complete_if_nothing_is_open()
 
     def _open_sessions(self, task: _Task, decoded: DecodedSample) -> Iterator[Session]:
+        if self._objects.overlap != "allow":
+            waiting = deque(self._objects.plan(task.assignment.attempt, decoded))
+            for planned in waiting:
+                task.gathered.open_session(planned.key)
+            taken = np.zeros(decoded.image.shape[:2], np.bool_)
+            yield from self._open_next(_InTurn(task, decoded, waiting, taken))
+            return
         for opened in self._objects.open(task.assignment.attempt, decoded):
             if isinstance(opened, Session):
                 assert isinstance(opened.key, ObjectKey), "every session was opened here"
@@ -270,8 +306,28 @@ class ShardLabeller:
                 with task.failing_alone():
                     task.gathered.quarantine(decoded.sample.key, object_id, error)
 
+    def _open_next(self, image: _InTurn) -> Iterator[Session]:
+        """The session of the next object that can be clicked."""
+        task = image.task
+        while image.waiting and not task.is_over:
+            planned = image.waiting.popleft()
+            try:
+                session = self._objects.session(image.decoded, planned, image.taken.copy())
+            except SampleError as error:
+                with task.failing_alone():
+                    task.gathered.refuse_session(planned.key, error)
+                continue
+            self._in_turn[planned.key] = image
+            yield session
+            return
+        task.complete_if_nothing_is_open()
+
     def _take(self, finished: FinishedSession) -> None:
         key, task = self._opened_by(finished.key)
+        image = self._in_turn.pop(key, None)
+        if image is not None:
+            image.taken |= finished.mask
+            self._ready.append(image)
         if task is not None:
             with task.failing_alone():
                 task.gathered.end_session(key, finished)
@@ -280,6 +336,9 @@ class ShardLabeller:
     def _refuse(self, session: Session, error: ImageSizeError) -> None:
         """Quarantine the object of a session whose image the model does not take."""
         key, task = self._opened_by(session.key)
+        image = self._in_turn.pop(key, None)
+        if image is not None:
+            self._ready.append(image)
         if task is not None:
             with task.failing_alone():
                 task.gathered.refuse_session(

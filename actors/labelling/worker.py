@@ -23,11 +23,10 @@ from actors.click_models.model_ref import ModelRef
 from actors.errors import DeviceError
 from actors.labelling.device_errors import named_device_errors
 from actors.labelling.gathered_rows import LabelCounts
+from actors.labelling.given import Given
 from actors.labelling.hand_out import Assignment
 from actors.labelling.job import LabelJob, build_labeller
 from actors.labelling.shard_labeller import ShardLabeller, ShardSummary
-from actors.specs.clicks import Simulated
-from infra.click_log import ClickLog
 from mfp.engine import Engine
 
 if TYPE_CHECKING:
@@ -103,7 +102,7 @@ class LabelWorker:
         self._engine: Engine | None = None  # over the model that was asked for last
         self._is_broken = False
 
-    def start(self, model: Stored, clicks: ClickLog | Simulated) -> WorkerInfo:
+    def start(self, model: Stored, given: Given) -> WorkerInfo:
         """Load the model once and say where. Ray restarts a lost worker empty, so it has to be called again then.
 
         Raises:
@@ -115,7 +114,7 @@ class LabelWorker:
                 _limit_threads(self._resources.num_threads)
                 _limit_gpu_memory(self._resources.num_gpus)
                 self._loaded(model)
-                self._labeller = build_labeller(self._job, clicks)
+                self._labeller = build_labeller(self._job, given)
         return WorkerInfo(
             os.getpid(), socket.gethostname(), self._resources.device, self._resources.num_threads
         )

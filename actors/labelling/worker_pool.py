@@ -25,15 +25,14 @@ from ray.exceptions import ActorDiedError, RayActorError, RayTaskError
 
 from actors.errors import ActorsError, ClusterError, DeviceError
 from actors.labelling.gathered_rows import LabelCounts
+from actors.labelling.given import Given
 from actors.labelling.hand_out import MAX_SHARDS_IN_FLIGHT, HandOut
 from actors.labelling.job import LabelJob
 from actors.labelling.model_feed import ModelFeed
 from actors.labelling.shard_labeller import ShardSummary
 from actors.labelling.worker import LabelWorker, Stored, WorkerInfo, WorkerResources, store
 from actors.ray_session import Cluster
-from actors.specs.clicks import Simulated
 from actors.stop_request import check_stop
-from infra.click_log import ClickLog
 from infra.errors import InfraError
 from infra.runs.set_aside import SetAsideShard
 from infra.shards.manifest import ShardEntry
@@ -105,14 +104,14 @@ class WorkerPool:
         resources: WorkerResources,
         *,
         models: ModelFeed,
-        clicks: ClickLog | Simulated,
+        given: Given,
         start_seconds: float = START_SECONDS,
     ) -> None:
-        """For `clicks` see `build_labeller`; Ray keeps one copy of them and of each model per node."""
+        """Ray keeps one copy of what is given and of each model per node."""
         self._job = job
         self._models = models
         self._model = store(models.newest())
-        self._clicks = ray.put(clicks)
+        self._given = ray.put(given)
         self._size = size
         self._resources = resources
         self._start_seconds = start_seconds
@@ -183,7 +182,7 @@ class WorkerPool:
 
     def _start(self, worker_idx: int) -> None:
         self._is_ready[worker_idx] = False
-        self._calls[self._workers[worker_idx].start.remote(self._model, self._clicks)] = _Call(
+        self._calls[self._workers[worker_idx].start.remote(self._model, self._given)] = _Call(
             "start", worker_idx
         )
 

@@ -8,13 +8,15 @@ from typing import Annotated
 from annotated_types import Ge, Interval, Unit
 from typing_extensions import Doc
 
-from actors.specs.clicks import Clicks
+from actors.specs.click_log import ClickLogSection, check_log_options
+from actors.specs.clicks import BoxCentre, Clicks
 from actors.specs.label import StorageSection
 from actors.specs.marks import LOCATION, Argument, Option, Section
 from actors.specs.model import ModelChoice
 from actors.specs.places import absolute
 from actors.specs.train import FLAGS_OF_RECIPE, CheckpointEvery
 from actors.specs.workers import FlywheelWorkers
+from infra.click_logs.options import ClickLogOptions
 from infra.storage.options import StorageOptions
 from mfp.engine_settings import EngineSettings
 from mfp.setting import Effect
@@ -108,10 +110,18 @@ class FlywheelSpec:
     checkpoint_every: Annotated[CheckpointEvery, Effect.EXECUTION] = 250
     seed: Annotated[int, Ge(0), Doc("Seed of every random draw.")] = 0
     clicks: Annotated[Clicks, Section("Clicks")] = Clicks()
+    log: ClickLogSection = ClickLogOptions()
     selection: Annotated[Thresholds, Section("Selection")] = Thresholds()
     workers: Annotated[FlywheelWorkers, Section("Workers"), Effect.EXECUTION] = FlywheelWorkers()
     network: Annotated[EngineSettings, Section("Network", hidden=_HIDDEN_OF_NETWORK)] = EngineSettings()
     storage: StorageSection = StorageOptions()
+
+    def __post_init__(self) -> None:
+        if isinstance(self.clicks.origin, BoxCentre):
+            raise ValueError(
+                f"clicks {self.clicks.source!r}: a flywheel starts from nothing; label with boxes, and train on that"
+            )
+        check_log_options(self.clicks, self.log)
 
     def resolved(self) -> FlywheelSpec:
         """The same with absolute places, and with what `auto` stands for."""

@@ -8,15 +8,17 @@ from typing import Annotated
 from annotated_types import Ge, Interval, Unit
 from typing_extensions import Doc
 
-from actors.specs.clicks import Clicks
+from actors.specs.click_log import ClickLogSection, check_log_options
+from actors.specs.clicks import BoxCentre, Clicks, Simulated
 from actors.specs.marks import LOCATION, Argument, Option, Section
 from actors.specs.model import ModelChoice
 from actors.specs.places import absolute
+from actors.specs.start import FromBoxes, FromDamage, Start
 from actors.specs.workers import Workers
 from actors.working_size import WORKING_PIXELS
+from infra.click_logs.options import ClickLogOptions
 from infra.storage.options import StorageOptions
 from mfp.engine_settings import EngineSettings
-from mfp.evaluation_protocol import MAX_CLICKS, TARGET_IOU
 from mfp.setting import Effect
 
 DatasetPlace = Annotated[
@@ -47,11 +49,9 @@ StorageSection = Annotated[
     ),
     Effect.EXECUTION,
 ]
+StartSection = Annotated[Start, Section("Start")]
 Seed = Annotated[
-    int,
-    Ge(0),
-    Effect.EXECUTION,
-    Doc("Seed of every random draw; the simulated user of label and evaluate makes none."),
+    int, Ge(0), Doc("Seed of every random draw: the clicks of simulated users, and damaged masks.")
 ]
 
 
@@ -112,9 +112,24 @@ class LabelSpec:
     seed: Seed = 0
     limits: Limits = Limits()
     clicks: Annotated[Clicks, Section("Clicks")] = Clicks()
+    log: ClickLogSection = ClickLogOptions()
+    start: StartSection = Start()
     workers: WorkersSection = Workers()
     network: NetworkSection = EngineSettings()
     storage: StorageSection = StorageOptions()
+
+    def __post_init__(self) -> None:
+        if isinstance(self.clicks.origin, BoxCentre) and not isinstance(self.start.origin, FromBoxes):
+            raise ValueError(
+                f"clicks {self.clicks.source!r} with start {self.start.source!r}: there are no boxes to click in; give "
+                "--start boxes:URL"
+            )
+        if isinstance(self.start.origin, FromDamage) and not isinstance(self.clicks.origin, Simulated):
+            raise ValueError(
+                f"start {self.start.source!r} with clicks {self.clicks.source!r}: damaged masks are for measuring; "
+                "simulate the clicks"
+            )
+        check_log_options(self.clicks, self.log)
 
     @property
     def follows(self) -> bool:
@@ -130,47 +145,5 @@ class LabelSpec:
             model=self.model.resolved(),
             follow=self.follows,
             clicks=self.clicks.resolved(),
-        )
-
-
-@dataclass(frozen=True)
-class Protocol:
-    """How far the simulated clicks of an evaluation go."""
-
-    max_clicks: Annotated[int, Ge(1), Doc("Clicks per object at most.")] = MAX_CLICKS
-    full_curve: Annotated[
-        bool,
-        Doc(f"Go on to --max-clicks (or a perfect mask) instead of stopping at IoU {TARGET_IOU}."),
-    ] = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class EvaluateSpec:
-    """One run of `mfp evaluate`: a labelling run with the clicks of the evaluation protocol."""
-
-    dataset: DatasetPlace
-    out: RunPlace
-    model: ModelChoice
-    seed: Seed = 0
-    limits: Limits = Limits()
-    clicks: Annotated[Protocol, Section("Clicks")] = Protocol()
-    workers: WorkersSection = Workers()
-    network: NetworkSection = EngineSettings()
-    storage: StorageSection = StorageOptions()
-
-    def labelling(self) -> LabelSpec:
-        """The labelling run that the evaluation is."""
-        protocol = self.clicks
-        return LabelSpec(
-            dataset=self.dataset,
-            out=self.out,
-            model=self.model,
-            seed=self.seed,
-            limits=self.limits,
-            clicks=Clicks(
-                max_clicks=protocol.max_clicks, target_iou="none" if protocol.full_curve else TARGET_IOU
-            ),
-            workers=self.workers,
-            network=self.network,
-            storage=self.storage,
+            start=self.start.resolved(),
         )

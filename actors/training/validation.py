@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from actors.labelling.object_sessions import ObjectSessions
-from actors.specs.clicks import Simulated
 from actors.training.group import TrainGroup
 from actors.training.job import Validation
 from infra.errors import SampleError
@@ -37,7 +36,7 @@ class Validator:
             for index, sample in enumerate(_first_samples(validation, storage))
             if index % group.size == group.rank
         ]
-        self._objects = ObjectSessions(LIMITS, Simulated())
+        self._objects = ObjectSessions(LIMITS)
         self._url = validation.dataset.url
 
     def figures(self, network: CropModel) -> Mapping[str, float]:

@@ -20,7 +20,6 @@ import torch
 from scipy import stats
 
 from actors.labelling.object_sessions import ObjectSessions
-from actors.specs.clicks import Simulated
 from actors.specs.model import ModelChoice
 from infra.shards.manifest import load_manifest
 from infra.shards.sample import Sample
@@ -29,7 +28,7 @@ from infra.storage.files import Storage
 from mfp.engine import Engine
 from mfp.engine_settings import EngineSettings
 from mfp.model_file import model_from_bytes
-from mfp.region import Region, ZoomSettings, next_region
+from mfp.region import Region, ZoomSettings, bounding_box, next_region
 from mfp.session import FinishedSession, Session, SessionLimits
 from mfp.session_state import expected_iou
 from pipelines.inputs.model_source import find_model
@@ -45,7 +44,7 @@ def sessions(url: str, num_samples: int, limits: SessionLimits) -> Iterator[Sess
     items = (
         item for shard in dataset.shards for item in read_shard(storage, dataset.shard_url(shard), shard)
     )
-    objects = ObjectSessions(limits, Simulated())
+    objects = ObjectSessions(limits)
     for sample in islice((item for item in items if isinstance(item, Sample)), num_samples):
         for opened in objects.open("measured", objects.decode(sample)):
             if isinstance(opened, Session):
@@ -83,11 +82,11 @@ def main(url: str, num_samples: int = 10**9) -> None:
         for session in engine.run(sessions(url, num_samples, limits)):
             clicks = [record.click for record in session.clicks]
             height, width = session.mask.shape
-            around = next_region(None, session.mask, clicks, height, width, ZoomSettings())
+            around = next_region(None, bounding_box(session.mask), clicks, height, width, ZoomSettings())
             rows.append(
                 (
                     session.iou or 0.0,
-                    session.quality,
+                    session.quality or 0.0,
                     of_part(session, around),
                     expected_iou(session.prob, session.mask),
                     float(session.mask.mean()),

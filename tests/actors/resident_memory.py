@@ -22,7 +22,6 @@ import torch
 
 from actors.labelling.hand_out import Assignment
 from actors.labelling.object_sessions import ObjectSessions
-from actors.specs.clicks import Simulated
 from infra import rle
 from infra.runs.run_directory import RunDirectory
 from infra.shards.image_file import Extension
@@ -102,7 +101,7 @@ class Worker:
         limits = SessionLimits(max_clicks=1)
         self._labeller = OneModelLabeller(
             engine,
-            ObjectSessions(limits, Simulated()),
+            ObjectSessions(limits),
             lambda shard: self._samples(),
             self.run,
             max_pixels_ahead=_PIXELS_AHEAD,

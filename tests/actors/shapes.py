@@ -8,17 +8,20 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from actors.labelling.given import Given
 from actors.labelling.hand_out import Assignment
 from actors.labelling.object_sessions import ObjectSessions
 from actors.labelling.shard_labeller import MAX_PIXELS_AHEAD, ReadShard, ShardLabeller, ShardSummary
-from actors.specs.clicks import Simulated
+from actors.specs.clicks import BoxCentre, Simulated
+from actors.specs.start import FromDamage, FromNothing, Start
 from infra import rle
-from infra.click_log import ClickLog
+from infra.click_logs.click_log import ClickLog
 from infra.runs.run_directory import RunDirectory
 from infra.shards.manifest import DatasetManifest
 from infra.shards.sample import ObjectTruth, QuarantinedSample, Sample
 from infra.shards.shard_reader import read_shard
 from infra.shards.shard_writer import write_dataset
+from infra.starts.starts import Starts
 from infra.storage.files import Storage
 from mfp.engine import Engine
 from mfp.engine_settings import EngineSettings
@@ -27,6 +30,8 @@ from mfp.session import SessionLimits
 
 ZOOM_SIZE = 160
 SIMULATED = Simulated()
+FROM_NOTHING = FromNothing()
+START = Start()
 LIMITS = SessionLimits(max_clicks=5, target_iou=0.9)
 
 
@@ -110,7 +115,11 @@ def labeller(
     read: ReadShard,
     *,
     batch_size: int = 4,
-    clicks: ClickLog | Simulated = SIMULATED,
+    clicks: ClickLog | Simulated | BoxCentre = SIMULATED,
+    starts: Starts | FromNothing | FromDamage = FROM_NOTHING,
+    final_masks: Starts | None = None,
+    start: Start = START,
+    seed: int = 0,
     max_pixels_ahead: int = MAX_PIXELS_AHEAD,
     limits: SessionLimits = LIMITS,
 ) -> OneModelLabeller:
@@ -118,7 +127,7 @@ def labeller(
     settings = EngineSettings(batch_size=batch_size, zoom_size=ZOOM_SIZE)
     return OneModelLabeller(
         Engine(AnalyticClickModel(), settings),
-        ObjectSessions(limits, clicks),
+        ObjectSessions(limits, Given(clicks, starts, final_masks), start.resolved(), seed),
         read,
         run,
         "analytic",

@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from actors.labelling.given import Given
 from actors.labelling.hand_out import Assignment
 from actors.labelling.object_sessions import ObjectSessions
 from actors.specs.clicks import Simulated
 from infra import rle
-from infra.click_log import ClickLog, load_click_log
+from infra.click_logs.click_log import ClickLog
+from infra.click_logs.load import load_click_log
 from infra.runs.run_check import check_shard
 from infra.runs.run_directory import RunDirectory
 from infra.shards.manifest import ShardEntry
@@ -23,7 +25,8 @@ from infra.storage.files import Storage
 from mfp.engine import Engine
 from mfp.engine_settings import EngineSettings
 from mfp.models.analytic import AnalyticClickModel
-from mfp.session import SessionLimits, StopReason
+from mfp.session import SessionLimits
+from mfp.stop_reason import StopReason
 from tests.actors.shapes import LIMITS, SIMULATED, OneModelLabeller, rows_of, shape_sample
 from tests.infra.requests import asked
 
@@ -47,7 +50,9 @@ def labelled(
         yield from samples
 
     engine = Engine(AnalyticClickModel(), EngineSettings(zoom_size=64))
-    labeller = OneModelLabeller(engine, ObjectSessions(limits, clicks, working_pixels), read, run)
+    labeller = OneModelLabeller(
+        engine, ObjectSessions(limits, Given(clicks), working_pixels=working_pixels), read, run
+    )
     labeller.label(Assignment(ShardEntry("s.tar", len(samples)), "1"))
     labeller.close()
     return run

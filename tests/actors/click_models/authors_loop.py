@@ -15,7 +15,7 @@ import torch
 from mfp.click_model import Image, SessionModel, SessionTurn
 from mfp.clicks import Click
 from mfp.metrics import iou
-from mfp.simulated_user import next_click
+from mfp.users.protocol_user import next_click
 
 Prob = npt.NDArray[np.float32]
 Truth = npt.NDArray[np.int8]
@@ -94,7 +94,7 @@ def clicked_by_authors(
             predictor.set_input_image(network_input(photo.image, predictor))
             while len(done.clicks) < MAX_CLICKS:
                 click = next_click(photo.truth, mask, done.clicks)
-                assert click is not None
+                assert isinstance(click, Click)
                 clicker.add_click(clickers.Click(click.is_foreground, (int(click.y), int(click.x))))
                 prob = predictor.get_prediction(clicker)
                 mask = prob > threshold
@@ -124,7 +124,7 @@ def clicked_over_the_port(model: SessionModel, photos: Sequence[Photograph]) -> 
             for i in sorted(going):
                 done, truth = sessions[i], photos[i].truth
                 click = next_click(truth, masks[i], done.clicks)
-                assert click is not None
+                assert isinstance(click, Click)
                 (prob,) = model.predict([SessionTurn(states[i], [*done.clicks, click])])
                 masks[i] = prob > model.traits.threshold
                 if _noted(done, click, prob, masks[i], truth) >= TARGET or len(done.clicks) == MAX_CLICKS:

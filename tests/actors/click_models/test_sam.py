@@ -21,7 +21,7 @@ from mfp.click_model import Image, SessionModel, SessionTurn
 from mfp.clicks import Click
 from mfp.errors import ImageSizeError, MfpError, ModelError, WeightsError
 from mfp.session import Truth
-from mfp.simulated_user import next_click
+from mfp.users.protocol_user import next_click
 from tests.actors.click_models.tiny_sam import FAMILIES, write_tiny_sam
 from tests.mfp.session_factories import create_image, create_truth
 
@@ -64,7 +64,7 @@ def clicked(truth: Truth, predict: Predict) -> list[tuple[Click, Prob]]:
     clicks: list[Click] = []
     turns: list[tuple[Click, Prob]] = []
     mask = np.zeros(truth.shape, np.bool_)
-    while len(clicks) < NUM_CLICKS and (click := next_click(truth, mask, clicks)) is not None:
+    while len(clicks) < NUM_CLICKS and isinstance(click := next_click(truth, mask, clicks), Click):
         clicks.append(click)
         prob = predict(clicks)
         turns.append((click, prob))

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from actors.click_models.model_ref import Formula, ModelRef
+from actors.labelling.given import Given
 from actors.labelling.hand_out import Assignment
 from actors.labelling.job import LabelJob
 from actors.labelling.shard_labeller import ShardSummary
 from actors.labelling.worker import LabelWorker, Stored, WorkerInfo, WorkerResources, store
-from actors.specs.clicks import Simulated
 from infra.runs.commit import CommitOutcome
 from infra.runs.run_directory import RunDirectory
 from infra.storage.files import Storage
@@ -31,7 +31,7 @@ def started_worker(job: LabelJob, model: Stored) -> tuple[Any, WorkerInfo]:
 
     actor: Any = ray.remote(LabelWorker).options(num_cpus=0.5, max_concurrency=4)
     worker: Any = actor.remote(job, WorkerResources(num_cpus=0.5))
-    info: WorkerInfo = ray.get(worker.start.remote(model, Simulated()))
+    info: WorkerInfo = ray.get(worker.start.remote(model, Given()))
     return worker, info
 
 

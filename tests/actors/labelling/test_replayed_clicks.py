@@ -10,7 +10,7 @@ import pytest
 from actors.labelling.gathered_rows import LabelCounts
 from actors.labelling.hand_out import Assignment
 from actors.labelling.shard_labeller import ShardSummary
-from infra.click_log import load_click_log
+from infra.click_logs.load import load_click_log
 from infra.errors import Reason
 from infra.runs.commit import Unclicked
 from infra.runs.run_directory import RunDirectory
@@ -152,7 +152,7 @@ def test_objects_that_only_the_log_knows_are_told_if_their_sample_has_others(tmp
     run, _ = replay_items(tmp_path, log, items)
     (record,) = run.committed().values()
     (note,) = record.notes
-    assert "objects of the click log that are not among those of their sample" in note.text
+    assert "objects of click log or start that are not among those of their sample" in note.text
     assert (note.count, note.first_keys) == (1, ("folder/shape-000 object dog",))
 
 

@@ -15,7 +15,6 @@ from torch import Tensor
 
 from actors.labelling.hand_out import Assignment
 from actors.labelling.object_sessions import ObjectSessions
-from actors.specs.clicks import Simulated
 from infra.errors import StorageError
 from infra.runs.commit import CommitOutcome
 from infra.runs.run_directory import RunDirectory
@@ -108,7 +107,7 @@ def test_an_image_that_the_model_does_not_take_costs_its_objects_and_not_its_sha
     for run, model in zip(runs, (PickyModel(range(1, widest + 1)), GrowingModel()), strict=True):
         shards = OneModelLabeller(
             Engine(model, EngineSettings(batch_size=4)),
-            ObjectSessions(LIMITS, Simulated()),
+            ObjectSessions(LIMITS),
             reader_of(dataset, STORAGE),
             run,
         )
@@ -145,7 +144,7 @@ def test_a_model_that_ends_the_process_fails_its_shard_and_keeps_nobody_waiting(
     run = new_run(tmp_path)
     shards = OneModelLabeller(
         Engine(Leaving(), EngineSettings()),
-        ObjectSessions(LIMITS, Simulated()),
+        ObjectSessions(LIMITS),
         reader_of(dataset, STORAGE),
         run,
     )
@@ -194,7 +193,7 @@ def test_after_an_error_in_the_network_the_labeller_goes_on_with_the_next_shard(
     engine = Engine(FailingOnce(), EngineSettings(batch_size=4, zoom_size=ZOOM_SIZE))
     run = new_run(tmp_path)
     read = reader_of(dataset, STORAGE)
-    shards = OneModelLabeller(engine, ObjectSessions(LIMITS, Simulated()), read, run, "analytic")
+    shards = OneModelLabeller(engine, ObjectSessions(LIMITS), read, run, "analytic")
     with pytest.raises(RuntimeError, match="one bad pass"):
         shards.label(Assignment(dataset.shards[0], "1"))
     assert shards.label(Assignment(dataset.shards[0], "2")).counts.objects == dataset.shards[0].objects
@@ -261,7 +260,7 @@ def test_closing_drops_what_the_engine_is_at(tmp_path: Path, dataset: DatasetMan
     under_way, is_closing = threading.Event(), threading.Event()
     model = ClosedInThePass()
     engine = Engine(model, EngineSettings(batch_size=4, zoom_size=ZOOM_SIZE, flip=False))
-    endless = ObjectSessions(SessionLimits(max_clicks=1000, target_iou=None), Simulated())
+    endless = ObjectSessions(SessionLimits(max_clicks=1000, target_iou=None))
     shards = OneModelLabeller(engine, endless, reader_of(dataset, STORAGE), new_run(tmp_path), "analytic")
     with ThreadPoolExecutor(1) as caller:
         waiting = caller.submit(shards.label, Assignment(dataset.shards[0], "1"))

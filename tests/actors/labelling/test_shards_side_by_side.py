@@ -14,7 +14,6 @@ from torch import Tensor
 from actors.labelling.hand_out import Assignment
 from actors.labelling.object_sessions import ObjectKey, ObjectSessions
 from actors.labelling.shard_labeller import ShardLabeller
-from actors.specs.clicks import Simulated
 from infra.runs.run_directory import RunDirectory
 from infra.shards.manifest import DatasetManifest, ShardEntry
 from infra.shards.sample_document import ShardItem
@@ -87,9 +86,7 @@ def test_the_next_shards_samples_join_while_the_last_sessions_of_one_end(
         was_read.append(shard.name)
 
     was_read: list[str] = []
-    shards = OneModelLabeller(
-        engine, ObjectSessions(LIMITS, Simulated()), read, new_run(tmp_path), "analytic"
-    )
+    shards = OneModelLabeller(engine, ObjectSessions(LIMITS), read, new_run(tmp_path), "analytic")
     with ThreadPoolExecutor(2) as callers:
         list(callers.map(shards.label, [Assignment(shard, shard.name) for shard in dataset.shards[:2]]))
     shards.close()
@@ -115,7 +112,7 @@ def test_a_shard_of_another_model_waits_until_the_sessions_before_it_have_ended(
 
     was_read: list[str] = []
     run = new_run(tmp_path)
-    shards = ShardLabeller(ObjectSessions(LIMITS, Simulated()), read, run)
+    shards = ShardLabeller(ObjectSessions(LIMITS), read, run)
     by_shard = {shard.name: engines[number // 2 % 2] for number, shard in enumerate(dataset.shards)}
     with ThreadPoolExecutor(len(dataset.shards)) as callers:
         list(
@@ -149,9 +146,7 @@ def test_an_error_in_one_model_does_not_keep_the_next_one_from_its_shard(
             raise RuntimeError("a bad model")
 
     settings = EngineSettings(batch_size=4, zoom_size=ZOOM_SIZE)
-    shards = ShardLabeller(
-        ObjectSessions(LIMITS, Simulated()), reader_of(dataset, STORAGE), new_run(tmp_path)
-    )
+    shards = ShardLabeller(ObjectSessions(LIMITS), reader_of(dataset, STORAGE), new_run(tmp_path))
     shard = dataset.shards[0]
     with pytest.raises(RuntimeError, match="a bad model"):
         shards.label(Assignment(shard, "1"), Engine(Failing(), settings, identity="bad"))
@@ -175,9 +170,7 @@ def test_decoding_ahead_stops_at_the_pixel_limit_however_long_the_shard(tmp_path
 
     gate = threading.Event()
     engine = Engine(GatedModel(gate), EngineSettings(batch_size=batch_size, zoom_size=32))
-    shards = OneModelLabeller(
-        engine, ObjectSessions(LIMITS, Simulated()), read, new_run(tmp_path), "analytic", limit
-    )
+    shards = OneModelLabeller(engine, ObjectSessions(LIMITS), read, new_run(tmp_path), "analytic", limit)
     with ThreadPoolExecutor(1) as caller:
         waiting = caller.submit(shards.label, Assignment(ShardEntry("long.tar", 1), "1"))
         assert read_enough.wait(HANGS)

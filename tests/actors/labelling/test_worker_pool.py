@@ -14,13 +14,13 @@ import torch
 
 from actors.click_models.model_ref import Formula, ModelRef
 from actors.errors import ClusterError
+from actors.labelling.given import Given
 from actors.labelling.hand_out import Assignment
 from actors.labelling.job import LabelJob
 from actors.labelling.model_feed import FixedModel
 from actors.labelling.worker import WorkerInfo, WorkerResources
 from actors.labelling.worker_pool import PoolSize, WorkerPool
 from actors.ray_session import Cluster
-from actors.specs.clicks import Simulated
 from infra.runs.run_directory import RunDirectory
 from infra.shards.manifest import DatasetManifest
 from infra.storage.files import Storage
@@ -80,7 +80,7 @@ def pool(
         size,
         resources,
         models=FixedModel(ModelRef("analytic", "analytic", Formula())),
-        clicks=Simulated(),
+        given=Given(),
         start_seconds=start_seconds,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -9,8 +10,9 @@ import pytest
 from actors.errors import SpecError
 from actors.labelling.job import limits_of
 from actors.specs.checked import checked
-from actors.specs.clicks import Clicks, Logged, Simulated, logged
-from actors.specs.label import EvaluateSpec, LabelSpec, Protocol
+from actors.specs.clicks import BoxCentre, Clicks, Logged, Simulated, logged
+from actors.specs.evaluate import EvaluateSpec, Protocol
+from actors.specs.label import LabelSpec
 from actors.specs.model import ModelChoice
 from mfp.evaluation_protocol import MAX_CLICKS, TARGET_IOU
 from mfp.session import SessionLimits
@@ -28,15 +30,53 @@ def test_without_a_source_clicks_are_simulated() -> None:
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("clicks.jsonl", "clicks 'clicks.jsonl' are neither 'simulated' nor logged:URL"),
+        (
+            "clicks.jsonl",
+            "clicks 'clicks.jsonl' are neither 'simulated', simulated:USER, logged:URL nor 'box-centre'",
+        ),
         ("", "clicks '' are neither"),
         ("Simulated", "clicks 'Simulated' are neither"),
-        ("logged:", "clicks 'logged:' name no click log after 'logged:'"),
+        ("logged:", "'logged:' names no click log after 'logged:'"),
     ],
 )
 def test_any_other_source_is_refused_at_once(source: str, message: str) -> None:
     with pytest.raises(ValueError, match=f"^{message}"):
         Clicks(source)
+
+
+@pytest.mark.parametrize(
+    ("source", "user", "resolved"),
+    [
+        ("simulated:protocol", "protocol", "simulated"),
+        ("simulated:boundary?pixels=3", "boundary", "simulated:boundary"),
+        ("simulated:jitter?pixels=5.0", "jitter?pixels=5", "simulated:jitter?pixels=5"),
+        ("simulated:lazy?iou=0.8", "lazy?iou=0.8", "simulated:lazy?iou=0.8"),
+    ],
+)
+def test_a_simulated_user_is_known_by_its_shortest_name(source: str, user: str, resolved: str) -> None:
+    assert Clicks(source).origin == Simulated(user)
+    assert Clicks(source).resolved() == Clicks(resolved, MAX_CLICKS, TARGET_IOU)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("simulated:", "names no simulated user after 'simulated:'"),
+        ("simulated:careful", "no simulated user is called 'careful'; give one of protocol, uniform"),
+        ("simulated:jitter", "jitter"),
+        ("simulated:lazy?iou=2", "iou"),
+        ("simulated:uniform?p=1", "p"),
+    ],
+)
+def test_an_unknown_user_or_option_is_refused_in_one_line(source: str, message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)) as raised:
+        Clicks(source)
+    assert "\n" not in str(raised.value)
+
+
+def test_clicks_in_boxes_are_all_of_them() -> None:
+    assert Clicks("box-centre").origin == BoxCentre()
+    assert Clicks("box-centre").resolved() == Clicks("box-centre", "all", "none")
 
 
 @pytest.mark.parametrize(
