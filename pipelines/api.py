@@ -16,8 +16,9 @@ from os import PathLike
 from typing import TYPE_CHECKING
 
 from actors.errors import SpecError
+from actors.specs.evaluate import EvaluateSpec
 from actors.specs.flywheel import FlywheelSpec
-from actors.specs.label import EvaluateSpec, LabelSpec
+from actors.specs.label import LabelSpec
 from actors.specs.reading import CheckModelSpec
 from actors.specs.shard import ShardSpec
 from actors.specs.train import TrainSpec
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from pipelines.jobs.report import Report
     from pipelines.jobs.shard import ShardedSource
     from pipelines.jobs.train import TrainingRun
+    from pipelines.jobs.user_list import ListedUser
     from pipelines.jobs.verify import Verification
     from pipelines.run import Run
 
@@ -80,24 +82,40 @@ def label(spec: LabelSpec, on_progress: OnProgress = _no_progress) -> ReportedRu
     The figures are also written into its directory, as `report/`.
     """
     from actors.specs.checked import checked
-    from infra.storage.files import Storage
     from pipelines.jobs import label as job
+
+    spec = checked(LabelSpec, spec)
+    return _reported(job.run_label(spec, on_progress), spec.out, spec.storage)
+
+
+def evaluate(spec: EvaluateSpec, on_progress: OnProgress = _no_progress) -> ReportedRun:
+    """Count the clicks that a model needs (NoC): as `label` with the clicks of a simulated user.
+
+    With `spec.robustness` it is done again with drawn clicks. Reports of a draw name it as their stage.
+    """
+    from actors.specs.checked import checked
+    from pipelines.jobs import robustness as job
+
+    spec = checked(EvaluateSpec, spec)
+    return _reported(job.run_evaluation(spec, on_progress), spec.out, spec.storage)
+
+
+def _reported(summary: RunSummary, run_url: str, options: StorageOptions) -> ReportedRun:
+    from infra.storage.files import Storage
     from pipelines.jobs import report as figures
     from pipelines.jobs import report_files
 
-    spec = checked(LabelSpec, spec)
-    summary = job.run_label(spec, on_progress)
-    storage = Storage(spec.storage)
-    of_run = figures.build_report(expand_home(spec.out), storage)
+    storage = Storage(options)
+    of_run = figures.build_report(expand_home(run_url), storage)
     report_files.write_report(of_run, storage)
     return ReportedRun(summary, of_run)
 
 
-def evaluate(spec: EvaluateSpec, on_progress: OnProgress = _no_progress) -> ReportedRun:
-    """Count the clicks that a model needs (NoC): `label` with the clicks of the evaluation protocol."""
-    from actors.specs.checked import checked
+def users() -> list[ListedUser]:
+    """The simulated users and their options."""
+    from pipelines.jobs.user_list import list_users
 
-    return label(checked(EvaluateSpec, spec).labelling(), on_progress)
+    return list_users()
 
 
 def train(spec: TrainSpec, on_progress: OnProgress = _no_progress) -> TrainingRun:

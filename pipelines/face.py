@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from actors.errors import ActorsError
 from actors.specs.clicks import Clicks, logged
+from actors.specs.evaluate import EvaluateSpec, Protocol, Robustness
 from actors.specs.flywheel import FlywheelSpec, Thresholds
-from actors.specs.label import EvaluateSpec, LabelSpec, Limits, Part, Protocol
+from actors.specs.label import LabelSpec, Limits, Part
 from actors.specs.model import ModelChoice
 from actors.specs.reading import CheckModelSpec
 from actors.specs.shard import ShardSpec
+from actors.specs.start import Start
 from actors.specs.train import Checkpoints, TrainSpec, Validating
 from actors.specs.verify import VerifySpec
 from actors.specs.workers import FlywheelWorkers, TrainWorkers, Workers
+from infra.click_logs.options import ClickLogOptions
 from infra.errors import InfraError
 from infra.layout_options import LayoutOptions
 from infra.shards.image_reading import ImageReading
@@ -32,6 +35,7 @@ from pipelines.api import (
     report,
     shard,
     train,
+    users,
     verify,
 )
 from pipelines.errors import PipelineError
@@ -42,6 +46,7 @@ __all__ = [
     "ActorsError",
     "CheckModelSpec",
     "Checkpoints",
+    "ClickLogOptions",
     "Clicks",
     "EngineSettings",
     "EvaluateSpec",
@@ -61,7 +66,9 @@ __all__ = [
     "Protocol",
     "Recipe",
     "ReportedRun",
+    "Robustness",
     "ShardSpec",
+    "Start",
     "StorageOptions",
     "Thresholds",
     "TrainSpec",
@@ -82,5 +89,6 @@ __all__ = [
     "report",
     "shard",
     "train",
+    "users",
     "verify",
 ]

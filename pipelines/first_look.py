@@ -11,9 +11,10 @@ from actors.specs.clicks import ClickOrigin, Logged
 from actors.specs.flywheel import FlywheelSpec
 from actors.specs.label import LabelSpec
 from actors.specs.model import ModelChoice
+from actors.specs.prefixed import places_of
 from actors.specs.reading import CheckModelSpec
 from actors.specs.train import TrainSpec
-from infra.errors import DatasetError, StorageError, missing_click_log
+from infra.errors import DatasetError, StorageError, missing_click_log, missing_start
 from infra.runs.run_config import (
     FLYWHEEL_FILE,
     RUN_FILE,
@@ -44,6 +45,7 @@ def look_at_labelling(spec: LabelSpec) -> None:
     _check_training_run(spec, storage)
     _check_datasets([spec.dataset], storage)
     _check_click_log(spec.clicks.origin, storage)
+    _check_masks(spec, storage)
     refuse_other_runs(storage, spec.out, RUN_FILE)
 
 
@@ -117,6 +119,12 @@ def _check_datasets(locations: Iterable[str], storage: Storage) -> None:
 def _check_click_log(origin: ClickOrigin, storage: Storage) -> None:
     if isinstance(origin, Logged) and _is_missing(origin.url, storage):
         raise missing_click_log(origin.url)
+
+
+def _check_masks(spec: LabelSpec, storage: Storage) -> None:
+    for place in (*places_of(spec.start.source), *spec.clicks.final_mask_places):
+        if _is_missing(place, storage):
+            raise missing_start(place)
 
 
 def _is_missing(location: str, storage: Storage) -> bool:

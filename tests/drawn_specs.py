@@ -14,7 +14,17 @@ from infra.errors import InfraError
 
 _MOST = 2**70  # more than fits a machine word
 _TEXTS: Final[Mapping[str, st.SearchStrategy[Any]]] = {
-    "clicks.source": st.text(min_size=1).map(lambda url: f"logged:{url}") | st.just("simulated"),
+    "clicks.source": st.text(min_size=1).map(lambda url: f"logged:{url}"),  # others take no settings of a log
+    "clicks.final_masks": st.text(min_size=1).map(lambda url: f"masks:{url}") | st.just("none"),
+    "log.columns": st.sampled_from([(), ("x=px",), ("x=px", "sample_key=image")]),
+    "start.source": st.text(min_size=1).flatmap(
+        lambda url: st.sampled_from(["nothing", f"masks:{url}", f"boxes:{url}"])
+    ),
+    "start.changes": st.sampled_from(["auto", "global"]),  # local needs masks
+    "start.damage_min_iou": st.floats(0.01, 0.4),
+    "start.damage_max_iou": st.floats(0.5, 0.99),
+    "start.masks.object_values": st.sampled_from(["as they are", "255", "1,3", "#ff0000", "alpha"]),
+    "robustness.realistic_user": st.sampled_from(["uniform", "jitter?pixels=3"]),
     **{
         name: st.lists(st.text().map(lambda value: f"checkpoint={value}"), max_size=1).map(tuple)
         for name in ("model.options", "options")
@@ -44,6 +54,8 @@ def values(leaf: Leaf) -> st.SearchStrategy[Any]:
     """Values of a setting."""
     if leaf.name in _NUMBERS_OF_WORKERS:
         return st.tuples(st.integers(1, 9), st.integers(9, 99)).map(lambda two: f"{two[0]}:{two[1]}")
+    if leaf.name == "clicks.source" and not leaf.is_location:
+        return st.sampled_from(["simulated", "simulated:lazy?iou=0.8", "simulated:jitter?share=0.1"])
     return _TEXTS[leaf.name] if leaf.name in _TEXTS else _of(leaf.kind, leaf)
 
 

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from actors.specs.evaluate import EvaluateSpec
 from actors.specs.flywheel import FlywheelSpec
-from actors.specs.label import EvaluateSpec, LabelSpec
+from actors.specs.label import LabelSpec
 from actors.specs.leaves import REQUIRED, Leaf, is_union, leaves_of
 from actors.specs.marks import Argument
 from actors.specs.reading import CheckModelSpec, CompareSpec, ConvertSpec, ReportSpec, StatusSpec

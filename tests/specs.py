@@ -5,14 +5,15 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from actors.specs.evaluate import EvaluateSpec
 from actors.specs.flywheel import FlywheelSpec
-from actors.specs.label import EvaluateSpec, LabelSpec
+from actors.specs.label import LabelSpec
 from actors.specs.leaves import build, leaves_of, with_values
 from actors.specs.model import ModelChoice
 from actors.specs.shard import ShardSpec
 from actors.specs.train import TrainSpec
 from mfp.training.recipe import Recipe
-from pipelines.inputs.run_record import ClickContent, DatasetContent, LabelRecord, OneModel
+from pipelines.inputs.run_record import ClickContent, DatasetContent, GivenContent, LabelRecord, OneModel
 from pipelines.inputs.training_recipe import changed as changed_recipe
 from pipelines.inputs.training_recipe import recipe
 
@@ -77,7 +78,7 @@ def replayed(spec: LabelSpec, log: str, **settings: Any) -> LabelSpec:
 def label_record(
     spec: LabelSpec | None = None,
     *,
-    content: ClickContent = "simulated",
+    content: ClickContent = "protocol",
     num_shards: int = 1,
     **settings: Any,
 ) -> LabelRecord:
@@ -86,7 +87,7 @@ def label_record(
         spec=(spec or label_spec("data", "run", "analytic", **settings)).resolved(),
         dataset=DatasetContent(fingerprint="f" * 64, num_shards=num_shards),
         model=OneModel(model_id="analytic"),
-        clicks=content,
+        given=GivenContent(clicks=content),
         versions={},
         created="2026-01-01T00:00:00+00:00",
     )
@@ -105,7 +106,12 @@ def _filled(kind: type[Any], given: dict[str, Any], settings: dict[str, Any]) ->
 
 
 def _path(kind: type[Any], name: str) -> tuple[str, ...]:
-    names = {"clicks": ("clicks", "source"), "model": ("model", "name"), "workers": ("workers", "count")}
+    names = {
+        "clicks": ("clicks", "source"),
+        "model": ("model", "name"),
+        "start": ("start", "source"),
+        "workers": ("workers", "count"),
+    }
     if name in names:
         return names[name]
     if name in {field.name for field in dataclasses.fields(kind)}:

@@ -20,6 +20,15 @@ KNOWN = {
     "infra/shards": (*_PLAIN, "infra.storage"),
     "infra/layouts": (*_PLAIN, "infra.layout_options", "infra.storage", "infra.shards"),
     "infra/runs": (*_PLAIN, "infra.storage", "infra.shards"),
+    "infra/starts": (
+        *_PLAIN,
+        "infra.layout_options",
+        "infra.layouts",
+        "infra.runs",
+        "infra.shards",
+        "infra.storage",
+    ),
+    "infra/click_logs": (*_PLAIN, "infra.layouts.coco_names", "infra.storage", "infra.shards", "infra.runs"),
     "actors/*.py": (*_METHOD_AND_BYTES, "actors"),
     "actors/labelling": (
         "actors.click_models",

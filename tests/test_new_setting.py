@@ -14,9 +14,10 @@ from typer.testing import CliRunner
 from typing_extensions import Doc
 
 from actors.click_models.model_ref import Formula, ModelRef
+from actors.labelling.given import Given
 from actors.labelling.job import LabelJob
 from actors.labelling.worker import LabelWorker, WorkerResources, store
-from actors.specs.clicks import Clicks, Simulated
+from actors.specs.clicks import Clicks
 from actors.specs.label import LabelSpec
 from actors.specs.leaves import leaves_of
 from actors.specs.marks import Section
@@ -128,7 +129,7 @@ def test_workers_are_told(ray_cluster: None, tmp_path: Path) -> None:
 
     spec = replace(asked(0.25), out=str(tmp_path))
     worker: Any = ray.remote(LabelWorker).remote(WiderJob(spec, "data"), WorkerResources(0.25))
-    ray.get(worker.start.remote(store(ModelRef("analytic", "analytic", Formula())), Simulated()))
+    ray.get(worker.start.remote(store(ModelRef("analytic", "analytic", Formula())), Given()))
     ray.kill(worker)
     assert (tmp_path / "seen").read_text() == "0.25"
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from actors.specs.clicks import Logged
+from actors.specs import prefixed
 from actors.specs.leaves import Leaf, leaves_of, value_of
 from actors.specs.places import is_in_home
 from actors.specs.reading import StatusSpec
@@ -192,8 +192,8 @@ def _places(spec: Any, leaf: Leaf) -> list[str]:
             places = spec.model.places
         case "model.options":
             places = spec.model.places_of_options
-        case "clicks.source":
-            places = [spec.clicks.origin.url] if isinstance(spec.clicks.origin, Logged) else []
+        case "clicks.source" | "start.source" | "clicks.final_masks" if leaf.is_location:
+            places = prefixed.places_of(value)
         case "datasets":
             places = [parse_mix(text).url for text in value]
         case _ if leaf.is_location and value is not None:

@@ -1,4 +1,4 @@
-"""The commands that make data sets, masks and figures: shard, label, evaluate, report, compare."""
+"""The commands that make data sets, masks and figures: shard, label, evaluate, report, compare, users."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from actors.specs.label import EvaluateSpec, LabelSpec
+from actors.specs.evaluate import EvaluateSpec
+from actors.specs.label import LabelSpec
 from actors.specs.model import TRAINING_RUN_PREFIX
 from actors.specs.reading import CompareSpec, ReportSpec
 from actors.specs.shard import ShardSpec
@@ -16,8 +17,11 @@ from pipelines.commands.spec_command import SpecCommand
 from pipelines.exit_codes import ExitCode
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pipelines.api import ReportedRun
     from pipelines.jobs.label import RunSummary
+    from pipelines.progress_report import OnProgress
 
 _PANEL = "Data and results"
 LABEL = SpecCommand(LabelSpec, _PANEL)
@@ -31,6 +35,7 @@ def add_to(app: typer.Typer) -> None:
     EVALUATE.add_to(app, evaluate)
     SpecCommand(ReportSpec, _PANEL).add_to(app, report)
     SpecCommand(CompareSpec, _PANEL).add_to(app, compare)
+    app.command(rich_help_panel=_PANEL)(users)
 
 
 def shard(spec: ShardSpec, as_json: JsonOption = False) -> None:
@@ -52,7 +57,7 @@ def shard(spec: ShardSpec, as_json: JsonOption = False) -> None:
 
 
 def label(spec: LabelSpec) -> None:
-    """Make a mask for every object, from simulated or logged clicks.
+    """Make a mask for every object, from clicks: simulated, logged, or one in each box of a detector.
 
     For example: mfp label s3://bucket/photos --out s3://bucket/masks --model lite0 --workers 4
     """
@@ -62,7 +67,9 @@ def label(spec: LabelSpec) -> None:
             f"{TRAINING_RUN_PREFIX} and the directory of a training run",
             param_hint="'--follow'",
         )
-    labelled = _labelled("label", spec)
+    from pipelines.api import label as run
+
+    labelled = _labelled("label", spec, lambda on_progress: run(spec, on_progress))
     for note in labelled.report.notes:
         typer.echo(f"mfp: in the shards: {note}", err=True)
     _exit_after(labelled.summary)
@@ -73,7 +80,9 @@ def evaluate(spec: EvaluateSpec) -> None:
 
     For example: mfp evaluate s3://bucket/davis --out runs/davis --model lite0 --workers 2
     """
-    evaluated = _labelled("evaluate", spec.labelling())
+    from pipelines.api import evaluate as run
+
+    evaluated = _labelled("evaluate", spec.labelling(), lambda on_progress: run(spec, on_progress))
     from pipelines.commands.terminal import print_result
     from pipelines.views.report import ReportView
 
@@ -119,15 +128,26 @@ def compare(spec: CompareSpec, as_json: JsonOption = False) -> None:
         print_result(ComparisonView(compared))
 
 
-def _labelled(command: str, spec: LabelSpec) -> ReportedRun:
+def users(as_json: JsonOption = False) -> None:
+    """List the simulated users, for `--clicks simulated:USER?OPTION=VALUE`."""
+    from pipelines.commands.terminal import print_result
+    from pipelines.jobs.user_list import list_users, render_users
+
+    listed = list_users()
+    if as_json:
+        typer.echo(json.dumps([user.to_json() for user in listed], indent=1))
+    else:
+        print_result(render_users(listed))
+
+
+def _labelled(command: str, spec: LabelSpec, run: Callable[[OnProgress], ReportedRun]) -> ReportedRun:
     from pipelines.first_look import look_at_labelling
 
     look_at_labelling(spec)
-    from pipelines.api import label as run
     from pipelines.progress import shown_progress
 
     with shown_progress(command, "objects") as on_progress:
-        labelled = run(spec, on_progress)
+        labelled = run(on_progress)
     _tell(labelled.summary, spec)
     return labelled
 
@@ -148,12 +168,12 @@ def _tell(summary: RunSummary, spec: LabelSpec) -> None:
     )
     if summary.unclicked != NONE_UNCLICKED:
         typer.echo(
-            f"mfp: the click log has no click on {summary.unclicked}: they were not labelled", err=True
+            f"mfp: not in the click log or start: {summary.unclicked}: they were not labelled", err=True
         )
     if summary.unknown_samples:
         typer.echo(
-            f"mfp: {len(summary.unknown_samples):,} samples of the click log are not in the data set (the first: "
-            f"{summary.unknown_samples[0]!r}): their clicks were not used",
+            f"mfp: {len(summary.unknown_samples):,} samples of the click log or start have no object that was made "
+            f"(the first: {summary.unknown_samples[0]!r}): they were not used",
             err=True,
         )
     if summary.fitting_batch_size is not None:

@@ -10,21 +10,21 @@ from typing import Any
 
 import typer
 
-from actors.specs.clicks import Clicks
+from actors.specs.clicks import origin_of
 from actors.specs.leaves import Leaf
-from actors.specs.model import TRAINING_RUN_PREFIX, is_plug_in_name
+from actors.specs.model import is_plug_in_name
 from actors.specs.places import is_in_home
+from actors.specs.prefixed import prefix_of
+from actors.specs.start import start_origin_of
 from actors.specs.workers import parse_count
-
-_LOGGED = "logged:"
 
 
 def location(text: str) -> str:
-    """A path or URL, with the home folder for `~`; also behind `logged:` and `run://`."""
+    """A path or URL, with the home folder for `~`; also behind `logged:` and its like."""
     from infra.errors import StorageError
     from infra.storage.locations import expand_home, refuse_broken_url
 
-    prefix = next((one for one in (_LOGGED, TRAINING_RUN_PREFIX) if text.startswith(one)), "")
+    prefix = prefix_of(text)
     try:
         expanded = expand_home(text.removeprefix(prefix))
         refuse_broken_url(expanded)
@@ -84,12 +84,21 @@ def checked_workers(text: str) -> str:
 
 
 def checked_clicks(text: str) -> str:
-    """`simulated` or `logged:URL`."""
+    """What `Clicks.source` may be."""
     try:
-        Clicks(text).origin  # noqa: B018  # it raises
+        origin_of(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    return location(text)
+    return location(text) if prefix_of(text) else text
+
+
+def checked_start(text: str) -> str:
+    """What `Start.source` may be."""
+    try:
+        start_origin_of(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    return location(text) if prefix_of(text) else text
 
 
 def number_type(leaf: Leaf) -> type[int] | type[float] | None:
@@ -177,6 +186,7 @@ _PARSERS: Mapping[str, Callable[[str], str]] = {
     "model.options": model_option,
     "datasets": mixed_location,
     "clicks.source": checked_clicks,
+    "start.source": checked_start,
     "workers.count": checked_workers,
     "workers.label_workers": checked_workers,
     "workers.train_workers": checked_workers,

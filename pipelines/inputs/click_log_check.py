@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from infra.click_log import ClickLog
+from infra.click_logs.click_log import ClickLog
 from infra.errors import InfraError
 from infra.shards.file_names import picture_suffixes
 from infra.shards.manifest import DatasetManifest
@@ -21,6 +21,7 @@ from pipelines.errors import OptionError
 
 _ITEMS_TO_LOOK_AT = 20
 _PERCENT = 100
+_WHOLE = {"normalised": 1, "percent": _PERCENT}
 _SIDE_TO_TELL = 2 * _PERCENT  # of an image on which clicks at most 100 from the corner are strange
 _CLICKS_TO_TELL = 10
 
@@ -32,13 +33,18 @@ def check_click_log(log: ClickLog, dataset: DatasetManifest, storage: Storage) -
     are in no shard is known at the end.
 
     Raises:
-        OptionError: coordinates are shares of the image and no pixels, or keys are written another way.
+        OptionError: coordinates are not in the units of the log, or keys are written another way.
 
     """
     if _looks_like_shares(log):
         raise OptionError(
             f"all {log.num_clicks:,} clicks of the log have coordinates between 0 and 1, which are shares of the image "
-            "and no pixels: multiply y by the height and x by the width of the image"
+            "and no pixels: give --click-units normalised"
+        )
+    if log.units != "pixels" and _most_are_beyond(log, _WHOLE[log.units]):
+        raise OptionError(
+            f"most of the {log.num_clicks:,} clicks of the log have coordinates above {_WHOLE[log.units]}, so that "
+            f"they are not {log.units}: give other --click-units"
         )
     items = _first_items(dataset, storage)
     present = [unicodedata.normalize("NFC", item.key) for item in items]
@@ -48,15 +54,22 @@ def check_click_log(log: ClickLog, dataset: DatasetManifest, storage: Storage) -
 
 def _looks_like_shares(log: ClickLog) -> bool:
     """Whole numbers pass: somebody may have clicked the pixels in the corner."""
+    if log.units != "pixels":
+        return False
     both = np.concatenate([log.y, log.x])
     return bool(both.min() >= 0 and both.max() <= 1 and (both % 1 != 0).any())
+
+
+def _most_are_beyond(log: ClickLog, whole: int) -> bool:
+    return bool((np.maximum(log.y, log.x) > whole).mean() > 1 / 2)
 
 
 def _notice_of_percent(log: ClickLog, items: list[ShardItem]) -> tuple[str, ...]:
     sizes = [(item.height, item.width) for item in items if isinstance(item, Sample)]
     both = np.concatenate([log.y, log.x])
     is_strange = (
-        log.num_clicks >= _CLICKS_TO_TELL
+        log.units == "pixels"
+        and log.num_clicks >= _CLICKS_TO_TELL
         and both.max() <= _PERCENT
         and (both % 1 != 0).mean() > 1 / 2
         and len(sizes) > 0
@@ -67,7 +80,7 @@ def _notice_of_percent(log: ClickLog, items: list[ShardItem]) -> tuple[str, ...]
     height, width = sizes[0]
     return (
         f"no click of the log has a coordinate above {_PERCENT}, and the first image has {height} x {width} pixels: if "
-        f"they are in percent, multiply y by height / {_PERCENT} and x by width / {_PERCENT}",
+        "they are in percent, give --click-units percent",
     )
 
 
@@ -106,6 +119,10 @@ def _check_keys(logged: list[str], present: list[str], dataset_url: str) -> None
     stems = {_without_extension(key) for key in logged}
     if not stems.isdisjoint(present):
         raise _other_keys(logged[0], present[0], dataset_url, "write them without the extension of the image")
+    if not set(logged).isdisjoint(map(_without_extension, present)):
+        raise _other_keys(
+            logged[0], present[0], dataset_url, "write them with it, in a column called sample_key"
+        )
     have_folder, need_folder = ["/" in key for key in logged], ["/" in key for key in present]
     if all(have_folder) and not any(need_folder) and not {_name(key) for key in stems}.isdisjoint(present):
         raise _other_keys(logged[0], present[0], dataset_url, "write them without the folder")

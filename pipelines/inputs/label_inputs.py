@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from actors.click_models.model_ref import ModelRef
-from actors.specs.clicks import ClickOrigin, Clicks, Logged, Simulated
+from actors.labelling.given import Given
+from actors.specs.clicks import BoxCentre, Clicks
 from actors.specs.label import LabelSpec, Part
 from actors.specs.model import TRAINING_RUN_PREFIX
-from infra.click_log import ClickLog, load_click_log
+from infra.click_logs.click_log import ClickLog
 from infra.published_models import PublishedModel
 from infra.shards.glance import look_into
 from infra.shards.manifest import DatasetManifest
+from infra.starts.starts import Starts
 from infra.storage.files import Storage
 from mfp.click_model import ClickModel, CropModel
 from mfp.engine_settings import OF_CROPS, EngineSettings
 from mfp.errors import ImageSizeError, WeightsError
 from pipelines.errors import OptionError
-from pipelines.inputs.click_log_check import check_click_log
+from pipelines.inputs.given_inputs import check_given, find_given, given_content
+from pipelines.inputs.masks_there import has_objects
 from pipelines.inputs.model_source import find_and_build
 from pipelines.inputs.published_source import find_published
-from pipelines.inputs.quarantined import in_words, quarantined_in
 from pipelines.inputs.run_folder import load_beside
 from pipelines.inputs.run_record import (
-    ClickContent,
-    ClickLogContent,
     DatasetContent,
     FollowedRun,
     LabelRecord,
@@ -43,7 +42,7 @@ class LabelInputs:
 
     dataset: DatasetManifest
     model: ModelRef
-    clicks: ClickLog | Simulated
+    given: Given
     published: PublishedModel | None
     """What a training run says of the model, if it is the newest there."""
     notices: tuple[str, ...] = ()
@@ -59,28 +58,12 @@ def find_inputs(spec: LabelSpec, storage: Storage) -> LabelInputs:
 
     """
     dataset = _part_of(load_beside(spec.out, spec.dataset, storage), spec.part)
-    clicks = find_clicks(spec.clicks.origin, dataset, storage)
-    notices = how_read(dataset, storage)
-    if isinstance(clicks, ClickLog):
-        notices += check_click_log(clicks, dataset, storage)
+    given = find_given(spec.clicks, spec.log, spec.start, dataset, storage)
+    notices = how_read(dataset, storage) + check_given(given, dataset, storage)
+    if isinstance(given.clicks, ClickLog):
         notices += _check_replay(spec.clicks, dataset, storage)
     model, published = _find_model(spec, storage)
-    return LabelInputs(dataset, model, clicks, published, notices)
-
-
-def find_clicks(origin: ClickOrigin, dataset: DatasetManifest, storage: Storage) -> ClickLog | Simulated:
-    """Find the clicks of a run.
-
-    Raises:
-        OptionError: there are no masks to simulate any from.
-        InfraError: a click log cannot be read.
-
-    """
-    if isinstance(origin, Logged):
-        return load_click_log(storage, origin.url)
-    if not has_objects(dataset, storage):
-        raise OptionError(no_masks(dataset, storage))
-    return origin
+    return LabelInputs(dataset, model, given, published, notices)
 
 
 def _check_replay(clicks: Clicks, dataset: DatasetManifest, storage: Storage) -> tuple[str, ...]:
@@ -128,6 +111,11 @@ def _find_model(spec: LabelSpec, storage: Storage) -> tuple[ModelRef, PublishedM
 
 def _check_fits(model: ClickModel, spec: LabelSpec) -> None:
     """Refuse settings that the model cannot be run with."""
+    if spec.start.is_from_masks and not model.traits.starts_from_mask:
+        raise OptionError(
+            f"--start {spec.start.source}: {spec.model.name} does not start from a mask; start from boxes or from "
+            "nothing, or take a model that does"
+        )
     zoom_size = spec.network.zoom_size
     if isinstance(model, CropModel):
         try:
@@ -152,27 +140,6 @@ def _spoken(name: str, value: bool | int | str) -> str:
     return f"--{option} {value}"
 
 
-def no_masks(dataset: DatasetManifest, storage: Storage) -> str:
-    """What to tell a person whose data set has nothing to simulate clicks from."""
-    quarantined = in_words(quarantined_in(dataset, storage))
-    if quarantined:
-        return (
-            f"{dataset.url} has no usable object mask, what it had was quarantined: {quarantined}: mend the source and "
-            "run mfp shard again"
-        )
-    return (
-        f"{dataset.url} has no object masks, which --clicks simulated needs: shard it with masks, or replay clicks "
-        f"with --clicks logged:URL ({look_into(dataset, storage)})"
-    )
-
-
-def has_objects(dataset: DatasetManifest, storage: Storage) -> bool:
-    """Whether there are masks; if no one has counted, the beginnings of some shards tell."""
-    if dataset.num_objects is not None:
-        return dataset.num_objects > 0
-    return look_into(dataset, storage).has_objects
-
-
 def how_read(dataset: DatasetManifest, storage: Storage) -> tuple[str, ...]:
     """Lines on how the shards of another program are read, from their beginnings; the report has the counts."""
     if not dataset.is_foreign:
@@ -191,35 +158,25 @@ def label_record(spec: LabelSpec, inputs: LabelInputs) -> LabelRecord:
         spec=replace(spec, model=spec.model.without_trust),
         dataset=DatasetContent(fingerprint=inputs.dataset.fingerprint, num_shards=len(inputs.dataset.shards)),
         model=model,
-        clicks=click_content(inputs.clicks),
+        given=given_content(inputs.given),
         versions=versions(),
         created=now(),
     )
 
 
-def click_content(clicks: ClickLog | Simulated) -> ClickContent:
-    """Which clicks a run is of."""
-    if isinstance(clicks, Simulated):
-        return "simulated"
-    return ClickLogContent(fingerprint=_fingerprint(clicks), num_clicks=clicks.num_clicks)
-
-
 def num_expected(inputs: LabelInputs) -> int | None:
-    """Objects and quarantined records of the whole run; None if nobody has counted them, and no log is replayed."""
-    if isinstance(inputs.clicks, ClickLog):
-        return _num_objects(inputs.clicks)  # what nobody clicked is neither labelled nor an error
+    """Objects and quarantined records of the whole run; None if nobody has counted them."""
+    clicks, starts = inputs.given.clicks, inputs.given.starts
+    if isinstance(clicks, ClickLog):
+        # what nobody clicked is neither labelled nor an error; which objects of a log have a mask too is not known
+        has_masks = isinstance(starts, Starts) and starts.kind == "masks"
+        return None if has_masks else _num_objects(clicks)
+    if isinstance(clicks, BoxCentre) and isinstance(starts, Starts):
+        return starts.num_objects
+    if isinstance(starts, Starts):
+        return None  # those that have a true mask too
     objects, quarantined = inputs.dataset.num_objects, inputs.dataset.num_quarantined
     return None if objects is None else objects + (quarantined or 0)
-
-
-def _fingerprint(log: ClickLog) -> str:
-    """Hex SHA-256 of the clicks, the same however they are spread over files."""
-    digest = hashlib.sha256()
-    for names in (log.sample_keys, log.object_ids):
-        digest.update("\0".join(names.to_pylist()).encode())
-    for column in (log.offsets, log.object_codes, log.click_idx, log.y, log.x, log.is_foreground):
-        digest.update(column.tobytes())
-    return digest.hexdigest()
 
 
 def _num_objects(log: ClickLog) -> int:

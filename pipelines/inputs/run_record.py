@@ -68,7 +68,28 @@ class ClickLogContent:
     num_clicks: int
 
 
-ClickContent: TypeAlias = ClickLogContent | Literal["simulated"]
+@dataclass(frozen=True, kw_only=True)
+class StartsContent:
+    """Masks or boxes: SHA-256 of what they are, however they are spread over files."""
+
+    fingerprint: str
+    num_objects: int
+
+
+ClickContent: TypeAlias = ClickLogContent | str
+"""Of a log, or the name of the simulated user; `box-centre` for clicks in boxes."""
+ObjectStartContent: TypeAlias = StartsContent | Literal["nothing", "damaged"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GivenContent:
+    """What is given of objects beside the data set: the contents behind the places that the specification names."""
+
+    clicks: ClickContent
+    start: ObjectStartContent = "nothing"
+    final_masks: StartsContent | Literal["none"] = "none"
+
+
 StartContent: TypeAlias = ModelFile | Literal["fresh"]
 
 
@@ -80,7 +101,7 @@ class LabelRecord:
     spec: LabelSpec
     dataset: DatasetContent
     model: OneModel | FollowedRun
-    clicks: ClickContent
+    given: GivenContent
     versions: Mapping[str, str]
     created: str
 
@@ -114,7 +135,7 @@ class FlywheelRecord:
     train_on: tuple[str, ...]
     evaluation: str
     model_id: str
-    clicks: ClickContent
+    given: GivenContent
     versions: Mapping[str, str]
     created: str
 

@@ -6,33 +6,29 @@ Only objects that every run has clicked and knows the truth of are compared, so 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import reduce
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from infra.json_text import JsonValue
-from infra.runs.repeated_keys import repeated_keys
 from infra.runs.run_directory import RunDirectory
-from infra.runs.tables import CLICKS
 from infra.storage.files import Storage
 from mfp.bootstrap import Interval, mean_interval
 from mfp.metrics import ClickIous, noc
 from pipelines.errors import OptionError
 from pipelines.inputs.run_record import LabelRecord, read_record
 from pipelines.jobs.click_protocol import ClickProtocol
-from pipelines.jobs.report import THRESHOLDS, unfinished
+from pipelines.jobs.drawn_figures import DrawnNoc, read_draws
+from pipelines.jobs.report import unfinished
+from pipelines.jobs.run_objects import RunObjects, image_of
+from pipelines.jobs.thresholds import THRESHOLDS
 
 MEAN_IOU = "mean_iou"
 NOC = {f"noc{name}": threshold for name, threshold in THRESHOLDS.items()}
 FIGURES = (*NOC, MEAN_IOU)
 """Names of what is compared: NoC at each IoU, and the mean IoU after each object's last click."""
-
-_SEPARATOR = "\0"
-_COLUMNS = ("sample_key", "object_id", "click_idx", "iou")
 
 
 @dataclass(frozen=True)
@@ -53,6 +49,10 @@ class ComparedRun:
 
     A figure is None if it is not defined for this run. A difference is None also where the two runs were clicked by
     another protocol: an IoU target that stops one of them earlier would look like a difference of the models.
+    `incomparable` says why, in words; it is empty if all differences are of the models.
+
+    `drawn` has NoC over drawn clicks, `drawn_differences` those to the first run; both are empty unless every run has
+    draws of the same user. `draws` says how many, and of whom.
     `num_shards` are committed of `num_expected`.
     """
 
@@ -62,6 +62,10 @@ class ComparedRun:
     num_expected: int
     figures: Mapping[str, Estimate | None]
     differences: Mapping[str, Estimate | None]
+    incomparable: str = ""
+    drawn: Mapping[str, Estimate | None] = field(default_factory=dict)
+    drawn_differences: Mapping[str, Estimate | None] = field(default_factory=dict)
+    draws: str = ""
 
     @property
     def unfinished(self) -> str | None:
@@ -96,6 +100,10 @@ class Comparison:
                     "objects": run.num_objects,
                     "figures": _json(run.figures),
                     "differences": _json(run.differences),
+                    "incomparable": run.incomparable,
+                    "draws": run.draws,
+                    "drawn": _json(run.drawn),
+                    "drawn_differences": _json(run.drawn_differences),
                 }
                 for run in self.runs
             ],
@@ -117,30 +125,66 @@ def compare_runs(urls: Sequence[str], storage: Storage) -> Comparison:
         raise OptionError(
             f"no object with truth that {' and '.join(urls)} has clicked: give runs over the same data set, with masks"
         )
-    images = np.array([name.partition(_SEPARATOR)[0] for name in names], object)
-    image_idx = np.unique(images, return_inverse=True)[1].astype(np.int64)
+    image_idx = _image_idx(names)
     of_objects = [run.of_objects(names) for run in clicked]
     first = clicked[0]
+    runs = tuple(
+        ComparedRun(
+            url=run.url,
+            num_objects=len(run.names),
+            num_shards=run.num_shards,
+            num_expected=run.num_expected,
+            figures={name: _estimate(values[name], image_idx) for name in FIGURES},
+            differences={
+                name: _estimate(_difference(values[name], of_objects[0][name]), image_idx)
+                if not _why_not(name, run, first)
+                else None
+                for name in FIGURES
+            },
+            incomparable=_why_not(MEAN_IOU, run, first),
+        )
+        for run, values in zip(clicked, of_objects, strict=True)
+    )
     return Comparison(
-        tuple(
-            ComparedRun(
-                url=run.url,
-                num_objects=len(run.names),
-                num_shards=run.num_shards,
-                num_expected=run.num_expected,
-                figures={name: _estimate(values[name], image_idx) for name in FIGURES},
-                differences={
-                    name: _estimate(_difference(values[name], of_objects[0][name]), image_idx)
-                    if _differ_by_model(name, run.protocol, first.protocol)
-                    else None
-                    for name in FIGURES
-                },
-            )
-            for run, values in zip(clicked, of_objects, strict=True)
-        ),
+        _with_draws(runs, [read_draws(url, storage) for url in urls]),
         num_objects=len(names),
         num_images=int(image_idx.max()) + 1,
         is_same_data=len({run.fingerprint for run in clicked}) == 1,
+    )
+
+
+def _image_idx(names: NDArray[np.object_]) -> NDArray[np.int64]:
+    """(num_objects,): objects of one image have one number."""
+    images = np.array([image_of(name) for name in names], object)
+    return np.unique(images, return_inverse=True)[1].astype(np.int64)
+
+
+def _with_draws(runs: tuple[ComparedRun, ...], draws: Sequence[DrawnNoc | None]) -> tuple[ComparedRun, ...]:
+    """The runs with NoC over drawn clicks on the objects that all draws have, if all have draws of one user."""
+    known = [one for one in draws if one is not None]
+    if len(known) < len(runs) or len({one.user for one in known}) > 1:
+        return runs
+    names = reduce(np.intersect1d, [one.names for one in known])
+    if not len(names):
+        return runs
+    image_idx = _image_idx(names)
+    means = [
+        {
+            f"noc{threshold}": of_all.mean(axis=0)[np.searchsorted(one.names, names)]
+            for threshold, of_all in one.drawn.items()
+        }
+        for one in known
+    ]
+    return tuple(
+        replace(
+            run,
+            drawn={name: _estimate(values.get(name), image_idx) for name in NOC},
+            drawn_differences={
+                name: _estimate(_difference(values.get(name), means[0].get(name)), image_idx) for name in NOC
+            },
+            draws=f"{one.num_draws} draws of the simulated user {one.user}",
+        )
+        for run, one, values in zip(runs, known, means, strict=True)
     )
 
 
@@ -155,57 +199,61 @@ class _ClickedRun:
     fingerprint: str
     names: NDArray[np.object_]
     ious: ClickIous
+    stop_reasons: NDArray[np.object_]
+    starts: frozenset[str]
 
     @classmethod
     def read(cls, url: str, storage: Storage) -> _ClickedRun:
         run = RunDirectory(url, storage)
-        protocol = ClickProtocol.of(run)
         dataset = read_record(LabelRecord, url, storage).dataset
         records = list(run.committed().values())
-        parts = list(run.read_parts(CLICKS, records, _COLUMNS))
-        shards = [record.shard for record in records]
-        keys = (part["sample_key"] for part in parts)
-        for repeated in repeated_keys(zip(shards, keys, strict=True)):
+        objects = RunObjects.read(run, records)
+        for repeated in objects.repeated:
             raise OptionError(
                 f"{url} has several samples of one key ({repeated}), and runs are compared by it: give each sample a "
                 "key of its own, as mfp shard does, and evaluate again"
             )
-        table = pa.concat_tables([CLICKS.empty(_COLUMNS), *parts])
-        name = pc.binary_join_element_wise(table["sample_key"], table["object_id"], _SEPARATOR)
-        without_truth = pc.unique(name.filter(pc.is_null(table["iou"], nan_is_null=True)))
-        has_truth = pc.invert(pc.is_in(name, without_truth))
-        names, object_idx = _numbered(name.filter(has_truth))
-        clicks = table.filter(has_truth)
-        ious = ClickIous.from_columns(object_idx, clicks["click_idx"].to_numpy(), clicks["iou"].to_numpy())
-        return cls(url, protocol, len(records), dataset.num_shards, dataset.fingerprint, names, ious)
+        known = np.flatnonzero(objects.has_truth)
+        names = objects.names
+        order = known[np.argsort(names[known])]
+        return cls(
+            url,
+            ClickProtocol.of(run),
+            len(records),
+            dataset.num_shards,
+            dataset.fingerprint,
+            names[order],
+            objects.ordered_ious(order),
+            objects.column("stop_reason")[order],
+            frozenset(objects.column("start")[order]),
+        )
+
+    @property
+    def is_of_one_start(self) -> bool:
+        """Whether its objects started alike, so that one mean is about them all."""
+        return len(self.starts) == 1
 
     def of_objects(self, names: NDArray[np.object_]) -> dict[str, NDArray[np.float64] | None]:
         """By name of the figure: (num_names,) values of these objects."""
         at = np.searchsorted(self.names, names)
-        last = np.append(self.ious.first[1:], len(self.ious.iou)) - 1
         return {
             name: noc(self.ious, threshold, self.protocol.max_clicks)[at].astype(np.float64)
-            if self.protocol.defines_noc(self.ious, threshold)
+            if self.is_of_one_start and self.protocol.defines_noc(self.ious, self.stop_reasons, threshold)
             else None
             for name, threshold in NOC.items()
-        } | {MEAN_IOU: self.ious.iou[last][at]}
+        } | {MEAN_IOU: self.ious.last[at]}
 
 
-def _numbered(name: pa.ChunkedArray) -> tuple[NDArray[np.object_], NDArray[np.int64]]:
-    """The different names, sorted, and which of them each row has; text is held once an object, not once a click."""
-    encoded = name.combine_chunks().dictionary_encode()
-    found = np.array([*encoded.dictionary.to_pylist()], object)
-    order = np.argsort(found)
-    rank = np.empty(len(found), np.int64)
-    rank[order] = np.arange(len(found))
-    return found[order], rank[encoded.indices.to_numpy()]
-
-
-def _differ_by_model(figure: str, one: ClickProtocol, other: ClickProtocol) -> bool:
-    """Whether nothing but the model can make a difference of that figure."""
-    if one.is_logged != other.is_logged:
-        return False
-    return figure in NOC or one.target_iou == other.target_iou
+def _why_not(figure: str, one: _ClickedRun, other: _ClickedRun) -> str:
+    """Why a difference of that figure would not be one of the models, in words; empty if it would."""
+    mine, theirs = one.protocol, other.protocol
+    if mine.user != theirs.user:
+        return f"clicks of {mine.user} and of {theirs.user}"
+    if one.starts != other.starts or mine.start_of_masks != theirs.start_of_masks:
+        return f"starts: {mine.start_in_words} and {theirs.start_in_words}"
+    if figure not in NOC and mine.target_iou != theirs.target_iou:
+        return "other IoU targets"
+    return ""
 
 
 def _check_same_clicks(runs: Sequence[_ClickedRun]) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,10 +18,9 @@ from actors.labelling.job import LabelJob
 from actors.labelling.model_feed import FixedModel, FollowedModels, ModelFeed
 from actors.labelling.shard_labeller import ShardSummary
 from actors.specs.checked import checked
-from actors.specs.clicks import Simulated
 from actors.specs.label import LabelSpec
 from actors.stop_request import check_stop, closed_in_order
-from infra.click_log import ClickLog
+from infra.click_logs.click_log import ClickLog
 from infra.published_models import PublishedModel
 from infra.runs.commit import NONE_UNCLICKED, CommitOutcome, CommitRecord, Unclicked
 from infra.runs.commit_guard import CommitGuard, guarded
@@ -29,10 +28,12 @@ from infra.runs.run_config import RunRequest
 from infra.runs.run_directory import RunDirectory
 from infra.runs.set_aside import SetAsideShard, committed_and_set_aside, delete_outdated, note_set_aside
 from infra.shards.manifest import ShardEntry
+from infra.starts.starts import Starts
 from infra.storage.files import Storage
 from infra.taken_models import add_taken
 from pipelines.errors import OptionError
-from pipelines.inputs.label_inputs import LabelInputs, find_inputs, label_record, no_masks, num_expected
+from pipelines.inputs.label_inputs import LabelInputs, find_inputs, label_record, num_expected
+from pipelines.inputs.masks_there import no_masks
 from pipelines.inputs.published_source import keep_model
 from pipelines.inputs.quarantined import in_words
 from pipelines.inputs.run_record import request_of
@@ -160,7 +161,7 @@ class _Labelling:
         self._run = guard.run
         self._on_progress = on_progress
         # a click log does not say which of its objects lie in a part
-        is_open = spec.part.count > 1 and isinstance(inputs.clicks, ClickLog)
+        is_open = spec.part.count > 1 and not inputs.given.takes_every_mask
         self._num_expected = None if is_open else num_expected(inputs)
         self._limit = ErrorLimit(spec.limits.max_errors, self._num_expected)
         self.done = done
@@ -172,7 +173,7 @@ class _Labelling:
         from actors.labelling.worker_pool import WorkerPool  # see `workers_that_fit`
 
         pool = WorkerPool(
-            self._job(), workers.size, workers.resources, models=models, clicks=self._inputs.clicks
+            self._job(), workers.size, workers.resources, models=models, given=self._inputs.given
         )
         with pool:
             for event in pool.run(shards):
@@ -216,7 +217,7 @@ class _Labelling:
         """Raise if it makes no sense to go on. `has_all` False: shards were set aside."""
         if self._limit.is_exceeded(self.done, is_complete=is_complete):
             raise TooManyErrorsError(self._too_many_errors())
-        if is_complete and has_all and isinstance(self._inputs.clicks, Simulated) and self.done == _NOTHING:
+        if is_complete and has_all and self._inputs.given.takes_every_mask and self.done == _NOTHING:
             raise OptionError(no_masks(self._inputs.dataset, self._run.storage))
 
     def report(
@@ -270,17 +271,27 @@ def _models(spec: LabelSpec, inputs: LabelInputs, run: RunDirectory) -> ModelFee
 
 
 def _unknown_samples(inputs: LabelInputs, run: RunDirectory) -> tuple[str, ...]:
-    """Keys of the click log that left no row. OptionError if none of them did: the log is of other data."""
-    log = inputs.clicks
-    if isinstance(log, Simulated):
-        return ()
+    """Keys of the click log or start that left no row. OptionError if none of them did: it is of other data."""
     seen = {unicodedata.normalize("NFC", key) for key in run.sample_keys()}  # as those of the log are
-    keys: list[str] = log.sample_keys.to_pylist()
+    clicks, starts = inputs.given.clicks, inputs.given.starts
+    unknown: tuple[str, ...] = ()
+    if isinstance(clicks, ClickLog):
+        unknown += _unknown("click log", clicks.sample_keys.to_pylist(), seen, inputs.dataset.url)
+    if isinstance(starts, Starts) and not isinstance(clicks, ClickLog):
+        unused = set(starts.unused_keys(seen))
+        keys: list[str] = starts.sample_keys.to_pylist()
+        known = seen.union(key for key in keys if key not in unused)
+        unknown += _unknown("start", keys, known, inputs.dataset.url)
+    return unknown
+
+
+def _unknown(what: str, keys: list[str], seen: Collection[str], dataset_url: str) -> tuple[str, ...]:
     unknown = tuple(key for key in keys if key not in seen)
     if len(unknown) == len(keys):
         raise OptionError(
-            f"none of the {len(unknown)} sample keys in the click log (the first: {unknown[0]!r}) is a key in "
-            f"{inputs.dataset.url}: sample_key must be the key of a sample, without its extension"
+            f"none of the {len(unknown)} sample keys in the {what} (the first: {unknown[0]!r}) has an object in "
+            f"{dataset_url} that was made: sample_key must be the key of a sample, without its extension, and "
+            "simulated clicks need objects with true masks of the same ids"
         )
     return unknown
 

@@ -12,16 +12,16 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from actors.click_models.model_ref import ModelRef, Weights
+from actors.labelling.given import Given
 from actors.labelling.hand_out import Assignment
-from actors.labelling.job import LabelJob, limits_of
-from actors.labelling.object_sessions import ObjectSessions
+from actors.labelling.job import LabelJob, object_sessions
 from actors.labelling.shard_labeller import ShardLabeller
-from actors.specs.clicks import Logged, Simulated
+from actors.specs.label import LabelSpec
 from actors.stop_request import check_stop, closed_in_order
 from infra import rle
-from infra.click_log import ClickLog, load_click_log
 from infra.json_text import JsonValue
 from infra.runs.commit import CommitRecord
+from infra.runs.run_config import differences
 from infra.runs.run_directory import RunDirectory
 from infra.runs.tables import CLICKS, MASKS
 from infra.shards.manifest import DatasetManifest, ShardEntry, load_manifest
@@ -29,10 +29,11 @@ from infra.shards.sample import Sample
 from infra.shards.sample_document import ShardItem
 from infra.shards.shard_reader import read_shard
 from infra.storage.files import Storage
+from infra.strict_json import to_json
 from infra.taken_models import taken_models
 from mfp.engine import Engine
 from pipelines.errors import OptionError
-from pipelines.inputs.label_inputs import click_content
+from pipelines.inputs.given_inputs import given_content, load_given
 from pipelines.inputs.model_source import find_model
 from pipelines.inputs.published_source import model_of_step
 from pipelines.inputs.run_record import LabelRecord, OneModel, read_record
@@ -86,7 +87,7 @@ class PastRun:
     run: RunDirectory
     record: LabelRecord
     manifest: DatasetManifest
-    clicks: ClickLog | Simulated
+    given: Given
     trust_model_code: bool
 
     @classmethod
@@ -105,14 +106,14 @@ class PastRun:
                 f"{record.spec.dataset} is not the data set that {run.url} was made from: its contents "
                 "have changed since"
             )
-        origin = record.spec.clicks.origin
-        clicks = load_click_log(run.storage, origin.url) if isinstance(origin, Logged) else origin
-        if click_content(clicks) != record.clicks:
+        spec = record.spec
+        given = load_given(spec.clicks, spec.log, spec.start, run.storage)
+        changed = [name for name, _, _ in differences(to_json(given_content(given)), to_json(record.given))]
+        if changed:
             raise OptionError(
-                f"{record.spec.clicks.source} is not the click log that {run.url} was made from: its contents have "
-                "changed since"
+                f"{_place_of(spec, changed[0])} is not what {run.url} was made from: its contents have changed since"
             )
-        return cls(run, record, manifest, clicks, trust_model_code)
+        return cls(run, record, manifest, given, trust_model_code)
 
     @property
     def num_threads(self) -> int:
@@ -145,6 +146,17 @@ class PastRun:
         if model_id not in steps:
             raise OptionError(f"{self.run.url} does not say which step of the training made model {model_id}")
         return steps[model_id]
+
+
+def _place_of(spec: LabelSpec, field: str) -> str:
+    """The place behind a field of `GivenContent`, in words."""
+    if field.startswith("clicks"):
+        return f"click log {spec.clicks.source}"
+    return (
+        f"start {spec.start.source}"
+        if field.startswith("start")
+        else f"final masks {spec.clicks.final_masks}"
+    )
 
 
 def choose(
@@ -193,7 +205,11 @@ def _label_again(
 
     def read(shard: ShardEntry) -> Iterator[ShardItem]:
         for item in read_shard(past.run.storage, past.manifest.shard_url(shard), shard):
-            if isinstance(item, Sample) and any(key == item.key for key, _ in wanted):
+            if not isinstance(item, Sample) or all(key != item.key for key, _ in wanted):
+                continue
+            if spec.start.overlap != "allow":
+                yield item  # its objects depend on one another
+            else:
                 yield replace(
                     item,
                     objects=tuple(truth for truth in item.objects if (item.key, truth.object_id) in wanted),
@@ -201,9 +217,7 @@ def _label_again(
 
     with closed_in_order(), tempfile.TemporaryDirectory(prefix="mfp-verify-") as folder:
         again = RunDirectory(folder, Storage())
-        labeller = ShardLabeller(
-            ObjectSessions(limits_of(spec.clicks), past.clicks, spec.limits.working_pixels), read, again
-        )
+        labeller = ShardLabeller(object_sessions(spec, past.given), read, again)
         with ThreadPoolExecutor(1) as callers:
             labelled = callers.submit(labeller.label, Assignment(entry, "again"), engine)
             try:

@@ -6,18 +6,17 @@ A report reads what is committed and nothing else, so it can be made while the r
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from infra.json_text import JsonValue
 from infra.runs.commit import NONE_UNCLICKED, CommitRecord, Unclicked
-from infra.runs.repeated_keys import RepeatedKey, repeated_keys
+from infra.runs.repeated_keys import RepeatedKey
 from infra.runs.run_directory import RunDirectory
 from infra.runs.set_aside import SetAsideShard, committed_and_set_aside
 from infra.runs.tables import CLICKS, ERRORS
@@ -27,8 +26,9 @@ from infra.taken_models import taken_models
 from mfp.metrics import ClickIous, auc, mean_iou_curve, noc, nof_never_reached, nof_published
 from pipelines.inputs.run_record import LabelRecord, read_record
 from pipelines.jobs.click_protocol import ClickProtocol
-
-THRESHOLDS: Mapping[str, float] = {"85": 0.85, "90": 0.90, "95": 0.95}
+from pipelines.jobs.drawn_figures import DrawnNoc, read_draws
+from pipelines.jobs.run_objects import RunObjects
+from pipelines.jobs.thresholds import THRESHOLDS
 
 _REPEATED = (
     "sample keys that several shards have: each sample was clicked, but neither mfp compare nor a click log can tell "
@@ -65,23 +65,58 @@ class ModelFigures:
 
 
 @dataclass(frozen=True)
+class StartFigures:
+    """Figures of the objects with truth that started from one kind of start: `nothing`, `mask` or `box`.
+
+    `mean_start_iou` is that of the masks that were given, None for other starts. `at_threshold` holds None if NoC is
+    not defined: above the target IoU, where sessions stopped, and where an object ended below that IoU before
+    `max_clicks` although it could have gone on. `mean_iou`: entry t is the mean after click t + 1, `max_clicks` of
+    them; a session that has ended carries its last IoU forward. `auc` is their trapezoid area over that of a
+    constant 1.
+    """
+
+    start: str
+    objects: int
+    mean_start_iou: float | None
+    at_threshold: Mapping[str, ThresholdFigures | None]
+    mean_iou: tuple[float, ...]
+    auc: float
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """For programs."""
+        figures = self.at_threshold.items()
+        return {
+            "start": self.start,
+            "objects": self.objects,
+            "mean_start_iou": self.mean_start_iou,
+            "noc": {name: None if at is None else at.noc for name, at in figures},
+            "nof_published": {name: None if at is None else at.nof_published for name, at in figures},
+            "nof_never_reached": {name: None if at is None else at.nof_never_reached for name, at in figures},
+            "mean_iou": list(self.mean_iou),
+            "auc": self.auc,
+        }
+
+
+@dataclass(frozen=True)
 class Report:
     """Figures of all committed shards of a run.
 
-    `objects` and `clicks` count the click table; the figures are about `objects_with_truth` of them.
-    `at_threshold` holds None if NoC is not defined: without truth; above `target_iou`, where simulated
-    sessions stopped; and where the logged clicks of an object end below that IoU before `max_clicks`.
-    `mean_iou`: entry t is the mean after click t + 1, `max_clicks` of them; a session that has ended carries its
-    last IoU forward. `auc` is their trapezoid area over that of a constant 1. Both are None without truth.
+    `by_start` has the figures of objects with truth for each kind of start: NoC from a mask is never mixed with NoC
+    from nothing. It is empty if there is no truth. `protocol` says how the run was clicked.
 
     `clicks_per_second` is `clicks` over the wall time during which at least one shard that was then committed
     was being worked on: shards of several workers that overlap in time count once, pauses between two runs into
     the directory do not count, the start of the workers and lost attempts neither. None before the first commit.
 
+    `clamped_clicks` were aimed outside their image, `disobeyed_clicks` left their pixel on the other side.
+    `mean_divergence` is the mean 1 - IoU with the annotators' own last masks, None without any.
+
+    `draws` has NoC over drawn clicks, None if the run was not evaluated with any.
+
     `models`: every model that clicked an object, in the order of their training steps. `set_aside`: shards that could
     not be done; nothing of them is in the figures.
 
-    `num_shards` are committed of `num_expected`. `unclicked` is what the click log leaves
+    `num_shards` are committed of `num_expected`. `unclicked` is what the click log or start leaves
     out. `notes`: what in the shards was left out or taken for something, beside the errors.
     """
 
@@ -91,13 +126,14 @@ class Report:
     objects: int
     objects_with_truth: int
     clicks: int
-    max_clicks: int
-    target_iou: float | None
-    at_threshold: Mapping[str, ThresholdFigures | None]
-    mean_iou: tuple[float, ...] | None
-    auc: float | None
+    protocol: ClickProtocol
+    by_start: tuple[StartFigures, ...]
     errors_by_reason: Mapping[str, int]
     clicks_per_second: float | None
+    clamped_clicks: int = 0
+    disobeyed_clicks: int = 0
+    mean_divergence: float | None = None
+    draws: DrawnNoc | None = None
     models: tuple[ModelFigures, ...] = ()
     set_aside: tuple[SetAsideShard, ...] = ()
     unclicked: Unclicked = NONE_UNCLICKED
@@ -108,21 +144,35 @@ class Report:
         """What is missing of the run, in words; None if nothing is, or nobody knows."""
         return unfinished(self.num_shards, self.num_expected)
 
+    @property
+    def figures(self) -> StartFigures | None:
+        """Those of all objects with truth; None if there is none, or if they started from different kinds of start."""
+        return self.by_start[0] if len(self.by_start) == 1 else None
+
     def to_json(self) -> dict[str, JsonValue]:
         """Return the figures for programs, as `mfp report --json` prints them; what is not defined is None."""
-        figures = self.at_threshold.items()
+        undefined = dict.fromkeys(THRESHOLDS)
+        one = None if self.figures is None else self.figures.to_json()
         return {
             "finished": self.unfinished is None,
             "shards": self.num_shards,
             "shards_expected": self.num_expected,
+            "user": self.protocol.user,
+            "start": self.protocol.start.source,
+            "changes": self.protocol.start.changes,
             "objects": self.objects,
             "clicks": self.clicks,
             "unclicked": asdict(self.unclicked),
-            "noc": {name: None if at is None else at.noc for name, at in figures},
-            "nof_published": {name: None if at is None else at.nof_published for name, at in figures},
-            "nof_never_reached": {name: None if at is None else at.nof_never_reached for name, at in figures},
-            "mean_iou": None if self.mean_iou is None else list(self.mean_iou),
-            "auc": self.auc,
+            "noc": undefined if one is None else one["noc"],
+            "nof_published": undefined if one is None else one["nof_published"],
+            "nof_never_reached": undefined if one is None else one["nof_never_reached"],
+            "mean_iou": None if one is None else one["mean_iou"],
+            "auc": None if one is None else one["auc"],
+            "by_start": [figures.to_json() for figures in self.by_start],
+            "clamped_clicks": self.clamped_clicks,
+            "disobeyed_clicks": self.disobeyed_clicks,
+            "mean_divergence": self.mean_divergence,
+            "robustness": None if self.draws is None else self.draws.to_json(),
             "errors": sum(self.errors_by_reason.values()),
             "clicks_per_second": self.clicks_per_second,
             "models": [asdict(model) for model in self.models],
@@ -151,30 +201,48 @@ def build_report(run_url: str, storage: Storage) -> Report:
     protocol = ClickProtocol.of(run)
     committed, set_aside = committed_and_set_aside(run)
     records = committed.values()
-    tables = _clicked_objects(run, records)
-    num_objects, ious = len(tables.model_ids), tables.ious()
+    objects = RunObjects.read(run, records)
     num_clicks = sum(record.parts[CLICKS.name].rows for record in records)
     seconds = busy_seconds(records)
-    curve = mean_iou_curve(ious, protocol.max_clicks) if ious.num_objects else None
     return Report(
         run_url=run_url,
         num_shards=len(records),
         num_expected=read_record(LabelRecord, run_url, storage).dataset.num_shards,
-        objects=num_objects,
-        objects_with_truth=ious.num_objects,
+        objects=objects.objects.num_rows,
+        objects_with_truth=int(np.count_nonzero(objects.has_truth)),
         clicks=num_clicks,
-        max_clicks=protocol.max_clicks,
-        target_iou=protocol.target_iou,
-        at_threshold={name: _figures(ious, threshold, protocol) for name, threshold in THRESHOLDS.items()},
-        mean_iou=None if curve is None else tuple(curve.tolist()),
-        auc=None if curve is None else auc(curve),
+        protocol=protocol,
+        by_start=tuple(_by_start(objects, protocol)),
         errors_by_reason=_errors_by_reason(run, records),
         clicks_per_second=num_clicks / seconds if seconds else None,
-        models=_by_model(run, tables, protocol),
+        clamped_clicks=objects.num_clamped,
+        disobeyed_clicks=objects.num_disobeyed,
+        mean_divergence=pc.mean(objects.objects["divergence"]).as_py(),
+        draws=read_draws(run_url, storage),
+        models=_by_model(run, objects, protocol),
         set_aside=set_aside,
         unclicked=sum((record.unclicked for record in records), NONE_UNCLICKED),
-        notes=_notes(records, tables.repeated),
+        notes=_notes(records, objects.repeated),
     )
+
+
+def _by_start(objects: RunObjects, protocol: ClickProtocol) -> Iterator[StartFigures]:
+    starts = objects.column("start")
+    for start in sorted(set(starts[objects.has_truth])):
+        of = objects.has_truth & (starts == start)
+        ious, stop_reasons = objects.ious(of), objects.column("stop_reason")[of]
+        curve = mean_iou_curve(ious, protocol.max_clicks)
+        yield StartFigures(
+            start=start,
+            objects=ious.num_objects,
+            mean_start_iou=float(objects.column("start_iou")[of].mean()) if start == "mask" else None,
+            at_threshold={
+                name: _figures(ious, stop_reasons, threshold, protocol)
+                for name, threshold in THRESHOLDS.items()
+            },
+            mean_iou=tuple(curve.tolist()),
+            auc=auc(curve),
+        )
 
 
 def _notes(records: Collection[CommitRecord], repeated: Collection[RepeatedKey]) -> tuple[NoteCount, ...]:
@@ -200,92 +268,37 @@ def busy_seconds(records: Collection[CommitRecord]) -> float:
     return busy.total_seconds()
 
 
-@dataclass(frozen=True)
-class _ClickedObjects:
-    """The click table by object. `object_idx`, `click_idx`, `iou`: (num_clicks,); `model_ids`: of each object.
-
-    `repeated`: keys that samples of several shards share; their objects are apart here.
-    """
-
-    object_idx: np.ndarray[Any, np.dtype[np.int64]]
-    click_idx: np.ndarray[Any, np.dtype[Any]]
-    iou: np.ndarray[Any, np.dtype[Any]]
-    model_ids: np.ndarray[Any, np.dtype[np.object_]]
-    repeated: tuple[RepeatedKey, ...]
-
-    def ious(self, of_objects: np.ndarray[Any, np.dtype[np.bool_]] | None = None) -> ClickIous:
-        """The IoUs of the objects with truth, or of some of them."""
-        of = slice(None) if of_objects is None else of_objects[self.object_idx]
-        return ClickIous.from_columns(self.object_idx[of], self.click_idx[of], self.iou[of])
-
-
-def _clicked_objects(run: RunDirectory, records: Collection[CommitRecord]) -> _ClickedObjects:
-    object_indices, click_indices, ious, model_ids, keys = [], [], [], [], []
-    num_objects = 0
-    columns = ("sample_key", "object_id", "click_idx", "iou", "model_id")
-    for record, part in zip(records, run.read_parts(CLICKS, records, columns), strict=True):
-        # all clicks of an object are in one part
-        object_idx = _object_indices(part)
-        of_object = np.full(int(object_idx.max(initial=-1)) + 1, "", object)
-        of_object[object_idx] = part["model_id"].to_numpy(zero_copy_only=False)
-        object_indices.append(object_idx + num_objects)
-        click_indices.append(part["click_idx"].to_numpy())
-        ious.append(part["iou"].to_numpy())
-        model_ids.append(of_object)
-        keys.append((record.shard, pc.unique(part["sample_key"])))
-        num_objects += len(of_object)
-    return _ClickedObjects(
-        np.concatenate([*object_indices, np.zeros(0, np.int64)]),
-        np.concatenate([*click_indices, np.zeros(0, np.int32)]),
-        np.concatenate([*ious, np.zeros(0)]),
-        np.concatenate([*model_ids, np.zeros(0, object)]),
-        tuple(repeated_keys(keys)),
-    )
-
-
-def _by_model(
-    run: RunDirectory, objects: _ClickedObjects, protocol: ClickProtocol
-) -> tuple[ModelFigures, ...]:
+def _by_model(run: RunDirectory, objects: RunObjects, protocol: ClickProtocol) -> tuple[ModelFigures, ...]:
     steps = {model.model_id: model.step for model in taken_models(run.storage, run.url)}
     figures = [
         _model_figures(model_id, steps.get(model_id), objects, protocol)
-        for model_id in sorted(set(objects.model_ids))
+        for model_id in sorted(set(objects.column("model_id")))
     ]
     return tuple(sorted(figures, key=lambda model: -1 if model.step is None else model.step))
 
 
 def _model_figures(
-    model_id: str, step: int | None, objects: _ClickedObjects, protocol: ClickProtocol
+    model_id: str, step: int | None, objects: RunObjects, protocol: ClickProtocol
 ) -> ModelFigures:
-    is_its = objects.model_ids == model_id
-    ious = objects.ious(is_its)
-    at = _figures(ious, THRESHOLDS["90"], protocol)
+    is_its = objects.column("model_id") == model_id
+    known = is_its & objects.has_truth
+    ious = objects.ious(known)
+    is_of_one_start = len(set(objects.column("start")[known])) == 1
+    at = _figures(ious, objects.column("stop_reason")[known], THRESHOLDS["90"], protocol)
     return ModelFigures(
         model_id=model_id,
         step=step,
         objects=int(np.count_nonzero(is_its)),
-        clicks=int(np.count_nonzero(is_its[objects.object_idx])),
-        mean_iou=float(_last_ious(ious).mean()) if ious.num_objects else None,
-        noc90=None if at is None else at.noc,
+        clicks=int(objects.column("num_clicks")[is_its].sum()),
+        mean_iou=float(ious.last.mean()) if ious.num_objects else None,
+        noc90=at.noc if at is not None and is_of_one_start else None,
     )
 
 
-def _last_ious(ious: ClickIous) -> np.ndarray[Any, np.dtype[Any]]:
-    """(num_objects,): after the last click on each."""
-    last: np.ndarray[Any, np.dtype[Any]] = ious.iou[np.append(ious.first[1:], len(ious.iou)) - 1]
-    return last
-
-
-def _object_indices(clicks: pa.Table) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Return (num_rows,) int64: the objects of a table, numbered from 0."""
-    samples = clicks["sample_key"].combine_chunks().dictionary_encode()
-    objects = clicks["object_id"].combine_chunks().dictionary_encode()
-    codes = samples.indices.to_numpy().astype(np.int64) * len(objects.dictionary) + objects.indices.to_numpy()
-    return np.unique(codes, return_inverse=True)[1]
-
-
-def _figures(ious: ClickIous, threshold: float, protocol: ClickProtocol) -> ThresholdFigures | None:
-    if not protocol.defines_noc(ious, threshold):
+def _figures(
+    ious: ClickIous, stop_reasons: NDArray[np.object_], threshold: float, protocol: ClickProtocol
+) -> ThresholdFigures | None:
+    if not protocol.defines_noc(ious, stop_reasons, threshold):
         return None
     return ThresholdFigures(
         noc=float(noc(ious, threshold, protocol.max_clicks).mean()),

@@ -19,9 +19,11 @@ def write_report(report: Report, storage: Storage) -> list[str]:
     """Write `report/summary.json` and, with truth, `report/mean_iou.svg` into the run; returns their URLs."""
     folder = join(report.run_url, REPORT_FOLDER)
     files = {SUMMARY_FILE: json.dumps(report.to_json(), indent=1)}
-    if report.mean_iou is not None:
+    if report.figures is not None:
         part = "" if report.unfinished is None else f", {report.unfinished}"
-        files["mean_iou.svg"] = curve_svg(report.mean_iou, f"{report.objects_with_truth:,} objects{part}")
+        files["mean_iou.svg"] = curve_svg(
+            report.figures.mean_iou, f"{report.objects_with_truth:,} objects{part}"
+        )
     for name, text in files.items():
         storage.write_bytes(join(folder, name), f"{text}\n".encode())
     return [join(folder, name) for name in files]

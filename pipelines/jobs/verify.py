@@ -19,7 +19,7 @@ from infra.runs.run_directory import RunDirectory
 from infra.runs.set_aside import SetAsideShard, committed_and_set_aside
 from infra.storage.files import Storage, join
 from mfp.errors import MfpError
-from mfp.session import StopReason
+from mfp.stop_reason import StopReason
 from pipelines.errors import PipelineError
 from pipelines.inputs.run_record import LabelRecord, read_record
 from pipelines.jobs.relabel import PastRun, Redone, choose, redo

@@ -29,13 +29,27 @@ class ComparisonView:
         if others:
             yield Text()
             yield _table(f"less {first.url}", style, others, lambda run: run.differences, "+")
+        if first.drawn:
+            yield Text()
+            yield _table("drawn clicks", style, self._comparison.runs, lambda run: run.drawn, "")
+            if others:
+                yield Text()
+                yield _table(
+                    f"drawn clicks, less {first.url}", style, others, lambda run: run.drawn_differences, "+"
+                )
         yield Text()
+        for run in self._comparison.runs:
+            if run.drawn:
+                yield Text(f"{run.url}: drawn clicks are {run.draws}")
         yield Text(
             f"{self._comparison.num_objects:,} objects of {self._comparison.num_images:,} images that every run has; "
             "in brackets the 95 % bootstrap interval over images"
         )
         if not self._comparison.is_same_data:
             yield Text("the data sets differ: objects were matched by sample key and object id")
+        for run in others:
+            if run.incomparable:
+                yield Text(f"{run.url} and {first.url} differ by more than the model: {run.incomparable}")
         for run in self._comparison.runs:
             left_out = run.num_objects - self._comparison.num_objects
             if left_out:
@@ -49,12 +63,13 @@ def _table(
     estimates: Callable[[ComparedRun], Mapping[str, Estimate | None]],
     sign: str,
 ) -> Table:
+    names = list(estimates(runs[0]))
     table = Table(box=style, padding=(0, 2, 0, 0))
     table.add_column(heading, overflow="fold")
-    for name in _HEADINGS:
+    for name in names:
         table.add_column(_HEADINGS[name], justify="right")
     for run in runs:
-        cells = (_cell(estimate, _DECIMALS[name], sign) for name, estimate in estimates(run).items())
+        cells = (_cell(estimates(run)[name], _DECIMALS[name], sign) for name in names)
         table.add_row(run.url if run.unfinished is None else f"{run.url} ({run.unfinished})", *cells)
     return table
 

@@ -10,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from pipelines.jobs.flywheel.flywheel import FlywheelResult
-from pipelines.jobs.report import THRESHOLDS, Report
+from pipelines.jobs.report import Report
+from pipelines.jobs.thresholds import THRESHOLDS
 
 _SHOWN_CLICKS = (1, 3, 5)
 
@@ -62,6 +63,8 @@ class FlywheelView:
 
 
 def _cells(report: Report) -> list[str]:
-    nocs = ["-" if at is None else f"{at.noc:.2f}" for at in report.at_threshold.values()]
-    curve = report.mean_iou or ()
+    figures = report.figures
+    at_threshold = dict.fromkeys(THRESHOLDS) if figures is None else figures.at_threshold
+    nocs = ["-" if at is None else f"{at.noc:.2f}" for at in at_threshold.values()]
+    curve = () if figures is None else figures.mean_iou
     return nocs + [f"{curve[click - 1]:.3f}" if click <= len(curve) else "-" for click in _SHOWN_CLICKS]

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from actors.labelling.hand_out import Assignment
 from actors.labelling.object_sessions import ObjectSessions
 from actors.labelling.shard_labeller import ReadShard
-from actors.specs.clicks import Simulated
 from infra.json_text import JsonValue
 from infra.runs.commit import CommitOutcome
 from infra.runs.commit_guard import guarded
@@ -50,7 +49,7 @@ def do_what_is_missing(
                 continue
             engine = Engine(AnalyticClickModel(), EngineSettings(batch_size=4, zoom_size=48, flip=False))
             read = through(reader_of(manifest, storage))
-            objects = ObjectSessions(LIMITS, Simulated())
+            objects = ObjectSessions(LIMITS)
             worker = OneModelLabeller(engine, objects, read, run, driver_commits=guard.driver_commits)
             try:
                 summary = worker.label(Assignment(shard, f"{next(attempts)}_x"))

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from infra import rle
-from infra.click_log import load_click_log
+from infra.click_logs.load import load_click_log
 from infra.errors import ClickLogError, DatasetError, Reason, SampleError
 from infra.runs.commit import CommitRecord, PartRecord
 from infra.runs.tables import CLICKS
@@ -146,6 +146,33 @@ def click_table() -> bytes:
     return part_bytes(CLICKS, [click_row("a", "1", index, iou=0.5) for index in range(6)])
 
 
+def click_csv() -> bytes:
+    rows = "".join(f'"a",1,{index},{3.5 * index},2,{index % 2}\n' for index in range(6))
+    return f"sample_key,object_id,click_idx,y,x,is_foreground\n{rows}".encode()
+
+
+def click_tasks() -> bytes:
+    value = {"x": 50.5, "y": 25, "keypointlabels": ["cat"]}
+    points = [{"id": "r", "type": "keypointlabels", "is_positive": True, "value": value}] * 2
+    data = {"image": "/data/upload/2/1a2b3c4d-cat.jpg"}
+    return json.dumps([{"id": 1, "data": data, "annotations": [{"id": 3, "result": points}]}]).encode()
+
+
+def click_xml() -> bytes:
+    points = (
+        '<points label="cat" points="1.5,2;3,4" group_id="1"><attribute name="kind">neg</attribute></points>'
+    )
+    image = f'<image id="0" name="a.jpg" width="32" height="24">{points}</image>'
+    return f'<?xml version="1.0" encoding="utf-8"?>\n<annotations>{image}</annotations>'.encode()
+
+
+def click_coco() -> bytes:
+    annotation = {"id": 9, "image_id": 5, "category_id": 1, "keypoints": [1.5, 2, 2, 3, 4, 1]}
+    category = {"id": 1, "name": "cat", "keypoints": ["nose", "negative_1"]}
+    images = [{"id": 5, "file_name": "a.jpg"}]
+    return json.dumps({"images": images, "annotations": [annotation], "categories": [category]}).encode()
+
+
 def read_clicks(extension: str) -> Callable[[bytes], int]:
     def read(data: bytes) -> int:
         url = f"{FOLDER}/clicks.{extension}"
@@ -202,6 +229,10 @@ KINDS = {
     "sample.json": Input(document, read_document, (SampleError,), num_set_aside=1),
     "clicks.jsonl": Input(click_lines, read_clicks("jsonl"), (ClickLogError,)),
     "clicks.parquet": Input(click_table, read_clicks("parquet"), (ClickLogError,)),
+    "clicks.csv": Input(click_csv, read_clicks("csv"), (ClickLogError,)),
+    "clicks.label-studio.json": Input(click_tasks, read_clicks("json"), (ClickLogError,)),
+    "clicks.xml": Input(click_xml, read_clicks("xml"), (ClickLogError,)),
+    "clicks.coco.json": Input(click_coco, read_clicks("json"), (ClickLogError,)),
     "commit.json": Input(commit_record, read_commit, (ValueError,)),
     "rle": Input(runs, read_runs, (ValueError,)),
     "model": Input(model, read_model, (WeightsError,)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal, TypeAlias
 
 from infra.runs.run_directory import RunDirectory
@@ -30,14 +31,30 @@ def commit(
     objects: Sequence[Ious],
     reasons: Sequence[str] = (),
     model_id: str = "0123456789abcdef",
+    end_below_target: str = "errors_clicked",
+    start_ious: Sequence[float | None] = (),
 ) -> None:
-    """Commit a shard whose objects, two to a sample, have these IoUs after each click."""
+    """Commit a shard whose objects, two to a sample, have these IoUs after each click.
+
+    `end_below_target` is why sessions ended that did not reach 0.95. `start_ious` are those of the masks that objects
+    started from, None for an object that started from nothing; without them all started from nothing.
+    """
+    starts = start_ious or [None] * len(objects)
     keys = [(f"{shard}/{idx // 2}", f"{idx % 2}") for idx in range(len(objects))]
     commit_rows(
         run,
         shard,
         "a",
-        [mask_row(*key, shard=shard, num_clicks=len(ious)) for key, ious in zip(keys, objects, strict=True)],
+        [
+            replace(
+                mask_row(*key, shard=shard, num_clicks=len(ious), iou=[start, *ious][-1]),
+                start="nothing" if start is None else "mask",
+                start_iou=start,
+                stop_reason="target_reached" if ([start, *ious][-1] or 0) >= 0.95 else end_below_target,
+                model_id=model_id,
+            )
+            for key, start, ious in zip(keys, starts, objects, strict=True)
+        ],
         [
             click_row(*key, click, iou=iou, shard=shard, model_id=model_id)
             for key, ious in zip(keys, objects, strict=True)

@@ -22,7 +22,7 @@ def label_here(spec: LabelSpec, *, num_shards: int | None = None) -> RunDirector
     keep_model(run, inputs.model)
     job = LabelJob(spec, inputs.dataset.url)
     engine = job.load(inputs.model, "cpu")
-    labeller = build_labeller(job, inputs.clicks)
+    labeller = build_labeller(job, inputs.given)
     for number, shard in enumerate(inputs.dataset.shards[:num_shards]):
         labeller.label(Assignment(shard, f"1_{number}"), engine)
     labeller.close()

@@ -31,7 +31,7 @@ def test_a_model_that_keeps_its_promises_is_a_table_and_exit_code_0() -> None:
         True
     ] * len(rows)
     assert time.endswith(" s per click on cpu, median, one session at a time")
-    assert outcome == "analytic (analytic, identity analytic) keeps all 10 promises"
+    assert outcome == "analytic (analytic, identity analytic) keeps all 11 promises"
 
 
 def test_a_broken_promise_is_named_with_exit_code_1() -> None:
@@ -41,7 +41,7 @@ def test_a_broken_promise_is_named_with_exit_code_1() -> None:
     (row,) = (row for row in result.stdout.splitlines() if " NO " in row)
     assert row.split(maxsplit=3) == ["global", "state", "NO", "changed: torch's default dtype in predict"]
     assert result.stdout.splitlines()[-1].startswith(f"NOT GOOD: {name} (")
-    assert result.stdout.splitlines()[-1].endswith(") breaks 1 of 10 promises")
+    assert result.stdout.splitlines()[-1].endswith(") breaks 1 of 11 promises")
     document = json.loads(mfp("check-model", name, "--trust-model-code", "--json").stdout)
     assert not document["holds"]
     assert [one["name"] for one in document["promises"] if not one["holds"]] == ["global state"]

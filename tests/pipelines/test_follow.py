@@ -16,7 +16,6 @@ from actors.labelling import model_feed
 from actors.labelling.hand_out import Assignment
 from actors.labelling.job import LabelJob, limits_of
 from actors.labelling.object_sessions import ObjectSessions
-from actors.specs.clicks import Simulated
 from actors.specs.label import LabelSpec
 from infra.errors import PublishedModelError, RunDirectoryError
 from infra.published_models import PublishedModel, model_url, publish
@@ -85,7 +84,7 @@ def labelled_here(asked: LabelSpec, manifest: DatasetManifest, out: str, seed: i
     with one_thread():
         shards = OneModelLabeller(
             engine,
-            ObjectSessions(limits_of(asked.clicks), Simulated()),
+            ObjectSessions(limits_of(asked.clicks)),
             reader_of(manifest, STORAGE),
             run,
             model_id,

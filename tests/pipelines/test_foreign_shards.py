@@ -16,7 +16,7 @@ from actors.click_models.model_ref import Formula, ModelRef
 from actors.labelling.hand_out import Assignment
 from actors.labelling.job import LabelJob, build_labeller
 from infra import rle
-from infra.click_log import load_click_log
+from infra.click_logs.load import load_click_log
 from infra.errors import ClickLogError, DatasetError
 from infra.runs.commit import CommitRecord
 from infra.runs.run_directory import RunDirectory
@@ -69,7 +69,7 @@ def test_what_a_shard_holds_besides_is_counted_in_the_report(tmp_path: Path) -> 
     run = RunDirectory(spec.out, STORAGE)
     run.open(request_of(label_record(spec, inputs)))
     job = LabelJob(spec, inputs.dataset.url)
-    labeller = build_labeller(job, inputs.clicks)
+    labeller = build_labeller(job, inputs.given)
     for shard in inputs.dataset.shards:
         engine = job.load(ModelRef("analytic", "analytic", Formula()), "cpu")
         summary = labeller.label(Assignment(shard, shard.name), engine)

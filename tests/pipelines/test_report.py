@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
+from actors.specs.start import Start
 from infra.errors import RunDirectoryError
 from infra.json_text import JsonValue
 from infra.published_models import publish
@@ -27,7 +28,8 @@ from infra.storage.files import Storage, join
 from infra.taken_models import add_taken
 from mfp.errors import MetricsError
 from pipelines.inputs.run_record import request_of
-from pipelines.jobs.report import ModelFigures, Report, build_report, busy_seconds
+from pipelines.jobs.click_protocol import ClickProtocol
+from pipelines.jobs.report import ModelFigures, Report, StartFigures, build_report, busy_seconds
 from pipelines.jobs.report_files import curve_svg, write_report
 from pipelines.views.report import ReportView
 from tests.infra.rows import click_row, commit_rows, mask_row
@@ -50,7 +52,22 @@ def test_figures_come_from_all_committed_shards(folder_url: str) -> None:
     report = build_report(folder_url, Storage())
     figures = report.to_json()
     speed = figures.pop("clicks_per_second")
+    by_start = figures.pop("by_start")
+    assert isinstance(by_start, list)
+    (of_nothing,) = by_start
+    assert isinstance(of_nothing, dict)
+    assert (of_nothing["start"], of_nothing["objects"], of_nothing["mean_start_iou"]) == ("nothing", 4, None)
+    assert {name: of_nothing[name] for name in ("noc", "auc")} == {
+        name: figures[name] for name in ("noc", "auc")
+    }
     assert figures == {
+        "user": "protocol",
+        "start": "nothing",
+        "changes": "global",
+        "clamped_clicks": 0,
+        "disobeyed_clicks": 0,
+        "mean_divergence": None,
+        "robustness": None,
         "finished": True,
         "shards": 2,
         "shards_expected": 2,
@@ -131,7 +148,9 @@ def test_what_the_click_log_left_out_is_in_the_report(tmp_path: Path) -> None:
         run.put(run.write_parts("s0.tar", "a", rows, seconds=1.0, model_id="m", unclicked=Unclicked(5, 2)))
     report = build_report(run.url, Storage())
     assert report.to_json()["unclicked"] == {"samples": 5, "objects": 2}
-    assert "the click log has no click on 5 samples and 2 objects of other samples" in printed(report)
+    assert "not in the click log or start, and left out: 5 samples and 2 objects of other samples" in printed(
+        report
+    )
 
 
 def test_one_model_needs_no_table_of_models(tmp_path: Path) -> None:
@@ -150,6 +169,17 @@ def test_the_query_in_the_readme_gives_the_same_noc_from_a_plain_glob(tmp_path: 
     row = duckdb.execute(query).fetchone()
     assert row is not None
     assert row == ((3 + 20 + 1 + 2) / 4,)
+    assert build_report(str(tmp_path), Storage()).to_json()["noc"]["90"] == row[0]  # type: ignore[index,call-overload]
+
+
+def test_the_query_in_the_readme_counts_0_for_a_good_start(tmp_path: Path) -> None:
+    run = RunDirectory(str(tmp_path), Storage())
+    run.open(request_of(label_record(start="damaged")))
+    commit(run, "s0.tar", [(0.86, 0.96), (), (0.5,) * 20], start_ious=[0.8, 0.97, 0.91])
+    readme = Path(__file__).parents[2].joinpath("README.md").read_text()
+    query = readme.split("```sql\n")[1].split("```")[0].replace("runs/eval", str(tmp_path))
+    row = duckdb.execute(query).fetchone()
+    assert row == ((2 + 0 + 0) / 3,)
     assert build_report(str(tmp_path), Storage()).to_json()["noc"]["90"] == row[0]  # type: ignore[index,call-overload]
 
 
@@ -180,7 +210,8 @@ def test_noc_is_undefined_above_the_iou_where_sessions_stopped(
         column = report.to_json()[name]
         assert isinstance(column, dict)
         assert {key for key, value in column.items() if value is not None} == defined
-    assert report.mean_iou == (0.5, 0.9, 0.9, 0.9)
+    assert report.figures is not None
+    assert report.figures.mean_iou == (0.5, 0.9, 0.9, 0.9)
     assert ("not defined: the sessions stopped at IoU" in printed(report)) == (len(defined) < 3)
 
 
@@ -215,7 +246,7 @@ def test_a_run_that_has_committed_nothing_has_a_report(folder_url: str) -> None:
     [
         ({"job": "train"}, "job: should be 'label', not \"train\""),
         ({"spec": {}}, "spec.dataset: is missing"),
-        ({"clicks": 20}, "clicks: should be"),
+        ({"given": 20}, "given: should be"),
         ({"frames": 1}, "frames: no such field"),
     ],
 )
@@ -234,22 +265,83 @@ def test_noc_of_logged_clicks_is_defined_where_every_object_got_there_or_had_all
 ) -> None:
     run = RunDirectory(str(tmp_path), Storage())
     run.open(request_of(label_record(clicks="logged:log")))
-    commit(run, "s0.tar", [(0.5, 0.86, 0.91), (0.1,) * 25])
+    commit(run, "s0.tar", [(0.5, 0.86, 0.91), (0.1,) * 25], end_below_target="clicks_exhausted")
     report = build_report(str(tmp_path), Storage())
     assert report.to_json()["noc"] == {"85": (2 + 20) / 2, "90": (3 + 20) / 2, "95": None}
     assert report.to_json()["nof_never_reached"] == {"85": 1, "90": 1, "95": None}
-    assert report.mean_iou is not None
-    assert len(report.mean_iou) == 20
-    assert "not defined: the logged clicks of some objects end below that IoU" in printed(report)
+    assert report.figures is not None
+    assert len(report.figures.mean_iou) == 20
+    assert "not defined: the logged clicks on some objects end below that IoU" in printed(report)
 
 
 def test_a_replay_that_was_cut_off_counts_as_many_clicks_for_a_failure(tmp_path: Path) -> None:
     run = RunDirectory(str(tmp_path), Storage())
     run.open(request_of(label_record(clicks="logged:log", max_clicks=2, target_iou=0.95)))
-    commit(run, "s0.tar", [(0.5, 0.86), (0.96,)])
+    commit(run, "s0.tar", [(0.5, 0.86), (0.96,)], end_below_target="max_clicks")
     report = build_report(str(tmp_path), Storage())
     assert report.to_json()["noc"] == {"85": (2 + 1) / 2, "90": (2 + 1) / 2, "95": (2 + 1) / 2}
     assert report.to_json()["nof_never_reached"] == {"85": 0, "90": 1, "95": 1}
+
+
+def test_noc_from_a_mask_is_its_own_and_a_good_start_counts_0(tmp_path: Path) -> None:
+    run = RunDirectory(str(tmp_path), Storage())
+    run.open(request_of(label_record(start="damaged", max_clicks=4, target_iou=0.95)))
+    commit(run, "s0.tar", [(0.86, 0.96), (), (0.5,) * 4], start_ious=[0.8, 0.97, 0.7])
+    report = build_report(str(tmp_path), Storage())
+    assert report.to_json()["noc"] == {"85": (1 + 0 + 4) / 3, "90": (2 + 0 + 4) / 3, "95": (2 + 0 + 4) / 3}
+    assert (report.objects, report.objects_with_truth, report.clicks) == (3, 3, 6)
+    assert report.figures is not None
+    assert report.figures.mean_start_iou == pytest.approx((0.8 + 0.97 + 0.7) / 3)
+    assert report.figures.mean_iou == pytest.approx(
+        ((0.86 + 0.97 + 0.5) / 3, (0.96 + 0.97 + 0.5) / 3, (0.96 + 0.97 + 0.5) / 3, (0.96 + 0.97 + 0.5) / 3)
+    )
+    assert printed(report).splitlines()[0] == (
+        "From masks of mean IoU 0.823, local changes; a good start counts 0 clicks"
+    )
+
+
+def test_objects_of_several_starts_are_never_in_one_mean(tmp_path: Path) -> None:
+    run = RunDirectory(str(tmp_path), Storage())
+    run.open(request_of(label_record(clicks="logged:log", start="masks:old")))
+    commit(run, "s0.tar", [(0.96,), (0.5, 0.97), ()], start_ious=[0.8, None, 0.99])
+    report = build_report(str(tmp_path), Storage())
+    figures = report.to_json()
+    assert (figures["noc"], figures["mean_iou"], figures["auc"]) == (
+        {"85": None, "90": None, "95": None},
+        None,
+        None,
+    )
+    assert [(one.start, one.objects) for one in report.by_start] == [("mask", 2), ("nothing", 1)]
+    assert [one.at_threshold["90"].noc for one in report.by_start if one.at_threshold["90"] is not None] == [
+        0.5,
+        2.0,
+    ]
+    assert report.models[0].noc90 is None
+    text = printed(report)
+    assert "From masks of mean IoU 0.895, local changes; a good start counts 0 clicks; 2 objects" in text
+    assert "From nothing; 1 object" in text
+
+
+@pytest.mark.parametrize("reason", ["satisfied", "quality_reached", "no_change", "clicks_exhausted"])
+def test_noc_is_undefined_if_sessions_were_ended_by_something_else(tmp_path: Path, reason: str) -> None:
+    run = RunDirectory(str(tmp_path), Storage())
+    run.open(request_of(label_record(clicks="simulated:lazy?iou=0.88", max_clicks=4, target_iou=0.95)))
+    commit(run, "s0.tar", [(0.5, 0.89), (0.96,)], end_below_target=reason)
+    report = build_report(str(tmp_path), Storage())
+    assert report.to_json()["noc"] == {"85": 1.5, "90": None, "95": None}
+    text = printed(report)
+    assert "Clicks of the simulated user lazy?iou=0.88, not the protocol's" in text
+    assert "not defined: the clicks on some objects end below that IoU" in text
+
+
+def test_an_object_without_any_click_that_started_from_nothing_is_a_failure(tmp_path: Path) -> None:
+    """Another object had all of its pixels: there was nothing left to click."""
+    run = begin(str(tmp_path))
+    commit(run, "s0.tar", [(0.96,)])
+    hidden = replace(mask_row("a", "2", num_clicks=0, iou=0.0), stop_reason="perfect", quality=None)
+    commit_rows(run, "s1.tar", "a", [hidden], [])
+    report = build_report(run.url, Storage())
+    assert report.to_json()["noc"] == {"85": 2.5, "90": 2.5, "95": 2.5}
 
 
 def test_a_click_table_with_a_click_missing_is_refused(tmp_path: Path) -> None:
@@ -295,11 +387,17 @@ REPORT = Report(
     objects=1204,
     objects_with_truth=1204,
     clicks=6521,
-    max_clicks=20,
-    target_iou=0.95,
-    at_threshold={"85": None, "90": None, "95": None},
-    mean_iou=tuple(0.97 - 0.5 / click for click in range(1, 21)),
-    auc=0.887,
+    protocol=ClickProtocol("protocol", 20, 0.95, Start().resolved()),
+    by_start=(
+        StartFigures(
+            start="nothing",
+            objects=1204,
+            mean_start_iou=None,
+            at_threshold={"85": None, "90": None, "95": None},
+            mean_iou=tuple(0.97 - 0.5 / click for click in range(1, 21)),
+            auc=0.887,
+        ),
+    ),
     errors_by_reason={"undecodable_image": 2, "empty_object": 1},
     clicks_per_second=7.8612,
 )
@@ -318,8 +416,8 @@ def test_in_a_pipe_the_report_is_plain_text_and_urls_stay_whole() -> None:
     ("num_clicks", "shown"), [(7, ["1", "3", "5"]), (20, ["1", "3", "5", "10", "20"]), (1, ["1"])]
 )
 def test_mean_iou_is_shown_for_clicks_that_were_made(num_clicks: int, shown: list[str]) -> None:
-    assert REPORT.mean_iou is not None
-    short = replace(REPORT, max_clicks=num_clicks, mean_iou=REPORT.mean_iou[:num_clicks])
+    figures = replace(REPORT.by_start[0], mean_iou=REPORT.by_start[0].mean_iou[:num_clicks])
+    short = replace(REPORT, protocol=replace(REPORT.protocol, max_clicks=num_clicks), by_start=(figures,))
     assert ["clicks", *shown, "AuC"] in [line.split() for line in printed(short).splitlines()]
 
 

@@ -104,7 +104,7 @@ def test_a_click_log_that_has_changed_since_is_a_finding(options: LabelSpec, tmp
     log.write_text("\n".join(lines).replace('"x": 20', '"x": 21'))
     (finding,) = run_verify(everything(replay)).findings
     assert (
-        f"logged:{log} is not the click log that {options.out} was made from: its contents have changed"
+        f"click log logged:{log} is not what {options.out} was made from: its contents have changed"
         in str(finding)
     )
 

@@ -86,7 +86,10 @@ def test_a_function_says_what_it_takes(call: Callable[[], object], message: str)
         (lambda: ModelChoice(3), "--model 3 is no text"),  # type: ignore[arg-type]
         (lambda: ModelChoice("fake", options="a=b"), "options of a model are a list of texts"),  # type: ignore[arg-type]
         (lambda: ModelChoice("fake", options={"a": "b"}), "options of a model are a list"),  # type: ignore[arg-type]
-        (lambda: Clicks(source=WRONG), "clicks None are neither 'simulated' nor logged:URL"),
+        (
+            lambda: Clicks(source=WRONG),
+            "clicks None are neither 'simulated', simulated:USER, logged:URL nor 'box-centre'",
+        ),
         (lambda: Workers(count=2), '2 is no text: write "4" or "2:8"'),  # type: ignore[arg-type]
         (lambda: TrainWorkers(count=WRONG), 'None is no text: write "4" or "2:8"'),
     ],

@@ -17,9 +17,9 @@ from actors.specs.clicks import Clicks
 from actors.specs.flywheel import FlywheelSpec
 from actors.specs.label import LabelSpec, Part
 from actors.specs.model import TRAINING_RUN_PREFIX, ModelChoice
+from actors.specs.start import Start
 from actors.specs.train import Checkpoints, TrainSpec
 from actors.training.start import check_start
-from infra.click_log import ClickLog
 from infra.published_models import newest, publish
 from infra.runs.run_directory import RunDirectory
 from infra.shards.manifest import load_manifest
@@ -27,9 +27,8 @@ from infra.storage.files import Storage
 from infra.strict_json import from_bytes, to_bytes
 from mfp.model_file import model_from_bytes
 from pipelines.errors import IncompleteRunError, OptionError
-from pipelines.inputs.click_log_check import check_click_log
+from pipelines.inputs.given_inputs import check_given, find_given, given_content
 from pipelines.inputs.held_out import image_hashes, refuse_shared_shards
-from pipelines.inputs.label_inputs import click_content, find_clicks
 from pipelines.inputs.model_source import find_model, refuse_plug_ins, trainable_name
 from pipelines.inputs.run_record import FlywheelRecord, now, request_of, versions
 from pipelines.inputs.training_inputs import check_shared_out, find_training_inputs
@@ -97,18 +96,15 @@ class _Flywheel:
         self._model = find_model(spec.model, self._storage)
         self._network = trainable_name(self._model)
         self._check()
-        clicks = find_clicks(spec.clicks.origin, self._unlabelled, self._storage)
-        if isinstance(clicks, ClickLog):
-            check_click_log(
-                clicks, self._unlabelled, self._storage
-            )  # what it has to tell is told with each round
+        given = find_given(spec.clicks, spec.log, Start(), self._unlabelled, self._storage)
+        check_given(given, self._unlabelled, self._storage)  # what it has to tell is told with each round
         self._record = FlywheelRecord(
             spec=replace(spec, model=spec.model.without_trust),
             unlabelled=self._unlabelled.fingerprint,
             train_on=tuple(dataset.fingerprint for dataset in self._train_on),
             evaluation=self._evaluation.fingerprint,
             model_id=self._model.identity,
-            clicks=click_content(clicks),
+            given=given_content(given),
             versions=versions(),
             created=now(),
         )
@@ -236,6 +232,7 @@ class _Flywheel:
             out=out,
             model=replace(spec.model, name=model),
             clicks=spec.clicks,
+            log=spec.log,
             workers=spec.workers.labelling,
             network=spec.network,
             seed=spec.seed,

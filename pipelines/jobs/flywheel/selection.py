@@ -125,7 +125,7 @@ class Selection:
 
 def passes(row: MaskRow, thresholds: Thresholds) -> bool:
     """Whether a mask is good enough; without truth its IoU is not known to be."""
-    if row.area < max(1, thresholds.min_area) or row.quality < thresholds.min_quality:
+    if row.area < max(1, thresholds.min_area) or row.quality is None or row.quality < thresholds.min_quality:
         return False
     return thresholds.min_iou is None or (row.iou is not None and row.iou >= thresholds.min_iou)
 

@@ -19,8 +19,11 @@ from actors.specs.label import LabelSpec, Limits, Part
 from actors.specs.leaves import leaves_of, value_of
 from actors.specs.model import ModelChoice
 from actors.specs.shard import ShardSpec
+from actors.specs.start import Start
 from actors.specs.train import TrainSpec, Validating
 from actors.specs.workers import FlywheelWorkers, Workers
+from infra.click_logs.options import ClickLogOptions
+from infra.layout_options import LayoutOptions
 from infra.storage.options import StorageOptions
 from mfp.engine_settings import EngineSettings
 from pipelines.errors import OptionError
@@ -42,6 +45,9 @@ def test_options_left_out_are_the_defaults_of_the_job(labelled: list[LabelSpec])
 def test_every_option_of_label_reaches_the_job(labelled: list[LabelSpec]) -> None:
     line = (
         "label data --out run --model run://training --clicks logged:clicks.jsonl --max-clicks 7 --target-iou 0.8 "
+        "--target-quality 0.7 --min-change 0.1 --final-masks masks:final --click-format table --click-units percent "
+        "--click-column x=px --start masks:old --changes global --damage-min-iou 0.5 --damage-max-iou 0.6 "
+        "--overlap exclude --start-mask-values binary --start-ignore-value 9 --start-object-values 1,3 "
         "--workers 2:4 --cpus-per-worker 2 --gpus-per-worker 0.5 --device cpu --batch-size 3 --precision bf16 "
         "--no-flip --no-zoom --zoom-size 320 --modulation release --seed 5 --max-errors 0.2 --ray-address auto "
         "--working-pixels 1000000 --storage-endpoint http://host:9000 --storage-region eu --follow --follow-if-better"
@@ -57,7 +63,16 @@ def test_every_option_of_label_reaches_the_job(labelled: list[LabelSpec]) -> Non
             follow_if_better=True,
             seed=5,
             limits=Limits(0.2, 1_000_000),
-            clicks=Clicks("logged:clicks.jsonl", 7, 0.8),
+            clicks=Clicks("logged:clicks.jsonl", 7, 0.8, 0.7, 0.1, "masks:final"),
+            log=ClickLogOptions(format="table", columns=("x=px",), units="percent"),
+            start=Start(
+                "masks:old",
+                "global",
+                0.5,
+                0.6,
+                "exclude",
+                LayoutOptions(mask_values="binary", ignore_value=9, object_values="1,3"),
+            ),
             workers=Workers("2:4", 2.0, 0.5, "auto"),
             network=EngineSettings(
                 device="cpu", batch_size=3, precision="bf16", flip=False, zoom=False, zoom_size=320
@@ -68,6 +83,7 @@ def test_every_option_of_label_reaches_the_job(labelled: list[LabelSpec]) -> Non
     assert left_at_default(labelled[0]) == {
         *("part.index", "part.count"),  # a flywheel gives them
         *("model.options", "model.trust_model_code"),  # models of other packages have them
+        *(leaf.name for leaf in leaves_of(LabelSpec) if leaf.is_hidden),
     }
 
 

@@ -94,7 +94,7 @@ def test_a_turn_of_the_wheel_labels_selects_trains_and_measures(
     assert again == result, "a finished wheel is only reported"
     other_clicks = changed(options, clicks=f"logged:{out}/round-01/labels")
     with pytest.raises(
-        RunDirectoryError, match=r': clicks is "simulated" there and \{"fingerprint": .* here'
+        RunDirectoryError, match=r': given\.clicks is "protocol" there and \{"fingerprint": .* here'
     ) as refused:
         run_flywheel(other_clicks, Shown())
     assert str(refused.value).startswith(f"{out} holds"), "said of the wheel, before any of its stages"
@@ -163,7 +163,7 @@ def test_what_cannot_turn_is_refused_in_one_line(options: FlywheelSpec, tmp_path
         run_flywheel(changed(asked, rounds=5), Shown())
     with pytest.raises(ModelError, match="model analytic cannot be trained"):
         run_flywheel(changed(asked, model="analytic"), Shown())
-    with pytest.raises(ValueError, match="clicks 'recorded' are neither 'simulated' nor logged:URL"):
+    with pytest.raises(ValueError, match="clicks 'recorded' are neither 'simulated', simulated:USER"):
         changed(asked, clicks="recorded")
     with pytest.raises(ClickLogError, match=r"there is no click log at .*nothing: no such file"):
         run_flywheel(changed(asked, clicks=f"logged:{tmp_path}/nothing"), Shown())

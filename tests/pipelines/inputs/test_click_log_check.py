@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 import pytest
 
-from infra.click_log import load_click_log
+from infra.click_logs.load import load_click_log
+from infra.click_logs.options import ClickLogOptions, ClickUnits
 from infra.shards.sample import Sample
 from infra.shards.shard_writer import write_dataset
 from infra.storage.files import Storage
@@ -29,6 +30,7 @@ def checked(
     logged: Sequence[str],
     places: Sequence[tuple[float, float]] = ((5, 7),),
     samples: Sequence[Sample] = (),
+    options: ClickLogOptions = ClickLogOptions(),
 ) -> tuple[str, ...]:
     """Check a log with clicks at `places` (y, x) on each of the `logged` keys, against samples of `present` keys."""
 
@@ -45,7 +47,7 @@ def checked(
         for idx, (y, x) in enumerate(places)
     ]
     path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
-    return check_click_log(load_click_log(STORAGE, str(path)), manifest, STORAGE)
+    return check_click_log(load_click_log(STORAGE, str(path), options), manifest, STORAGE)
 
 
 @pytest.mark.parametrize(
@@ -58,6 +60,7 @@ def checked(
         (["a", "b"], ["images/a", "images/b"], "without the folder"),
         (["a", "b"], ["/home/kim/images/a.png"], "without the extension"),
         (["cats/a", "cats/b"], ["a", "b"], "with the folder"),
+        (["a.jpg", "b.jpg"], ["a"], "in a column called sample_key"),
         (["IMG_1", "IMG_2"], ["img_1"], "the same capital letters"),
     ],
 )
@@ -89,7 +92,9 @@ def test_keys_that_may_be_right_pass(tmp_path: Path, present: list[str], logged:
 
 @pytest.mark.parametrize("places", [[(0.25, 0.5)], [(0.0, 1.0), (1.0, 0.125)], [(0, 0), (0.5, 0)]])
 def test_shares_of_the_image_are_no_pixels(tmp_path: Path, places: list[tuple[float, float]]) -> None:
-    with pytest.raises(OptionError, match=r"between 0 and 1, which are shares .* multiply y by the height"):
+    with pytest.raises(
+        OptionError, match=r"between 0 and 1, which are shares .* give --click-units normalised"
+    ):
         checked(tmp_path, ["a"], ["a"], places)
 
 
@@ -107,6 +112,30 @@ def test_coordinates_that_look_like_percent_get_a_notice(tmp_path: Path) -> None
     assert "480 x 640" in notice
     assert checked(tmp_path, [], ["large"], [*percent, (9.5, 400.5)], [large]) == ()
     assert checked(tmp_path, ["large"], ["large"], percent) == (), "an image of 90 pixels"
+
+    assert checked(tmp_path, [], ["large"], percent, [large], ClickLogOptions(units="percent")) == ()
+    assert "give --click-units percent" in notice
+
+
+@pytest.mark.parametrize(
+    ("units", "places", "passes"),
+    [
+        ("normalised", [(0.25, 1.0)], True),
+        ("normalised", [(0.25, 0.5), (1.0, 1.5)], True),
+        ("normalised", [(0.25, 70)], False),
+        ("percent", [(0.25, 0.5)], True),
+        ("percent", [(100, 101), (0.5, 640)], False),
+    ],
+)
+def test_units_that_most_clicks_contradict_are_refused(
+    tmp_path: Path, units: ClickUnits, places: list[tuple[float, float]], passes: bool
+) -> None:
+    options = ClickLogOptions(units=units)
+    if passes:
+        assert checked(tmp_path, ["a"], ["a"], places, (), options) == ()
+    else:
+        with pytest.raises(OptionError, match=f"are not {units}: give other --click-units"):
+            checked(tmp_path, ["a"], ["a"], places, (), options)
 
 
 def test_object_ids_that_no_object_has_are_told(tmp_path: Path) -> None:
