@@ -1,10 +1,9 @@
-"""Starts from another run: its committed masks."""
+"""Starts from another run: its committed masks, those of the best quality first."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -18,7 +17,7 @@ from infra.starts.sample_lookup import ByKey
 from infra.starts.start_rows import SCHEMAS, StartPart, StartsRead, row_place
 from infra.storage.files import join
 
-_COLUMNS = ("sample_key", "object_id", "rle", "height", "width")
+_COLUMNS = ("sample_key", "object_id", "rle", "height", "width", "quality")
 
 
 def read_run(run: RunDirectory) -> StartsRead:
@@ -42,9 +41,9 @@ def read_run(run: RunDirectory) -> StartsRead:
 
 def _parts(run: RunDirectory, records: list[CommitRecord]) -> Iterator[StartPart]:
     for record, table in zip(records, run.read_parts(MASKS, records, _COLUMNS), strict=True):
-        columns = {name: table[name] for name in _COLUMNS} | {
+        columns = {name: table[name] for name in _COLUMNS[:-1]} | {
             "sample_key": table["sample_key"].dictionary_encode(),
-            "priority": pa.array(np.zeros(table.num_rows)),
+            "priority": pc.fill_null(table["quality"], 0.0),
         }
         rows = pa.table(columns).select(SCHEMAS["masks"].names).cast(SCHEMAS["masks"])
         part = StartPart(rows, row_place(join(run.url, record.parts[MASKS.name].path)))

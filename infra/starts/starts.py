@@ -21,7 +21,7 @@ class GivenMask:
     """The mask that an object starts from: COCO compressed counts over an image of (height, width) pixels.
 
     `rle` may be empty of foreground, and is not decoded yet: compare the size with that of the image before it is.
-    `priority`: the score of a detection, 0.0 without one; larger goes first.
+    `priority`: the score of a detection or the quality of a run's mask, 0.0 without one; larger goes first.
     """
 
     object_id: str

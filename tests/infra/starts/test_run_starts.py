@@ -44,7 +44,7 @@ def test_masks_are_those_of_the_commits_under_their_ids(tmp_path: Path) -> None:
         starts = load_masks(STORAGE, url)
         assert starts.sample_keys.to_pylist() == ["a", "b", "z"]
         assert list(starts.of_sample("b")) == ["2", "1"]
-        assert starts.of_sample("a") == {"x": GivenMask("x", rle.encode(~MASK), 4, 6, 0.0)}
+        assert starts.of_sample("a") == {"x": GivenMask("x", rle.encode(~MASK), 4, 6, 0.75)}
         assert starts.num_objects == 4
 
 
