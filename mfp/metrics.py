@@ -66,12 +66,15 @@ class ClickIous:
     @property
     def last(self) -> NDArray[np.float64]:
         """(num_objects,): after the last click on each, or of the start if there was no click."""
-        last: NDArray[np.float64] = self.iou[np.append(self.first[1:], len(self.iou)) - 1]
+        ends = np.append(self.first[1:], len(self.iou))[: self.num_objects]
+        last: NDArray[np.float64] = self.iou[ends - 1]
         return last
 
     @property
     def best(self) -> NDArray[np.float64]:
         """(num_objects,): the largest of each, that of the start included."""
+        if self.num_objects == 0:
+            return np.zeros(0)
         best: NDArray[np.float64] = np.maximum.reduceat(self.iou, self.first)
         return best
 

@@ -236,7 +236,7 @@ class ObjectSessions:
             except StartError as error:
                 raise SampleError(Reason.BOX_OUTSIDE_IMAGE, str(error)) from None
         if isinstance(self._given.starts, FromDamage) and labels is not None and (labels == 1).any():
-            draw = keyed_draw("damage", self._seed, key.sample_key, key.object_id)
+            draw = keyed_draw("damage", self._start.damage_seed, key.sample_key, key.object_id)
             mask = damaged(labels, draw, self._start.damage_min_iou, self._start.damage_max_iou)
             return starts.FromMask(mask, self._confidence)
         return starts.FROM_NOTHING

@@ -50,9 +50,7 @@ StorageSection = Annotated[
     Effect.EXECUTION,
 ]
 StartSection = Annotated[Start, Section("Start")]
-Seed = Annotated[
-    int, Ge(0), Doc("Seed of every random draw: the clicks of simulated users, and damaged masks.")
-]
+Seed = Annotated[int, Ge(0), Doc("Seed of the clicks that simulated users draw.")]
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import Annotated, Final, Literal, TypeAlias
 
-from annotated_types import Interval, Unit
+from annotated_types import Ge, Interval, Unit
 from typing_extensions import Doc
 
 from actors.specs.marks import LOCATION, Option, Section
@@ -89,6 +89,7 @@ class Start:
     damage_max_iou: Annotated[
         float, Interval(gt=0, lt=1), Unit("iou"), Doc("Damaged masks have at most this IoU.")
     ] = 0.85
+    damage_seed: Annotated[int, Ge(0), Doc("Seed of the damage; other seeds make other defects.")] = 0
     overlap: Annotated[
         Overlap,
         Doc(

@@ -27,10 +27,24 @@ def run_evaluation(spec: EvaluateSpec, on_progress: OnProgress) -> label.RunSumm
         return label.run_label(spec.labelling(), on_progress)
     # one Ray for all of them; each has workers of its own
     with closed_in_order(), ray_session(spec.workers.ray_address):
-        summary = label.run_label(spec.labelling(), on_progress)
+        told = _ToldOnce(on_progress)
+        summary = label.run_label(spec.labelling(), told)
         for draw, of_draw in enumerate(_draws(spec)):
-            _run_draw(of_draw, f"draw {draw + 1} of {spec.robustness.draws}", on_progress)
+            _run_draw(of_draw, f"draw {draw + 1} of {spec.robustness.draws}", told)
     return summary
+
+
+class _ToldOnce:
+    """Passes reports on; a notice that was told before is left out, since draws have the same ones."""
+
+    def __init__(self, on_progress: OnProgress) -> None:
+        self._on_progress = on_progress
+        self._told: set[str] = set()
+
+    def __call__(self, report: ProgressReport) -> None:
+        notice = "" if report.notice in self._told else report.notice
+        self._told.add(report.notice)
+        self._on_progress(replace(report, notice=notice))
 
 
 def _draws(spec: EvaluateSpec) -> Iterator[LabelSpec]:

@@ -57,7 +57,7 @@ class RunObjects:
 
         Raises:
             RunDirectoryError: a part is not the one that was committed.
-            MetricsError: an object has clicks and no mask.
+            MetricsError: an object has clicks and no mask, or another number of them than it says.
         """
         tables, columns, keys = [MASKS.empty(_OF_MASKS)], [_no_rows()], []
         num_objects = num_clamped = num_disobeyed = 0
@@ -133,6 +133,14 @@ def _rows(
         raise MetricsError(
             f"{run_url}: object {row['object_id']!r} of sample {row['sample_key']!r} has clicks and no mask; see mfp "
             "verify"
+        )
+    num_rows = np.bincount(found.to_numpy(), minlength=masks.num_rows)
+    wrong = np.flatnonzero(num_rows != masks["num_clicks"].to_numpy())
+    if wrong.size:
+        row = masks.slice(int(wrong[0]), 1).to_pylist()[0]
+        raise MetricsError(
+            f"{run_url}: object {row['object_id']!r} of sample {row['sample_key']!r} has {num_rows[wrong[0]]} rows of "
+            f"clicks, and says {row['num_clicks']}; see mfp verify"
         )
     is_start = masks["start"].to_numpy() == "mask"
     first = np.flatnonzero(is_start | (masks["num_clicks"].to_numpy() == 0))

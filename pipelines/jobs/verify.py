@@ -157,7 +157,8 @@ def _check_summary(run: RunDirectory, records: Collection[CommitRecord]) -> list
     return [
         Finding(place, f"says {name} {written[name]}, the click table gives {value}")
         for name, value in computed.items()
-        if name in written and written[name] != value  # an older release may have written fewer
+        # draws may have come after the report, and are runs to verify by themselves
+        if name in written and name != "robustness" and written[name] != value
     ]
 
 

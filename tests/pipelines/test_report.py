@@ -347,7 +347,14 @@ def test_an_object_without_any_click_that_started_from_nothing_is_a_failure(tmp_
 def test_a_click_table_with_a_click_missing_is_refused(tmp_path: Path) -> None:
     run = begin(str(tmp_path))
     commit_rows(run, "s0.tar", "a", [], [click_row("k", "1", 0), click_row("k", "1", 2)])
-    with pytest.raises(MetricsError):
+    with pytest.raises(MetricsError, match="object '1' of sample 'k' has clicks and no mask"):
+        build_report(str(tmp_path), Storage())
+
+
+def test_an_object_that_lacks_some_of_its_clicks_is_refused(tmp_path: Path) -> None:
+    run = begin(str(tmp_path))
+    commit_rows(run, "s0.tar", "a", [mask_row("k", "1", num_clicks=2)], [click_row("k", "1", 0)])
+    with pytest.raises(MetricsError, match="object '1' of sample 'k' has 1 rows of clicks, and says 2"):
         build_report(str(tmp_path), Storage())
 
 

@@ -13,9 +13,12 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 import pipelines.jobs.label
+from actors.specs.clicks import Clicks
 from actors.specs.evaluate import EvaluateSpec, Robustness
 from actors.specs.label import LabelSpec
 from actors.specs.verify import VerifySpec
+from actors.specs.workers import Workers
+from actors.stop_request import Stopped
 from infra.runs.run_directory import RunDirectory
 from infra.runs.set_aside import SetAsideShard
 from infra.storage.files import Storage
@@ -25,12 +28,13 @@ from pipelines.jobs.comparison import compare_runs
 from pipelines.jobs.drawn_figures import draw_url, read_draws
 from pipelines.jobs.label import RunSummary
 from pipelines.jobs.report import build_report
+from pipelines.jobs.report_files import write_report
 from pipelines.jobs.robustness import run_evaluation
 from pipelines.jobs.verify import run_verify
 from pipelines.progress_report import OnProgress, ProgressReport
 from pipelines.views.comparison import ComparisonView
 from pipelines.views.report import ReportView
-from tests.actors.shapes import write_shapes
+from tests.actors.shapes import rows_of, write_shapes
 from tests.pipelines.past_runs import label_here
 from tests.specs import evaluate_spec
 
@@ -92,6 +96,32 @@ def test_every_draw_is_a_run_of_its_own_seed_and_of_the_same_settings(
         assert run_verify(VerifySpec(run=url, sample=1.0)).is_good
 
 
+def test_through_ray_rows_are_the_same_and_a_stopped_evaluation_goes_on(
+    spec: EvaluateSpec, ray_cluster: None, tmp_path: Path
+) -> None:
+    """The first time it is stopped in its second draw; the second time it has two workers."""
+
+    def stop_in_second_draw(report: ProgressReport) -> None:
+        if report.stage == "draw 2 of 2" and report.done:
+            raise Stopped("test")
+
+    asked = replace(spec, robustness=Robustness(True, 2))
+    with pytest.raises(Stopped):
+        run_evaluation(asked, stop_in_second_draw)
+    first_draw = Path(draw_url(spec.out, 0), "commits")
+    before = {path.name: path.stat().st_mtime_ns for path in first_draw.iterdir()}
+    run_evaluation(replace(asked, workers=Workers("2")), lambda report: None)
+    assert {path.name: path.stat().st_mtime_ns for path in first_draw.iterdir()} == before
+    for draw in range(2):
+        clicks = Clicks("simulated:distance-weighted", 6, 0.95)
+        here = replace(asked.labelling(), out=str(tmp_path / f"here-{draw}"), seed=7 + draw, clicks=clicks)
+        rows = [
+            rows_of(run)["clicks"]
+            for run in (label_here(here), RunDirectory(draw_url(spec.out, draw), STORAGE))
+        ]
+        assert rows[0] == rows[1]
+
+
 def test_without_asking_there_is_one_run(spec: EvaluateSpec, labelled: list[LabelSpec]) -> None:
     run_evaluation(replace(spec, robustness=Robustness()), lambda report: None)
     assert labelled == [spec.labelling()]
@@ -143,6 +173,15 @@ def test_a_draw_that_is_unfinished_or_of_other_settings_does_not_count(
     assert draws.left_out[0] == "draw-001: unfinished, 1 of 2 shards"
     assert draws.left_out[1].startswith("draw-002: ")
     assert "network.flip is true there and false here" in draws.left_out[1]
+
+
+def test_draws_that_came_after_the_report_are_no_finding(
+    spec: EvaluateSpec, labelled: list[LabelSpec], ray_cluster: None
+) -> None:
+    run_evaluation(replace(spec, robustness=Robustness()), lambda report: None)
+    write_report(build_report(spec.out, STORAGE), STORAGE)
+    run_evaluation(spec, lambda report: None)
+    assert run_verify(VerifySpec(run=spec.out, sample=0.0)).is_good
 
 
 def test_runs_with_draws_of_one_user_are_compared_over_drawn_clicks(

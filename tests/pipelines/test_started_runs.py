@@ -83,7 +83,7 @@ def is_verified(run: str) -> bool:
 @pytest.mark.parametrize(
     "settings",
     [
-        {"start": "damaged", "seed": 3},
+        {"start": "damaged", "damage_seed": 3},
         {"start": "damaged", "changes": "global", "damage_min_iou": 0.5, "damage_max_iou": 0.6},
         {"overlap": "exclude"},
         {"clicks": "simulated:distance-weighted", "seed": 1},

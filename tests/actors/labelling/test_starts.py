@@ -199,12 +199,18 @@ def test_objects_without_a_start_are_left_out_and_counted(tmp_path: Path) -> Non
     assert summary.counts.unclicked == Unclicked(samples=2, objects=2)
 
 
-def test_damaged_truths_start_in_their_range_and_depend_on_the_seed_alone(tmp_path: Path) -> None:
-    start = Start("damaged")
+def test_damaged_truths_start_in_their_range_and_depend_on_their_seed_alone(tmp_path: Path) -> None:
     large = [large_sample()]
     runs = [
-        label(tmp_path / name, large, starts=FromDamage(), start=start, seed=seed, batch_size=batch)[0]
-        for name, seed, batch in (("a", 1, 1), ("b", 1, 7), ("c", 2, 4))
+        label(
+            tmp_path / name,
+            large,
+            starts=FromDamage(),
+            start=Start("damaged", damage_seed=damage_seed),
+            seed=seed,
+            batch_size=batch,
+        )[0]
+        for name, damage_seed, seed, batch in (("a", 1, 0, 1), ("b", 1, 5, 7), ("c", 2, 0, 4))
     ]
     for row in runs[0]["masks"]:
         assert 0.75 <= row["start_iou"] <= 0.85
