@@ -6,6 +6,7 @@ pycocotools encodes and finds boxes. It trusts its input to the point of writing
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -53,13 +54,17 @@ def num_different(counts: bytes, others: bytes, height: int, width: int) -> int:
 def replaced(counts: bytes, others: bytes, where: bytes, height: int, width: int) -> bytes:
     """Return one mask outside `where`, the other inside it; all three of (height, width). ValueError as `decode`."""
     outside = _complement(run_lengths(where, height, width), height, width)
-    size = [height, width]
-    parts: Any = [
-        coco_mask.merge([{"size": size, "counts": mask}, {"size": size, "counts": part}], intersect=True)
-        for mask, part in ((counts, outside), (others, where))
-    ]
-    merged = coco_mask.merge(parts)["counts"]
-    return merged.encode("ascii") if isinstance(merged, str) else merged
+    parts = [_merged([counts, outside], height, width, intersect=True)]
+    parts.append(_merged([others, where], height, width, intersect=True))
+    return _merged(parts, height, width)
+
+
+def without(counts: bytes, others: Sequence[bytes], height: int, width: int) -> bytes:
+    """Return a mask without the pixels of others; all of (height, width). ValueError as `decode`."""
+    if not others:
+        return counts
+    outside = _complement(run_lengths(_merged(others, height, width), height, width), height, width)
+    return _merged([counts, outside], height, width, intersect=True)
 
 
 def bbox(counts: bytes, height: int, width: int) -> tuple[int, int, int, int]:
@@ -112,6 +117,12 @@ def run_lengths(counts: bytes, height: int, width: int) -> npt.NDArray[np.int64]
 def _mask_of_runs(lengths: npt.NDArray[np.int64], height: int, width: int) -> npt.NDArray[np.bool_]:
     values = np.arange(lengths.size) % 2 == 1
     return np.ascontiguousarray(np.repeat(values, lengths).reshape(width, height).T)
+
+
+def _merged(masks: Sequence[bytes], height: int, width: int, *, intersect: bool = False) -> bytes:
+    parts: Any = [{"size": [height, width], "counts": counts} for counts in masks]
+    merged = coco_mask.merge(parts, intersect=intersect)["counts"]
+    return merged.encode("ascii") if isinstance(merged, str) else merged
 
 
 def _complement(lengths: npt.NDArray[np.int64], height: int, width: int) -> bytes:

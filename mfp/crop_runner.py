@@ -18,7 +18,7 @@ from mfp.local_change import changed_part
 from mfp.per_image import PerImage
 from mfp.places import Places
 from mfp.region import Region, ZoomSettings
-from mfp.runner import Request, check_starts_from_mask
+from mfp.runner import Request, check_confidence, check_starts_from_mask
 from mfp.session_maps import CropSize, SessionMaps, resize
 from mfp.session_state import RegionMasks, expected_iou
 from mfp.start import FROM_NOTHING, FromMask, FromNothing, Start
@@ -64,6 +64,7 @@ class CropRunner:
         prob = None
         if isinstance(start, FromMask):
             check_starts_from_mask(self.traits)
+            check_confidence(self.traits, start)
         if not isinstance(start, FromNothing) and self.traits.starts_from_mask:
             prob = start.probabilities(*image.shape[:2])
         return OpenCrops(SessionMaps(image, self.device, prob), SessionFeatures(self._images.of(image)))

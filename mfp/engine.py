@@ -21,7 +21,7 @@ from mfp.scheduler import Batch, BatchOutcome, Scheduler
 from mfp.session import FinishedSession, Session
 from mfp.session_runner import SessionRunner
 from mfp.session_state import SessionState
-from mfp.start import FromNothing
+from mfp.start import FromMask
 
 logger = logging.getLogger(__name__)
 
@@ -241,7 +241,7 @@ def _request(running: _Running) -> Request[Any]:
 def _first_map(session: Session) -> npt.NDArray[np.float32]:
     """(H, W) float32: the map before the first click."""
     start, size = session.known, session.image.shape[:2]
-    return np.zeros(size, np.float32) if isinstance(start, FromNothing) else start.probabilities(*size)
+    return start.probabilities(*size) if isinstance(start, FromMask) else np.zeros(size, np.float32)
 
 
 def _num_pixels(session: Session) -> int:

@@ -15,7 +15,7 @@ from mfp.errors import ClickModelError, StartError
 from mfp.places import Places
 from mfp.region import Region, ZoomSettings
 from mfp.session_state import RegionMasks
-from mfp.start import FROM_NOTHING, Start
+from mfp.start import FROM_NOTHING, FromMask, Start
 
 OpenT = TypeVar("OpenT")
 OpenT_contra = TypeVar("OpenT_contra", contravariant=True)
@@ -91,6 +91,15 @@ def check_starts_from_mask(traits: ModelTraits) -> None:
         raise StartError(
             f"click model {traits.name} does not start from a mask: start from nothing or from boxes, or take a model "
             "whose traits say starts_from_mask"
+        )
+
+
+def check_confidence(traits: ModelTraits, start: FromMask) -> None:
+    """Raise StartError if the model's threshold would not show the mask that a session starts from."""
+    if not 1 - start.confidence < traits.threshold < start.confidence:
+        raise StartError(
+            f"click model {traits.name} has the threshold {traits.threshold:g}, and a mask is given with probabilities "
+            f"of {start.confidence:g} and {1 - start.confidence:g}: start from nothing or from boxes"
         )
 
 

@@ -167,8 +167,8 @@ class Session:
         start: what is known of the object before the first click.
         changes: how far the effect of a click goes. global: the mask becomes what the model answers. local: only the
             connected part of the difference that holds the click changes (`mfp.local_change`).
-        excluded: (H, W) bool, pixels that belong to other objects and never to this one; None: there are none. A
-            simulated user knows of them and clicks none.
+        excluded: (H, W) bool, pixels that belong to other objects and never to this one; None: there are none. To a
+            simulated user they are no errors.
 
     Raises:
         ImageSizeError: the image is not (H, W, 3) uint8, or truth, start or excluded pixels are of another size or
@@ -224,7 +224,7 @@ class ClickRecord:
         quality: the IoU that the probabilities of the mask expect (`mfp.session_state.expected_iou`), in [0, 1].
         changed_fraction: share of the image's pixels that changed sides, in [0, 1].
         is_looked_at: a mask was made of the click. Else the next click followed in a row: IoU, area and quality are
-            those of the mask before, and nothing changed.
+            those of the mask before, and nothing changed; the quality is None if no network has seen that mask.
         is_obeyed: the mask that came of the click has its pixel on the side that the click says.
         is_clamped: it was aimed outside the image, and made on the nearest pixel of it.
         region: the part of the image that the network saw.
@@ -235,7 +235,7 @@ class ClickRecord:
     source: str
     iou: float | None
     area: int
-    quality: float
+    quality: float | None
     changed_fraction: float
     is_looked_at: bool
     is_obeyed: bool

@@ -18,7 +18,7 @@ from mfp.local_change import changed_part
 from mfp.per_image import Kept, PerImage
 from mfp.places import Places
 from mfp.region import Region
-from mfp.runner import Request, check_starts_from_mask, lacks_begin_from_mask
+from mfp.runner import Request, check_confidence, check_starts_from_mask, lacks_begin_from_mask
 from mfp.session_state import RegionMasks, expected_iou
 from mfp.start import FROM_NOTHING, FromMask, FromNothing, Start
 
@@ -71,6 +71,7 @@ class SessionRunner:
         shared = self._shared.of(image)
         if isinstance(start, FromMask):
             check_starts_from_mask(self.traits)
+            check_confidence(self.traits, start)
         if not isinstance(start, FromNothing) and self.traits.starts_from_mask:
             assert isinstance(self.model, MaskStartingModel), "checked when the runner was made"
             prob = start.probabilities(*image.shape[:2])

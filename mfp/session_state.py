@@ -73,7 +73,7 @@ class SessionState:
         """Take the masks of `region` that came of the newest clicks; then end, or ask for the next ones."""
         region = self.region
         iou_before, area_before = self._last_iou(), self._area
-        quality_before = self._records[-1].quality if self._records else 0.0
+        quality_before = self._records[-1].quality if self._records else None
         window = region.window(self._mask)
         num_changed = int(np.count_nonzero(window != masks.mask))
         area_outside = self._area - int(np.count_nonzero(window))
@@ -133,7 +133,7 @@ class SessionState:
         *,
         iou: float | None,
         area: int,
-        quality: float,
+        quality: float | None,
         num_changed: int,
         is_looked_at: bool,
     ) -> None:
@@ -197,7 +197,7 @@ class SessionState:
         if num_clicks >= limits.min_clicks:
             if self._is_good(last.iou):
                 return StopReason.TARGET_REACHED
-            if last.quality >= limits.target_quality:
+            if last.quality is not None and last.quality >= limits.target_quality:
                 return StopReason.QUALITY_REACHED
             if changed < limits.min_change:
                 return StopReason.NO_CHANGE

@@ -11,7 +11,7 @@ class StopReason(StrEnum):
     TARGET_REACHED = "target_reached"
     """The IoU reached the target after at least the minimum number of clicks."""
     PERFECT = "perfect"
-    """The mask is the truth: there is nothing left to click."""
+    """Nothing within reach is wrong: the mask is the truth, but for pixels that other objects have."""
     ERRORS_CLICKED = "errors_clicked"
     """The mask is wrong, but the simulated user has clicked every wrong pixel before: the model does not follow."""
     SATISFIED = "satisfied"

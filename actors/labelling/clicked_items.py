@@ -20,6 +20,7 @@ _NO_MASK = "objects of click log or start that are not among those of their samp
 _NO_TRUTH = (
     "objects of the start that are not among those of their sample: no clicks can be simulated, left out"
 )
+_NO_START = "objects of the click log that have no mask or box of their id: they start from nothing"
 _ALL_LOST = (
     "all objects that the data set has for this sample were set aside, and the sample with them: the clicks on this "
     "object were not made"
@@ -70,6 +71,9 @@ def _of_sample(sample: Sample, set_aside: list[QuarantinedSample], given: Given)
             ShardNote(text, f"{sample.key} object {object_id}")
             for object_id in sorted(listed.difference(present))
         )
+    yield from (
+        ShardNote(_NO_START, f"{sample.key} object {name}") for name in given.without_start(sample.key)
+    )
     clicked = tuple(truth for truth in sample.objects if truth.object_id in listed)
     if len(clicked) < len(sample.objects):
         yield Unclicked(objects=len(sample.objects) - len(clicked))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -110,10 +111,15 @@ class GatheredRows:
         """Count what the click log has no click on."""
         self._counts += LabelCounts(unclicked=unclicked)
 
-    def end_session(self, key: ObjectKey, finished: FinishedSession) -> None:
-        """Take the outcome of a session that was opened before."""
+    def end_session(self, key: ObjectKey, finished: FinishedSession, others: Sequence[bytes] = ()) -> bytes:
+        """Take the outcome of a session that was opened before; return its mask as COCO's compressed counts.
+
+        `others` are masks, at the size of the image, whose pixels are not this object's.
+        """
         size = key.size
         counts = _encoded(key, finished)
+        if size.reduction > 1:  # else the session has left them out itself
+            counts = rle.without(counts, others, size.height, size.width)
         area = rle.area(counts, size.height, size.width)
         mask = MaskRow(
             sample_key=key.sample_key,
@@ -137,6 +143,7 @@ class GatheredRows:
         self._open[key] = _ObjectRows(mask, self._click_rows(key, finished, area))
         self._counts += LabelCounts(objects=1, clicks=len(finished.clicks))
         self._write_what_is_due()
+        return counts
 
     def _write_what_is_due(self) -> None:
         while self._open:
@@ -210,9 +217,9 @@ def _encoded(key: ObjectKey, finished: FinishedSession) -> bytes:
 
 
 def _divergence(counts: bytes, key: ObjectKey) -> float | None:
-    """1 - IoU with the annotator's last mask; None if there is none of that size."""
+    """1 - IoU with the annotator's last mask; None if there is none."""
     final, size = key.final_mask, key.size
-    if final is None or (final.height, final.width) != (size.height, size.width):
+    if final is None:
         return None
     different = rle.num_different(counts, final.rle, size.height, size.width)
     union = (

@@ -47,6 +47,12 @@ class Given:
         has_masks = isinstance(self.starts, Starts) and self.starts.kind == "masks"
         return list(logged | starts if has_masks else logged)
 
+    def without_start(self, sample_key: str) -> list[str]:
+        """The objects of a log, sorted, that have no mask or box although some are given for the run."""
+        if not isinstance(self.clicks, ClickLog) or not isinstance(self.starts, Starts):
+            return []
+        return sorted(self.clicks.objects_of(sample_key).keys() - self.starts_of(sample_key).keys())
+
     def starts_of(self, sample_key: str) -> dict[str, GivenMask | GivenBox]:
         """The masks or boxes that objects of a sample start from, by object id."""
         return self.starts.of_sample(sample_key) if isinstance(self.starts, Starts) else {}

@@ -186,6 +186,8 @@ class ObjectSessions:
         key = planned.key
         labels = None if key.truth is None else _labels(decoded, key.truth)
         start = self._start_of(key, labels)
+        if key.final_mask is not None:
+            _check_size("the annotator's last mask", key.final_mask, key.size)
         try:
             source, limits = self._clicks_on(planned, labels, start)
             return Session(
@@ -223,12 +225,7 @@ class ObjectSessions:
     def _start_of(self, key: ObjectKey, labels: Truth | None) -> starts.Start:
         given, size = key.start, key.size
         if isinstance(given, GivenMask):
-            if (given.height, given.width) != (size.height, size.width):
-                raise SampleError(
-                    Reason.MASK_SIZE_MISMATCH,
-                    f"the mask it starts from has {given.height} x {given.width} pixels, the image {size.height} x "
-                    f"{size.width}",
-                )
+            _check_size("the mask it starts from", given, size)
             return starts.FromMask(_decode_mask(given.rle, size), self._confidence)
         if isinstance(given, GivenBox):
             try:
@@ -248,6 +245,14 @@ def _priority(key: ObjectKey) -> float:
         return key.start.priority
     said = None if key.truth is None else key.truth.attributes.get("priority")
     return float(said) if isinstance(said, int | float) and not isinstance(said, bool) else 0.0
+
+
+def _check_size(what: str, mask: GivenMask, size: WorkingSize) -> None:
+    if (mask.height, mask.width) != (size.height, size.width):
+        raise SampleError(
+            Reason.MASK_SIZE_MISMATCH,
+            f"{what} has {mask.height} x {mask.width} pixels, the image {size.height} x {size.width}",
+        )
 
 
 def _in_image(log: ClickLog, click: LoggedClick, size: WorkingSize) -> Click:

@@ -23,7 +23,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
@@ -108,13 +108,15 @@ class _EndOfShard:
 class _InTurn:
     """An image whose objects are clicked one after the other.
 
-    `waiting` are those that have no session yet, `taken` the pixels, (h, w) bool, of those that have ended.
+    `waiting` are those that have no session yet, `taken` the working pixels, (h, w) bool, of those that have ended, and
+    `finished` their masks at the size of the image, COCO's compressed counts.
     """
 
     task: _Task
     decoded: DecodedSample
     waiting: deque[PlannedObject]
     taken: Mask
+    finished: list[bytes] = field(default_factory=list)
 
 
 _Item: TypeAlias = tuple[_Task, DecodedSample | QuarantinedSample | Unclicked | _EndOfShard]
@@ -253,6 +255,8 @@ class ShardLabeller:
     def _next(self, *, wait: bool) -> _Item | None:
         """What waits at the border or else in the queue; None if there is nothing, or the queue was closed."""
         item, self._at_border = self._at_border, None
+        if self._decoded.is_closed:
+            return None
         return self._decoded.get(wait=wait) if item is None else item
 
     def _sessions(self, engine: Engine) -> Iterator[Session | None]:
@@ -330,7 +334,8 @@ class ShardLabeller:
             self._ready.append(image)
         if task is not None:
             with task.failing_alone():
-                task.gathered.end_session(key, finished)
+                others = [] if image is None else image.finished
+                others.append(task.gathered.end_session(key, finished, tuple(others)))
             task.complete_if_nothing_is_open()
 
     def _refuse(self, session: Session, error: ImageSizeError) -> None:

@@ -52,6 +52,11 @@ class Protocol:
                 f"clicks {self.source!r}: an evaluation simulates them; label with those of a log"
             )
 
+    @property
+    def is_protocol(self) -> bool:
+        """Whether the user of published figures clicks."""
+        return self.source == SIMULATED or origin_of(self.source) == Simulated()
+
     def clicks(self) -> Clicks:
         """The clicks of the labelling run that the evaluation is."""
         return Clicks(
@@ -105,6 +110,12 @@ class EvaluateSpec:
         if self.robustness.robustness and self.model.training_run is not None:
             raise ValueError(
                 f"robustness with model {self.model.name!r}: every draw must have the same model; give the file of one"
+            )
+
+        if self.robustness.robustness and not self.clicks.is_protocol:
+            raise ValueError(
+                f"robustness with clicks {self.clicks.source!r}: drawn clicks are set beside the protocol's; leave "
+                "that user out, or name it as realistic_user"
             )
 
     def labelling(self) -> LabelSpec:

@@ -3,7 +3,7 @@
 Each table is a `TableKind`: a typed row, and a pyarrow schema whose metadata carries the version. A part file
 holds the rows of one shard in the order of the shard: sample by sample, object by object, click by click.
 
-Nullable columns are `iou` (no truth), `masks.start_iou` (no truth, or no start mask), `masks.quality` (no click),
+Nullable columns are `iou` (no truth), `masks.start_iou` (no truth, or no start mask), `quality` (no network saw it),
 `masks.divergence` (no mask of an annotator), `masks.truth_area` (no truth) and `errors.object_id` (the whole sample is
 out). A NaN is refused, so that an average over any column means what it says.
 """
@@ -100,7 +100,7 @@ class ClickRow:
     source: str
     iou: float | None
     area: int
-    quality: float
+    quality: float | None
     changed_fraction: float
     is_looked_at: bool
     is_obeyed: bool
@@ -269,7 +269,7 @@ CLICKS = TableKind(
             "model_id": pa.string(),
             "shard": pa.string(),
         },
-        nullable=("iou",),
+        nullable=("iou", "quality"),
     ),
     ClickRow,
 )

@@ -17,7 +17,13 @@ from infra.storage.files import Storage
 from pipelines.errors import OptionError
 from pipelines.inputs.click_log_check import check_click_log
 from pipelines.inputs.masks_there import has_objects, no_masks
-from pipelines.inputs.run_record import ClickContent, ClickLogContent, GivenContent, StartsContent
+from pipelines.inputs.run_record import (
+    ClickContent,
+    ClickLogContent,
+    GivenContent,
+    ObjectStartContent,
+    StartsContent,
+)
 
 
 def load_given(clicks: Clicks, log: ClickLogOptions, start: Start, storage: Storage) -> Given:
@@ -69,15 +75,14 @@ def check_given(given: Given, dataset: DatasetManifest, storage: Storage) -> tup
 def given_content(given: Given) -> GivenContent:
     """What is given, by its content."""
     starts, final_masks = given.starts, given.final_masks
+    of_start: ObjectStartContent = NOTHING
     if isinstance(starts, Starts):
-        return GivenContent(
-            clicks=_click_content(given.clicks),
-            start=_starts_content(starts),
-            final_masks="none" if final_masks is None else _starts_content(final_masks),
-        )
+        of_start = _starts_content(starts)
+    elif isinstance(starts, FromDamage):
+        of_start = DAMAGED
     return GivenContent(
         clicks=_click_content(given.clicks),
-        start=DAMAGED if isinstance(starts, FromDamage) else NOTHING,
+        start=of_start,
         final_masks="none" if final_masks is None else _starts_content(final_masks),
     )
 

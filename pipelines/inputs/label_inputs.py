@@ -19,7 +19,9 @@ from infra.starts.starts import Starts
 from infra.storage.files import Storage
 from mfp.click_model import ClickModel, CropModel
 from mfp.engine_settings import OF_CROPS, EngineSettings
-from mfp.errors import ImageSizeError, WeightsError
+from mfp.errors import ImageSizeError, StartError, WeightsError
+from mfp.runner import check_confidence
+from mfp.start import GLOBAL_CONFIDENCE, LOCAL_CONFIDENCE, FromMask
 from pipelines.errors import OptionError
 from pipelines.inputs.given_inputs import check_given, find_given, given_content
 from pipelines.inputs.masks_there import has_objects
@@ -116,6 +118,12 @@ def _check_fits(model: ClickModel, spec: LabelSpec) -> None:
             f"--start {spec.start.source}: {spec.model.name} does not start from a mask; start from boxes or from "
             "nothing, or take a model that does"
         )
+    if spec.start.is_from_masks:
+        confidence = LOCAL_CONFIDENCE if spec.start.changes == "local" else GLOBAL_CONFIDENCE
+        try:
+            check_confidence(model.traits, FromMask(np.zeros((1, 1), np.bool_), confidence))
+        except StartError as error:
+            raise OptionError(f"--start {spec.start.source}: {error}") from None
     zoom_size = spec.network.zoom_size
     if isinstance(model, CropModel):
         try:

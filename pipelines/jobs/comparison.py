@@ -18,7 +18,7 @@ from infra.storage.files import Storage
 from mfp.bootstrap import Interval, mean_interval
 from mfp.metrics import ClickIous, noc
 from pipelines.errors import OptionError
-from pipelines.inputs.run_record import LabelRecord, read_record
+from pipelines.inputs.run_record import LabelRecord, ObjectStartContent, read_record
 from pipelines.jobs.click_protocol import ClickProtocol
 from pipelines.jobs.drawn_figures import DrawnNoc, read_draws
 from pipelines.jobs.report import unfinished
@@ -146,7 +146,11 @@ def compare_runs(urls: Sequence[str], storage: Storage) -> Comparison:
         for run, values in zip(clicked, of_objects, strict=True)
     )
     return Comparison(
-        _with_draws(runs, [read_draws(url, storage) for url in urls]),
+        _with_draws(
+            runs,
+            [read_draws(url, storage) for url in urls],
+            [not _why_not(MEAN_IOU, run, first) for run in clicked],
+        ),
         num_objects=len(names),
         num_images=int(image_idx.max()) + 1,
         is_same_data=len({run.fingerprint for run in clicked}) == 1,
@@ -159,9 +163,14 @@ def _image_idx(names: NDArray[np.object_]) -> NDArray[np.int64]:
     return np.unique(images, return_inverse=True)[1].astype(np.int64)
 
 
-def _with_draws(runs: tuple[ComparedRun, ...], draws: Sequence[DrawnNoc | None]) -> tuple[ComparedRun, ...]:
-    """The runs with NoC over drawn clicks on the objects that all draws have, if all have draws of one user."""
-    known = [one for one in draws if one is not None]
+def _with_draws(
+    runs: tuple[ComparedRun, ...], draws: Sequence[DrawnNoc | None], are_alike: Sequence[bool]
+) -> tuple[ComparedRun, ...]:
+    """The runs with NoC over drawn clicks on the objects that all draws have, if all have draws of one user.
+
+    `are_alike`: whether a run differs from the first by its model alone, so that there is a difference to tell.
+    """
+    known = [one for one in draws if one is not None and one.num_draws]
     if len(known) < len(runs) or len({one.user for one in known}) > 1:
         return runs
     names = reduce(np.intersect1d, [one.names for one in known])
@@ -180,11 +189,14 @@ def _with_draws(runs: tuple[ComparedRun, ...], draws: Sequence[DrawnNoc | None])
             run,
             drawn={name: _estimate(values.get(name), image_idx) for name in NOC},
             drawn_differences={
-                name: _estimate(_difference(values.get(name), means[0].get(name)), image_idx) for name in NOC
+                name: _estimate(_difference(values.get(name), means[0].get(name)), image_idx)
+                if is_alike
+                else None
+                for name in NOC
             },
             draws=f"{one.num_draws} draws of the simulated user {one.user}",
         )
-        for run, one, values in zip(runs, known, means, strict=True)
+        for run, one, values, is_alike in zip(runs, known, means, are_alike, strict=True)
     )
 
 
@@ -201,11 +213,13 @@ class _ClickedRun:
     ious: ClickIous
     stop_reasons: NDArray[np.object_]
     starts: frozenset[str]
+    given_start: ObjectStartContent
 
     @classmethod
     def read(cls, url: str, storage: Storage) -> _ClickedRun:
         run = RunDirectory(url, storage)
-        dataset = read_record(LabelRecord, url, storage).dataset
+        record = read_record(LabelRecord, url, storage)
+        dataset = record.dataset
         records = list(run.committed().values())
         objects = RunObjects.read(run, records)
         for repeated in objects.repeated:
@@ -226,6 +240,7 @@ class _ClickedRun:
             objects.ordered_ious(order),
             objects.column("stop_reason")[order],
             frozenset(objects.column("start")[order]),
+            record.given.start,
         )
 
     @property
@@ -251,6 +266,8 @@ def _why_not(figure: str, one: _ClickedRun, other: _ClickedRun) -> str:
         return f"clicks of {mine.user} and of {theirs.user}"
     if one.starts != other.starts or mine.start_of_masks != theirs.start_of_masks:
         return f"starts: {mine.start_in_words} and {theirs.start_in_words}"
+    if one.given_start != other.given_start:
+        return f"starts of other contents, {mine.start_in_words} and {theirs.start_in_words}"
     if figure not in NOC and mine.target_iou != theirs.target_iou:
         return "other IoU targets"
     return ""

@@ -87,7 +87,7 @@ class DrawnNoc:
 
 
 def read_draws(run_url: str, storage: Storage) -> DrawnNoc | None:
-    """The draws of an evaluation; None if there are none.
+    """The draws of an evaluation, those that do not count among them; None if there are none.
 
     A draw counts if it is finished and differs from the evaluation in its clicks and seed alone.
 
@@ -108,8 +108,6 @@ def read_draws(run_url: str, storage: Storage) -> DrawnNoc | None:
             left_out.append(f"{basename(url)}: {reason}")
         else:
             draws.append(draw)
-    if not draws:
-        return None
     return _aligned(base, draws, tuple(left_out))
 
 
@@ -174,9 +172,9 @@ def _aligned(base: _EvaluatedRun, draws: Sequence[_EvaluatedRun], left_out: tupl
     for draw in draws:
         names = np.intersect1d(names, draw.names)
     at_base = np.searchsorted(base.names, names)
-    defined = [name for name in THRESHOLDS if all(name in one.noc for one in (base, *draws))]
+    defined = [name for name in THRESHOLDS if draws and all(name in one.noc for one in (base, *draws))]
     return DrawnNoc(
-        user=draws[0].protocol.user,
+        user=draws[0].protocol.user if draws else "",
         names=names,
         truth_area=base.truth_area[at_base],
         protocol={name: base.noc[name][at_base] for name in defined},

@@ -271,18 +271,18 @@ def _models(spec: LabelSpec, inputs: LabelInputs, run: RunDirectory) -> ModelFee
 
 
 def _unknown_samples(inputs: LabelInputs, run: RunDirectory) -> tuple[str, ...]:
-    """Keys of the click log or start that left no row. OptionError if none of them did: it is of other data."""
+    """Keys of click log, start and final masks without any row. OptionError if all of one are: it is of other data."""
     seen = {unicodedata.normalize("NFC", key) for key in run.sample_keys()}  # as those of the log are
-    clicks, starts = inputs.given.clicks, inputs.given.starts
-    unknown: tuple[str, ...] = ()
-    if isinstance(clicks, ClickLog):
-        unknown += _unknown("click log", clicks.sample_keys.to_pylist(), seen, inputs.dataset.url)
-    if isinstance(starts, Starts) and not isinstance(clicks, ClickLog):
-        unused = set(starts.unused_keys(seen))
-        keys: list[str] = starts.sample_keys.to_pylist()
-        known = seen.union(key for key in keys if key not in unused)
-        unknown += _unknown("start", keys, known, inputs.dataset.url)
-    return unknown
+    given, unknown = inputs.given, list[str]()
+    if isinstance(given.clicks, ClickLog):
+        unknown += _unknown("click log", given.clicks.sample_keys.to_pylist(), seen, inputs.dataset.url)
+    for what, starts in (("start", given.starts), ("final masks", given.final_masks)):
+        if isinstance(starts, Starts):
+            unused = set(starts.unused_keys(seen))
+            keys: list[str] = starts.sample_keys.to_pylist()
+            known = seen.union(key for key in keys if key not in unused)
+            unknown += _unknown(what, keys, known, inputs.dataset.url)
+    return tuple(dict.fromkeys(unknown))
 
 
 def _unknown(what: str, keys: list[str], seen: Collection[str], dataset_url: str) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from actors.labelling.object_sessions import ObjectSessions
 from actors.labelling.shard_labeller import MAX_PIXELS_AHEAD, ReadShard, ShardLabeller, ShardSummary
 from actors.specs.clicks import BoxCentre, Simulated
 from actors.specs.start import FromDamage, FromNothing, Start
+from actors.working_size import WORKING_PIXELS
 from infra import rle
 from infra.click_logs.click_log import ClickLog
 from infra.runs.run_directory import RunDirectory
@@ -120,6 +121,7 @@ def labeller(
     final_masks: Starts | None = None,
     start: Start = START,
     seed: int = 0,
+    working_pixels: int = WORKING_PIXELS,
     max_pixels_ahead: int = MAX_PIXELS_AHEAD,
     limits: SessionLimits = LIMITS,
 ) -> OneModelLabeller:
@@ -127,7 +129,7 @@ def labeller(
     settings = EngineSettings(batch_size=batch_size, zoom_size=ZOOM_SIZE)
     return OneModelLabeller(
         Engine(AnalyticClickModel(), settings),
-        ObjectSessions(limits, Given(clicks, starts, final_masks), start.resolved(), seed),
+        ObjectSessions(limits, Given(clicks, starts, final_masks), start.resolved(), seed, working_pixels),
         read,
         run,
         "analytic",

@@ -80,3 +80,23 @@ def test_a_wrong_encoding_says_what_is_wrong(counts: bytes, message: str) -> Non
             read(counts, 4, 4)
     with pytest.raises(ValueError, match="add up to"):
         rle.from_runs([3, -1, 14], 4, 4)
+
+
+@given(st.data())
+def test_a_mask_is_replaced_inside_a_part_alone(data: st.DataObject) -> None:
+    shape = data.draw(array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=9))
+    mask, other, where = (data.draw(arrays(np.bool_, shape)) for _ in range(3))
+    replaced = rle.replaced(rle.encode(mask), rle.encode(other), rle.encode(where), *shape)
+    assert replaced == rle.encode(np.where(where, other, mask))
+
+
+@given(st.data())
+def test_a_mask_without_others_has_none_of_their_pixels(data: st.DataObject) -> None:
+    shape = data.draw(array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=9))
+    mask, *others = data.draw(st.lists(arrays(np.bool_, shape), min_size=1, max_size=4))
+    expected = mask.copy()
+    for other in others:
+        expected &= ~other
+    assert rle.without(rle.encode(mask), [rle.encode(other) for other in others], *shape) == rle.encode(
+        expected
+    )

@@ -288,7 +288,7 @@ def test_clicks_in_a_row_are_seen_together_and_make_one_mask() -> None:
     assert [len(batch.clicks[0]) for batch in model.batches] == [2, 3]
     first, second, third = one.clicks
     assert [record.is_looked_at for record in one.clicks] == [False, True, True]
-    assert (first.iou, first.area, first.changed_fraction) == (0.0, 0, 0.0)
+    assert (first.iou, first.area, first.changed_fraction, first.quality) == (0.0, 0, 0.0, None)
     assert second.area > 0
     assert third.click == clicks[2]
 
@@ -303,13 +303,14 @@ def test_a_limit_cuts_clicks_in_a_row() -> None:
 
 def test_a_session_ends_when_its_map_expects_the_target() -> None:
     session = Session("key", IMAGE, TRUTH, SimulatedClicks(), SessionLimits(target_iou=None, max_clicks=9))
-    qualities = [record.quality for record in finished(AnalyticClickModel(), session).clicks]
+    qualities = [record.quality or 0.0 for record in finished(AnalyticClickModel(), session).clicks]
     target = sorted(qualities)[3]
     limits = SessionLimits(target_iou=None, max_clicks=9, target_quality=target)
     one = finished(AnalyticClickModel(), Session("key", IMAGE, TRUTH, SimulatedClicks(), limits))
     assert one.stop_reason is StopReason.QUALITY_REACHED
     assert len(one.clicks) == next(i for i, quality in enumerate(qualities, 1) if quality >= target)
-    assert one.quality == one.clicks[-1].quality >= target
+    assert one.quality == one.clicks[-1].quality
+    assert (one.quality or 0.0) >= target
 
 
 def test_a_session_ends_when_a_click_changes_next_to_nothing() -> None:
@@ -387,3 +388,62 @@ def test_quality_is_of_the_region_that_the_network_saw() -> None:
     outside = float(region.window(one.prob).sum(dtype=np.float64)) - inside
     assert region.height < 600
     assert one.quality == pytest.approx(inside / (one.mask.sum() + outside))
+
+
+class Painted(RedChannelModel):
+    """Answers with the red channel, whatever is clicked, and starts from masks."""
+
+    def __init__(self, threshold: float = 0.5, *, keeps_outside: bool = True) -> None:
+        super().__init__()
+        self.traits = ModelTraits(
+            name="painted",
+            identity="painted",
+            threshold=threshold,
+            keeps_outside=keeps_outside,
+            starts_from_mask=True,
+        )
+
+
+def test_clicks_in_a_row_change_the_parts_of_all_of_them() -> None:
+    truth = np.zeros((100, 200), np.int8)
+    truth[10:30, 10:30] = truth[60:80, 60:80] = truth[20:40, 150:170] = 1
+    clicks = (Click(20, 20, True), Click(70, 70, True))
+    start = FromMask(np.zeros(truth.shape, np.bool_))
+    session = Session(
+        "key", painted(truth), truth, LoggedClicks(clicks, looks=(0, 0)), TO_THE_END, start, "local"
+    )
+    expected = truth == 1
+    expected[20:40, 150:170] = False
+    assert np.array_equal(finished(Painted(), session).mask, expected)
+
+
+def test_a_local_change_keeps_what_is_outside_the_region_whatever_the_model_does() -> None:
+    truth = np.zeros((600, 600), np.int8)
+    truth[20:40, 20:40] = 1
+    mask = truth == 1
+    mask[500:520, 500:520] = True  # far from the object, and from the second region
+    clicks = (Click(30, 30, True), Click(510, 510, False), Click(25, 25, True), Click(26, 26, True))
+    for keeps_outside in (True, False):
+        model = Painted(keeps_outside=keeps_outside)
+        session = Session(
+            "key", painted(truth), None, LoggedClicks(clicks[:1]), TO_THE_END, FromMask(mask), "local"
+        )
+        assert np.array_equal(finished(model, session).mask, mask)
+        session = Session(
+            "key", painted(truth), None, LoggedClicks(clicks), TO_THE_END, FromMask(mask), "local"
+        )
+        assert np.array_equal(finished(model, session).mask, truth == 1)
+
+
+@pytest.mark.parametrize("threshold", [0.03, 0.05, 0.95, 0.97])
+def test_a_threshold_that_would_not_show_the_start_is_refused(threshold: float) -> None:
+    with pytest.raises(StartError, match="has the threshold"):
+        finished(Painted(threshold), from_mask(start_mask(), (Click(1, 1, True),)))
+
+
+def test_a_box_without_clicks_is_no_mask() -> None:
+    box = FromBox(Region(40, 200, 60, 300))
+    session = Session("key", IMAGE, None, LoggedClicks(()), TO_THE_END, box)
+    one = finished(Painted(0.49), session)
+    assert not one.mask.any()
+    assert not (one.prob > one.threshold).any()

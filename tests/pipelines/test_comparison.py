@@ -17,7 +17,7 @@ from infra.runs.run_directory import RunDirectory
 from infra.storage.files import Storage
 from pipelines.cli import app
 from pipelines.errors import OptionError
-from pipelines.inputs.run_record import request_of
+from pipelines.inputs.run_record import StartsContent, request_of
 from pipelines.jobs.comparison import FIGURES, Comparison, compare_runs
 from pipelines.views.comparison import ComparisonView
 from tests.pipelines.clicked_runs import Ious, begin, commit
@@ -104,6 +104,22 @@ def test_an_earlier_stop_is_not_shown_as_a_difference_of_models(tmp_path: Path) 
     less = compare_runs([early.url, full.url], STORAGE).runs[1].differences
     assert less["mean_iou"] is None
     assert less["noc90"] is not None
+
+
+def test_runs_from_other_masks_differ_by_more_than_the_model(tmp_path: Path) -> None:
+    urls = []
+    for name, content in (("a", "1" * 64), ("b", "2" * 64), ("c", "1" * 64)):
+        run = RunDirectory(str(tmp_path / name), STORAGE)
+        record = label_record(start=f"masks:{name}", max_clicks=4)
+        given = replace(record.given, start=StartsContent(fingerprint=content, num_objects=2))
+        run.open(request_of(replace(record, given=given)))
+        commit(run, "s0.tar", [(0.5, 0.96), (0.96,)], start_ious=[0.8, 0.7])
+        urls.append(run.url)
+    _, other, same = compare_runs(urls, STORAGE).runs
+    assert other.incomparable.startswith("starts of other contents, ")
+    assert set(other.differences.values()) == {None}
+    assert same.incomparable == ""
+    assert same.differences["noc85"] is not None
 
 
 def test_runs_over_other_data_are_compared_and_that_is_said(tmp_path: Path) -> None:

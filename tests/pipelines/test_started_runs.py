@@ -30,7 +30,7 @@ from pipelines.inputs.run_record import LabelRecord, StartsContent, read_record,
 from pipelines.jobs.verify import run_verify
 from tests.actors.shapes import write_shapes
 from tests.pipelines.past_runs import label_here
-from tests.specs import changed, label_spec
+from tests.specs import changed, label_spec, replayed
 
 STORAGE = Storage()
 NUM_SAMPLES = 4
@@ -153,6 +153,28 @@ def test_another_user_is_another_run_and_the_same_one_may_be_spelt_otherwise(opt
     go_on("simulated:boundary?pixels=3.0")
     with pytest.raises(RunDirectoryError, match='"boundary" there and "uniform" here'):
         go_on("simulated:uniform")
+
+
+def test_a_log_that_differs_in_its_looks_alone_is_another(options: LabelSpec, tmp_path: Path) -> None:
+    key = next(samples_of(options.dataset)).key
+    lines = [f"{key},1,{{}},{place},{place},1" for place in (9, 12)]
+
+    def asked(name: str, looks: tuple[int, int]) -> LabelSpec:
+        log = tmp_path / f"{name}.csv"
+        rows = [line.format(look) for line, look in zip(lines, looks, strict=True)]
+        log.write_text("\n".join(["sample_key,object_id,look,y,x,is_foreground", *rows]))
+        spec: LabelSpec = replayed(options, f"logged:{log}").resolved()
+        return spec
+
+    run = label_here(asked("one", (0, 1)))
+    for name, looks, is_same in (("again", (3, 4), True), ("row", (0, 0), False)):
+        spec = asked(name, looks)
+        request = request_of(label_record(spec, find_inputs(spec, STORAGE)))
+        if is_same:
+            run.check(request)
+        else:
+            with pytest.raises(RunDirectoryError, match=r"given\.clicks\.fingerprint is"):
+                run.check(request)
 
 
 def make_own() -> AnalyticClickModel:

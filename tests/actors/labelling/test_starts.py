@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from torch import Tensor
 
 from actors.labelling.hand_out import Assignment
 from actors.labelling.shard_labeller import ShardSummary
@@ -24,8 +26,9 @@ from infra.click_logs.options import ClickLogOptions
 from infra.runs.commit import Unclicked
 from infra.shards.manifest import ShardEntry
 from infra.shards.sample import ObjectTruth, Sample
-from infra.starts.load import load_boxes
+from infra.starts.load import load_boxes, load_masks
 from infra.starts.starts import Starts
+from mfp.click_model import CropBatch
 from mfp.engine import Engine
 from mfp.engine_settings import EngineSettings
 from mfp.metrics import iou
@@ -365,24 +368,221 @@ def test_a_run_with_clicks_in_a_row_is_replayed_bit_for_bit(tmp_path: Path) -> N
     assert again == first
 
 
+def unequal_sample(key: str, num_objects: int) -> Sample:
+    """As `overlapping_sample`, of another number of objects."""
+    sample = overlapping_sample(key)
+    return Sample(**{**vars(sample), "objects": sample.objects[:num_objects]})
+
+
 def test_objects_that_take_notice_are_finished_before_the_shard_of_another_model_begins(
     tmp_path: Path,
 ) -> None:
+    """Images of a shard have different numbers of objects, so that some end while others go on at the border."""
+    counts = (1, 3, 2, 3, 1)
     by_shard = {
-        f"s{number}.tar": [overlapping_sample(f"{number}-{i}") for i in range(4)] for number in range(3)
+        f"s{number}.tar": [unequal_sample(f"{number}-{i}", count) for i, count in enumerate(counts)]
+        for number in range(3)
     }
+    all_read = threading.Event()
+    was_read: list[str] = []
+
+    def read(shard: ShardEntry) -> Iterator[Sample]:
+        yield from by_shard[shard.name]
+        was_read.append(shard.name)
+        if len(was_read) == len(by_shard):
+            all_read.set()
+
+    class Gated(AnalyticClickModel):
+        """Waits with its first answer until the next shards wait at the border."""
+
+        def predict(self, batch: CropBatch) -> Tensor:
+            assert all_read.wait(60)
+            return super().predict(batch)
+
     run = new_run(tmp_path)
-    shards = labeller(run, lambda shard: iter(by_shard[shard.name]), start=Start(overlap="exclude"))
-    settings = EngineSettings(batch_size=4, zoom_size=ZOOM_SIZE)
-    engines = [Engine(AnalyticClickModel(), settings, identity=f"model-{number}") for number in range(3)]
+    shards = labeller(run, read, start=Start(overlap="exclude"))
+    settings = EngineSettings(batch_size=8, zoom_size=ZOOM_SIZE)
+    engines = [Engine(Gated(), settings, identity=f"model-{number}") for number in range(3)]
     with ThreadPoolExecutor(3) as callers:
         waiting = [
-            callers.submit(shards.label, Assignment(ShardEntry(name, 4), name), engine)
+            callers.submit(shards.label, Assignment(ShardEntry(name, 5), name), engine)
             for name, engine in zip(by_shard, engines, strict=True)
         ]
-        assert [one.result(120).counts.objects for one in waiting] == [4 * OVERLAPPING] * 3
+        assert [one.result(120).counts.objects for one in waiting] == [sum(counts)] * 3
     shards.close()
     found = run.read_masks(["shard", "model_id"]).to_pylist()
     assert {(row["shard"], row["model_id"]) for row in found} == {
         (f"s{number}.tar", f"model-{number}") for number in range(3)
     }
+
+
+def test_closing_ends_while_a_shard_waits_at_the_border(tmp_path: Path) -> None:
+    gate, is_asked = threading.Event(), threading.Event()
+
+    class Gated(AnalyticClickModel):
+        def predict(self, batch: CropBatch) -> Tensor:
+            is_asked.set()
+            assert gate.wait(60)
+            return super().predict(batch)
+
+    shards = labeller(
+        new_run(tmp_path),
+        lambda shard: iter([overlapping_sample(shard.name)]),
+        start=Start(overlap="exclude"),
+    )
+    settings = EngineSettings(batch_size=2, zoom_size=ZOOM_SIZE)
+    with ThreadPoolExecutor(3) as callers:
+        waiting = [
+            callers.submit(
+                shards.label, Assignment(ShardEntry(name, 1), name), Engine(Gated(), settings, identity=name)
+            )
+            for name in ("a", "b")
+        ]
+        assert is_asked.wait(60)
+        closing = callers.submit(shards.close)
+        gate.set()
+        closing.result(30)
+        for one in waiting:
+            with pytest.raises(RuntimeError, match="was closed"):
+                one.result(30)
+
+
+REDUCED = 2**10  # working pixels: the overlapping samples have 9,600
+
+
+@pytest.mark.parametrize("overlap", ["exclude", "priority"])
+def test_excluded_objects_share_no_pixel_of_an_image_that_is_reduced(tmp_path: Path, overlap: Any) -> None:
+    rows, _ = label(
+        tmp_path / "run", [overlapping_sample()], start=Start(overlap=overlap), working_pixels=REDUCED
+    )
+    masks = np.stack([mask_of(row) for row in rows["masks"]])
+    assert masks.any(axis=(1, 2)).sum() >= 2
+    assert masks.sum(axis=0).max() == 1
+
+
+def two_blobs() -> tuple[Sample, Mask]:
+    """An image with one bright square, and a mask that has another beside it, with a ragged rim."""
+    image = np.zeros((120, 240, 3), np.uint8)
+    truth = np.zeros((120, 240), np.bool_)
+    truth[30:80, 30:80] = True
+    image[truth] = 255
+    mask = np.zeros((120, 240), np.bool_)
+    mask[30:80, 160:211:2] = True
+    mask[40:60, 160:211] = True
+    sample = Sample(
+        "blobs",
+        cv2.imencode(".png", image)[1].tobytes(),
+        "png",
+        120,
+        240,
+        (ObjectTruth("1", rle.encode(truth)),),
+    )
+    return sample, mask
+
+
+def starts_of(tmp_path: Path, key: str, mask: Mask) -> Starts:
+    folder = tmp_path / "masks"
+    folder.mkdir(exist_ok=True)
+    cv2.imwrite(str(folder / f"{key}.png"), mask.astype(np.uint8) * 255)
+    return load_masks(STORAGE, str(folder))
+
+
+@pytest.mark.parametrize("working_pixels", [2**24, 2**12])
+def test_a_local_change_leaves_other_parts_of_the_mask_bit_for_bit(
+    tmp_path: Path, working_pixels: int
+) -> None:
+    """Also where the image is worked on at a quarter of its size: what did not change keeps its fine rim."""
+    sample, mask = two_blobs()
+    log = tmp_path / "log.csv"
+    log.write_text("sample_key,object_id,y,x,is_foreground\nblobs,1,55,55,1\n")
+    settings: dict[str, Any] = {
+        "starts": starts_of(tmp_path, "blobs", mask),
+        "clicks": load_click_log(STORAGE, str(log)),
+        "limits": TO_THE_END,
+        "working_pixels": working_pixels,
+    }
+    local, _ = label(tmp_path / "local", [sample], start=FROM_MASKS, **settings)
+    after = mask_of(local["masks"][0])
+    assert np.array_equal(after[:, 140:], mask[:, 140:])
+    assert after[30:80, 30:80].mean() > 0.9
+    changed, _ = label(tmp_path / "global", [sample], start=Start("masks:here", "global"), **settings)
+    assert not np.array_equal(mask_of(changed["masks"][0])[:, 140:], mask[:, 140:])
+
+
+def test_a_start_mask_of_a_reduced_image_that_nobody_clicks_on_keeps_every_pixel(tmp_path: Path) -> None:
+    sample, mask = two_blobs()
+    log = tmp_path / "log.csv"
+    log.write_text("sample_key,object_id,y,x,is_foreground\nblobs,2,55,55,1\n")
+    rows, _ = label(
+        tmp_path / "run",
+        [sample],
+        starts=starts_of(tmp_path, "blobs", mask),
+        start=FROM_MASKS,
+        clicks=load_click_log(STORAGE, str(log)),
+        limits=TO_THE_END,
+        working_pixels=2**12,
+    )
+    assert [row["rle"] for row in rows["masks"] if row["object_id"] == "1"] == [rle.encode(mask)]
+
+
+def test_equal_objects_have_draws_and_damage_of_their_own(tmp_path: Path) -> None:
+    sample = large_sample()
+    twice = (sample.objects[0], ObjectTruth("again", sample.objects[0].rle))
+    samples = [Sample(**{**vars(sample), "key": key, "objects": twice}) for key in ("a", "b")]
+    once = SessionLimits(max_clicks=1, target_iou=None)
+    drawn, _ = label(tmp_path / "drawn", samples, clicks=Simulated("uniform"), limits=once)
+    assert len({(row["y"], row["x"]) for row in drawn["clicks"]}) == 4
+    damaged, _ = label(
+        tmp_path / "damaged", samples, starts=FromDamage(), start=Start("damaged"), limits=once
+    )
+    assert len({row["start_iou"] for row in damaged["masks"]}) == 4
+
+
+def test_the_box_of_the_better_score_is_made_first(tmp_path: Path) -> None:
+    sample = overlapping_sample()
+    scores = {"score": [0.2, 0.9, 0.5]}
+    starts = boxes_of(tmp_path, [sample], **scores)
+    rows, _ = label(
+        tmp_path / "run",
+        [sample],
+        clicks=BoxCentre(),
+        starts=starts,
+        start=Start("boxes:here", overlap="priority"),
+        limits=TO_THE_END,
+    )
+    alone, _ = label(tmp_path / "alone", [sample], clicks=BoxCentre(), starts=starts, limits=TO_THE_END)
+    made, free = ({row["object_id"]: row["rle"] for row in one["masks"]} for one in (rows, alone))
+    assert made["2"] == free["2"]
+    assert made["1"] != free["1"]
+
+
+def test_objects_of_a_log_without_a_box_are_told(tmp_path: Path) -> None:
+    sample = SAMPLES[0]
+    log = tmp_path / "log.csv"
+    log.write_text(f"sample_key,object_id,y,x,is_foreground\n{sample.key},1,9,9,1\n{sample.key},9,9,9,1\n")
+    _, summary = label(
+        tmp_path / "run",
+        [sample],
+        clicks=load_click_log(STORAGE, str(log)),
+        starts=boxes_of(tmp_path, [sample]),
+        limits=TO_THE_END,
+    )
+    (note,) = [note for note in summary.record.notes if "start from nothing" in note.text]
+    assert (note.count, note.first_keys) == (1, (f"{sample.key} object 9",))
+
+
+def test_an_annotators_mask_of_another_size_is_quarantined(tmp_path: Path) -> None:
+    label(tmp_path / "first", [SAMPLES[0]], limits=SessionLimits(max_clicks=1, target_iou=None))
+    other = Sample(**{**vars(shape_sample(1, num_objects=3)), "key": SAMPLES[0].key})
+    log = tmp_path / "log.csv"
+    log.write_text(f"sample_key,object_id,y,x,is_foreground\n{other.key},1,9,9,1\n")
+    rows, _ = label(
+        tmp_path / "second",
+        [other],
+        clicks=load_click_log(STORAGE, str(log)),
+        final_masks=masks_of(tmp_path / "first"),
+        limits=TO_THE_END,
+    )
+    assert [(row["reason"], row["detail"].split(" has ")[0]) for row in rows["errors"]] == [
+        ("mask_size_mismatch", "the annotator's last mask")
+    ]
