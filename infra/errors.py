@@ -70,6 +70,7 @@ class Reason(StrEnum):
     DUPLICATE_KEY = "duplicate_key"
     CLICK_OUTSIDE_IMAGE = "click_outside_image"
     BOX_OUTSIDE_IMAGE = "box_outside_image"
+    TOO_SMALL = "too_small"
     REFUSED_BY_MODEL = "refused_by_model"
 
 

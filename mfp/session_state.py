@@ -62,9 +62,13 @@ class SessionState:
         self._records: list[ClickRecord] = []
         self._new: tuple[MadeClick, ...] = ()
         self._reachable = _reachable(session)
-        self._start_iou = self._iou() if isinstance(session.start, FromMask) else None
+        self._start_iou = _start_iou(session)
         self.region = self._whole
-        if self._is_good(self._start_iou) and session.limits.min_clicks == 0:
+        if (
+            isinstance(session.start, FromMask)
+            and self._is_good(self._iou())
+            and session.limits.min_clicks == 0
+        ):
             self.stop_reason = StopReason.TARGET_REACHED
         else:
             self._click()
@@ -209,6 +213,14 @@ def _first_mask(session: Session) -> npt.NDArray[np.bool_]:
     """The mask before the first click, an array of its own."""
     start = session.known
     return start.mask.copy() if isinstance(start, FromMask) else np.zeros(session.image.shape[:2], np.bool_)
+
+
+def _start_iou(session: Session) -> float | None:
+    """Of the mask that was given, with what belongs to other objects; None without one or without truth."""
+    if session.truth is None or not isinstance(session.start, FromMask):
+        return None
+    value = iou(session.start.mask, session.truth)
+    return None if value is None else float(value)
 
 
 def _reachable(session: Session) -> npt.NDArray[np.int8] | None:

@@ -21,9 +21,13 @@ _TEXTS: Final[Mapping[str, st.SearchStrategy[Any]]] = {
         lambda url: st.sampled_from(["nothing", f"masks:{url}", f"boxes:{url}"])
     ),
     "start.changes": st.sampled_from(["auto", "global"]),  # local needs masks
-    "start.damage_min_iou": st.floats(0.01, 0.4),
-    "start.damage_max_iou": st.floats(0.5, 0.99),
-    "start.masks.object_values": st.sampled_from(["as they are", "255", "1,3", "#ff0000", "alpha"]),
+    "start.damage_min_iou": st.just(0.75),  # others need start "damaged"
+    "start.damage_max_iou": st.just(0.85),
+    "start.damage_seed": st.just(0),
+    "start.masks.mask_values": st.none(),  # others need masks
+    "start.masks.ignore_value": st.none(),
+    "start.masks.object_values": st.just("as they are"),
+    "robustness.robustness": st.just(True),  # else the others say nothing
     "robustness.realistic_user": st.sampled_from(["uniform", "jitter?pixels=3"]),
     **{
         name: st.lists(st.text().map(lambda value: f"checkpoint={value}"), max_size=1).map(tuple)
@@ -55,7 +59,7 @@ def values(leaf: Leaf) -> st.SearchStrategy[Any]:
     if leaf.name in _NUMBERS_OF_WORKERS:
         return st.tuples(st.integers(1, 9), st.integers(9, 99)).map(lambda two: f"{two[0]}:{two[1]}")
     if leaf.name == "clicks.source" and not leaf.is_location:
-        return st.sampled_from(["simulated", "simulated:lazy?iou=0.8", "simulated:jitter?share=0.1"])
+        return st.sampled_from(["simulated", "simulated:protocol"])  # others take no robustness
     return _TEXTS[leaf.name] if leaf.name in _TEXTS else _of(leaf.kind, leaf)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
@@ -26,6 +27,7 @@ from mfp import start as starts
 from mfp.clicks import Click
 from mfp.damage import damaged
 from mfp.errors import ClickError, StartError
+from mfp.metrics import iou
 from mfp.region import Region
 from mfp.session import (
     Changes,
@@ -84,6 +86,8 @@ class PlannedObject:
     key: ObjectKey
     logged: tuple[LoggedClick, ...]
     priority: float
+    is_finished: bool
+    """It is a mask that nobody has clicked on, and stays as it is."""
 
 
 class ObjectSessions:
@@ -162,7 +166,9 @@ class ObjectSessions:
                 start,
                 final_mask if isinstance(final_mask, GivenMask) else None,
             )
-            planned.append(PlannedObject(key, of_log.get(object_id, ()), _priority(key)))
+            logged = of_log.get(object_id, ())
+            is_finished = isinstance(given.clicks, ClickLog) and isinstance(start, GivenMask) and not logged
+            planned.append(PlannedObject(key, logged, _priority(key), is_finished))
         if self.overlap == "priority":
             planned.sort(key=lambda one: -one.priority)  # stable: equals stay in the order of the sample
         return planned
@@ -234,17 +240,28 @@ class ObjectSessions:
                 raise SampleError(Reason.BOX_OUTSIDE_IMAGE, str(error)) from None
         if isinstance(self._given.starts, FromDamage) and labels is not None and (labels == 1).any():
             draw = keyed_draw("damage", self._start.damage_seed, key.sample_key, key.object_id)
-            mask = damaged(labels, draw, self._start.damage_min_iou, self._start.damage_max_iou)
-            return starts.FromMask(mask, self._confidence)
+            return starts.FromMask(self._damaged(labels, draw), self._confidence)
         return starts.FROM_NOTHING
+
+    def _damaged(self, labels: Truth, draw: np.random.Generator) -> Mask:
+        low, high = self._start.damage_min_iou, self._start.damage_max_iou
+        mask = damaged(labels, draw, low, high)
+        reached = iou(mask, labels)
+        if reached is None or not low <= reached <= high:
+            raise SampleError(
+                Reason.TOO_SMALL,
+                f"no damage leaves its {np.count_nonzero(labels == 1)} pixels with an IoU of {low:g} to {high:g}",
+            )
+        return mask
 
 
 def _priority(key: ObjectKey) -> float:
-    """That of the start, or the attribute `priority` of the object; 0 without either."""
-    if key.start is not None:
+    """The score of the start, else the attribute `priority` of the object, else 0."""
+    if key.start is not None and key.start.priority:
         return key.start.priority
     said = None if key.truth is None else key.truth.attributes.get("priority")
-    return float(said) if isinstance(said, int | float) and not isinstance(said, bool) else 0.0
+    is_number = isinstance(said, int | float) and not isinstance(said, bool) and math.isfinite(said)
+    return float(said) if is_number and isinstance(said, int | float) else 0.0
 
 
 def _check_size(what: str, mask: GivenMask, size: WorkingSize) -> None:

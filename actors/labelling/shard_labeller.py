@@ -108,8 +108,9 @@ class _EndOfShard:
 class _InTurn:
     """An image whose objects are clicked one after the other.
 
-    `waiting` are those that have no session yet, `taken` the working pixels, (h, w) bool, of those that have ended, and
-    `finished` their masks at the size of the image, COCO's compressed counts.
+    `waiting` are those that have no session yet, finished masks first, and `current` is in flight. `taken` are the
+    working pixels, (h, w) bool, of those that have ended, and `finished` their masks at the size of the image, COCO's
+    compressed counts.
     """
 
     task: _Task
@@ -117,6 +118,7 @@ class _InTurn:
     waiting: deque[PlannedObject]
     taken: Mask
     finished: list[bytes] = field(default_factory=list)
+    current: PlannedObject | None = None
 
 
 _Item: TypeAlias = tuple[_Task, DecodedSample | QuarantinedSample | Unclicked | _EndOfShard]
@@ -294,9 +296,11 @@ class ShardLabeller:
 
     def _open_sessions(self, task: _Task, decoded: DecodedSample) -> Iterator[Session]:
         if self._objects.overlap != "allow":
-            waiting = deque(self._objects.plan(task.assignment.attempt, decoded))
-            for planned in waiting:
+            objects = self._objects.plan(task.assignment.attempt, decoded)
+            for planned in objects:
                 task.gathered.open_session(planned.key)
+            # those that stay as they are come first, so that they are background for all others
+            waiting = deque(sorted(objects, key=lambda planned: not planned.is_finished))
             taken = np.zeros(decoded.image.shape[:2], np.bool_)
             yield from self._open_next(_InTurn(task, decoded, waiting, taken))
             return
@@ -316,12 +320,14 @@ class ShardLabeller:
         while image.waiting and not task.is_over:
             planned = image.waiting.popleft()
             try:
-                session = self._objects.session(image.decoded, planned, image.taken.copy())
+                excluded = None if planned.is_finished else image.taken.copy()
+                session = self._objects.session(image.decoded, planned, excluded)
             except SampleError as error:
                 with task.failing_alone():
                     task.gathered.refuse_session(planned.key, error)
                 continue
             self._in_turn[planned.key] = image
+            image.current = planned
             yield session
             return
         task.complete_if_nothing_is_open()
@@ -334,8 +340,11 @@ class ShardLabeller:
             self._ready.append(image)
         if task is not None:
             with task.failing_alone():
-                others = [] if image is None else image.finished
-                others.append(task.gathered.end_session(key, finished, tuple(others)))
+                if image is None or image.current is None:
+                    task.gathered.end_session(key, finished)
+                else:
+                    others = () if image.current.is_finished else tuple(image.finished)
+                    image.finished.append(task.gathered.end_session(key, finished, others))
             task.complete_if_nothing_is_open()
 
     def _refuse(self, session: Session, error: ImageSizeError) -> None:

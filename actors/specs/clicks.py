@@ -131,7 +131,8 @@ class Clicks:
     def __post_init__(self) -> None:
         if isinstance(self.origin, Simulated) and self.max_clicks == "all":
             raise ValueError("max_clicks 'all' is for click logs: simulated clicks need a number")
-        if self.final_masks != NO_MASKS and not self.final_masks.startswith(MASKS):
+        is_text = isinstance(self.final_masks, str)
+        if self.final_masks != NO_MASKS and not (is_text and self.final_masks.startswith(MASKS)):
             raise ValueError(f"final_masks {self.final_masks!r} are neither {NO_MASKS!r} nor {MASKS}URL")
 
     @property

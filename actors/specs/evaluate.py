@@ -29,6 +29,7 @@ from mfp.engine_settings import EngineSettings
 from mfp.evaluation_protocol import MAX_CLICKS, TARGET_IOU
 
 _REALISTIC = "distance-weighted"
+_DRAWS = 10
 
 
 @dataclass(frozen=True)
@@ -73,12 +74,16 @@ class Robustness:
         Option("--robustness/--no-robustness"),
         Doc("Evaluate with drawn clicks too, and say how much worse they are: mfp report shows it."),
     ] = False
-    draws: Annotated[int, Ge(1), Unit("n"), Doc("Drawn clicks for each object.")] = 10
+    draws: Annotated[int, Ge(1), Unit("n"), Doc("Drawn clicks for each object.")] = _DRAWS
     realistic_user: Annotated[
         str, Unit("user"), Doc("The simulated user that draws them; see `mfp users`.")
     ] = _REALISTIC
 
     def __post_init__(self) -> None:
+        if not self.robustness and (self.draws, self.realistic_user) != (_DRAWS, _REALISTIC):
+            raise ValueError(
+                "draws and realistic_user are for robustness: ask for it too (--robustness), or leave them out"
+            )
         if self.realistic_user == _REALISTIC:
             return
         origin = origin_of(f"{SIMULATED}:{self.realistic_user}")

@@ -13,10 +13,12 @@ from actors.specs.clicks import BoxCentre, Clicks, Simulated
 from actors.specs.marks import LOCATION, Argument, Option, Section
 from actors.specs.model import ModelChoice
 from actors.specs.places import absolute
+from actors.specs.prefixed import MASKS
 from actors.specs.start import FromBoxes, FromDamage, Start
 from actors.specs.workers import Workers
 from actors.working_size import WORKING_PIXELS
 from infra.click_logs.options import ClickLogOptions
+from infra.layout_options import LayoutOptions
 from infra.storage.options import StorageOptions
 from mfp.engine_settings import EngineSettings
 from mfp.setting import Effect
@@ -117,6 +119,14 @@ class LabelSpec:
     storage: StorageSection = StorageOptions()
 
     def __post_init__(self) -> None:
+        if not (isinstance(self.clicks, Clicks) and isinstance(self.start, Start)):
+            return  # whoever takes the specification says what is wrong with its types
+        if self.start.masks != LayoutOptions() and not (
+            self.start.source.startswith(MASKS) or self.clicks.final_mask_places
+        ):
+            raise ValueError(
+                f"settings of mask files with start {self.start.source!r}: no such files are read; leave them out"
+            )
         if isinstance(self.clicks.origin, BoxCentre) and not isinstance(self.start.origin, FromBoxes):
             raise ValueError(
                 f"clicks {self.clicks.source!r} with start {self.start.source!r}: there are no boxes to click in; give "

@@ -16,6 +16,7 @@ from mfp.setting import Effect
 
 NOTHING: Final = "nothing"
 DAMAGED: Final = "damaged"
+_MIN_IOU, _MAX_IOU = 0.75, 0.85
 Overlap: TypeAlias = Literal["allow", "exclude", "priority"]
 
 
@@ -85,10 +86,10 @@ class Start:
         Interval(gt=0, lt=1),
         Unit("iou"),
         Doc("Damaged masks have at least this IoU with the true ones."),
-    ] = 0.75
+    ] = _MIN_IOU
     damage_max_iou: Annotated[
         float, Interval(gt=0, lt=1), Unit("iou"), Doc("Damaged masks have at most this IoU.")
-    ] = 0.85
+    ] = _MAX_IOU
     damage_seed: Annotated[int, Ge(0), Doc("Seed of the damage; other seeds make other defects.")] = 0
     overlap: Annotated[
         Overlap,
@@ -112,10 +113,15 @@ class Start:
             raise ValueError(
                 f"changes 'local' with start {self.source!r}: there is no mask to keep; leave it out"
             )
-        if self.damage_min_iou >= self.damage_max_iou:
+        is_damage = (self.damage_min_iou, self.damage_max_iou, self.damage_seed) != (_MIN_IOU, _MAX_IOU, 0)
+        if is_damage and self.source != DAMAGED:
             raise ValueError(
-                f"damage_min_iou {self.damage_min_iou:g} must be below damage_max_iou {self.damage_max_iou:g}"
+                f"settings of damage with start {self.source!r}: nothing is damaged; leave them out, or start from "
+                f"{DAMAGED!r}"
             )
+        limits = (self.damage_min_iou, self.damage_max_iou)
+        if all(isinstance(limit, int | float) for limit in limits) and limits[0] >= limits[1]:
+            raise ValueError(f"damage_min_iou {limits[0]:g} must be below damage_max_iou {limits[1]:g}")
 
     @property
     def origin(self) -> StartOrigin:

@@ -288,10 +288,14 @@ def _unknown_samples(inputs: LabelInputs, run: RunDirectory) -> tuple[str, ...]:
 def _unknown(what: str, keys: list[str], seen: Collection[str], dataset_url: str) -> tuple[str, ...]:
     unknown = tuple(key for key in keys if key not in seen)
     if len(unknown) == len(keys):
+        ids = (
+            ""
+            if what == "click log"
+            else "; objects that clicks are simulated on need a true mask of the same id"
+        )
         raise OptionError(
             f"none of the {len(unknown)} sample keys in the {what} (the first: {unknown[0]!r}) has an object in "
-            f"{dataset_url} that was made: sample_key must be the key of a sample, without its extension, and "
-            "simulated clicks need objects with true masks of the same ids"
+            f"{dataset_url} that was made: sample_key must be the key of a sample, without its extension{ids}"
         )
     return unknown
 

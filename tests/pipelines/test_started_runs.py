@@ -206,6 +206,8 @@ def test_a_model_that_does_not_start_from_masks_is_refused_before_the_run(option
         (["--start", "damaged", "--clicks", "logged:x.csv"], "damaged masks are for measuring"),
         (["--final-masks", "masks:x"], "only the clicks of people have an annotator's mask"),
         (["--final-masks", "x"], "final_masks 'x' are neither 'none' nor masks:URL"),
+        (["--damage-seed", "3"], "nothing is damaged; leave them out"),
+        (["--start-mask-values", "binary"], "no such files are read; leave them out"),
         (["--click-units", "percent"], "no log is read; leave them out"),
         (["--clicks", "simulated:lazy"], "lazy"),
         (["--clicks", "logged:x.csv", "--click-column", "who=y"], "'who' is none of sample_key"),

@@ -586,3 +586,67 @@ def test_an_annotators_mask_of_another_size_is_quarantined(tmp_path: Path) -> No
     assert [(row["reason"], row["detail"].split(" has ")[0]) for row in rows["errors"]] == [
         ("mask_size_mismatch", "the annotator's last mask")
     ]
+
+
+@pytest.mark.parametrize("working_pixels", [2**24, REDUCED])
+def test_masks_that_nobody_clicked_on_are_background_for_all_others(
+    tmp_path: Path, working_pixels: int
+) -> None:
+    """The first object is clicked, and would grow over the second and third, which overlap each other."""
+    sample = overlapping_sample()
+    masks = {truth.object_id: rle.decode(truth.rle, 80, 120) for truth in sample.objects}
+    folder = tmp_path / "masks" / sample.key
+    folder.mkdir(parents=True)
+    for object_id, mask in masks.items():
+        cv2.imwrite(str(folder / f"{object_id}.png"), mask.astype(np.uint8) * 255)
+    log = tmp_path / "log.csv"
+    log.write_text(f"sample_key,object_id,y,x,is_foreground\n{sample.key},1,40,30,1\n")
+    rows, _ = label(
+        tmp_path / "run",
+        [sample],
+        starts=load_masks(STORAGE, str(tmp_path / "masks")),
+        start=Start("masks:here", overlap="exclude"),
+        clicks=load_click_log(STORAGE, str(log)),
+        limits=TO_THE_END,
+        working_pixels=working_pixels,
+    )
+    made = {row["object_id"]: mask_of(row) for row in rows["masks"]}
+    assert np.array_equal(made["2"], masks["2"])
+    assert np.array_equal(made["3"], masks["3"])
+    assert made["1"].any()
+    assert not (made["1"] & (masks["2"] | masks["3"])).any()
+    assert [row["start_iou"] for row in rows["masks"]] == [1.0] * 3
+
+
+def test_an_object_too_small_for_the_damage_is_set_aside(tmp_path: Path) -> None:
+    sample = large_sample()
+    dot = np.zeros((120, 160), np.bool_)
+    dot[50, 50] = True
+    with_dot = Sample(**{**vars(sample), "objects": (*sample.objects, ObjectTruth("dot", rle.encode(dot)))})
+    rows, _ = label(tmp_path / "run", [with_dot], starts=FromDamage(), start=Start("damaged"))
+    assert len(rows["masks"]) == 2
+    assert [(row["object_id"], row["reason"], row["detail"]) for row in rows["errors"]] == [
+        ("dot", "too_small", "no damage leaves its 1 pixels with an IoU of 0.75 to 0.85")
+    ]
+
+
+def test_without_a_score_the_priority_of_the_data_set_counts(tmp_path: Path) -> None:
+    sample = overlapping_sample()
+    rows, _ = label(
+        tmp_path / "run",
+        [sample],
+        clicks=BoxCentre(),
+        starts=boxes_of(tmp_path, [sample]),
+        start=Start("boxes:here", overlap="priority"),
+        limits=TO_THE_END,
+    )
+    alone, _ = label(
+        tmp_path / "alone",
+        [sample],
+        clicks=BoxCentre(),
+        starts=boxes_of(tmp_path, [sample]),
+        limits=TO_THE_END,
+    )
+    made, free = ({row["object_id"]: row["rle"] for row in one["masks"]} for one in (rows, alone))
+    assert made["3"] == free["3"]
+    assert made["1"] != free["1"]

@@ -37,6 +37,8 @@ from tests.pipelines.commands.replaced_jobs import failing, mfp, summary
         "label data --out run --model m --max-clicks 0",
         "evaluate data --out run --model m --clicks logged:x.csv",
         "evaluate data --out run --model run://t --robustness",
+        "evaluate data --out run --model m --draws 3",
+        "evaluate data --out run --model m --robustness --clicks simulated:uniform",
         "evaluate data --out run --model m --robustness --realistic-user lazy?iou=0.8",
         "shard photos shards --layout shoebox",
         "train --out run",

@@ -46,8 +46,7 @@ def test_every_option_of_label_reaches_the_job(labelled: list[LabelSpec]) -> Non
     line = (
         "label data --out run --model run://training --clicks logged:clicks.jsonl --max-clicks 7 --target-iou 0.8 "
         "--target-quality 0.7 --min-change 0.1 --final-masks masks:final --click-format table --click-units percent "
-        "--click-column x=px --start masks:old --changes global --damage-min-iou 0.5 --damage-max-iou 0.6 "
-        "--damage-seed 4 "
+        "--click-column x=px --start masks:old --changes global "
         "--overlap exclude --start-mask-values binary --start-ignore-value 9 --start-object-values 1,3 "
         "--workers 2:4 --cpus-per-worker 2 --gpus-per-worker 0.5 --device cpu --batch-size 3 --precision bf16 "
         "--no-flip --no-zoom --zoom-size 320 --modulation release --seed 5 --max-errors 0.2 --ray-address auto "
@@ -69,11 +68,8 @@ def test_every_option_of_label_reaches_the_job(labelled: list[LabelSpec]) -> Non
             start=Start(
                 "masks:old",
                 "global",
-                0.5,
-                0.6,
-                4,
-                "exclude",
-                LayoutOptions(mask_values="binary", ignore_value=9, object_values="1,3"),
+                overlap="exclude",
+                masks=LayoutOptions(mask_values="binary", ignore_value=9, object_values="1,3"),
             ),
             workers=Workers("2:4", 2.0, 0.5, "auto"),
             network=EngineSettings(
@@ -85,6 +81,7 @@ def test_every_option_of_label_reaches_the_job(labelled: list[LabelSpec]) -> Non
     assert left_at_default(labelled[0]) == {
         *("part.index", "part.count"),  # a flywheel gives them
         *("model.options", "model.trust_model_code"),  # models of other packages have them
+        *("start.damage_min_iou", "start.damage_max_iou", "start.damage_seed"),  # nothing is damaged
         *(leaf.name for leaf in leaves_of(LabelSpec) if leaf.is_hidden),
     }
 
