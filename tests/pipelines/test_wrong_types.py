@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from pipelines import (
     EvaluateSpec,
     LabelSpec,
     ModelChoice,
+    Start,
     StorageOptions,
     TrainSpec,
     TrainWorkers,
@@ -64,6 +66,14 @@ WRONG: Any = None  # a value that the type checker would not let through
             lambda: train(TrainSpec(datasets=("d", ""), out="r", recipe=recipe("lite0"))),
             "datasets is empty: give a path or URL",
         ),
+        (
+            lambda: label(LabelSpec(dataset="d", out="r", model=ModelChoice("m"), start=WRONG)),
+            "start",
+        ),
+        (
+            lambda: label(replace(SPEC, start=Start("damaged", damage_min_iou=WRONG))),
+            "start.damage_min_iou",
+        ),
         (lambda: open_run(""), "'' is no path or URL: give one; the folder you are in is ."),
         (lambda: open_run(WRONG), "None is no path or URL"),
         (lambda: convert(WRONG, "x.safetensors"), "None is no path or URL"),
@@ -90,6 +100,8 @@ def test_a_function_says_what_it_takes(call: Callable[[], object], message: str)
             lambda: Clicks(source=WRONG),
             "clicks None are neither 'simulated', simulated:USER, logged:URL nor 'box-centre'",
         ),
+        (lambda: Clicks(final_masks=WRONG), "final_masks None are neither 'none' nor masks:URL"),
+        (lambda: Start(WRONG), "start None is neither 'nothing'"),
         (lambda: Workers(count=2), '2 is no text: write "4" or "2:8"'),  # type: ignore[arg-type]
         (lambda: TrainWorkers(count=WRONG), 'None is no text: write "4" or "2:8"'),
     ],
