@@ -109,7 +109,8 @@ class Start:
     ] = LayoutOptions()
 
     def __post_init__(self) -> None:
-        if self.changes == "local" and not self.is_from_masks:
+        has_masks = self.is_from_masks  # a start that is none is told of first
+        if self.changes == "local" and not has_masks:
             raise ValueError(
                 f"changes 'local' with start {self.source!r}: there is no mask to keep; leave it out"
             )
