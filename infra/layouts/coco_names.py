@@ -43,6 +43,12 @@ def relative_path(name: str) -> str:
     return "" if ".." in parts else "/".join(parts)
 
 
+def is_absolute(name: str) -> bool:
+    """Tell whether a name is an absolute path, of any system, or a URL."""
+    path = name.replace("\\", "/")
+    return path.startswith("/") or bool(_DRIVE.match(path) or _URL.fullmatch(path))
+
+
 def spellings_of(name: str) -> Iterator[Spelling]:
     """Yield the ways to read a name, the most literal first."""
     written = _spelling(name)

@@ -13,7 +13,7 @@ from infra.layouts.coco_document import compact_rings, identity_of, is_true, nam
 from infra.layouts.coco_document import shown as shown_entry
 from infra.layouts.coco_image_files import ImagePlaces
 from infra.layouts.coco_lookalikes import lookalike
-from infra.layouts.coco_names import composed, spellings_of
+from infra.layouts.coco_names import composed, is_absolute, spellings_of
 from infra.shards.file_names import image_suffixes
 from infra.storage.files import Storage, basename
 
@@ -36,7 +36,10 @@ class StartEntry:
 
 @dataclass(frozen=True, slots=True)
 class StartImage:
-    """An image that a file names. `paths` without suffix may end with its key; height and width are 0 if not said."""
+    """An image that a file names. Height and width are 0 if not said.
+
+    paths: without suffix; the key of a sample may be the end of one. () if the name is relative: it is the key itself.
+    """
 
     key: str
     paths: tuple[str, ...]
@@ -155,12 +158,13 @@ def _images(url: str, entries: list[Any]) -> dict[str, StartImage]:
 
 
 def _key_and_paths(name: str, places: ImagePlaces) -> tuple[str, tuple[str, ...]]:
-    """Return the key of an image as layout `coco` gives it, and the paths of which an end may be the key."""
+    """Return the key of an image as layout `coco` gives it, and the absolute paths of which an end may be the key."""
     spellings = list(spellings_of(name))
     literal = "/".join(spellings[0].parts)
     key = composed(places.key_of_name(literal))
-    paths = dict.fromkeys(_without_suffix("/".join(spelling.parts)) for spelling in spellings)
-    return key, tuple(path for path in paths if path != key)
+    if not is_absolute(name):
+        return key, ()
+    return key, tuple(dict.fromkeys(_without_suffix("/".join(spelling.parts)) for spelling in spellings))
 
 
 def _without_suffix(path: str) -> str:

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-_NUMBERED = re.compile(r"(?:COCO_\w+_)?0*(\d+)", re.ASCII)
+_NUMBERED = re.compile(r"(?:COCO_[A-Za-z0-9]+_)?(\d{12})", re.ASCII)
+_SPLIT = re.compile(r"(?:train|val|test|unlabeled)\d{4}", re.ASCII)
 
 
 class SampleLookup(Protocol):
@@ -46,20 +47,22 @@ class ByKey:
 class ByImageId(ByKey):
     """The files have the ids of images, as COCO's results have.
 
-    An id is the key of a sample, the last part of the key, or the number that this part is, without zeros before it:
-    139 belongs to `val2017/000000000139` and to `COCO_val2014_000000000139`.
+    An id is the key of a sample, or the number in a name of COCO's, of 12 digits: 139 belongs to `139`,
+    `000000000139` and `COCO_val2014_000000000139`, also in a folder of COCO's, such as `val2017`. In other folders it
+    belongs to none: image 1 is not each of `cats/1` and `dogs/1`.
     """
 
     name = "image_id"
 
     def positions(self, keys: pa.Array, sample_key: str) -> Sequence[int]:
         """Return the position of the first of these ids that is there."""
-        last = sample_key.rpartition("/")[2]
-        number = _NUMBERED.fullmatch(last)
-        for image_id in (sample_key, last, *((number[1],) if number else ())):
-            if found := _position(keys, image_id):
-                return found
-        return ()
+        if found := _position(keys, sample_key):
+            return found
+        folder, _, name = sample_key.rpartition("/")
+        number = _NUMBERED.fullmatch(name)
+        if number is None or (folder and not _SPLIT.fullmatch(folder)):
+            return ()
+        return _position(keys, number[1]) or _position(keys, number[1].lstrip("0") or "0")
 
 
 class ByMaskFile(ByKey):
@@ -82,9 +85,10 @@ class ByMaskFile(ByKey):
 
 @dataclass(frozen=True, eq=False)
 class ByFileName(ByKey):
-    """The files have paths of images, whose ends are keys: those of another machine begin with folders of it.
+    """The files have paths of images. An absolute one is of another machine, whose folders it begins with: its end is
+    the key of a sample. A relative one is the key itself, so that `cats/1` does not belong to a sample `1` as well.
 
-    `paths` are such paths, without suffix, `ends` their last parts, sorted, and `entries` the positions of their keys:
+    `paths` are the absolute paths, without suffix, `ends` their last parts, sorted, and `entries` the positions of their keys:
     (N,) each.
     """
 
@@ -96,17 +100,17 @@ class ByFileName(ByKey):
 
     @classmethod
     def of(cls, paths_of: Mapping[str, Sequence[str]], keys: pa.Array) -> ByFileName:
-        """Take the paths that mean each of the sorted `keys`; other keys are left out."""
+        """Take the absolute paths of which each of the sorted `keys` was made; most keys have none."""
         listed = sorted(
             (path.rpartition("/")[2], path, position)
             for position, key in enumerate(keys.to_pylist())
-            for path in dict.fromkeys((key, *paths_of.get(key, ())))
+            for path in paths_of.get(key, ())
         )
         ends, paths, entries = zip(*listed, strict=True) if listed else ((), (), ())
         return cls(pa.array(ends, pa.string()), pa.array(paths, pa.string()), np.array(entries, np.int32))
 
     def positions(self, keys: pa.Array, sample_key: str) -> Sequence[int]:
-        """Return the position of the same key, else that of the one path that ends with the key."""
+        """Return the position of the same key, else that of the one absolute path that ends with the key."""
         if found := _position(keys, sample_key):
             return found
         last = sample_key.rpartition("/")[2]

@@ -95,8 +95,7 @@ def test_crowd_regions_are_objects_if_the_layout_took_them(tmp_path: Path) -> No
         ("/home/kim/images/cats/1.jpg", "1"),
         ("https://example.org/set/cats/1.jpg?size=9", "cats/1"),
         ("/data/upload/3/ab12cd34-x.jpg", "x"),
-        ("val2017/000139.jpg", "000139"),
-        ("white%20cat.jpg", "white cat"),
+        ("file:///x/white%20cat.jpg", "white cat"),
     ],
 )
 def test_a_sample_finds_the_path_of_another_place_that_ends_with_its_key(
@@ -110,6 +109,23 @@ def test_a_sample_finds_the_path_of_another_place_that_ends_with_its_key(
     assert list(starts.of_sample(key)) == ["5"]
     assert starts.of_sample(f"other/{key}") == {}
     assert starts.unused_keys([key]) == ["000000000002"]
+
+
+@pytest.mark.parametrize("name", ["cats/1.jpg", "cats\\1.jpg", "./cats/1.jpg"])
+def test_a_relative_path_belongs_to_the_sample_of_its_key_alone(tmp_path: Path, name: str) -> None:
+    content = {"images": [image(1, file_name=name)], "annotations": [annotation(5, 1)]}
+    starts = load_masks(STORAGE, write_json(tmp_path / "m.json", content))
+    assert list(starts.of_sample("cats/1")) == ["5"]
+    assert [starts.of_sample(key) for key in ("1", "dogs/1", "dogs/cats/1")] == [{}] * 3
+
+
+def test_an_image_id_belongs_to_no_sample_in_a_folder_that_is_no_split_of_coco(tmp_path: Path) -> None:
+    starts = load_masks(STORAGE, write_json(tmp_path / "r.json", [result(1, segmentation=COMPRESSED)]))
+    name = "000000000001"
+    for key in ("1", name, f"COCO_val2014_{name}", f"val2017/{name}", f"train2014/COCO_train2014_{name}"):
+        assert list(starts.of_sample(key)) == ["auto-000001"]
+    for key in ("cats/1", "dogs/1", f"cats/{name}", "val2017/1", "01", f"x/val2017/{name}"):
+        assert starts.of_sample(key) == {}
 
 
 def test_a_key_that_ends_several_paths_finds_none_of_them(tmp_path: Path) -> None:
@@ -143,14 +159,15 @@ def test_results_are_found_by_the_number_that_a_key_ends_with(tmp_path: Path) ->
             "auto-000002": GivenMask("auto-000002", rle.encode(~np.ones_like(MASK)), HEIGHT, WIDTH, 1.0),
         }
     assert [starts.of_sample(key) for key in ("1390", "x139", "cat_139", "139/1")] == [{}] * 4
-    assert starts.unused_keys(["000139"]) == ["7"]
+    assert starts.unused_keys(["000000000139"]) == ["7"]
 
 
 def test_results_whose_ids_are_names_are_found_by_them(tmp_path: Path) -> None:
     results = [result("cats/a.jpg", bbox=[1, 2, 3, 4]), result("b", bbox=[0, 0, 1, 1])]
     starts = load_boxes(STORAGE, write_json(tmp_path / "results.json", results))
     assert list(starts.of_sample("cats/a")) == ["auto-000001"]
-    assert list(starts.of_sample("folder/b")) == ["auto-000001"]
+    assert list(starts.of_sample("b")) == ["auto-000001"]
+    assert [starts.of_sample(key) for key in ("a", "folder/b")] == [{}, {}]
 
 
 def test_results_beside_the_file_of_their_images_are_found_by_its_names(tmp_path: Path) -> None:
