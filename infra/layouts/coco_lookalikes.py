@@ -26,6 +26,11 @@ _OF_KEYS = (
         "the JSON of one image, as SA-1B has them: gather them into `images` and `annotations`",
     ),
     ({"items", "categories"}, "Datumaro's own JSON: export as coco_instances"),
+    (
+        {"format", "version", "complete"},
+        "the dataset.json of a data set of mfp shard: give its folder where a data set is asked for; masks to start "
+        "from are a folder of mask files or a run",
+    ),
     ({"samples"}, "FiftyOne's own JSON: export as COCODetectionDataset"),
     ({"videos", "annotations"}, "annotations of videos: write each frame as an image"),
     ({"images"}, "a list of images without annotations, as for a test set"),

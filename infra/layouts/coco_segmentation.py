@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 import re
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from infra.layouts.source_note import Topic
 
 _PYTHON_BYTES = re.compile(r"""b(['"]).*\1""", re.DOTALL)
 _AS_PYTHON_BYTES = "RLE counts written as Python prints bytes, b'...': what is between the quotes was taken"
+_MOST_WRITTEN = 10**18
 _AS_FRACTIONS = "RLE counts written with a fraction, such as 5.0: taken for whole numbers"
 
 
@@ -65,20 +67,24 @@ def _of_runs(size: object, counts: object, height: int, width: int) -> Segmented
     remarks: tuple[Remark, ...] = ()
     try:
         if isinstance(counts, str):
+            if not counts.isascii():
+                raise ValueError(_not_ascii(counts))
             if _PYTHON_BYTES.fullmatch(counts):
                 counts = _between_quotes(counts)
                 remarks = (Remark(Topic.READ, _AS_PYTHON_BYTES),)
             compressed = counts.encode("ascii")
             rle.run_lengths(compressed, height, width)
             return SegmentedMask(compressed, remarks)
-        if isinstance(counts, list) and all(_is_run(run, height * width) for run in counts):
+        if isinstance(counts, list) and all(map(_is_run, counts)):
+            _check_sum(counts, height, width)
             if any(type(run) is float for run in counts):
                 remarks = (Remark(Topic.READ, _AS_FRACTIONS),)
             return SegmentedMask(rle.from_runs([int(run) for run in counts], height, width), remarks)
     except ValueError as error:
         raise SampleError(Reason.BAD_METADATA, str(error)) from None
     raise SampleError(
-        Reason.BAD_METADATA, "the counts of an RLE are neither a text nor a list of run lengths"
+        Reason.BAD_METADATA,
+        "the counts of an RLE are neither a text nor a list of run lengths, whole numbers from 0 on",
     )
 
 
@@ -99,10 +105,30 @@ def _between_quotes(text: str) -> str:
         value = ast.literal_eval(text)
     except (SyntaxError, MemoryError) as error:
         raise ValueError(f"RLE counts that begin with b' are no bytes of Python: {error}") from None
-    return value.decode("ascii") if isinstance(value, bytes) else text
+    if not isinstance(value, bytes):
+        return text
+    decoded = value.decode("latin-1")  # each byte is a character, so that one that is not ASCII can be named
+    if not decoded.isascii():
+        raise ValueError(_not_ascii(decoded))
+    return decoded
 
 
-def _is_run(run: object, num_pixels: int) -> bool:
+def _is_run(run: object) -> bool:
     if isinstance(run, bool) or not isinstance(run, int | float):
         return False
-    return 0 <= run <= num_pixels and run == int(run)
+    return 0 <= run < math.inf and run == int(run)
+
+
+def _check_sum(runs: list[int | float], height: int, width: int) -> None:
+    # as Python's whole numbers: a foreign file may hold some that no array can
+    total = sum(map(int, runs))
+    if total != height * width:
+        written = total if total < _MOST_WRITTEN else f"more than {_MOST_WRITTEN}"
+        raise ValueError(
+            f"run lengths add up to {written} pixels, the image has {height} x {width} ({height * width})"
+        )
+
+
+def _not_ascii(text: str) -> str:
+    foreign = next(character for character in text if not character.isascii())
+    return f"RLE counts hold {foreign!r}, a character that COCO's encoding does not use"

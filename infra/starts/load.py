@@ -84,6 +84,8 @@ def load_boxes(storage: Storage, url: str, options: LayoutOptions = _STANDARD) -
 
 
 def _load(storage: Storage, url: str, kind: StartKind, options: LayoutOptions) -> Starts:
+    if not url:
+        raise StartError(f"{kind} to start from have an empty URL: give a file or a folder, {kind}:URL")
     if not (storage.exists(url) or storage.is_dir(url)):
         raise missing_start(url)
     for read_form in FORMS[kind].values():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -9,7 +10,7 @@ from functools import partial
 import numpy as np
 
 from infra import rle
-from infra.errors import Reason, SampleError, StartError
+from infra.errors import LayoutError, Reason, SampleError, StartError
 from infra.layout_options import LayoutOptions
 from infra.layouts.mask_meaning import read_mask
 from infra.layouts.mask_reading import MaskReading
@@ -21,6 +22,7 @@ from infra.starts.start_rows import RowBuffer, StartsRead
 from infra.storage.files import Storage, join
 
 _ONE_OBJECT = 1
+_OPTION = re.compile(r"--(?=(?:mask-values|object-values|ignore-value)\b)")
 _EMPTY = "mask files without an object, of which no value tells an id: nothing starts from them"
 
 
@@ -59,7 +61,10 @@ def read_mask_files(storage: Storage, url: str, files: SourceFiles, options: Lay
         StartError: a file does not decode, its values do not tell what is object, or two files have one key.
 
     """
-    reading = MaskReading.of(options, mask_values="binary")
+    try:
+        reading = MaskReading.of(options, mask_values="binary")
+    except LayoutError as error:
+        raise StartError(_for_starts(str(error))) from None
     stems = list(files.by_stem)
     urls = [", ".join(files.by_stem[stem]) for stem in stems]
     buffer = RowBuffer("masks", lambda number: urls[number])
@@ -84,9 +89,15 @@ def _read(
         url = only_file(stem, files.by_stem, Reason.MISSING_MASK)
         mask = read_mask(read_listed(url, storage, Reason.MISSING_MASK), reading)
     except SampleError as error:
-        raise StartError(f"{', '.join(files.by_stem[stem])}: {error.detail}") from None
+        raise StartError(f"{', '.join(files.by_stem[stem])}: {_for_starts(error.detail)}") from None
     values: Iterator[int] = iter(np.unique(mask.values[mask.values != 0]).tolist())
     if reading.mask_values == "binary":
         values = iter((_ONE_OBJECT,))  # also if no pixel is its
     objects = [(str(value), rle.encode(mask.values == value)) for value in values]
-    return objects, (mask.meaning, *mask.doubts), *mask.values.shape
+    remarks = tuple(map(_for_starts, (mask.meaning, *mask.doubts)))
+    return objects, remarks, *mask.values.shape
+
+
+def _for_starts(text: str) -> str:
+    """Return what the layouts say with the options as they are called for starts: `--start-mask-values`."""
+    return _OPTION.sub("--start-", text)

@@ -41,14 +41,18 @@ def read_parquet_boxes(storage: Storage, files: Sequence[str]) -> StartsRead:
         StartError: a file is broken, lacks a column, or has a value that breaks its rule.
 
     """
-    return StartsRead([part for file in files for part in _parts(storage, file)], lambda keys: ByKey())
+    told: list[str] = []
+    parts = [part for file in files for part in _parts(storage, file, told)]
+    return StartsRead(parts, lambda keys: ByKey(), tuple(told))
 
 
-def _parts(storage: Storage, url: str) -> Iterator[StartPart]:
+def _parts(storage: Storage, url: str, told: list[str]) -> Iterator[StartPart]:
+    """Yield the rows of a file; add to `told` what a person should know of its columns."""
     try:
         with storage.open_read(url) as stream:
             schema = pq.read_schema(stream)
             names = _columns(schema.names, url)
+            told += [f"boxes {url}: {text}" for text in _unread(schema.names)]
             texts = [name for name in _TEXTS if name in names and _is_text(schema.field(name).type)]
             stream.seek(0)
             with pq.ParquetFile(stream, read_dictionary=texts, pre_buffer=False) as file:
@@ -77,17 +81,27 @@ def _columns(names: Sequence[str], url: str) -> list[str]:
     return chosen
 
 
+def _unread(names: Sequence[str]) -> Iterator[str]:
+    """Yield what is to be told of columns whose names differ from ours in case only."""
+    for name in names:
+        meant = name.lower()
+        if name != meant and meant in {*_TEXTS, *_SIDES, *_CORNERS, "score"}:
+            yield f"column {name!r} is not read: {meant} is"
+
+
 def _part(url: str, first: int, table: pa.Table) -> StartPart:
     rows, names = _Rows(url, first, table), table.schema.names
     way = _SIDES if "x" in names else _CORNERS
     x, y, third, fourth = (rows.numbers(name, _COORDINATE) for name in way)
-    w, h = (third, fourth) if way is _SIDES else (third - x, fourth - y)
+    with np.errstate(over="ignore"):  # a width that no number holds is refused below
+        w, h = (third, fourth) if way is _SIDES else (third - x, fourth - y)
     wrong = np.flatnonzero(~((w > 0) & (h > 0) & np.isfinite(w) & np.isfinite(h)))
     if wrong.size:
         row = int(wrong[0])
         found = ", ".join(f"{name} {table[name][row].as_py()}" for name in way)
         raise StartError(
-            f"{rows.place(row)}: a box of {found}: its width and height must be above 0; correct it or leave it out"
+            f"{rows.place(row)}: a box of {found}: its width and height must be finite numbers above 0; correct "
+            "it or leave it out"
         )
     no_ids, no_scores = pa.array([NO_ID] * table.num_rows, pa.string()), np.zeros(table.num_rows)
     columns = {

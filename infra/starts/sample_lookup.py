@@ -88,8 +88,8 @@ class ByFileName(ByKey):
     """The files have paths of images. An absolute one is of another machine, whose folders it begins with: its end is
     the key of a sample. A relative one is the key itself, so that `cats/1` does not belong to a sample `1` as well.
 
-    `paths` are the absolute paths, without suffix, `ends` their last parts, sorted, and `entries` the positions of their keys:
-    (N,) each.
+    `paths` are the absolute paths, without suffix, `ends` their last parts, sorted, and `entries` the positions of
+    their keys: (N,) each.
     """
 
     ends: pa.Array

@@ -104,6 +104,7 @@ def test_of_many_json_files_a_few_are_named(tmp_path: Path) -> None:
         ({"image": {"image_id": 1}, "annotations": []}, "SA-1B"),
         ({"info": {}, "categories": {}, "items": []}, "Datumaro"),
         ({"samples": []}, "FiftyOne"),
+        ({"format": "mfp-dataset", "version": 1, "complete": True, "samples": 3}, "a data set of mfp shard"),
         ({"videos": [], "annotations": []}, "videos"),
         (LIST, "without annotations"),
         ({"annotations": [RESULT]}, "without a list of images"),

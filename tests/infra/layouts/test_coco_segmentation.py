@@ -117,6 +117,30 @@ def test_what_is_no_mask_of_the_image_is_named(segmentation: object, reason: Rea
     assert raised.value.reason is reason
 
 
+@pytest.mark.parametrize(
+    ("counts", "message"),
+    [
+        ([0, 1201], "run lengths add up to 1201 pixels, the image has 30 x 40 (1200)"),
+        ([600, 599.0], "run lengths add up to 1199 pixels, the image has 30 x 40 (1200)"),
+        (
+            [2**62] * 4,
+            "run lengths add up to more than 1000000000000000000 pixels, the image has 30 x 40 (1200)",
+        ),
+        (
+            [-1, 1201],
+            "counts of an RLE are neither a text nor a list of run lengths, whole numbers from 0 on",
+        ),
+        ([float("inf")], "neither a text nor a list of run lengths, whole numbers from 0 on"),
+        ("a\u00e9", "RLE counts hold 'é', a character that COCO's encoding does not use"),
+        ("b'a\\xe9'", "RLE counts hold 'é', a character that COCO's encoding does not use"),
+    ],
+)
+def test_counts_that_do_not_fit_are_refused_for_what_is_wrong_with_them(counts: object, message: str) -> None:
+    with pytest.raises(SampleError) as raised:
+        mask_of_segmentation({"size": [HEIGHT, WIDTH], "counts": counts}, HEIGHT, WIDTH)
+    assert raised.value.detail.endswith(message)
+
+
 RING = [4.0, 5.0, 20.0, 5.0, 20.0, 15.0, 4.0, 15.0]
 POINTS = [[4, 5], [20, 5], [20, 15], [4, 15]]
 

@@ -265,6 +265,10 @@ def test_an_entry_that_is_no_mask_is_refused_in_one_line(tmp_path: Path, entry: 
             "has size",
         ),
         ({"shapes": [], "imagePath": "a.jpg"}, "labelme's JSON of one image"),
+        (
+            {"format": "mfp-dataset", "version": 1, "complete": True, "samples": 1, "shards": []},
+            "a data set of mfp shard: .* masks to start from are a folder of mask files or a run",
+        ),
         ([], "holds no masks"),
         (7, "it is something else; it needs to be an instances file"),
     ],

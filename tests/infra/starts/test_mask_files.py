@@ -97,6 +97,20 @@ def test_a_file_that_is_no_mask_and_two_files_of_one_key_are_refused(tmp_path: P
         load_masks(STORAGE, str(tmp_path))
 
 
+def test_advice_names_the_options_of_starts(tmp_path: Path) -> None:
+    mask_file(tmp_path / "a.png", ONE)
+    with pytest.raises(StartError, match=r"a\.png: no pixel of the mask has --start-object-values 9: it has"):
+        load_masks(STORAGE, str(tmp_path), LayoutOptions(object_values="9"))
+    with pytest.raises(
+        StartError, match=r"^--start-object-values 9 names 9, and --start-ignore-value 9 says"
+    ):
+        load_masks(STORAGE, str(tmp_path), LayoutOptions(object_values="9", ignore_value=9))
+    mask_file(tmp_path / "a.png", LABELS)
+    notices = load_masks(STORAGE, str(tmp_path)).notices
+    assert any("(--start-mask-values instances: an object each)" in line for line in notices)
+    assert not any(" --mask-values" in line or "(--mask-values" in line for line in notices)
+
+
 def test_a_folder_of_photographs_is_not_taken_for_masks(tmp_path: Path) -> None:
     image_file(tmp_path / "images/a.jpg")
     with pytest.raises(StartError, match="has images/ and no masks/, so it is no folder of masks"):

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from infra.errors import StartError
-from infra.starts.load import load_boxes
+from infra.starts.load import load_boxes, load_masks
 from infra.starts.starts import GivenBox
 from infra.storage.files import Storage
 
@@ -74,7 +74,7 @@ def test_a_folder_of_files_is_read_in_the_order_of_their_names(tmp_path: Path) -
     [
         (
             {"w": [1, 0, 1]},
-            "row 1 (counted from 0): a box of x -2.0, y 3, w 0, h 5: its width and height must be",
+            "row 1 (counted from 0): a box of x -2.0, y 3, w 0, h 5: its width and height must be finite",
         ),
         (
             {"x": [1.0, None, 1.0]},
@@ -109,6 +109,39 @@ def test_a_value_against_the_rules_is_named_with_its_row(
     assert message in str(caught.value)
     assert str(caught.value).startswith(url)
     assert "\n" not in str(caught.value)
+
+
+def test_corners_too_far_apart_for_a_width_are_refused(tmp_path: Path) -> None:
+    corners = {"x_min": [-1e308], "y_min": [0.0], "x_max": [1e308], "y_max": [1.0]}
+    with pytest.raises(StartError) as caught:
+        load_boxes(STORAGE, write(tmp_path / "b.parquet", {"sample_key": ["a"]} | corners))
+    assert "x_max 1e+308, y_max 1.0: its width and height must be finite numbers above 0" in str(caught.value)
+
+
+def test_a_column_that_differs_from_ours_in_case_is_told_and_not_read(tmp_path: Path) -> None:
+    columns = {
+        "sample_key": ["a", "a", "b"],
+        "Object_ID": ["x", "y", "z"],
+        "Score": [1, 2, 3],
+        "Label": "abc",
+    }
+    url = write(tmp_path / "b.parquet", {name: list(values) for name, values in columns.items()} | SIDES)
+    starts = load_boxes(STORAGE, url)
+    assert {name: one.priority for name, one in starts.of_sample("a").items()} == {
+        "auto-000001": 0.0,
+        "auto-000002": 0.0,
+    }
+    assert starts.notices == (
+        f"boxes {url}: column 'Object_ID' is not read: object_id is",
+        f"boxes {url}: column 'Score' is not read: score is",
+    )
+
+
+def test_an_empty_url_is_refused_in_one_line() -> None:
+    with pytest.raises(StartError, match=r"^boxes to start from have an empty URL: give a file .*boxes:URL$"):
+        load_boxes(STORAGE, "")
+    with pytest.raises(StartError, match=r"^masks to start from have an empty URL: give a file .*masks:URL$"):
+        load_masks(STORAGE, "")
 
 
 def test_a_row_behind_the_first_batches_is_named_by_its_number_in_the_file(tmp_path: Path) -> None:
