@@ -55,8 +55,8 @@ def _read(storage: Storage, url: str, _options: ClickLogOptions) -> Iterator[Log
             raise ClickLogError(
                 f"{place}: its id {object_id} is that of {_UNIT} {first} on the same image: give each its own"
             )
-        category = str(annotation.get("category_id"))
-        points += _points(annotation, names[image_id], object_id, point_names.get(category, []), place, index)
+        named = _names_of(annotation, point_names, place)
+        points += _points(annotation, names[image_id], object_id, named, place, index)
     notices = [f"click log {url}: {num_without:,} annotations without key points"] if num_without else []
     yield document_part(url, _UNIT, points, notices)
 
@@ -71,6 +71,11 @@ def _points(
     if len(flat) % 3:
         raise ClickLogError(
             f"{place}: keypoints has {len(flat)} numbers: it must be x, y and v of each point"
+        )
+    if names and len(flat) > 3 * len(names):
+        raise ClickLogError(
+            f"{place}: keypoints has {len(flat) // 3} points, and its category {shown(annotation['category_id'])} "
+            f"names {len(names)}: a name may say background, so name every point"
         )
     attributes = annotation.get("attributes")
     texts = (
@@ -93,6 +98,19 @@ def _points(
                 is_foreground,
                 index,
             )
+
+
+def _names_of(annotation: Mapping[str, Any], point_names: Mapping[str, list[str]], place: str) -> list[str]:
+    """Return what the key points of an annotation are called, nothing if no category of the file names any."""
+    if not any(point_names.values()):
+        return []
+    category = annotation.get("category_id")
+    if not point_names.get(str(category)):
+        raise ClickLogError(
+            f"{place}: category_id is {shown(category)}, and no entry of `categories` with that id names key points: "
+            "a name may say background, so list the category with its `keypoints`"
+        )
+    return point_names[str(category)]
 
 
 def _image_names(images: list[Any], url: str) -> dict[str, str]:

@@ -53,6 +53,11 @@ def test_without_names_every_point_is_on_its_object(tmp_path: Path) -> None:
     assert clicks_of(log) == {("cats/a", "9"): [(2, 1, True), (4, 3, True)]}
 
 
+def test_without_any_name_of_a_point_no_category_is_asked_for(tmp_path: Path) -> None:
+    log = exported(tmp_path, document(annotation(1, 2, 2, category_id=7), categories=[{"id": 1}]))
+    assert clicks_of(log) == {("cats/a", "9"): [(2, 1, True)]}
+
+
 @pytest.mark.parametrize(
     ("attributes", "is_foreground"),
     [({"occluded": False}, True), ({"negative": True}, False), ({"kind": "Background"}, False)],
@@ -87,6 +92,22 @@ def test_attributes_may_say_the_kind(tmp_path: Path, attributes: dict[str, Any],
         (
             document(annotation(1, 2, 2), images=[IMAGE, {**IMAGE, "id": 6}]),
             "image 1 .*: image 'cats/a.jpg' was there before, at image 0: give each file one entry",
+        ),
+        (
+            document(annotation(0, 0, 0), annotation(1, 2, 2, id=10, category_id=7)),
+            r"annotation 1 \(counted from 0\): category_id is 7, and no entry of `categories` with that id names",
+        ),
+        (
+            document(annotation(1, 2, 2, category_id=2), categories=[CATEGORY, {"id": 2, "name": "dog"}]),
+            "annotation 0 .*: category_id is 2, and no entry of `categories` with that id names key points",
+        ),
+        (
+            document(annotation(1, 2, 2, category_id=None)),
+            "annotation 0 .*: category_id is None, and no entry of `categories`",
+        ),
+        (
+            document(annotation(*[1, 2, 2] * 4)),
+            r"annotation 0 \(counted from 0\): keypoints has 4 points, and its category 1 names 3: ",
         ),
         (document(annotation(1, 2, 2), categories=5), "categories is 5: it must be a list"),
         (document(), "no clicks"),
