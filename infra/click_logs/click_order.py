@@ -12,6 +12,11 @@ from infra.click_logs.log_part import LogPart, Order, place_in
 from infra.errors import ClickLogError
 
 
+# Since 1973, times since 1970 are at least this in milliseconds, microseconds and nanoseconds. In the next larger unit
+# each is a time after the year 5000, and as a duration it is longer than three years.
+_FIRST_OF_NEXT_UNIT = (1e11, 1e14, 1e17)
+
+
 @dataclass(frozen=True, eq=False)
 class OrderedClicks:
     """Rows sorted by sample, object and click, all (num_clicks,).
@@ -34,12 +39,14 @@ def order_clicks(
     """Sort the clicks of all parts; codes are (num_clicks,), and `name_of` a row is its object for a person.
 
     Raises:
-        ClickLogError: parts differ in what says the order, two clicks of an object are equal in it, an object
+        ClickLogError: parts differ in what says the order, times are in seconds and in milliseconds, two clicks of an object are equal in it, an object
             whose clicks nothing orders is in several files, or a look falls.
 
     """
     order, has_looks = _common(parts)
     value = np.concatenate([part.table.column("order").to_numpy() for part in parts])
+    if order is Order.NUMBERS:
+        _refuse_mixed_units(parts, value)
     rows = np.lexsort((value, object_codes, sample_codes))
     is_next = _continues(sample_codes[rows], object_codes[rows])
     if order is Order.FILE:
@@ -65,6 +72,16 @@ def _common(parts: Sequence[LogPart]) -> tuple[Order, bool]:
                 f"{has.url} has a column look, and {has_not.url} has none: give it to all files or none"
             )
     return first.order, first.has_looks
+
+
+def _refuse_mixed_units(parts: Sequence[LogPart], value: npt.NDArray[np.float64]) -> None:
+    unit = np.searchsorted(_FIRST_OF_NEXT_UNIT, value, side="right")
+    if wrong := np.flatnonzero(unit != unit[0]).tolist():
+        row = wrong[0]
+        raise ClickLogError(
+            f"{place_in(parts, row)}: the timestamp is {value[row]:.16g}, and {value[0]:.16g} in {place_in(parts, 0)}: "
+            "they are in different units (seconds, milliseconds), so their order is open: write all times in one unit"
+        )
 
 
 def _continues(

@@ -207,6 +207,39 @@ def test_times_of_a_parquet_column_are_of_one_kind(tmp_path: Path) -> None:
         read(url)
 
 
+@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("later", [1700000001500, 1700000001500000])
+def test_times_of_two_units_are_refused_with_both_places(tmp_path: Path, name: str, later: int) -> None:
+    times = [1700000001, 1700000002, later]
+    rows = [TIMED | {"timestamp": time, "object_id": str(time % 2)} for time in times]
+    url = WRITERS[name](tmp_path / name, rows)
+    first, third = (
+        ("row 0 (counted from 0)", "row 2 (counted from 0)") if "parquet" in name else ("line 1", "line 3")
+    )
+    if name == "log.csv":
+        first, third = "line 2", "line 4"
+    with pytest.raises(ClickLogError) as caught:
+        read(url)
+    assert str(caught.value) == (
+        f"{url} {third}: the timestamp is {later}, and 1700000001 in {url} {first}: they are in different units "
+        "(seconds, milliseconds), so their order is open: write all times in one unit"
+    )
+
+
+def test_times_of_two_units_in_two_files_are_refused(tmp_path: Path) -> None:
+    write_lines(tmp_path / "a.jsonl", [TIMED | {"timestamp": 1700000001500}])
+    write_csv(tmp_path / "b.csv", [TIMED | {"timestamp": 1700000002.5}])
+    with pytest.raises(
+        ClickLogError, match=r"b\.csv line 2: the timestamp is 1700000002.5, and 1700000001500 in"
+    ):
+        read(str(tmp_path))
+
+
+def test_times_from_a_start_may_be_short_and_long(tmp_path: Path) -> None:
+    rows = [TIMED | {"timestamp": time, "y": number} for number, time in enumerate((9e9, 0, 0.25))]
+    assert read(write_lines(tmp_path / "log.jsonl", rows)).y.tolist() == [1, 2, 0]
+
+
 UNORDERED = {name: value for name, value in GOOD.items() if name != "click_idx"}
 
 
