@@ -119,13 +119,8 @@ def test_corners_too_far_apart_for_a_width_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_column_that_differs_from_ours_in_case_is_told_and_not_read(tmp_path: Path) -> None:
-    columns = {
-        "sample_key": ["a", "a", "b"],
-        "Object_ID": ["x", "y", "z"],
-        "Score": [1, 2, 3],
-        "Label": "abc",
-    }
-    url = write(tmp_path / "b.parquet", {name: list(values) for name, values in columns.items()} | SIDES)
+    texts = {"sample_key": ["a", "a", "b"], "Object_ID": ["x", "y", "z"], "Label": ["k", "l", "m"]}
+    url = write(tmp_path / "b.parquet", texts | SIDES | {"Score": [1, 2, 3]})
     starts = load_boxes(STORAGE, url)
     assert {name: one.priority for name, one in starts.of_sample("a").items()} == {
         "auto-000001": 0.0,
