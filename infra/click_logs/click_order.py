@@ -11,7 +11,6 @@ import numpy.typing as npt
 from infra.click_logs.log_part import LogPart, Order, place_in
 from infra.errors import ClickLogError
 
-
 # Since 1973, times since 1970 are at least this in milliseconds, microseconds and nanoseconds. In the next larger unit
 # each is a time after the year 5000, and as a duration it is longer than three years.
 _FIRST_OF_NEXT_UNIT = (1e11, 1e14, 1e17)
