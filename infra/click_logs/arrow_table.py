@@ -82,6 +82,12 @@ class _Column:
             self._refuse_unless(pc.is_finite(numbers))
             return numbers
         if self._name in {"click_idx", "look"}:
+            if pa.types.is_floating(found):  # pandas makes such a column of integers if one is missing
+                numbers = self._column.cast(pa.float64())
+                whole = pc.equal(pc.floor(numbers), numbers)
+                in_range = pc.and_(pc.greater_equal(numbers, 0.0), pc.less_equal(numbers, 2.0**31 - 1))
+                self._refuse_unless(pc.and_(whole, in_range))
+                return numbers.cast(pa.int32())
             if not pa.types.is_integer(found):
                 raise self._wrong_type()
             wide = pa.uint64() if pa.types.is_unsigned_integer(found) else pa.int64()

@@ -38,8 +38,8 @@ def order_clicks(
     """Sort the clicks of all parts; codes are (num_clicks,), and `name_of` a row is its object for a person.
 
     Raises:
-        ClickLogError: parts differ in what says the order, times are in seconds and in milliseconds, two clicks of an object are equal in it, an object
-            whose clicks nothing orders is in several files, or a look falls.
+        ClickLogError: parts differ in what says the order, times are in different units, two clicks of an object
+            are equal in the order, an object whose clicks nothing orders is in several files, or a look falls.
 
     """
     order, has_looks = _common(parts)

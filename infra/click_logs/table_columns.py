@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,6 +18,8 @@ from infra.errors import ClickLogError
 _MAX_INDEX = 2**31 - 1
 _LARGEST_EXACT_INTEGER = 2**53
 _NEEDED = ("sample_key", "object_id", "y", "x", "is_foreground")
+_WITH_POINT = ("y", "x", "timestamp")
+_DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+", re.ASCII)
 _INDEX_RULE = f"an integer from 0 to {_MAX_INDEX}"
 RULES = {
     "sample_key": "a string that is not empty, or an integer",
@@ -110,7 +113,9 @@ def take_text(value: object) -> str:
 
 
 def take_index(value: object) -> int:
-    """Return a click index or a look."""
+    """Return a click index or a look, also from a whole number with a point, as pandas writes it: 1.0."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _MAX_INDEX:
         raise ValueError
     return value
@@ -167,4 +172,8 @@ TAKERS: Mapping[str, Taker] = {
 
 def broken_rule(place: str, name: str, theirs: str, value: object, reason: str = "") -> ClickLogError:
     """Return what to raise for a value that breaks the rule of our column `name`."""
-    return ClickLogError(f"{place}: {theirs} is {shown(value)}: {reason or f'it must be {RULES[name]}'}")
+    has_comma = name in _WITH_POINT and isinstance(value, str) and _DECIMAL_COMMA.fullmatch(value.strip())
+    remedy = ": write a decimal point" if has_comma else ""
+    return ClickLogError(
+        f"{place}: {theirs} is {shown(value)}: {reason or f'it must be {RULES[name]}'}{remedy}"
+    )

@@ -124,6 +124,8 @@ BROKEN: list[tuple[str, Any, str]] = [
     ("click_idx", -1, "click_idx is -1: it must be an integer from 0 to 2147483647"),
     ("click_idx", 2**31, "click_idx is 2147483648: it must be an integer from 0 to 2147483647"),
     ("click_idx", None, "click_idx is None: it must be an integer from 0 to 2147483647"),
+    ("click_idx", 1.5, "click_idx is 1.5: it must be an integer from 0 to 2147483647"),
+    ("click_idx", 2.0**31, "click_idx is 2147483648.0: it must be an integer from 0 to 2147483647"),
     ("y", float("nan"), "y is nan: it must be a finite number"),
     ("x", float("inf"), "x is inf: it must be a finite number"),
     ("x", None, "x is None: it must be a finite number"),
@@ -161,7 +163,7 @@ def test_a_value_against_the_rules_is_named_with_its_row(
     [
         ("sample_key", 7.0, "7.0"),
         ("sample_key", True, "True"),
-        ("click_idx", 0.0, "0.0"),
+        ("click_idx", 0.5, "0.5"),
         ("click_idx", True, "True"),
         ("y", "12", "'12'"),
         ("y", True, "True"),
@@ -185,7 +187,7 @@ def test_a_json_value_of_another_type_is_refused(
     ("field", "value", "found"),
     [
         ("sample_key", 7.0, "double"),
-        ("click_idx", 0.0, "double"),
+        ("click_idx", "0", "string"),
         ("y", "12", "string"),
         ("is_foreground", [True], "list<element: bool>"),
     ],

@@ -240,6 +240,35 @@ def test_times_from_a_start_may_be_short_and_long(tmp_path: Path) -> None:
     assert read(write_lines(tmp_path / "log.jsonl", rows)).y.tolist() == [1, 2, 0]
 
 
+@pytest.mark.parametrize("name", WRITERS)
+def test_whole_numbers_with_a_point_are_indices(tmp_path: Path, name: str) -> None:
+    rows = [{**GOOD, "click_idx": index, "look": index, "y": index} for index in (2.0, 0.0, 1.0)]
+    log = read(WRITERS[name](tmp_path / name, rows))
+    assert (log.click_idx.tolist(), log.y.tolist(), log.look.tolist()) == ([0, 1, 2], [0, 1, 2], [0, 1, 2])
+
+
+@pytest.mark.parametrize(
+    ("index", "shown"),
+    [(1.5, "1.5"), (-1.0, "-1.0"), (float("nan"), "nan"), (2.0**31, "2147483648.0"), (None, "None")],
+)
+def test_other_numbers_with_a_point_are_no_indices(tmp_path: Path, index: float, shown: str) -> None:
+    url = write_parquet(tmp_path / "log.parquet", [{**GOOD, "click_idx": 0.0}, {**GOOD, "click_idx": index}])
+    with pytest.raises(ClickLogError) as caught:
+        read(url)
+    assert str(caught.value) == (
+        f"{url} row 1 (counted from 0): click_idx is {shown}: it must be an integer from 0 to 2147483647"
+    )
+
+
+def test_a_decimal_comma_is_told_how_to_write_it(tmp_path: Path) -> None:
+    header = HEADER.replace(",", ";")
+    for text, remedy in (("25,5", ": write a decimal point"), ("a,5", ""), ("1,234.5", "")):
+        path = tmp_path / "log.csv"
+        with pytest.raises(ClickLogError) as caught:
+            read_text(path, f"{header}\na;1;0;{text};2;1\n")
+        assert str(caught.value) == f"{path} line 2: y is '{text}': it must be a finite number{remedy}"
+
+
 UNORDERED = {name: value for name, value in GOOD.items() if name != "click_idx"}
 
 
