@@ -17,7 +17,7 @@ from infra.click_logs.document_json import id_in, list_in, number_in, object_in,
 from infra.click_logs.log_format import LogFormat
 from infra.click_logs.log_part import LogPart, place_of, shown
 from infra.click_logs.options import ClickLogOptions
-from infra.click_logs.signs import is_background_label, names_an_object, sign_of_value
+from infra.click_logs.signs import is_background_label, is_object_label, names_an_object, sign_of_value
 from infra.errors import ClickLogError
 from infra.layouts.coco_names import spellings_of
 from infra.shards.file_names import picture_suffixes
@@ -54,8 +54,8 @@ class _Export:
         points: list[Point] = []
         for index, task in enumerate(tasks):
             of_task = list(self._of_task(object_in(task, place_of(self._url, _UNIT, index)), index))
-            if of_task:
-                images.check(of_task[0].image, index)
+            for image in dict.fromkeys(point.image for point in of_task):
+                images.check(image, index)
             points += of_task
         notices = [f"click log {self._url}: {count:,} {what}" for what, count in self._left_out.items()]
         return document_part(self._url, _UNIT, points, notices)
@@ -79,9 +79,11 @@ class _Export:
             if points:
                 people.append((str(annotation.get("id", len(people) + 1)), points))
         for person, points in people:
-            for point in with_objects(points, self._url, _UNIT, _WHICH_OBJECT):
-                object_id = f"{point.object_id}@{person}" if len(people) > 1 else point.object_id
-                yield Point(point.image, object_id, point.y, point.x, point.is_foreground, index)
+            for image in dict.fromkeys(point.image for point in points):
+                of_image = [point for point in points if point.image == image]
+                for point in with_objects(of_image, self._url, _UNIT, _WHICH_OBJECT):
+                    object_id = f"{point.object_id}@{person}" if len(people) > 1 else point.object_id
+                    yield Point(image, object_id, point.y, point.x, point.is_foreground, index)
         if len(people) > 1:
             self._leave_out(
                 "tasks have several annotations: each is clicked as objects of its own, LABEL@ANNOTATION"
@@ -103,7 +105,7 @@ class _Export:
                 )
             object_id, is_foreground = _meaning(result, value, where)
             yield Point(
-                _image_of(task, place),
+                _image_of(task, result, where),
                 object_id,
                 number_in(value.get("y"), f"{where}: y"),
                 number_in(value.get("x"), f"{where}: x"),
@@ -120,6 +122,10 @@ def _meaning(result: Mapping[str, Any], value: Mapping[str, Any], where: str) ->
     listed = value.get("keypointlabels", value.get("labels", []))
     labels = [text_in(label, f"{where}: a label") for label in list_in(listed, f"{where}: keypointlabels")]
     is_foreground = not any(map(is_background_label, labels))
+    if not is_foreground and any(map(is_object_label, labels)):
+        raise ClickLogError(
+            f"{where}: its labels {shown(labels)} say both object and background: keep one of the two"
+        )
     of_tool = result.get("is_positive", value.get("is_positive"))
     if of_tool is not None:
         try:
@@ -130,19 +136,34 @@ def _meaning(result: Mapping[str, Any], value: Mapping[str, Any], where: str) ->
             ) from None
     if result.get("parentID") is not None:
         return id_in(result["parentID"], f"{where}: parentID"), is_foreground
-    return next(filter(names_an_object, labels), ""), is_foreground
-
-
-def _image_of(task: Mapping[str, Any], place: str) -> str:
-    """Return the name of a task's image, without what Label Studio puts before the name of an upload."""
-    data = object_in(task.get("data"), f"{place}: data")
-    named = {key: value for key, value in data.items() if isinstance(value, str) and _is_picture(value)}
-    value = data.get("image", next(iter(named.values())) if len(named) == 1 else None)
-    if value is None:
+    named = dict.fromkeys(filter(names_an_object, labels))
+    if len(named) > 1:
         raise ClickLogError(
-            f"{place}: data has {len(named)} names of images ({', '.join(map(shown, data))}): call the image's `image`"
+            f"{where}: its labels {shown(labels)} name {len(named)} objects: keep one of them"
         )
-    name = text_in(value, f"{place}: image")
+    return next(iter(named), ""), is_foreground
+
+
+def _image_of(task: Mapping[str, Any], result: Mapping[str, Any], where: str) -> str:
+    """Return the name of the image that a point is on, without what Label Studio puts before the name of an upload."""
+    data = object_in(task.get("data"), f"{where}: data")
+    named = {key: value for key, value in data.items() if isinstance(value, str) and _is_picture(value)}
+    if data.get("image") is not None:  # its name may lack a suffix
+        named["image"] = data["image"]
+    if len(named) == 1:
+        (value,) = named.values()
+    elif result.get("to_name") in list(named):
+        value = named[result["to_name"]]
+    elif named:
+        raise ClickLogError(
+            f"{where}: data has {len(named)} images ({', '.join(map(shown, named))}), and to_name is "
+            f"{shown(result.get('to_name'))}: name the tag of each image as its field of data, or keep one image a task"
+        )
+    else:
+        raise ClickLogError(
+            f"{where}: data has no names of images ({', '.join(map(shown, data))}): call the image's `image`"
+        )
+    name = text_in(value, f"{where}: image")
     path = unquote(name) if name.startswith("/data/") else name
     folder, _, base = path.rpartition("/")
     if "upload" in folder.split("/"):

@@ -22,6 +22,8 @@ from infra.runs.run_directory import run_at
 from infra.runs.tables import CLICKS
 from infra.storage.files import Storage
 
+_MOST_REASONS = 4
+
 
 def load_click_log(storage: Storage, url: str, options: ClickLogOptions = ClickLogOptions()) -> ClickLog:
     """Read a click log.
@@ -46,11 +48,23 @@ def load_click_log(storage: Storage, url: str, options: ClickLogOptions = ClickL
         names_images = not files.format.is_table or options.theirs("sample_key") != "sample_key"
         parts = [part for file in files.files for part in files.format.read(storage, file, options)]
         told += files.notices()
-    told += (notice for part in parts for notice in part.notices)
+    notices = [notice for part in parts for notice in part.notices]
+    told += notices
     parts = [part for part in parts if part.table.num_rows]
     if not parts:
-        raise ClickLogError(f"{url}: no clicks; a click log needs one row, line or point for every click")
+        raise ClickLogError(
+            f"{url}: no clicks{_reasons(url, notices)}; a click log needs one row, line or point for every click"
+        )
     return _joined(url, parts, units, names_images, told)
+
+
+def _reasons(url: str, notices: list[str]) -> str:
+    """Return in brackets what was left out of a log, as far as a line has room for it."""
+    reasons = [
+        notice.removeprefix("click log ").removeprefix(f"{url}: ") for notice in notices[:_MOST_REASONS]
+    ]
+    more = ["..."] if len(notices) > _MOST_REASONS else []
+    return f" ({'; '.join(reasons + more)})" if reasons else ""
 
 
 def _units(files: LogFiles, options: ClickLogOptions) -> ClickUnits:

@@ -35,6 +35,11 @@ def is_background_label(label: str) -> bool:
     return word in _BACKGROUND | _NO or _COUNTED.sub("", word) in _BACKGROUND
 
 
+def is_object_label(label: str) -> bool:
+    """Tell whether a label says only that a point is on the object: `Positive`, `fg`, `1`, also numbered: `pos 2`."""
+    return bool(label.strip()) and not (is_background_label(label) or names_an_object(label))
+
+
 def names_an_object(label: str) -> bool:
     """Tell whether a label is more than a word for object or background."""
     word = label.strip().casefold()

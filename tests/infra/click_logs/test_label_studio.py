@@ -155,8 +155,27 @@ def test_the_only_image_of_a_task_need_not_be_called_image(tmp_path: Path) -> No
         ([task(key_point(1, 1, "a", image_rotation=90))], "image_rotation is 90: turn the image back"),
         ([task(key_point(1, 1, "a", parentID=[]))], r"parentID is \[\]: it must be text"),
         ([task(key_point(1, 1, "\ud800"))], "a label is .*, which holds half a character"),
-        ([task(key_point(1, 1, "a"), data={"a": "x.jpg", "b": "y.jpg"})], "data has 2 names of images"),
-        ([task(key_point(1, 1, "a"), data={"a": "x.txt"})], "data has 0 names of images"),
+        (
+            [task(key_point(1, 1, "a"), data={"a": "x.jpg", "b": "y.jpg"})],
+            r"task 0 .*: key point r11: data has 2 images \('a', 'b'\), and to_name is 'img': name the tag",
+        ),
+        (
+            [task(key_point(1, 1, "a"), data={"image": "x.jpg", "b": "y.jpg"})],
+            r"task 0 .*: key point r11: data has 2 images \('image', 'b'\), and to_name is 'img'",
+        ),
+        (
+            [task(key_point(1, 1, "a", to_name=[]), data={"a": "x.jpg", "b": "y.jpg"})],
+            r"to_name is \[\]: name",
+        ),
+        ([task(key_point(1, 1, "a"), data={"a": "x.txt"})], r"data has no names of images \('a'\)"),
+        (
+            [task(key_point(1, 1, "Positive", "cat", "bg 2"))],
+            r"task 0 .*: key point r11: its labels \['Positive', 'cat', 'bg 2'\] say both object and background",
+        ),
+        (
+            [task(key_point(1, 1, "cat", "dog"))],
+            r"task 0 .*: key point r11: its labels \['cat', 'dog'\] name 2 objects: keep one of them",
+        ),
         (
             [task(key_point(1, 1, "a"), key_point(2, 2, "b"), key_point(3, 3, "bg"))],
             r"task 0 .*says only background, and the image has 2 objects \('a', 'b'\): nest it in the region",
@@ -175,6 +194,38 @@ def test_what_is_no_export_or_leaves_something_open_is_named(
         exported(tmp_path, *tasks)
     assert str(caught.value).startswith(str(tmp_path))
     assert "\n" not in str(caught.value)
+
+
+def test_a_point_may_have_a_name_and_a_word_for_its_kind(tmp_path: Path) -> None:
+    points = (key_point(1, 1, "fg", "cat"), key_point(2, 2, "dog", "Negative"), key_point(3, 3, "cat", "cat"))
+    assert clicks_of(exported(tmp_path, task(*points))) == {
+        ("cat", "cat"): [(1, 1, True), (3, 3, True)],
+        ("cat", "dog"): [(2, 2, False)],
+    }
+
+
+def test_of_several_images_a_point_is_on_the_one_of_its_tag(tmp_path: Path) -> None:
+    points = (
+        key_point(1, 1, "cat", to_name="left"),
+        key_point(2, 2, "dog", to_name="right"),
+        key_point(3, 3, "bg", to_name="left"),
+    )
+    data = {"left": "a.jpg", "right": "b.jpg", "image": "c.jpg"}
+    assert clicks_of(exported(tmp_path, task(*points, data=data))) == {
+        ("a", "cat"): [(1, 1, True), (3, 3, False)],
+        ("b", "dog"): [(2, 2, True)],
+    }
+
+
+def test_without_clicks_it_is_told_what_was_left_out(tmp_path: Path) -> None:
+    cancelled = {"id": 1, "was_cancelled": True, "result": [key_point(1, 1, "cat")]}
+    box = {"id": "b", "type": "rectanglelabels", "value": {}}
+    with pytest.raises(ClickLogError) as caught:
+        exported(tmp_path, task(annotations=[cancelled, cancelled]), task(box, box, box))
+    assert str(caught.value) == (
+        f"{tmp_path}/project-2.json: no clicks (2 cancelled annotations are left out; 3 results that are no key points "
+        "are left out); a click log needs one row, line or point for every click"
+    )
 
 
 def test_a_broken_export_is_one_line(tmp_path: Path) -> None:
