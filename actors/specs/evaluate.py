@@ -116,7 +116,6 @@ class EvaluateSpec:
             raise ValueError(
                 f"robustness with model {self.model.name!r}: every draw must have the same model; give the file of one"
             )
-
         if self.robustness.robustness and not self.clicks.is_protocol:
             raise ValueError(
                 f"robustness with clicks {self.clicks.source!r}: drawn clicks are set beside the protocol's; leave "

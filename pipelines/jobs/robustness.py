@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from actors.ray_session import ray_session
 from actors.specs.clicks import SIMULATED
-from actors.specs.evaluate import EvaluateSpec
+from actors.specs.evaluate import EvaluateSpec, Robustness
 from actors.specs.label import LabelSpec
 from actors.stop_request import closed_in_order
 from pipelines.errors import IncompleteRunError
@@ -55,6 +55,7 @@ def _draws(spec: EvaluateSpec) -> Iterator[LabelSpec]:
             out=draw_url(spec.out, draw),
             seed=spec.seed + draw,
             clicks=replace(spec.clicks, source=user),
+            robustness=Robustness(),
         )
         yield one.labelling()
 
