@@ -194,6 +194,9 @@ class _Check:
         if not traits.starts_from_mask:
             self._note(Promise.START, "", "not promised")
             return
+        if not self._found[Promise.TRAITS].holds:
+            self._note(Promise.START, "", "not asked: the traits are wrong")
+            return
         script = script_from_mask()
         passes = one_after_the_other([script])
         try:
