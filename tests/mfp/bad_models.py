@@ -17,7 +17,7 @@ from torch import Tensor
 from mfp.click_model import ClickModel, CropBatch, Image, ModelTraits, SessionTurn
 from mfp.model_check import Promise
 from mfp.models.analytic import AnalyticClickModel
-from tests.mfp.click_models import GrowingModel, PreparingModel, Smoothed
+from tests.mfp.click_models import CorrectingModel, Growing, GrowingModel, PreparingModel, Smoothed
 
 Maps = list[NDArray[np.float32]]
 
@@ -152,10 +152,33 @@ def seeded() -> None:
 
 _NOISE = np.random.default_rng(0)
 
+
+class PromisingModel(GrowingModel):
+    """Says that it starts from masks, and cannot."""
+
+    traits = ModelTraits(name="promising", identity="promising 1", starts_from_mask=True)
+
+
+class ForgetfulStart(CorrectingModel):
+    """Takes another mask each time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._num_starts = 0
+
+    def begin_from_mask(
+        self, image: Image, shared: NDArray[np.float32], prob: NDArray[np.float32]
+    ) -> Growing:
+        self._num_starts += 1
+        return super().begin_from_mask(image, shared, np.roll(prob, self._num_starts, 1))
+
+
 BAD_MODELS: dict[str, tuple[Callable[[], ClickModel], Promise]] = {
     "no identity": (lambda: WithTraits(identity=" "), Promise.TRAITS),
     "no name": (lambda: WithTraits(name=""), Promise.TRAITS),
     "threshold in percent": (lambda: WithTraits(threshold=50.0), Promise.TRAITS),
+    "starts from masks without a method": (PromisingModel, Promise.START),
+    "forgets between two starts": (ForgetfulStart, Promise.START),
     "threshold NaN": (lambda: WithTraits(threshold=float("nan")), Promise.TRAITS),
     "other traits every time": (Moody, Promise.TRAITS),
     "logits without their channel": (lambda: Changed(lambda logits, _: logits[:, 0]), Promise.FORM),

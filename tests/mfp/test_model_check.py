@@ -14,7 +14,7 @@ from mfp.model_check import Promise, check_model
 from mfp.models.analytic import AnalyticClickModel
 from mfp.process_state import ProcessState
 from tests.mfp.bad_models import BAD_MODELS, Changed, WithTraits
-from tests.mfp.click_models import GrowingModel, PickyModel, PreparingModel
+from tests.mfp.click_models import CorrectingModel, GrowingModel, PickyModel, PreparingModel
 from tests.mfp.network_factories import SMALL_CONFIGS, create_network
 from tests.mfp.session_factories import TinyNetwork
 
@@ -25,6 +25,7 @@ HONEST: dict[str, Callable[[], ClickModel]] = {
     "vit": lambda: create_network(SMALL_CONFIGS["vit"]),
     "preparing": PreparingModel,
     "session": GrowingModel,
+    "correcting": CorrectingModel,
     "sessions": lambda: GrowingModel(max_sessions=2, reuses_array=True),
 }
 _ANSWERED_FIRST = {Promise.FORM, Promise.VALUES}
