@@ -12,13 +12,13 @@ from mfp.errors import StartError
 from mfp.region import Region
 
 LOCAL_CONFIDENCE: Final = 0.95
-"""The confidence in a given mask that measures best if changes are local (docs/starts.md)."""
+"""The confidence in a given mask if changes are local: chosen on VOC val (tests/actors/measure_starts.py masks)."""
 GLOBAL_CONFIDENCE: Final = 1.0
-"""The confidence in a given mask that measures best if changes are global (docs/starts.md)."""
+"""The confidence in a given mask if changes are global: chosen on VOC val (tests/actors/measure_starts.py masks)."""
 INSIDE_BOX: Final = 0.5
-"""The probability of the object inside a box that was given (measured: docs/starts.md)."""
+"""The probability of the object inside a given box: chosen on VOC val (tests/actors/measure_starts.py boxes)."""
 OUTSIDE_BOX: Final = 0.05
-"""The probability of the object outside of it (measured: docs/starts.md)."""
+"""The probability of the object outside of it, chosen with it."""
 StartKind: TypeAlias = Literal["nothing", "mask", "box"]
 
 
