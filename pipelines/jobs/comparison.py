@@ -13,16 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infra.json_text import JsonValue
-from infra.runs.run_directory import RunDirectory
 from infra.storage.files import Storage
 from mfp.bootstrap import Interval, mean_interval
-from mfp.metrics import ClickIous, noc
 from pipelines.errors import OptionError
-from pipelines.inputs.run_record import LabelRecord, ObjectStartContent, read_record
-from pipelines.jobs.click_protocol import ClickProtocol
 from pipelines.jobs.drawn_figures import DrawnNoc, read_draws
+from pipelines.jobs.evaluated_run import EvaluatedRun
 from pipelines.jobs.report import unfinished
-from pipelines.jobs.run_objects import RunObjects, image_of
+from pipelines.jobs.run_objects import image_of
 from pipelines.jobs.thresholds import THRESHOLDS
 
 MEAN_IOU = "mean_iou"
@@ -118,7 +115,7 @@ def compare_runs(urls: Sequence[str], storage: Storage) -> Comparison:
             has several samples of one key.
         RunDirectoryError, MetricsError, StorageError: one of them cannot be read, see `build_report`.
     """
-    clicked = [_ClickedRun.read(url, storage) for url in urls]
+    clicked = [_read(url, storage) for url in urls]
     _check_same_clicks(clicked)
     names = reduce(np.intersect1d, [run.names for run in clicked])
     if not len(names):
@@ -126,14 +123,14 @@ def compare_runs(urls: Sequence[str], storage: Storage) -> Comparison:
             f"no object with truth that {' and '.join(urls)} has clicked: give runs over the same data set, with masks"
         )
     image_idx = _image_idx(names)
-    of_objects = [run.of_objects(names) for run in clicked]
+    of_objects = [_values(run, names) for run in clicked]
     first = clicked[0]
     runs = tuple(
         ComparedRun(
             url=run.url,
             num_objects=len(run.names),
             num_shards=run.num_shards,
-            num_expected=run.num_expected,
+            num_expected=run.record.dataset.num_shards,
             figures={name: _estimate(values[name], image_idx) for name in FIGURES},
             differences={
                 name: _estimate(_difference(values[name], of_objects[0][name]), image_idx)
@@ -153,7 +150,7 @@ def compare_runs(urls: Sequence[str], storage: Storage) -> Comparison:
         ),
         num_objects=len(names),
         num_images=int(image_idx.max()) + 1,
-        is_same_data=len({run.fingerprint for run in clicked}) == 1,
+        is_same_data=len({run.record.dataset.fingerprint for run in clicked}) == 1,
     )
 
 
@@ -200,80 +197,37 @@ def _with_draws(
     )
 
 
-@dataclass(frozen=True)
-class _ClickedRun:
-    """A run's objects with truth, sorted by name (sample key and object id), and their IoUs in that order."""
-
-    url: str
-    protocol: ClickProtocol
-    num_shards: int
-    num_expected: int
-    fingerprint: str
-    names: NDArray[np.object_]
-    ious: ClickIous
-    stop_reasons: NDArray[np.object_]
-    starts: frozenset[str]
-    given_start: ObjectStartContent
-
-    @classmethod
-    def read(cls, url: str, storage: Storage) -> _ClickedRun:
-        run = RunDirectory(url, storage)
-        record = read_record(LabelRecord, url, storage)
-        dataset = record.dataset
-        records = list(run.committed().values())
-        objects = RunObjects.read(run, records)
-        for repeated in objects.repeated:
-            raise OptionError(
-                f"{url} has several samples of one key ({repeated}), and runs are compared by it: give each sample a "
-                "key of its own, as mfp shard does, and evaluate again"
-            )
-        known = np.flatnonzero(objects.has_truth)
-        names = objects.names
-        order = known[np.argsort(names[known])]
-        return cls(
-            url,
-            ClickProtocol.of(run),
-            len(records),
-            dataset.num_shards,
-            dataset.fingerprint,
-            names[order],
-            objects.ordered_ious(order),
-            objects.column("stop_reason")[order],
-            frozenset(objects.column("start")[order]),
-            record.given.start,
+def _read(url: str, storage: Storage) -> EvaluatedRun:
+    run = EvaluatedRun.read(url, storage)
+    for repeated in run.repeated:
+        raise OptionError(
+            f"{url} has several samples of one key ({repeated}), and runs are compared by it: give each sample a "
+            "key of its own, as mfp shard does, and evaluate again"
         )
-
-    @property
-    def is_of_one_start(self) -> bool:
-        """Whether its objects started alike, so that one mean is about them all."""
-        return len(self.starts) == 1
-
-    def of_objects(self, names: NDArray[np.object_]) -> dict[str, NDArray[np.float64] | None]:
-        """By name of the figure: (num_names,) values of these objects."""
-        at = np.searchsorted(self.names, names)
-        return {
-            name: noc(self.ious, threshold, self.protocol.max_clicks)[at].astype(np.float64)
-            if self.is_of_one_start and self.protocol.defines_noc(self.ious, self.stop_reasons, threshold)
-            else None
-            for name, threshold in NOC.items()
-        } | {MEAN_IOU: self.ious.last[at]}
+    return run
 
 
-def _why_not(figure: str, one: _ClickedRun, other: _ClickedRun) -> str:
+def _values(run: EvaluatedRun, names: NDArray[np.object_]) -> dict[str, NDArray[np.float64] | None]:
+    """By name of the figure: (num_names,) values of these objects; None if it is not defined."""
+    nocs = run.nocs(names)
+    return {f"noc{name}": nocs.get(name) for name in THRESHOLDS} | {MEAN_IOU: run.last_ious(names)}
+
+
+def _why_not(figure: str, one: EvaluatedRun, other: EvaluatedRun) -> str:
     """Why a difference of that figure would not be one of the models, in words; empty if it would."""
     mine, theirs = one.protocol, other.protocol
     if mine.user != theirs.user:
         return f"clicks of {mine.user} and of {theirs.user}"
     if one.starts != other.starts or mine.start_of_masks != theirs.start_of_masks:
         return f"starts: {mine.start_in_words} and {theirs.start_in_words}"
-    if one.given_start != other.given_start:
+    if one.record.given.start != other.record.given.start:
         return f"starts of other contents, {mine.start_in_words} and {theirs.start_in_words}"
     if figure not in NOC and mine.target_iou != theirs.target_iou:
         return "other IoU targets"
     return ""
 
 
-def _check_same_clicks(runs: Sequence[_ClickedRun]) -> None:
+def _check_same_clicks(runs: Sequence[EvaluatedRun]) -> None:
     first = runs[0]
     for run in runs[1:]:
         if run.protocol.max_clicks != first.protocol.max_clicks:

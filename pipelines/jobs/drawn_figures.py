@@ -12,13 +12,10 @@ from numpy.typing import NDArray
 from infra.errors import RunDirectoryError
 from infra.json_text import JsonValue
 from infra.runs.run_config import RUN_FILE
-from infra.runs.run_directory import RunDirectory
 from infra.storage.files import Storage, basename, join
-from mfp.metrics import noc
 from mfp.robustness import Robustness, robustness
-from pipelines.inputs.run_record import LabelRecord, read_record, request_of
-from pipelines.jobs.click_protocol import ClickProtocol
-from pipelines.jobs.run_objects import RunObjects
+from pipelines.inputs.run_record import request_of
+from pipelines.jobs.evaluated_run import EvaluatedRun
 from pipelines.jobs.thresholds import THRESHOLDS
 
 _DRAWS_FOLDER = "robustness"
@@ -98,12 +95,12 @@ def read_draws(run_url: str, storage: Storage) -> DrawnNoc | None:
     urls = list(takewhile(lambda url: storage.exists(join(url, RUN_FILE)), all_urls))
     if not urls:
         return None
-    base = _EvaluatedRun.read(run_url, storage)
-    draws: list[_EvaluatedRun] = []
+    base = EvaluatedRun.read(run_url, storage)
+    draws: list[EvaluatedRun] = []
     left_out: list[str] = []
     for url in urls:
-        draw = _EvaluatedRun.read(url, storage)
-        reason = draw.why_not_beside(base, draws)
+        draw = EvaluatedRun.read(url, storage)
+        reason = _why_no_draw(draw, base, draws)
         if reason:
             left_out.append(f"{basename(url)}: {reason}")
         else:
@@ -111,77 +108,40 @@ def read_draws(run_url: str, storage: Storage) -> DrawnNoc | None:
     return _aligned(base, draws, tuple(left_out))
 
 
-@dataclass(frozen=True)
-class _EvaluatedRun:
-    """A run with its record, and the NoC of its objects with truth by name."""
-
-    record: LabelRecord
-    run: RunDirectory
-    num_shards: int
-    protocol: ClickProtocol
-    names: NDArray[np.object_]
-    truth_area: NDArray[np.float64]
-    noc: Mapping[str, NDArray[np.float64]]
-
-    @classmethod
-    def read(cls, url: str, storage: Storage) -> _EvaluatedRun:
-        run = RunDirectory(url, storage)
-        record, protocol = read_record(LabelRecord, url, storage), ClickProtocol.of(run)
-        records = list(run.committed().values())
-        objects = RunObjects.read(run, records)
-        known = np.flatnonzero(objects.has_truth)
-        names = objects.names
-        order = known[np.argsort(names[known])]
-        ious, stop_reasons = objects.ordered_ious(order), objects.column("stop_reason")[order]
-        return cls(
-            record,
-            run,
-            len(records),
-            protocol,
-            names[order],
-            objects.column("truth_area")[order].astype(np.float64),
-            {
-                name: noc(ious, threshold, protocol.max_clicks).astype(np.float64)
-                for name, threshold in THRESHOLDS.items()
-                if protocol.defines_noc(ious, stop_reasons, threshold)
-            },
-        )
-
-    def why_not_beside(self, base: _EvaluatedRun, draws: Sequence[_EvaluatedRun]) -> str:
-        """Why it is no draw beside an evaluation and its other draws; empty if it is one."""
-        if self.num_shards != self.record.dataset.num_shards:
-            return f"unfinished, {self.num_shards} of {self.record.dataset.num_shards} shards"
-        if draws and self.protocol.user != draws[0].protocol.user:
-            return f"clicks of {self.protocol.user}, not of {draws[0].protocol.user}"
-        spec, of_base = self.record.spec, base.record.spec
-        clicks = replace(spec.clicks, source=of_base.clicks.source)
-        alike = replace(
-            self.record,
-            spec=replace(spec, out=of_base.out, seed=of_base.seed, clicks=clicks),
-            given=replace(self.record.given, clicks=base.record.given.clicks),
-        )
-        try:
-            base.run.check(request_of(alike))
-        except RunDirectoryError as error:
-            return str(error)
-        return ""
+def _why_no_draw(draw: EvaluatedRun, base: EvaluatedRun, draws: Sequence[EvaluatedRun]) -> str:
+    """Why a run is no draw beside an evaluation and its other draws; empty if it is one."""
+    if draw.num_shards != draw.record.dataset.num_shards:
+        return f"unfinished, {draw.num_shards} of {draw.record.dataset.num_shards} shards"
+    if draw.repeated:
+        return f"it has several samples of one key ({draw.repeated[0]})"
+    if draws and draw.protocol.user != draws[0].protocol.user:
+        return f"clicks of {draw.protocol.user}, not of {draws[0].protocol.user}"
+    spec, of_base = draw.record.spec, base.record.spec
+    clicks = replace(spec.clicks, source=of_base.clicks.source)
+    alike = replace(
+        draw.record,
+        spec=replace(spec, out=of_base.out, seed=of_base.seed, clicks=clicks),
+        given=replace(draw.record.given, clicks=base.record.given.clicks),
+    )
+    try:
+        base.run.check(request_of(alike))
+    except RunDirectoryError as error:
+        return str(error)
+    return ""
 
 
-def _aligned(base: _EvaluatedRun, draws: Sequence[_EvaluatedRun], left_out: tuple[str, ...]) -> DrawnNoc:
+def _aligned(base: EvaluatedRun, draws: Sequence[EvaluatedRun], left_out: tuple[str, ...]) -> DrawnNoc:
     names = base.names
     for draw in draws:
         names = np.intersect1d(names, draw.names)
-    at_base = np.searchsorted(base.names, names)
-    defined = [name for name in THRESHOLDS if draws and all(name in one.noc for one in (base, *draws))]
+    nocs, of_base = [draw.nocs(names) for draw in draws], base.nocs(names)
+    defined = [name for name in THRESHOLDS if nocs and all(name in one for one in (of_base, *nocs))]
     return DrawnNoc(
         user=draws[0].protocol.user if draws else "",
         names=names,
-        truth_area=base.truth_area[at_base],
-        protocol={name: base.noc[name][at_base] for name in defined},
-        drawn={
-            name: np.stack([draw.noc[name][np.searchsorted(draw.names, names)] for draw in draws])
-            for name in defined
-        },
+        truth_area=base.truth_area[np.searchsorted(base.names, names)],
+        protocol={name: of_base[name] for name in defined},
+        drawn={name: np.stack([one[name] for one in nocs]) for name in defined},
         left_out=left_out,
     )
 
