@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from actors.specs.clicks import BoxCentre, Simulated
-from actors.specs.start import FromDamage, FromNothing
+from actors.specs.start import StartsFromDamage, StartsFromNothing
 from infra.click_logs.click_log import ClickLog
 from infra.starts.starts import GivenBox, GivenMask, Starts
 
@@ -21,7 +21,7 @@ class Given:
     """
 
     clicks: ClickLog | Simulated | BoxCentre = Simulated()
-    starts: Starts | FromNothing | FromDamage = FromNothing()
+    starts: Starts | StartsFromNothing | StartsFromDamage = StartsFromNothing()
     final_masks: Starts | None = None
 
     @property

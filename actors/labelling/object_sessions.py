@@ -13,7 +13,7 @@ import numpy.typing as npt
 from actors.labelling.clicked_items import ClickedItem, clicked_items
 from actors.labelling.given import Given
 from actors.specs.clicks import Simulated
-from actors.specs.start import FromDamage, Overlap, Start
+from actors.specs.start import Overlap, Start, StartsFromDamage
 from actors.working_size import WORKING_PIXELS, WorkingSize
 from infra.click_logs.click_log import ClickLog, LoggedClick
 from infra.errors import Reason, SampleError
@@ -238,7 +238,7 @@ class ObjectSessions:
                 return starts.FromBox(_box(given, size))
             except StartError as error:
                 raise SampleError(Reason.BOX_OUTSIDE_IMAGE, str(error)) from None
-        if isinstance(self._given.starts, FromDamage) and labels is not None and (labels == 1).any():
+        if isinstance(self._given.starts, StartsFromDamage) and labels is not None and (labels == 1).any():
             draw = keyed_draw("damage", self._start.damage_seed, key.sample_key, key.object_id)
             return starts.FromMask(self._damaged(labels, draw), self._confidence)
         return starts.FROM_NOTHING

@@ -14,7 +14,7 @@ from actors.specs.marks import LOCATION, Argument, Option, Section
 from actors.specs.model import ModelChoice
 from actors.specs.places import absolute
 from actors.specs.prefixed import MASKS
-from actors.specs.start import FromBoxes, FromDamage, Start
+from actors.specs.start import Start, StartsFromBoxes, StartsFromDamage
 from actors.specs.workers import Workers
 from actors.working_size import WORKING_PIXELS
 from infra.click_logs.options import ClickLogOptions
@@ -127,12 +127,12 @@ class LabelSpec:
             raise ValueError(
                 f"settings of mask files with start {self.start.source!r}: no such files are read; leave them out"
             )
-        if isinstance(self.clicks.origin, BoxCentre) and not isinstance(self.start.origin, FromBoxes):
+        if isinstance(self.clicks.origin, BoxCentre) and not isinstance(self.start.origin, StartsFromBoxes):
             raise ValueError(
                 f"clicks {self.clicks.source!r} with start {self.start.source!r}: there are no boxes to click in; give "
                 "--start boxes:URL"
             )
-        if isinstance(self.start.origin, FromDamage) and not isinstance(self.clicks.origin, Simulated):
+        if isinstance(self.start.origin, StartsFromDamage) and not isinstance(self.clicks.origin, Simulated):
             raise ValueError(
                 f"start {self.start.source!r} with clicks {self.clicks.source!r}: damaged masks are for measuring; "
                 "simulate the clicks"

@@ -21,42 +21,42 @@ Overlap: TypeAlias = Literal["allow", "exclude", "priority"]
 
 
 @dataclass(frozen=True)
-class FromNothing:
+class StartsFromNothing:
     """Objects start from nothing."""
 
 
 @dataclass(frozen=True)
-class FromMasks:
+class StartsFromMasks:
     """Objects start from the masks at `url`."""
 
     url: str
 
 
 @dataclass(frozen=True)
-class FromBoxes:
+class StartsFromBoxes:
     """Objects start from the boxes at `url`."""
 
     url: str
 
 
 @dataclass(frozen=True)
-class FromDamage:
+class StartsFromDamage:
     """Objects start from their true masks, damaged at random."""
 
 
-StartOrigin: TypeAlias = FromNothing | FromMasks | FromBoxes | FromDamage
+StartOrigin: TypeAlias = StartsFromNothing | StartsFromMasks | StartsFromBoxes | StartsFromDamage
 
 
 def start_origin_of(source: str) -> StartOrigin:
     """Where objects start, by what `Start.source` says; ValueError if it is none of the starts."""
     if source == NOTHING:
-        return FromNothing()
+        return StartsFromNothing()
     if source == DAMAGED:
-        return FromDamage()
+        return StartsFromDamage()
     if isinstance(source, str) and source.startswith(MASKS):
-        return FromMasks(place_of(source, MASKS, "masks"))
+        return StartsFromMasks(place_of(source, MASKS, "masks"))
     if isinstance(source, str) and source.startswith(BOXES):
-        return FromBoxes(place_of(source, BOXES, "boxes"))
+        return StartsFromBoxes(place_of(source, BOXES, "boxes"))
     raise ValueError(f"start {source!r} is neither {NOTHING!r}, {MASKS}URL, {BOXES}URL nor {DAMAGED!r}")
 
 
@@ -132,7 +132,7 @@ class Start:
     @property
     def is_from_masks(self) -> bool:
         """Whether objects have a mask before the first click."""
-        return isinstance(self.origin, FromMasks | FromDamage)
+        return isinstance(self.origin, StartsFromMasks | StartsFromDamage)
 
     def resolved(self) -> Start:
         """The same with an absolute place and with what `auto` stands for."""

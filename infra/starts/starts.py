@@ -46,7 +46,7 @@ class GivenBox:
     priority: float
 
 
-Given: TypeAlias = GivenMask | GivenBox
+GivenStart: TypeAlias = GivenMask | GivenBox
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,10 +108,10 @@ class Starts:
         """Objects of all samples."""
         return len(self.rows)
 
-    def of_sample(self, sample_key: str) -> dict[str, Given]:
+    def of_sample(self, sample_key: str) -> dict[str, GivenStart]:
         """Return what the objects of a sample start from by their ids, in file order; {} if there is none."""
         composed = unicodedata.normalize("NFC", sample_key)
-        found: dict[str, Given] = {}
+        found: dict[str, GivenStart] = {}
         for position in self.lookup.positions(self.sample_keys, composed):
             start_key = self.sample_keys[position].as_py()
             for row in self.rows[self.offsets[position] : self.offsets[position + 1]].tolist():

@@ -6,7 +6,15 @@ import hashlib
 
 from actors.labelling.given import Given
 from actors.specs.clicks import BOX_CENTRE, BoxCentre, ClickOrigin, Clicks, Logged, Simulated
-from actors.specs.start import DAMAGED, NOTHING, FromBoxes, FromDamage, FromMasks, FromNothing, Start
+from actors.specs.start import (
+    DAMAGED,
+    NOTHING,
+    Start,
+    StartsFromBoxes,
+    StartsFromDamage,
+    StartsFromMasks,
+    StartsFromNothing,
+)
 from infra.click_logs.click_log import ClickLog
 from infra.click_logs.load import load_click_log
 from infra.click_logs.options import ClickLogOptions
@@ -50,11 +58,11 @@ def _clicks(origin: ClickOrigin, log: ClickLogOptions, storage: Storage) -> Clic
     return load_click_log(storage, origin.url, log) if isinstance(origin, Logged) else origin
 
 
-def _starts(start: Start, storage: Storage) -> Starts | FromNothing | FromDamage:
+def _starts(start: Start, storage: Storage) -> Starts | StartsFromNothing | StartsFromDamage:
     origin = start.origin
-    if isinstance(origin, FromMasks):
+    if isinstance(origin, StartsFromMasks):
         return load_masks(storage, origin.url, start.masks)
-    return load_boxes(storage, origin.url, start.masks) if isinstance(origin, FromBoxes) else origin
+    return load_boxes(storage, origin.url, start.masks) if isinstance(origin, StartsFromBoxes) else origin
 
 
 def check_given(given: Given, dataset: DatasetManifest, storage: Storage) -> tuple[str, ...]:
@@ -78,7 +86,7 @@ def given_content(given: Given) -> GivenContent:
     of_start: ObjectStartContent = NOTHING
     if isinstance(starts, Starts):
         of_start = _starts_content(starts)
-    elif isinstance(starts, FromDamage):
+    elif isinstance(starts, StartsFromDamage):
         of_start = DAMAGED
     return GivenContent(
         clicks=_click_content(given.clicks),

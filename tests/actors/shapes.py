@@ -13,7 +13,7 @@ from actors.labelling.hand_out import Assignment
 from actors.labelling.object_sessions import ObjectSessions
 from actors.labelling.shard_labeller import MAX_PIXELS_AHEAD, ReadShard, ShardLabeller, ShardSummary
 from actors.specs.clicks import BoxCentre, Simulated
-from actors.specs.start import FromDamage, FromNothing, Start
+from actors.specs.start import Start, StartsFromDamage, StartsFromNothing
 from actors.working_size import WORKING_PIXELS
 from infra import rle
 from infra.click_logs.click_log import ClickLog
@@ -31,7 +31,7 @@ from mfp.session import SessionLimits
 
 ZOOM_SIZE = 160
 SIMULATED = Simulated()
-FROM_NOTHING = FromNothing()
+FROM_NOTHING = StartsFromNothing()
 START = Start()
 LIMITS = SessionLimits(max_clicks=5, target_iou=0.9)
 
@@ -117,7 +117,7 @@ def labeller(
     *,
     batch_size: int = 4,
     clicks: ClickLog | Simulated | BoxCentre = SIMULATED,
-    starts: Starts | FromNothing | FromDamage = FROM_NOTHING,
+    starts: Starts | StartsFromNothing | StartsFromDamage = FROM_NOTHING,
     final_masks: Starts | None = None,
     start: Start = START,
     seed: int = 0,

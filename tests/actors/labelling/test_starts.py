@@ -19,7 +19,7 @@ from torch import Tensor
 from actors.labelling.hand_out import Assignment
 from actors.labelling.shard_labeller import ShardSummary
 from actors.specs.clicks import BoxCentre, Simulated
-from actors.specs.start import FromDamage, Start
+from actors.specs.start import Start, StartsFromDamage
 from infra import rle
 from infra.click_logs.load import load_click_log
 from infra.click_logs.options import ClickLogOptions
@@ -208,7 +208,7 @@ def test_damaged_truths_start_in_their_range_and_depend_on_their_seed_alone(tmp_
         label(
             tmp_path / name,
             large,
-            starts=FromDamage(),
+            starts=StartsFromDamage(),
             start=Start("damaged", damage_seed=damage_seed),
             seed=seed,
             batch_size=batch,
@@ -533,7 +533,7 @@ def test_equal_objects_have_draws_and_damage_of_their_own(tmp_path: Path) -> Non
     drawn, _ = label(tmp_path / "drawn", samples, clicks=Simulated("uniform"), limits=once)
     assert len({(row["y"], row["x"]) for row in drawn["clicks"]}) == 4
     damaged, _ = label(
-        tmp_path / "damaged", samples, starts=FromDamage(), start=Start("damaged"), limits=once
+        tmp_path / "damaged", samples, starts=StartsFromDamage(), start=Start("damaged"), limits=once
     )
     assert len({row["start_iou"] for row in damaged["masks"]}) == 4
 
@@ -623,7 +623,7 @@ def test_an_object_too_small_for_the_damage_is_set_aside(tmp_path: Path) -> None
     dot = np.zeros((120, 160), np.bool_)
     dot[50, 50] = True
     with_dot = Sample(**{**vars(sample), "objects": (*sample.objects, ObjectTruth("dot", rle.encode(dot)))})
-    rows, _ = label(tmp_path / "run", [with_dot], starts=FromDamage(), start=Start("damaged"))
+    rows, _ = label(tmp_path / "run", [with_dot], starts=StartsFromDamage(), start=Start("damaged"))
     assert len(rows["masks"]) == 2
     assert [(row["object_id"], row["reason"], row["detail"]) for row in rows["errors"]] == [
         ("dot", "too_small", "no damage leaves its 1 pixels with an IoU of 0.75 to 0.85")
