@@ -12,11 +12,11 @@ from mfp.errors import StartError
 from mfp.region import Region
 
 LOCAL_CONFIDENCE: Final = 0.95
-"""The confidence in a given mask if changes are local: chosen on VOC val (tests/actors/measure_starts.py masks)."""
+"""The confidence in a given mask if changes are local: measured in docs/starts.md."""
 GLOBAL_CONFIDENCE: Final = 1.0
-"""The confidence in a given mask if changes are global: chosen on VOC val (tests/actors/measure_starts.py masks)."""
+"""The confidence in a given mask if changes are global: measured in docs/starts.md."""
 INSIDE_BOX: Final = 0.5
-"""The probability of the object inside a given box: chosen on VOC val (tests/actors/measure_starts.py boxes)."""
+"""The probability of the object inside a given box: measured in docs/starts.md."""
 OUTSIDE_BOX: Final = 0.05
 """The probability of the object outside of it, chosen with it."""
 StartKind: TypeAlias = Literal["nothing", "mask", "box"]
