@@ -47,6 +47,10 @@ class RunDirectoryError(InfraError):
     """A run directory that is not a run, belongs to another configuration, or was taken over by another run."""
 
 
+class ExportError(InfraError):
+    """A run that a format cannot hold, or an export that does not read back as it was written."""
+
+
 class LeaseError(InfraError):
     """A run directory whose lease another run holds, or that this run has lost."""
 

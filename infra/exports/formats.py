@@ -1,0 +1,11 @@
+"""The formats of exports by name: a new one is a file and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from infra.exports.coco import COCO
+from infra.exports.export_format import ExportFormat
+
+FORMATS: Final[Mapping[str, ExportFormat]] = {known.name: known for known in (COCO,)}

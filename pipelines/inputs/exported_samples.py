@@ -1,0 +1,171 @@
+"""A run as a stream of samples to export: its masks beside the images and classes of its data set."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from actors.specs.export import ExportedMasks, ExportSpec
+from infra.exports.exported_sample import ExportedObject, ExportedSample
+from infra.exports.file_name import image_path
+from infra.json_text import JsonValue
+from infra.runs.commit import CommitRecord
+from infra.runs.run_directory import RunDirectory
+from infra.runs.tables import MASKS, BoundingBox
+from infra.shards.manifest import DatasetManifest, ShardEntry, load_manifest
+from infra.shards.sample import Sample
+from infra.shards.shard_reader import read_shard
+from infra.shards.splits import split_of
+from infra.storage.files import Storage
+from infra.storage.locations import expand_home
+from pipelines.errors import OptionError
+from pipelines.inputs.row_condition import RowCondition
+from pipelines.inputs.run_record import LabelRecord, read_record
+
+NO_CATEGORY = "object"
+_FIGURES = ("iou", "quality", "num_clicks", "model_id")
+_LIST_SUFFIX = ".txt"
+
+
+@dataclass
+class ExportCounts:
+    """What goes out, and what does not.
+
+    Attributes:
+        samples, objects: that are exported.
+        filtered: objects that the filters leave out, also of samples that are not exported at all.
+        thinned: samples that are exported without some of their objects.
+    """
+
+    samples: int = 0
+    objects: int = 0
+    filtered: int = 0
+    thinned: int = 0
+
+
+class ExportedSamples:
+    """The samples of a run that the filters let through. Memory holds the rows of one shard and one image."""
+
+    def __init__(self, spec: ExportSpec, storage: Storage) -> None:
+        """Read what the run says of itself.
+
+        Raises:
+            OptionError: the data set is another now, or a filter cannot be used.
+            RunDirectoryError, DatasetError, StorageError: run or data set cannot be read.
+        """
+        self._spec = spec
+        self._storage = storage
+        self.run = RunDirectory(spec.run, storage)
+        self.record = read_record(LabelRecord, spec.run, storage)
+        self._manifest = _manifest(self.record, storage)
+        self._records = self.run.committed()
+        self._condition = RowCondition(spec.masks.min_quality, spec.masks.where)
+        self._keys = _keys_of_split(spec.masks, storage)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every shard of the run is committed."""
+        return len(self._records) == self.record.dataset.num_shards
+
+    def read(self, counts: ExportCounts) -> Iterator[ExportedSample]:
+        """Yield the samples, shard by shard in the order of the data set, and count them.
+
+        Every call reads run and data set again, and yields the same.
+        """
+        for entry in self._manifest.shards:
+            record = self._records.get(entry.name)
+            if record is not None and self._is_of_split(entry):
+                yield from self._of_shard(entry, record, counts)
+
+    def _is_of_split(self, entry: ShardEntry) -> bool:
+        split = self._spec.masks.split
+        return not split or self._keys is not None or split_of(entry.name) == split
+
+    def _of_shard(
+        self, entry: ShardEntry, record: CommitRecord, counts: ExportCounts
+    ) -> Iterator[ExportedSample]:
+        (table,) = self.run.read_parts(MASKS, [record])
+        rows, left_out = self._rows_by_sample(table)
+        for item in read_shard(self._storage, self._manifest.shard_url(entry), entry):
+            if not isinstance(item, Sample) or (self._keys is not None and item.key not in self._keys):
+                continue
+            kept = rows.get(item.key, [])
+            dropped = left_out.get(item.key, 0)
+            counts.filtered += dropped
+            is_empty = not kept and not dropped and not item.objects and self._spec.masks.empty_images
+            if not kept and not is_empty:
+                continue
+            counts.samples += 1
+            counts.objects += len(kept)
+            counts.thinned += dropped > 0
+            yield self._sample(item, kept)
+
+    def _rows_by_sample(self, table: pa.Table) -> tuple[Mapping[str, list[Any]], Mapping[str, int]]:
+        """Rows that pass, by sample key in the order of the part, and the number of those that do not."""
+        passes = self._condition.passing(table)
+        rows: dict[str, list[Any]] = defaultdict(list)
+        left_out: dict[str, int] = defaultdict(int)
+        for is_kept, row in zip(passes, _rows(table), strict=True):
+            if is_kept:
+                rows[row["sample_key"]].append(row)
+            else:
+                left_out[row["sample_key"]] += 1
+        return rows, left_out
+
+    def _sample(self, sample: Sample, rows: list[Any]) -> ExportedSample:
+        attributes = {truth.object_id: truth.attributes for truth in sample.objects}
+        name = self._spec.category
+        objects = tuple(
+            ExportedObject(
+                object_id=row["object_id"],
+                category=_category(name, attributes.get(row["object_id"], {}), sample.attributes),
+                rle=row["rle"],
+                bbox=BoundingBox(**row["bbox"]),
+                area=row["area"],
+                figures={figure: row[figure] for figure in _FIGURES if row[figure] is not None},
+            )
+            for row in rows
+        )
+        return ExportedSample(
+            sample.key,
+            image_path(sample.key, sample.extension),
+            sample.height,
+            sample.width,
+            sample.image_bytes,
+            objects,
+        )
+
+
+def _rows(table: pa.Table) -> Iterator[Any]:
+    for batch in table.to_batches(max_chunksize=1024):
+        yield from batch.to_pylist()
+
+
+def _category(name: str, of_object: Mapping[str, JsonValue], of_sample: Mapping[str, JsonValue]) -> str:
+    value = of_object.get(name, of_sample.get(name))
+    return NO_CATEGORY if value is None or value == "" else str(value)
+
+
+def _manifest(record: LabelRecord, storage: Storage) -> DatasetManifest:
+    manifest = load_manifest(storage, record.spec.dataset)
+    if manifest.fingerprint != record.dataset.fingerprint:
+        raise OptionError(
+            f"{record.spec.dataset} is not the data set that the run was made from: its contents have changed since, "
+            "and masks would lie on other images"
+        )
+    return manifest
+
+
+def _keys_of_split(masks: ExportedMasks, storage: Storage) -> frozenset[str] | None:
+    """The keys that a list names; None if the split is no list."""
+    if not masks.split.endswith(_LIST_SUFFIX):
+        return None
+    lines = storage.read_bytes(expand_home(masks.split)).decode("utf-8-sig", "replace").splitlines()
+    keys = frozenset(line.strip() for line in lines if line.strip())
+    if not keys:
+        raise OptionError(f"the list {masks.split} names no sample: write one sample key a line")
+    return keys

@@ -1,0 +1,45 @@
+"""A condition on the columns of the masks table, in SQL."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from infra.runs.tables import MASKS
+from pipelines.errors import OptionError
+
+
+class RowCondition:
+    """Masks of a quality, and with a condition that DuckDB understands. It reads no file and no network."""
+
+    def __init__(self, min_quality: float, where: str) -> None:
+        """OptionError if the condition is none on columns of the masks table."""
+        self._min_quality = min_quality
+        self._where = where
+        self.passing(MASKS.empty())
+
+    def passing(self, table: pa.Table) -> npt.NDArray[np.bool_]:
+        """(num_rows,) bool: the rows for which the condition is true; an unknown value makes it false."""
+        passes = np.ones(table.num_rows, np.bool_)
+        if self._min_quality > 0:
+            quality = table["quality"].to_numpy()
+            passes &= np.nan_to_num(quality.astype(np.float64), nan=-1.0) >= self._min_quality
+        return passes & self._meeting(table) if self._where else passes
+
+    def _meeting(self, table: pa.Table) -> npt.NDArray[np.bool_]:
+        import duckdb
+
+        numbered = table.append_column("_row", pa.array(np.arange(table.num_rows)))
+        with duckdb.connect(":memory:", config={"enable_external_access": False}) as connection:
+            connection.register("masks", numbered)
+            try:
+                found = connection.sql(f"SELECT _row FROM masks WHERE ({self._where}\n)").fetchnumpy()  # noqa: S608
+            except duckdb.Error as error:
+                raise OptionError(
+                    f"--where {self._where!r}: {str(error).splitlines()[0]}; give a condition on "
+                    f"{', '.join(MASKS.schema.names)}"
+                ) from None
+        meets = np.zeros(table.num_rows, np.bool_)
+        meets[np.asarray(found["_row"], np.int64)] = True
+        return meets

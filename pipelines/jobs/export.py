@@ -1,0 +1,235 @@
+"""Masks of a run into the format of another program, read back from its storage before the export is called done."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from actors.specs.checked import checked
+from actors.specs.export import ExportSpec
+from actors.stop_request import check_stop
+from infra import rle
+from infra.errors import ExportError, StorageError
+from infra.exports.export_format import ExportFormat, ExportTarget
+from infra.exports.exported_sample import ExportedSample
+from infra.exports.formats import FORMATS
+from infra.exports.kept_masks import OBJECTS_FILE, KeptMask, KeptMasksFile
+from infra.json_text import JsonValue
+from infra.storage.files import Storage, join
+from infra.storage.locations import expand_home
+from pipelines.errors import OptionError
+from pipelines.inputs.exported_samples import ExportCounts, ExportedSamples
+from pipelines.progress_report import OnProgress, ProgressReport
+
+EXPORT_FILE = "export.json"
+"""Created last: a folder without it holds no whole export."""
+IMAGES_FOLDER = "images"
+
+
+@dataclass(frozen=True)
+class Exported:
+    """An export that was read back.
+
+    Attributes:
+        url, format: where it lies, and what it is.
+        samples, objects, filtered, thinned: see `ExportCounts`.
+        exact: objects whose mask came back pixel for pixel.
+        mean_kept, worst_kept: IoU of the masks in the files with those of the run, in [0, 1].
+        worst: sample key and object id of the worst one.
+        is_whole_run: every shard of the run was committed.
+    """
+
+    url: str
+    format: str
+    samples: int
+    objects: int
+    filtered: int
+    thinned: int
+    exact: int
+    mean_kept: float
+    worst_kept: float
+    worst: tuple[str, str]
+    is_whole_run: bool
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """For programs."""
+        return {
+            "url": self.url,
+            "format": self.format,
+            "samples": self.samples,
+            "objects": self.objects,
+            "filtered": self.filtered,
+            "thinned": self.thinned,
+            "exact": self.exact,
+            "mean_kept": self.mean_kept,
+            "worst_kept": self.worst_kept,
+            "worst": list(self.worst),
+            "whole_run": self.is_whole_run,
+        }
+
+
+def run_export(spec: ExportSpec, on_progress: OnProgress | None = None) -> Exported:
+    """Export the masks of a run.
+
+    Raises:
+        OptionError: options that do not go together, a folder that is not empty, or nothing to export.
+        ExportError: the format has no room for a mask, or a mask read back has lost more than `spec.max_loss`; what
+            was written is deleted then.
+        InfraError: run, data set or storage cannot be read or written.
+    """
+    spec = checked(ExportSpec, spec)
+    spec = replace(spec, run=expand_home(spec.run), to=expand_home(spec.to))
+    storage = Storage(spec.storage)
+    known = _format(spec)
+    _refuse_what_is_there(storage, spec.to)
+    samples = ExportedSamples(spec, storage)
+    export = _Export(spec, known, samples, storage, on_progress)
+    try:
+        export.write()
+        return export.read_back()
+    except BaseException:
+        export.delete()
+        raise
+
+
+class _Export:
+    """An export under way."""
+
+    def __init__(
+        self,
+        spec: ExportSpec,
+        known: ExportFormat,
+        samples: ExportedSamples,
+        storage: Storage,
+        on_progress: OnProgress | None,
+    ) -> None:
+        self._spec = spec
+        self._format = known
+        self._samples = samples
+        self._storage = storage
+        self._on_progress = on_progress
+        self._target = ExportTarget(
+            storage, spec.to, _provenance(spec, samples), spec.shape, spec.image_prefix
+        )
+        self._counts = ExportCounts()
+
+    def write(self) -> None:
+        """Write every file of the format, and the images."""
+        has_images = self._spec.images and not self._format.always_has_images
+        with closing(self._format.write(self._target)) as writer:
+            for sample in self._samples.read(self._counts):
+                check_stop()
+                if has_images:
+                    url = join(self._spec.to, IMAGES_FOLDER, sample.file_name)
+                    self._storage.write_bytes(url, sample.image_bytes)
+                writer.add(sample)
+                self._report(self._counts.objects, "writing")
+            if not self._counts.samples:
+                raise OptionError(_nothing(self._counts, self._spec))
+            writer.finish()
+
+    def read_back(self) -> Exported:
+        """Compare every mask in the files with that of the run, and call the export done."""
+        worst, exact, total = KeptMask("", "", "", np.inf), 0, 0.0
+        with KeptMasksFile() as file, closing(self._format.read(self._target)) as reader:
+            for sample in self._samples.read(ExportCounts()):
+                check_stop()
+                for kept in _kept(sample, reader.masks(sample)):
+                    file.append(kept)
+                    total += kept.kept_iou
+                    exact += kept.kept_iou == 1.0
+                    worst = min(worst, kept, key=lambda one: one.kept_iou)
+                self._report(file.num_rows, "reading back")
+            self._check_loss(worst)
+            file.write(self._storage, join(self._spec.to, OBJECTS_FILE))
+        num_objects = self._counts.objects
+        exported = Exported(
+            url=self._spec.to,
+            format=self._format.name,
+            samples=self._counts.samples,
+            objects=num_objects,
+            filtered=self._counts.filtered,
+            thinned=self._counts.thinned,
+            exact=exact,
+            mean_kept=total / num_objects if num_objects else 1.0,
+            worst_kept=worst.kept_iou if num_objects else 1.0,
+            worst=(worst.sample_key, worst.object_id),
+            is_whole_run=self._samples.is_whole,
+        )
+        document = {"summary": exported.to_json(), "provenance": dict(self._target.provenance)}
+        self._storage.write_bytes(join(self._spec.to, EXPORT_FILE), json.dumps(document, indent=1).encode())
+        return exported
+
+    def delete(self) -> None:
+        """Delete what was written: half an export looks like a whole one to the next program."""
+        with suppress(StorageError):
+            for url in list(self._storage.walk(self._spec.to)):
+                self._storage.delete(url)
+
+    def _check_loss(self, worst: KeptMask) -> None:
+        if worst.kept_iou < 1 - self._spec.max_loss:
+            raise ExportError(
+                f"object {worst.object_id!r} of sample {worst.sample_key!r} came back from {self._format.name} with an "
+                f"IoU of {worst.kept_iou:.3f} with its mask, and --max-loss {self._spec.max_loss:g} allows "
+                f"{1 - self._spec.max_loss:g}: choose a format that keeps masks (coco, png), or a larger --max-loss"
+            )
+
+    def _report(self, num_objects: int, note: str) -> None:
+        if self._on_progress is not None:
+            self._on_progress(ProgressReport(num_objects, None, 0, 0, note, ""))
+
+
+def _kept(sample: ExportedSample, masks: Sequence[bytes]) -> Iterator[KeptMask]:
+    for one, counts in zip(sample.objects, masks, strict=True):
+        yield KeptMask(
+            sample.key,
+            one.object_id,
+            one.category,
+            kept_iou(one.rle, counts, sample.height, sample.width),
+        )
+
+
+def kept_iou(counts: bytes, others: bytes, height: int, width: int) -> float:
+    """The IoU of two masks of (height, width); 1 if both are empty. ValueError if one is no mask of that size."""
+    if counts == others:
+        return 1.0
+    different = rle.num_different(counts, others, height, width)
+    union = (rle.area(counts, height, width) + rle.area(others, height, width) + different) // 2
+    return 1.0 - different / union if union else 1.0
+
+
+def _format(spec: ExportSpec) -> ExportFormat:
+    known = FORMATS[spec.format]
+    if spec.shape != "rle" and spec.shape not in known.shapes:
+        raise OptionError(f"--shape {spec.shape}: {known.name} has one way of writing masks; leave it out")
+    return known
+
+
+def _refuse_what_is_there(storage: Storage, url: str) -> None:
+    there = next(iter(storage.walk(url)), None)
+    if there is not None:
+        raise OptionError(
+            f"{url} is not empty (it holds {there}): an export never replaces files; give another folder as --to"
+        )
+
+
+def _provenance(spec: ExportSpec, samples: ExportedSamples) -> dict[str, JsonValue]:
+    record = samples.record
+    return {
+        "description": "masks made by mfp",
+        "run": spec.run,
+        "model": record.spec.model.name,
+        "dataset": record.spec.dataset,
+        "dataset_fingerprint": record.dataset.fingerprint,
+    }
+
+
+def _nothing(counts: ExportCounts, spec: ExportSpec) -> str:
+    left_out = f": the filters leave out all of its {counts.filtered:,} objects" if counts.filtered else ""
+    return (
+        f"{spec.run} has nothing to export{left_out}; see --min-quality, --split, --where and --empty-images"
+    )
