@@ -18,7 +18,7 @@ from mfp.engine_settings import EngineSettings
 from mfp.errors import ClickModelError, ImageSizeError
 from mfp.runner import Request, Runner
 from mfp.scheduler import Batch, BatchOutcome, Scheduler
-from mfp.session import FinishedSession, Session
+from mfp.session import FinishedSession, Look, Session
 from mfp.session_runner import SessionRunner
 from mfp.session_state import SessionState
 from mfp.start import FromMask
@@ -145,6 +145,24 @@ class Engine:
     def abandon(self) -> None:
         """Have the run under way end after its present pass, without its sessions; for another thread than its own."""
         self._is_abandoned = True
+
+    def looks(self, session: Session) -> Iterator[Look]:
+        """Run one session alone and yield what it looks like each time its mask was looked at.
+
+        The masks are those of `run`, if batches do not change the last bit of an answer.
+
+        Raises:
+            ImageSizeError: the model does not take the image.
+        """
+        state = SessionState(session, self._runner.zoom)
+        if state.stop_reason is not None:
+            return
+        opened = self._runner.open(session.image, session.known)
+        while state.stop_reason is None:
+            request = _request(_Running(state, opened, 0.0))
+            (masks,) = self._runner.predict([request], self._runner.batch_key(state.region))
+            state.take(masks)
+            yield state.look(self._runner.probabilities(opened))
 
     def _admit(self, session: Session, on_refused: OnRefused) -> FinishedSession | None:
         """Start a session, unless the model refuses its image; its outcome if there is nothing to click."""

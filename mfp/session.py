@@ -245,6 +245,21 @@ class ClickRecord:
 
 
 @dataclass(frozen=True, eq=False)
+class Look:
+    """What a session looks like after a click, or after several that were made in a row.
+
+    Attributes:
+        clicks: so far, with what came of them.
+        prob: (H, W) float32 in [0, 1], the probability map; an array of its own.
+        mask: (H, W) bool, the mask; an array of its own.
+    """
+
+    clicks: tuple[ClickRecord, ...]
+    prob: npt.NDArray[np.float32]
+    mask: Mask
+
+
+@dataclass(frozen=True, eq=False)
 class FinishedSession:
     """The outcome of a session.
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from mfp.clicks import Click
 from mfp.metrics import iou
 from mfp.region import Region, ZoomSettings, bounding_box, next_region
-from mfp.session import ClickRecord, FinishedSession, MadeClick, Session
+from mfp.session import ClickRecord, FinishedSession, Look, MadeClick, Session
 from mfp.start import FromBox, FromMask
 from mfp.stop_reason import StopReason
 
@@ -114,6 +114,10 @@ class SessionState:
         """Charge wall time to the click whose mask was taken last: it is known only after the whole step."""
         if self._records:
             self._records[-1] = replace(self._records[-1], seconds=self._records[-1].seconds + seconds)
+
+    def look(self, prob: npt.NDArray[np.float32]) -> Look:
+        """The session as it is, with its (H, W) probability map."""
+        return Look(tuple(self._records), prob.copy(), self._mask.copy())
 
     def finish(self, prob: npt.NDArray[np.float32], threshold: float) -> FinishedSession:
         """The outcome, once `stop_reason` is set: of the final (H, W) probability map and the model's threshold."""

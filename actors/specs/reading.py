@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from typing_extensions import Doc
 
 from actors.specs.label import StorageSection
-from actors.specs.marks import LOCATION, Argument
+from actors.specs.marks import LOCATION, Argument, Option
 from actors.specs.model import ModelChoice, ModelOptions, TrustModelCode
 from infra.storage.options import StorageOptions
 
@@ -31,6 +31,25 @@ class CompareSpec:
         LOCATION,
         Doc("Run directories over the same data set; the first is the measure."),
     ]
+    storage: StorageSection = StorageOptions()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShowSpec:
+    """One call of `mfp show`."""
+
+    run: Annotated[str, Argument("RUN"), LOCATION, Doc("Run directory: what was given as --out.")]
+    key: Annotated[str, Argument("KEY"), Doc("Sample key, as in the masks table.")]
+    object_id: Annotated[
+        str, Argument("OBJECT"), Doc("Object id; without it the objects of the sample, ten at most.")
+    ] = ""
+    out: Annotated[
+        str,
+        Option(metavar="FILE.png"),
+        LOCATION,
+        Doc("The PNG to write; - shows it in a terminal that can (kitty, iTerm2, WezTerm, Ghostty)."),
+    ] = "strip.png"
+    trust_model_code: TrustModelCode = False
     storage: StorageSection = StorageOptions()
 
 

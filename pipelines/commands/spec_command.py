@@ -161,8 +161,9 @@ def _keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:
 def _parameter(leaf: Leaf) -> inspect.Parameter:
     kind, said = _kind(leaf)
     if isinstance(leaf.place, Argument):
-        argument = typer.Argument(metavar=leaf.place.metavar, help=leaf.help, **said)
-        return _keyword(_name(leaf), Annotated[kind, argument], inspect.Parameter.empty)
+        argument = typer.Argument(metavar=leaf.place.metavar, help=leaf.help, show_default=False, **said)
+        default = inspect.Parameter.empty if leaf.default is REQUIRED else leaf.default
+        return _keyword(_name(leaf), Annotated[kind, argument], default)
     is_required = leaf.default is REQUIRED and not _is_completed(leaf)
     default = inspect.Parameter.empty if is_required else None if leaf.default is REQUIRED else leaf.default
     if isinstance(default, tuple):
