@@ -8,8 +8,8 @@ from actors.specs.reading import ShowSpec
 from infra.runs.run_directory import RunDirectory
 from infra.storage.files import Storage
 from infra.storage.locations import expand_home
+from pipelines.jobs.film_strip import film_strip, in_words, png_of
 from pipelines.jobs.replay import Replayer
-from pipelines.views.film_strip import film_strip, in_words, png_of
 
 MOST_OBJECTS = 10
 
