@@ -19,7 +19,7 @@ from actors.errors import SpecError
 from actors.specs.evaluate import EvaluateSpec
 from actors.specs.flywheel import FlywheelSpec
 from actors.specs.label import LabelSpec
-from actors.specs.reading import CheckModelSpec
+from actors.specs.reading import CheckModelSpec, ShowSpec
 from actors.specs.shard import ShardSpec
 from actors.specs.train import TrainSpec
 from actors.specs.verify import VerifySpec
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pipelines.jobs.model_list import ListedModel
     from pipelines.jobs.report import Report
     from pipelines.jobs.shard import ShardedSource
+    from pipelines.jobs.show import ShownObjects
     from pipelines.jobs.train import TrainingRun
     from pipelines.jobs.user_list import ListedUser
     from pipelines.jobs.verify import Verification
@@ -144,6 +145,13 @@ def report(run: str, storage: StorageOptions = StorageOptions()) -> Report:
     from pipelines.jobs.report import build_report
 
     return build_report(_place(run), _storage(storage))
+
+
+def show(spec: ShowSpec) -> ShownObjects:
+    """The film strip of an object, or of those of a sample, as a PNG; `spec.out` is not written."""
+    from pipelines.jobs.show import run_show
+
+    return run_show(spec)
 
 
 def compare(runs: Sequence[str], storage: StorageOptions = StorageOptions()) -> Comparison:

@@ -8,7 +8,7 @@ from actors.specs.evaluate import EvaluateSpec, Protocol, Robustness
 from actors.specs.flywheel import FlywheelSpec, Thresholds
 from actors.specs.label import LabelSpec, Limits, Part
 from actors.specs.model import ModelChoice
-from actors.specs.reading import CheckModelSpec
+from actors.specs.reading import CheckModelSpec, ShowSpec
 from actors.specs.shard import ShardSpec
 from actors.specs.start import Start
 from actors.specs.train import Checkpoints, TrainSpec, Validating
@@ -34,6 +34,7 @@ from pipelines.api import (
     open_run,
     report,
     shard,
+    show,
     train,
     users,
     verify,
@@ -68,6 +69,7 @@ __all__ = [
     "ReportedRun",
     "Robustness",
     "ShardSpec",
+    "ShowSpec",
     "Start",
     "StorageOptions",
     "Thresholds",
@@ -88,6 +90,7 @@ __all__ = [
     "recipe",
     "report",
     "shard",
+    "show",
     "train",
     "users",
     "verify",

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from actors.specs.evaluate import EvaluateSpec
+from actors.specs.export import ExportSpec
 from actors.specs.flywheel import FlywheelSpec
 from actors.specs.label import LabelSpec
 from actors.specs.leaves import REQUIRED, Leaf, is_union, leaves_of
 from actors.specs.marks import Argument
-from actors.specs.reading import CheckModelSpec, CompareSpec, ConvertSpec, ReportSpec, StatusSpec
+from actors.specs.reading import CheckModelSpec, CompareSpec, ConvertSpec, ReportSpec, ShowSpec, StatusSpec
 from actors.specs.shard import ShardSpec
 from actors.specs.train import TrainSpec
 from actors.specs.verify import VerifySpec
@@ -34,6 +35,8 @@ SPECS: Final[Mapping[str, type[Any]]] = {
     "verify": VerifySpec,
     "report": ReportSpec,
     "compare": CompareSpec,
+    "show": ShowSpec,
+    "export": ExportSpec,
     "status": StatusSpec,
     "convert": ConvertSpec,
     "check-model": CheckModelSpec,
