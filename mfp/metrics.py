@@ -173,6 +173,20 @@ def mean_iou_curve(ious: ClickIous, max_clicks: int = MAX_CLICKS) -> NDArray[np.
     return (of_click + np.cumsum(carried)) / ious.num_objects
 
 
+def ious_after(ious: ClickIous, click: int) -> NDArray[np.float64]:
+    """IoU of every object after a click, counted from 1; a session that has ended carries its last IoU forward.
+
+    The mean over the objects is entry `click - 1` of `mean_iou_curve`.
+
+    Returns:
+        (num_objects,) float64 in [0, 1].
+    """
+    num_before = ious.click_idx[ious.first] == BEFORE_CLICKS
+    ends = np.append(ious.first[1:], len(ious.iou))[: ious.num_objects] - 1
+    after: NDArray[np.float64] = ious.iou[np.minimum(ious.first + num_before + click - 1, ends)]
+    return after
+
+
 def auc(curve: NDArray[np.float64]) -> float:
     """Area under a mean-IoU curve by the trapezoid rule, over the area under a constant 1.
 
