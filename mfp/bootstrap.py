@@ -59,7 +59,8 @@ def mean_intervals(
     if len(images) < _FEWEST_IMAGES:
         return ()
     counts = np.bincount(of_image).astype(np.float64)
-    sums = np.stack([np.bincount(of_image, column) for column in columns], axis=1)  # (num_images, num_columns)
+    of_images = [np.bincount(of_image, column).astype(np.float64) for column in columns]
+    sums: NDArray[np.float64] = np.stack(of_images, axis=1)  # (num_images, num_columns)
     if len(images) > _MOST_DRAWN_IMAGES:
         bounds = _normal_bounds(sums, counts)
     else:
@@ -68,9 +69,7 @@ def mean_intervals(
     return tuple(Interval(float(low), float(high)) for low, high in bounds.T)
 
 
-def _drawn_means(
-    sums: NDArray[np.float64], counts: NDArray[np.float64], seed: int
-) -> NDArray[np.float64]:
+def _drawn_means(sums: NDArray[np.float64], counts: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
     """(NUM_RESAMPLES, num_columns): the means over as many images as there are, drawn with replacement."""
     rng, num_images = np.random.default_rng(seed), len(counts)
     at_once = max(1, _DRAWS_AT_ONCE // num_images)

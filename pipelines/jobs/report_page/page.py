@@ -17,13 +17,12 @@ from pipelines.jobs.report_page.plots.quality_by_iou import quality_by_iou, qual
 from pipelines.jobs.report_page.provenance import deciding_settings, facts
 from pipelines.jobs.report_words import SHOWN_CLICKS, draws_in_words, heading_of, remarks, why_undefined
 from pipelines.jobs.thresholds import THRESHOLDS
-from pipelines.progress import duration
 
 _PLOTS = (
     *(mean_iou_by_click, share_done_by_click, noc_histogram),
     *(quality_by_iou, quality_histogram, throughput),
 )
-_WORDS = (draws_in_words, heading_of, remarks, why_undefined, facts, deciding_settings, duration)
+_WORDS = (draws_in_words, heading_of, remarks, why_undefined, facts, deciding_settings)
 
 
 def render_page(runs: Sequence[PageRun]) -> str:
@@ -48,6 +47,7 @@ def _environment() -> jinja2.Environment:
         count=lambda number: f"{number:,}",
         fixed=lambda number, decimals: f"{number:.{decimals}f}",
         percent=lambda share: f"{share:.1%}",
+        seconds=lambda number: f"{number:,.1f} s",
         interval=_interval,
         data_uri=lambda png: f"data:image/png;base64,{base64.b64encode(png).decode()}",
     )

@@ -28,9 +28,7 @@ def start_detail(objects: RunObjects, figures: StartFigures, max_clicks: int) ->
         if at is not None
     }
     nocs = {name: np.minimum(clicks, max_clicks) for name, clicks in reached.items()}
-    of_clicks = mean_intervals(
-        (ious_after(ious, click) for click in range(1, max_clicks + 1)), image_idx
-    )
+    of_clicks = mean_intervals((ious_after(ious, click) for click in range(1, max_clicks + 1)), image_idx)
     truth_area = objects.column("truth_area")[of].astype(np.float64)
     return StartDetail(
         figures=figures,

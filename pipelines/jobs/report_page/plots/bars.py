@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from pipelines.jobs.report_page.page_data import PageRun
-from pipelines.jobs.report_page.plots.style import SERIES, plot_svg
+from pipelines.jobs.report_page.plots.style import SERIES, mark_clicks, name_axes, plot_svg
 
 _UNITS = ((7200, 3600, "hours"), (120, 60, "minutes"), (0, 1, "seconds"))
 """From so many seconds on a time is told in a unit of so many seconds."""
@@ -25,12 +25,14 @@ def noc_histogram(name: str, counts: Sequence[int]) -> Markup:
     def draw(axes: Axes) -> None:
         colours = [SERIES[1] if click == failed else SERIES[0] for click in clicks]
         axes.bar(clicks, of_clicks, width=0.82, color=colours)
-        axes.set(xlabel="NoC@90", ylabel="objects")
+        name_axes(axes, "NoC@90", "objects")
+        axes.set(xlim=(first - 0.6, failed + 0.6))
         axes.grid(visible=False, axis="x")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        mark_clicks(axes)
         axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
 
-    label = f"Histogram of NoC@90; most objects have {int(clicks[of_clicks.argmax()])}, {counts[failed]:,} have {failed}"
+    mode = int(clicks[of_clicks.argmax()])
+    label = f"Histogram of NoC@90; most objects have {mode}, {counts[failed]:,} have {failed}"
     return plot_svg(name, label, draw)
 
 
@@ -42,7 +44,8 @@ def throughput(name: str, run: PageRun) -> Markup:
     def draw(axes: Axes) -> None:
         edges = np.arange(len(run.clicks_per_second) + 1) * run.bin_seconds / scale
         axes.stairs(run.clicks_per_second, edges, fill=True, color=SERIES[0], alpha=0.75)
-        axes.set(xlabel=f"{unit} of work", ylabel="clicks/s", xlim=(0, edges[-1]), ylim=(0, None))
+        name_axes(axes, f"{unit} of work", "clicks/s")
+        axes.set(xlim=(0, edges[-1]), ylim=(0, None))
         axes.grid(visible=False, axis="x")
 
     least, most = min(run.clicks_per_second), max(run.clicks_per_second)

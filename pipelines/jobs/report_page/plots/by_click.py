@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from markupsafe import Markup
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import PercentFormatter
 
 from pipelines.jobs.report_page.page_data import StartDetail
-from pipelines.jobs.report_page.plots.style import SERIES, plot_svg
+from pipelines.jobs.report_page.plots.style import SERIES, mark_clicks, name_axes, plot_svg
 
 _DASHES = ("-", (0, (5, 2)), (0, (2, 2)))
 _MOST_MARKED = 30
@@ -22,9 +22,12 @@ def mean_iou_by_click(name: str, detail: StartDetail) -> Markup:
         if detail.iou_intervals:
             low, high = zip(*detail.iou_intervals, strict=True)
             axes.fill_between(clicks, low, high, color=SERIES[0], alpha=0.22, linewidth=0)
-        axes.plot(clicks, mean, color=SERIES[0], marker="o" if len(mean) <= _MOST_MARKED else "", markersize=3.5)
-        axes.set(xlabel="clicks", ylabel="mean IoU", ylim=(_floor(detail), 1.0))
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        axes.plot(
+            clicks, mean, color=SERIES[0], marker="o" if len(mean) <= _MOST_MARKED else "", markersize=3.5
+        )
+        name_axes(axes, "clicks", "mean IoU")
+        axes.set(ylim=(_floor(detail), 1.0))
+        mark_clicks(axes)
 
     band = ", with the 95 % interval as a band" if detail.iou_intervals else ""
     label = f"Mean IoU by click{band}: {mean[0]:.3f} after the first, {mean[-1]:.3f} after {len(mean)}"
@@ -46,8 +49,9 @@ def share_done_by_click(name: str, detail: StartDetail) -> Markup:
                 linestyle=dash,
                 label=f"IoU ≥ {threshold} %",
             )
-        axes.set(xlabel="clicks", ylabel="objects done", ylim=(0, 1.02), xlim=(0, None))
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        name_axes(axes, "clicks", "objects done")
+        axes.set(ylim=(0, 1.02), xlim=(0, len(detail.figures.mean_iou) + 0.3))
+        mark_clicks(axes)
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
         axes.legend(loc="lower right")
 

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from pipelines.jobs.report_page.page_data import PageRun
-from pipelines.jobs.report_page.plots.style import MUTED, SERIES, plot_svg
+from pipelines.jobs.report_page.plots.style import MUTED, SERIES, name_axes, plot_svg
 
 _MOST_POINTS = 1_000  # a page of more would be megabytes
 _NUM_BINS = 25
@@ -30,7 +30,8 @@ def quality_by_iou(name: str, run: PageRun) -> Markup:
             axes.add_collection(_cells(iou, quality, floor))
         else:
             axes.plot(iou, quality, "o", color=SERIES[0], markersize=3.5, alpha=0.6, markeredgewidth=0)
-        axes.set(xlabel="IoU with the truth", ylabel="quality", xlim=(floor, 1.01), ylim=(floor, 1.01))
+        name_axes(axes, "IoU with the truth", "quality")
+        axes.set(xlim=(floor, 1.01), ylim=(floor, 1.01))
 
     difference = float(np.mean(quality - iou))
     return plot_svg(
@@ -45,13 +46,16 @@ def quality_histogram(name: str, run: PageRun) -> Markup:
     """Objects by quality, for a run without truth."""
 
     def draw(axes: Axes) -> None:
-        axes.hist(run.quality, _NUM_BINS, (0, 1), color=SERIES[0], rwidth=0.85)
-        axes.set(xlabel="quality", ylabel="objects", xlim=(0, 1))
+        axes.hist(run.quality, bins=_NUM_BINS, range=(0, 1), color=SERIES[0], rwidth=0.85)
+        name_axes(axes, "quality", "objects")
+        axes.set(xlim=(0, 1))
         axes.grid(visible=False, axis="x")
         axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
 
     median = float(np.median(run.quality))
-    return plot_svg(name, f"Histogram of quality of {len(run.quality):,} objects; the median is {median:.3f}", draw)
+    return plot_svg(
+        name, f"Histogram of quality of {len(run.quality):,} objects; the median is {median:.3f}", draw
+    )
 
 
 def _cells(iou: NDArray[np.float64], quality: NDArray[np.float64], floor: float) -> PatchCollection:
