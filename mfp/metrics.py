@@ -173,19 +173,18 @@ def mean_iou_curve(ious: ClickIous, max_clicks: int = MAX_CLICKS) -> NDArray[np.
     return (of_click + np.cumsum(carried)) / ious.num_objects
 
 
-def mean_iou_of_each(ious: ClickIous, max_clicks: int = MAX_CLICKS) -> NDArray[np.float64]:
-    """The mean IoU of every object over clicks 1 to max_clicks; one that has ended carries its last IoU forward.
+def ious_after(ious: ClickIous, click: int) -> NDArray[np.float64]:
+    """IoU of every object after a click, counted from 1; a session that has ended carries its last IoU forward.
+
+    The mean over the objects is entry `click - 1` of `mean_iou_curve`.
 
     Returns:
-        (num_objects,) float64 in [0, 1]; that of the start for an object without clicks.
+        (num_objects,) float64 in [0, 1].
     """
-    if ious.num_objects == 0:
-        return np.zeros(0)
-    counts = (ious.click_idx >= 0) & (ious.click_idx < max_clicks)
-    total = np.add.reduceat(np.where(counts, ious.iou, 0.0), ious.first)
-    num_counted = np.minimum(ious.num_clicks, max_clicks)
-    mean: NDArray[np.float64] = (total + (max_clicks - num_counted) * ious.last) / max_clicks
-    return mean
+    num_before = ious.click_idx[ious.first] == BEFORE_CLICKS
+    ends = np.append(ious.first[1:], len(ious.iou))[: ious.num_objects] - 1
+    after: NDArray[np.float64] = ious.iou[np.minimum(ious.first + num_before + click - 1, ends)]
+    return after
 
 
 def auc(curve: NDArray[np.float64]) -> float:

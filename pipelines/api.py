@@ -103,13 +103,9 @@ def evaluate(spec: EvaluateSpec, on_progress: OnProgress = _no_progress) -> Repo
 
 def _reported(summary: RunSummary, run_url: str, options: StorageOptions) -> ReportedRun:
     from infra.storage.files import Storage
-    from pipelines.jobs import report as figures
     from pipelines.jobs import report_files
 
-    storage = Storage(options)
-    of_run = figures.build_report(expand_home(run_url), storage)
-    report_files.write_report(of_run, storage)
-    return ReportedRun(summary, of_run)
+    return ReportedRun(summary, report_files.write_report(expand_home(run_url), Storage(options)))
 
 
 def users() -> list[ListedUser]:
@@ -152,6 +148,21 @@ def show(spec: ShowSpec) -> ShownObjects:
     from pipelines.jobs.show import run_show
 
     return run_show(spec)
+
+
+def report_page(runs: Sequence[str], out: str, storage: StorageOptions = StorageOptions()) -> list[Report]:
+    """Write one HTML page of runs to `out`, a path or URL, and return their figures.
+
+    The page holds its plots and loads nothing.
+    """
+    from pipelines.jobs.report_files import read_reports, write_page
+
+    if isinstance(runs, str | PathLike) or not runs:
+        raise SpecError(f"{runs!r} are no runs to report: give a list of run directories")
+    opened = _storage(storage)
+    reported = read_reports([_place(run) for run in runs], opened)
+    write_page(reported, _place(out), opened)
+    return [figures for _, figures in reported]
 
 
 def compare(runs: Sequence[str], storage: StorageOptions = StorageOptions()) -> Comparison:

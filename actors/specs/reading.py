@@ -17,7 +17,15 @@ from infra.storage.options import StorageOptions
 class ReportSpec:
     """One call of `mfp report`."""
 
-    run: Annotated[str, Argument("RUN"), LOCATION, Doc("Run directory: what was given as --out.")]
+    runs: Annotated[
+        tuple[str, ...], Argument("RUN"), LOCATION, Doc("Run directories: what was given as --out.")
+    ]
+    html: Annotated[
+        str | None,
+        LOCATION,
+        Option(metavar="FILE", shown_default="nothing is written"),
+        Doc("Write one HTML page of the runs, a path or URL, and print no tables."),
+    ] = None
     storage: StorageSection = StorageOptions()
 
 

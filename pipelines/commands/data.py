@@ -91,20 +91,27 @@ def evaluate(spec: EvaluateSpec) -> None:
 
 
 def report(spec: ReportSpec, as_json: JsonOption = False) -> None:
-    """Print the figures of a run, which may still be going on.
+    """Print the figures of a run, which may still be going on, or write a page of one run or several.
 
-    For example: mfp report runs/davis --json
+    For example: mfp report runs/davis --html davis.html
     """
     from infra.storage.files import Storage
     from pipelines.commands.terminal import print_result
-    from pipelines.jobs.report import build_report
+    from pipelines.jobs.report_files import read_reports, write_page
     from pipelines.views.report import ReportView
 
-    figures = build_report(spec.run, Storage(spec.storage))
+    storage = Storage(spec.storage)
+    reported = read_reports(spec.runs, storage)
+    if spec.html is not None:
+        write_page(reported, spec.html, storage)
     if as_json:
-        typer.echo(json.dumps(figures.to_json(), indent=1))
+        documents = [figures.to_json() for _, figures in reported]
+        typer.echo(json.dumps(documents[0] if len(documents) == 1 else documents, indent=1))
+    elif spec.html is not None:
+        typer.echo(f"the page: {spec.html}")
     else:
-        print_result(ReportView(figures))
+        for _, figures in reported:
+            print_result(ReportView(figures))
 
 
 def compare(spec: CompareSpec, as_json: JsonOption = False) -> None:

@@ -25,6 +25,8 @@ SIZES: Mapping[str, tuple[float, float]] = {
     "large": (96**2, np.inf),
 }
 """True areas in pixels, from the first to below the second: COCO's sizes."""
+SIZED_AT = "90"
+"""The threshold at which NoC is told by size."""
 
 
 def draw_url(run_url: str, draw: int) -> str:
@@ -67,6 +69,14 @@ class DrawnNoc:
         """(num_objects,): whether an object is of one of SIZES."""
         low, high = SIZES[size]
         return (self.truth_area >= low) & (self.truth_area < high)
+
+    def rows(self) -> Iterator[tuple[str, Robustness | None]]:
+        """What is shown: figures of all objects by IoU, then by the size of the object at one IoU, with headings."""
+        everything = np.ones(len(self.names), np.bool_)
+        for name in THRESHOLDS:
+            yield f"{name} %", self.figures(name, everything)
+        for size in SIZES:
+            yield f"{SIZED_AT} %, {size}", self.figures(SIZED_AT, self.of_size(size))
 
     def to_json(self) -> dict[str, JsonValue]:
         """For programs."""

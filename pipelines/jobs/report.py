@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from datetime import timedelta
 
 import numpy as np
 import pyarrow.compute as pc
@@ -18,14 +17,15 @@ from infra.json_text import JsonValue
 from infra.runs.commit import NONE_UNCLICKED, CommitRecord, Unclicked
 from infra.runs.repeated_keys import RepeatedKey
 from infra.runs.run_directory import RunDirectory
-from infra.runs.set_aside import SetAsideShard, committed_and_set_aside
+from infra.runs.set_aside import SetAsideShard
 from infra.runs.tables import CLICKS, ERRORS
 from infra.shards.shard_note import NoteCount, NoteTally, ShardNote
 from infra.storage.files import Storage
 from infra.taken_models import taken_models
 from mfp.metrics import ClickIous, auc, mean_iou_curve, noc, nof_never_reached, nof_published
-from pipelines.inputs.run_record import LabelRecord, read_record
+from pipelines.jobs.busy_time import busy_seconds
 from pipelines.jobs.click_protocol import ClickProtocol
+from pipelines.jobs.clicked_run import ClickedRun
 from pipelines.jobs.drawn_figures import DrawnNoc, read_draws
 from pipelines.jobs.run_objects import RunObjects
 from pipelines.jobs.thresholds import THRESHOLDS
@@ -197,30 +197,31 @@ def build_report(run_url: str, storage: Storage) -> Report:
         StorageError: something cannot be read.
 
     """
-    run = RunDirectory(run_url, storage)
-    protocol = ClickProtocol.of(run)
-    committed, set_aside = committed_and_set_aside(run)
-    records = committed.values()
-    objects = RunObjects.read(run, records)
+    return report_of(ClickedRun.read(run_url, storage))
+
+
+def report_of(clicked: ClickedRun) -> Report:
+    """The figures of a run that was read. Raises as `build_report` does."""
+    run, objects, records = clicked.run, clicked.objects, clicked.commits
     num_clicks = sum(record.parts[CLICKS.name].rows for record in records)
     seconds = busy_seconds(records)
     return Report(
-        run_url=run_url,
+        run_url=run.url,
         num_shards=len(records),
-        num_expected=read_record(LabelRecord, run_url, storage).dataset.num_shards,
+        num_expected=clicked.record.dataset.num_shards,
         objects=objects.objects.num_rows,
         objects_with_truth=int(np.count_nonzero(objects.has_truth)),
         clicks=num_clicks,
-        protocol=protocol,
-        by_start=tuple(_by_start(objects, protocol)),
+        protocol=clicked.protocol,
+        by_start=tuple(_by_start(objects, clicked.protocol)),
         errors_by_reason=_errors_by_reason(run, records),
         clicks_per_second=num_clicks / seconds if seconds else None,
         clamped_clicks=objects.num_clamped,
         disobeyed_clicks=objects.num_disobeyed,
         mean_divergence=pc.mean(objects.objects["divergence"]).as_py(),
-        draws=read_draws(run_url, storage),
-        models=_by_model(run, objects, protocol),
-        set_aside=set_aside,
+        draws=read_draws(run.url, run.storage),
+        models=_by_model(run, objects, clicked.protocol),
+        set_aside=clicked.set_aside,
         unclicked=sum((record.unclicked for record in records), NONE_UNCLICKED),
         notes=_notes(records, objects.repeated),
     )
@@ -252,20 +253,6 @@ def _notes(records: Collection[CommitRecord], repeated: Collection[RepeatedKey])
     for record in records:
         tally.add_all(record.notes)
     return tally.counts()
-
-
-def busy_seconds(records: Collection[CommitRecord]) -> float:
-    """Return for how many seconds at least one of these shards was being worked on."""
-    spans = sorted(
-        (record.finished - timedelta(seconds=record.seconds), record.finished) for record in records
-    )
-    busy = timedelta()
-    until = None
-    for begun, finished in spans:
-        if until is None or finished > until:
-            busy += finished - (begun if until is None else max(begun, until))
-            until = finished
-    return busy.total_seconds()
 
 
 def _by_model(run: RunDirectory, objects: RunObjects, protocol: ClickProtocol) -> tuple[ModelFigures, ...]:

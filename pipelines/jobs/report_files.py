@@ -1,75 +1,46 @@
-"""The `report/` folder of a run: the figures for programs, and the mean IoU by click as a drawing."""
+"""Files of reports: the page of some runs, and the `report/` folder of one."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from typing import TypeAlias
 
 from infra.storage.files import Storage, join
-from pipelines.jobs.report import Report
+from pipelines.jobs.clicked_run import ClickedRun
+from pipelines.jobs.report import Report, report_of
 
 REPORT_FOLDER = "report"
 SUMMARY_FILE = "summary.json"
-_WIDTH, _HEIGHT = 560, 340
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 20, 36, 48
-_GRID = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+PAGE_FILE = "report.html"
+
+Reported: TypeAlias = tuple[ClickedRun, Report]
 
 
-def write_report(report: Report, storage: Storage) -> list[str]:
-    """Write `report/summary.json` and, with truth, `report/mean_iou.svg` into the run; returns their URLs."""
-    folder = join(report.run_url, REPORT_FOLDER)
-    files = {SUMMARY_FILE: json.dumps(report.to_json(), indent=1)}
-    if report.figures is not None:
-        part = "" if report.unfinished is None else f", {report.unfinished}"
-        files["mean_iou.svg"] = curve_svg(
-            report.figures.mean_iou, f"{report.objects_with_truth:,} objects{part}"
-        )
-    for name, text in files.items():
-        storage.write_bytes(join(folder, name), f"{text}\n".encode())
-    return [join(folder, name) for name in files]
+def read_reports(run_urls: Sequence[str], storage: Storage) -> list[Reported]:
+    """Read runs and compute their figures. Raises as `build_report` does."""
+    runs = (ClickedRun.read(url, storage) for url in run_urls)
+    return [(run, report_of(run)) for run in runs]
 
 
-def curve_svg(mean_iou: Sequence[float], subject: str) -> str:
-    """Draw mean IoU (0 to 1) after clicks 1, 2, ... as an SVG; `subject` says in the title what it is the mean over."""
-    return "\n".join(
-        [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" '
-            f'height="{_HEIGHT}" font-family="sans-serif" font-size="12" fill="#333333">',
-            f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="#ffffff"/>',
-            f'<text x="{_LEFT}" y="22" font-size="14">Mean IoU after each click, {subject}</text>',
-            *_axes(len(mean_iou)),
-            *_line(mean_iou),
-            "</svg>",
-        ]
-    )
+def write_page(reported: Sequence[Reported], url: str, storage: Storage) -> None:
+    """Write one HTML page of some runs, which loads nothing else. StorageError if that is not possible."""
+    from pipelines.jobs.report_page.page import render_page  # with matplotlib
+    from pipelines.jobs.report_page.page_run import page_run
+
+    page = render_page([page_run(run, report) for run, report in reported])
+    storage.write_bytes(url, page.encode("utf-8", "backslashreplace"))
 
 
-def _axes(num_clicks: int) -> Iterator[str]:
-    for level in _GRID:
-        y = _y(level)
-        yield f'<path d="M{_LEFT} {y:.1f}H{_WIDTH - _RIGHT}" stroke="#dddddd"/>'
-        yield f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{level:.1f}</text>'
-    # a label every few clicks, and always one under the first
-    step = 1 if num_clicks <= 20 else -(-num_clicks // 20)
-    for click in range(1, num_clicks + 1, step):
-        x = _x(click, num_clicks)
-        yield f'<text x="{x:.1f}" y="{_HEIGHT - _BOTTOM + 18}" text-anchor="middle">{click}</text>'
-    middle = (_LEFT + _WIDTH - _RIGHT) / 2
-    yield f'<text x="{middle:.1f}" y="{_HEIGHT - 10}" text-anchor="middle">clicks</text>'
+def write_report(run_url: str, storage: Storage) -> Report:
+    """Write `report/summary.json` and `report/report.html` into a run, and return its figures.
 
-
-def _line(mean_iou: Sequence[float]) -> Iterator[str]:
-    points = [(_x(click, len(mean_iou)), _y(level)) for click, level in enumerate(mean_iou, 1)]
-    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-    yield f'<polyline points="{path}" fill="none" stroke="#1f6fb4" stroke-width="2"/>'
-    for x, y in points:
-        yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="#1f6fb4"/>'
-
-
-def _x(click: int, num_clicks: int) -> float:
-    inset = 12
-    return _LEFT + inset + (click - 1) / max(num_clicks - 1, 1) * (_WIDTH - _LEFT - _RIGHT - 2 * inset)
-
-
-def _y(level: float) -> float:
-    return _TOP + (1 - level) * (_HEIGHT - _TOP - _BOTTOM)
+    Raises as `build_report` does, and StorageError if a file cannot be written.
+    """
+    reported = read_reports([run_url], storage)
+    report = reported[0][1]
+    folder = join(run_url, REPORT_FOLDER)
+    summary = f"{json.dumps(report.to_json(), indent=1)}\n"
+    storage.write_bytes(join(folder, SUMMARY_FILE), summary.encode())
+    write_page(reported, join(folder, PAGE_FILE), storage)
+    return report

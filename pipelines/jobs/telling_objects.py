@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from mfp.metrics import mean_iou_of_each
+from mfp.metrics import ious_after
 from pipelines.jobs.relabel import ObjectName
 from pipelines.jobs.run_objects import RunObjects
 
@@ -33,7 +33,8 @@ def telling_objects(objects: RunObjects, max_clicks: int, each: int) -> tuple[Te
     """
     known = objects.has_truth
     if known.any():
-        score = mean_iou_of_each(objects.ious(known), max_clicks)
+        ious = objects.ious(known)
+        score = np.mean([ious_after(ious, click) for click in range(1, max_clicks + 1)], axis=0)
         rows = np.flatnonzero(known)
     else:
         quality = objects.column("quality").astype(np.float64)

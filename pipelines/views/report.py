@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
 from rich import box
 from rich.console import Console, ConsoleOptions
 from rich.table import Table
 from rich.text import Text
 
-from infra.runs.commit import NONE_UNCLICKED
-from pipelines.jobs.click_protocol import LOGGED
-from pipelines.jobs.drawn_figures import SIZES, DrawnNoc
+from pipelines.jobs.drawn_figures import DrawnNoc
 from pipelines.jobs.report import Report, StartFigures
+from pipelines.jobs.report_words import SHOWN_CLICKS, draws_in_words, heading_of, remarks, why_undefined
 from pipelines.jobs.thresholds import THRESHOLDS
 
-_SHOWN_CLICKS = (1, 3, 5, 10, 20)
 _UNDEFINED = "-"
-_SIZED_AT = "90"
 
 
 class ReportView:
@@ -34,7 +30,7 @@ class ReportView:
             yield Text(f"{self._report.unfinished}; the figures are of these alone", style="bold")
             yield Text()
         for figures in self._report.by_start:
-            heading = self._heading(figures)
+            heading = heading_of(self._report, figures)
             if heading:
                 yield Text(heading, style="bold")
             yield self._noc_table(style, figures)
@@ -47,10 +43,7 @@ class ReportView:
         draws = self._report.draws
         if draws is not None:
             yield self._draws_table(style, draws)
-            yield Text(
-                f"{draws.num_draws} draws of the simulated user {draws.user}; spread: the worst tenth of each object's "
-                "draws over the best; sizes: below 32 x 32, below 96 x 96, larger"
-            )
+            yield Text(draws_in_words(draws))
             for reason in draws.left_out:
                 yield Text(f"left out: {reason}")
             yield Text()
@@ -59,25 +52,6 @@ class ReportView:
             yield Text()
         for line in self._lines():
             yield Text(line)
-
-    def _heading(self, figures: StartFigures) -> str:
-        """What the figures are about, unless they are those of the evaluation protocol."""
-        protocol, start = self._report.protocol, figures.start
-        words = []
-        if start == "mask":
-            words.append(
-                f"from masks of mean IoU {figures.mean_start_iou:.3f}, {protocol.start.changes} changes; a good "
-                "start counts 0 clicks"
-            )
-        elif start == "box":
-            words.append("from boxes")
-        elif len(self._report.by_start) > 1:
-            words.append("from nothing")
-        if len(self._report.by_start) > 1:
-            words.append(f"{figures.objects:,} object{'s' if figures.objects > 1 else ''}")
-        if protocol.is_simulated and not protocol.is_published_one:
-            words.append(f"clicks of the simulated user {protocol.user}, not the protocol's")
-        return "; ".join(words)[:1].upper() + "; ".join(words)[1:]
 
     def _noc_table(self, style: box.Box | None, figures: StartFigures | None) -> Table:
         table = Table(box=style, padding=(0, 2, 0, 0))
@@ -97,7 +71,7 @@ class ReportView:
 
     def _mean_iou_table(self, style: box.Box | None, figures: StartFigures) -> Table:
         table = Table(box=style, padding=(0, 2, 0, 0))
-        clicks = [click for click in _SHOWN_CLICKS if click <= len(figures.mean_iou)]
+        clicks = [click for click in SHOWN_CLICKS if click <= len(figures.mean_iou)]
         table.add_column("clicks")
         for click in clicks:
             table.add_column(str(click), justify="right")
@@ -128,21 +102,11 @@ class ReportView:
         speed = "" if report.clicks_per_second is None else f", {report.clicks_per_second:.2f} clicks/s"
         of_shards = "" if report.unfinished is None else f" of {report.num_expected:,}"
         yield f"{report.objects:,} objects, {report.clicks:,} clicks{speed}, {report.num_shards:,}{of_shards} shards"
-        without_truth = report.objects - report.objects_with_truth
-        if without_truth:
-            yield f"{without_truth:,} objects without truth: no IoU, not in the figures above"
         if any(None in figures.at_threshold.values() for figures in report.by_start):
-            yield f"{_UNDEFINED} not defined: {self._why_undefined()}"
-        if report.disobeyed_clicks:
-            yield f"{report.disobeyed_clicks:,} clicks were not obeyed: the mask has their pixel on the other side"
-        if report.clamped_clicks:
-            yield f"{report.clamped_clicks:,} clicks were aimed outside their image, and made at its edge"
-        if report.mean_divergence is not None:
-            yield f"mean divergence from the annotators' last masks {report.mean_divergence:.3f} (1 - IoU)"
+            yield f"{_UNDEFINED} not defined: {why_undefined(report)}"
+        yield from remarks(report)
         reasons = ", ".join(f"{number:,} {reason}" for reason, number in report.errors_by_reason.items())
         yield f"{sum(report.errors_by_reason.values()):,} errors{f': {reasons}' if reasons else ''}"
-        if report.unclicked != NONE_UNCLICKED:
-            yield f"not in the click log or start, and left out: {report.unclicked}"
         for note in report.notes:
             yield f"in the shards: {note}"
         for shard in report.set_aside:
@@ -155,10 +119,7 @@ class ReportView:
         table.add_column("drawn clicks")
         for heading in ("objects", "NoC protocol", "NoC drawn", "worse by", "spread"):
             table.add_column(heading, justify="right")
-        everything = np.ones(len(draws.names), np.bool_)
-        rows = [(f"{name} %", draws.figures(name, everything)) for name in THRESHOLDS]
-        rows += [(f"{_SIZED_AT} %, {size}", draws.figures(_SIZED_AT, draws.of_size(size))) for size in SIZES]
-        for heading, found in rows:
+        for heading, found in draws.rows():
             if found is None:
                 table.add_row(heading, *[_UNDEFINED] * 5)
             else:
@@ -171,14 +132,3 @@ class ReportView:
                     f"{found.spread:.1%}" if draws.num_draws > 1 else _UNDEFINED,
                 )
         return table
-
-    def _why_undefined(self) -> str:
-        protocol = self._report.protocol
-        if (
-            protocol.is_simulated
-            and protocol.target_iou is not None
-            and protocol.target_iou < max(THRESHOLDS.values())
-        ):
-            return f"the sessions stopped at IoU {protocol.target_iou}"
-        clicks = "logged clicks" if protocol.user == LOGGED else "clicks"
-        return f"the {clicks} on some objects end below that IoU"

@@ -8,7 +8,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
-from xml.etree import ElementTree
 
 import duckdb
 import pytest
@@ -24,13 +23,14 @@ from infra.runs.commit import CommitRecord, PartRecord, Unclicked
 from infra.runs.run_directory import RunDirectory
 from infra.runs.set_aside import SetAsideShard, note_set_aside
 from infra.runs.shard_rows import ShardRows
-from infra.storage.files import Storage, join
+from infra.storage.files import Storage, basename, join
 from infra.taken_models import add_taken
 from mfp.errors import MetricsError
 from pipelines.inputs.run_record import request_of
+from pipelines.jobs.busy_time import busy_seconds
 from pipelines.jobs.click_protocol import ClickProtocol
-from pipelines.jobs.report import ModelFigures, Report, StartFigures, build_report, busy_seconds
-from pipelines.jobs.report_files import curve_svg, write_report
+from pipelines.jobs.report import ModelFigures, Report, StartFigures, build_report
+from pipelines.jobs.report_files import write_report
 from pipelines.views.report import ReportView
 from tests.infra.rows import click_row, commit_rows, mask_row
 from tests.pipelines.clicked_runs import begin, commit
@@ -130,9 +130,9 @@ def test_half_a_run_is_called_that_wherever_its_figures_stand(tmp_path: Path) ->
     assert "2 of 4 shards" in printed(report).splitlines()[-3]
     figures = report.to_json()
     assert (figures["finished"], figures["shards"], figures["shards_expected"]) == (False, 2, 4)
-    write_report(report, Storage())
+    write_report(run.url, Storage())
     assert json.loads((tmp_path / "report" / "summary.json").read_text())["finished"] is False
-    assert "unfinished: 2 of 4 shards" in (tmp_path / "report" / "mean_iou.svg").read_text()
+    assert "unfinished: 2 of 4 shards" in (tmp_path / "report" / "report.html").read_text()
     for shard in ("s2.tar", "s3.tar"):
         commit(run, shard, [(0.97,)])
     whole = build_report(run.url, Storage())
@@ -428,34 +428,14 @@ def test_mean_iou_is_shown_for_clicks_that_were_made(num_clicks: int, shown: lis
     assert ["clicks", *shown, "AuC"] in [line.split() for line in printed(short).splitlines()]
 
 
-def test_the_report_folder_holds_the_figures_and_a_drawing(folder_url: str) -> None:
+def test_the_report_folder_holds_the_figures_and_a_page(folder_url: str) -> None:
     commit(begin(folder_url), "s0.tar", [(0.5, 0.9)])
-    report = build_report(folder_url, Storage())
-    assert write_report(report, Storage()) == [
-        join(folder_url, "report", name) for name in ("summary.json", "mean_iou.svg")
-    ]
+    report = write_report(folder_url, Storage())
+    assert report == build_report(folder_url, Storage())
+    names = {basename(url) for url in Storage().list(join(folder_url, "report"))}
+    assert names == {"summary.json", "report.html"}
     assert json.loads(Storage().read_bytes(join(folder_url, "report/summary.json"))) == report.to_json()
-    ElementTree.fromstring(Storage().read_bytes(join(folder_url, "report/mean_iou.svg")))
-
-
-def test_without_truth_nothing_is_drawn(tmp_path: Path) -> None:
-    commit(begin(str(tmp_path)), "s0.tar", [(None,)])
-    write_report(build_report(str(tmp_path), Storage()), Storage())
-    assert [path.name for path in (tmp_path / "report").iterdir()] == ["summary.json"]
-
-
-@pytest.mark.parametrize("num_clicks", [1, 2, 20, 100])
-def test_the_drawing_has_a_point_for_every_click_inside_its_frame(num_clicks: int) -> None:
-    svg = ElementTree.fromstring(curve_svg([click / num_clicks for click in range(num_clicks)], "5 objects"))
-    circles = svg.findall("{http://www.w3.org/2000/svg}circle")
-    assert len(circles) == num_clicks
-    across = [float(circle.attrib["cx"]) for circle in circles]
-    down = [float(circle.attrib["cy"]) for circle in circles]
-    assert across == sorted(across)
-    assert down == sorted(down, reverse=True)
-    assert min(across + down) > 0
-    assert max(across) < float(svg.attrib["width"])
-    assert max(down) < float(svg.attrib["height"])
+    assert Storage().read_bytes(join(folder_url, "report/report.html")).startswith(b"<!doctype html>")
 
 
 def test_shards_that_were_set_aside_are_named(folder_url: str) -> None:

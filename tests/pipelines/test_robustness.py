@@ -179,7 +179,7 @@ def test_draws_that_came_after_the_report_are_no_finding(
     spec: EvaluateSpec, labelled: list[LabelSpec], ray_cluster: None
 ) -> None:
     run_evaluation(replace(spec, robustness=Robustness()), lambda report: None)
-    write_report(build_report(spec.out, STORAGE), STORAGE)
+    write_report(spec.out, STORAGE)
     run_evaluation(spec, lambda report: None)
     assert run_verify(VerifySpec(run=spec.out, sample=0.0)).is_good
 

@@ -264,7 +264,7 @@ def test_a_run_with_shards_that_were_set_aside_is_not_called_complete(options: L
 
 def test_figures_that_the_click_table_does_not_give_are_found(options: LabelSpec) -> None:
     label_here(options)
-    write_report(build_report(options.out, STORAGE), STORAGE)
+    write_report(options.out, STORAGE)
     assert run_verify(VerifySpec(run=options.out, sample=0)).is_good
     summary = Path(options.out, "report", "summary.json")
     figures = json.loads(summary.read_text())
@@ -280,7 +280,7 @@ def test_a_run_with_every_kind_of_entry_in_its_report_is_found_good(options: Lab
     report = build_report(options.out, STORAGE)
     assert [(note.count, note.first_keys) for note in report.notes] == [(1, ("folder/thumbnail.txt",))]
     assert report.set_aside
-    write_report(report, STORAGE)
+    write_report(options.out, STORAGE)
     found = run_verify(VerifySpec(run=options.out, sample=0))
     assert found.is_good, found.findings
 

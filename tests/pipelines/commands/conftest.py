@@ -9,7 +9,6 @@ import pytest
 import pipelines.first_look
 import pipelines.jobs.flywheel.flywheel
 import pipelines.jobs.label
-import pipelines.jobs.report
 import pipelines.jobs.report_files
 import pipelines.jobs.shard
 import pipelines.jobs.train
@@ -39,7 +38,9 @@ def labelled(not_looked_at: None, monkeypatch: pytest.MonkeyPatch) -> list[Label
 
     monkeypatch.setattr(pipelines.jobs.label, "run_label", run_label)
     report = SimpleNamespace(notes=(), to_json=lambda: {"objects": 1204})
-    monkeypatch.setattr(pipelines.jobs.report, "build_report", lambda run, storage: report)
+    monkeypatch.setattr(
+        pipelines.jobs.report_files, "read_reports", lambda runs, storage: [(run, report) for run in runs]
+    )
     monkeypatch.setattr(pipelines.views.report, "ReportView", lambda report: "the table")
-    monkeypatch.setattr(pipelines.jobs.report_files, "write_report", lambda report, storage: [])
+    monkeypatch.setattr(pipelines.jobs.report_files, "write_report", lambda run, storage: report)
     return seen

@@ -40,6 +40,23 @@ def test_report_as_json_is_one_object_and_nothing_else(labelled: list[LabelSpec]
     assert json.loads(mfp("report", "run", "--json").stdout) == {"objects": 1204}
 
 
+def test_several_reports_as_json_are_one_list(labelled: list[LabelSpec]) -> None:
+    assert json.loads(mfp("report", "run", "other", "--json").stdout) == [{"objects": 1204}] * 2
+
+
+def test_a_page_is_told_by_its_place_and_no_table_is_printed(
+    labelled: list[LabelSpec], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+    monkeypatch.setattr(
+        pipelines.jobs.report_files, "write_page", lambda reported, url, storage: written.append(url)
+    )
+    assert mfp("report", "run", "--html", "s3://bucket/page.html").stdout == (
+        "the page: s3://bucket/page.html\n"
+    )
+    assert written == ["s3://bucket/page.html"]
+
+
 SHARDED = ShardedSource(
     DatasetManifest(
         "shards",

@@ -1,0 +1,1 @@
+"""The plots of the page, one file for each kind."""

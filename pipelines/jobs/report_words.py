@@ -1,0 +1,70 @@
+"""What a report says in words, on a terminal and on a page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from infra.runs.commit import NONE_UNCLICKED
+from pipelines.jobs.click_protocol import LOGGED
+from pipelines.jobs.drawn_figures import DrawnNoc
+from pipelines.jobs.report import Report, StartFigures
+from pipelines.jobs.thresholds import THRESHOLDS
+
+SHOWN_CLICKS = (1, 3, 5, 10, 20)
+"""Clicks after which the mean IoU is told."""
+
+
+def heading_of(report: Report, figures: StartFigures) -> str:
+    """What the figures of one kind of start are about; empty if they are those of the evaluation protocol."""
+    protocol, start = report.protocol, figures.start
+    words = []
+    if start == "mask":
+        words.append(
+            f"from masks of mean IoU {figures.mean_start_iou:.3f}, {protocol.start.changes} changes; a good "
+            "start counts 0 clicks"
+        )
+    elif start == "box":
+        words.append("from boxes")
+    elif len(report.by_start) > 1:
+        words.append("from nothing")
+    if len(report.by_start) > 1:
+        words.append(f"{figures.objects:,} object{'s' if figures.objects > 1 else ''}")
+    if protocol.is_simulated and not protocol.is_published_one:
+        words.append(f"clicks of the simulated user {protocol.user}, not the protocol's")
+    return "; ".join(words)[:1].upper() + "; ".join(words)[1:]
+
+
+def why_undefined(report: Report) -> str:
+    """Why a NoC of the report is not defined."""
+    protocol = report.protocol
+    if (
+        protocol.is_simulated
+        and protocol.target_iou is not None
+        and protocol.target_iou < max(THRESHOLDS.values())
+    ):
+        return f"the sessions stopped at IoU {protocol.target_iou}"
+    clicks = "logged clicks" if protocol.user == LOGGED else "clicks"
+    return f"the {clicks} on some objects end below that IoU"
+
+
+def draws_in_words(draws: DrawnNoc) -> str:
+    """What the figures over drawn clicks mean."""
+    return (
+        f"{draws.num_draws} draws of the simulated user {draws.user}; spread: the worst tenth of each object's "
+        "draws over the best; sizes: below 32 x 32, below 96 x 96, larger"
+    )
+
+
+def remarks(report: Report) -> Iterator[str]:
+    """What is to be known of the clicks and objects beside the figures."""
+    without_truth = report.objects - report.objects_with_truth
+    if without_truth:
+        yield f"{without_truth:,} objects without truth: no IoU, not in the figures above"
+    if report.disobeyed_clicks:
+        yield f"{report.disobeyed_clicks:,} clicks were not obeyed: the mask has their pixel on the other side"
+    if report.clamped_clicks:
+        yield f"{report.clamped_clicks:,} clicks were aimed outside their image, and made at its edge"
+    if report.mean_divergence is not None:
+        yield f"mean divergence from the annotators' last masks {report.mean_divergence:.3f} (1 - IoU)"
+    if report.unclicked != NONE_UNCLICKED:
+        yield f"not in the click log or start, and left out: {report.unclicked}"
