@@ -56,7 +56,8 @@ def test_all_clicks_are_in_the_rates(shards: list[tuple[int, int, int]]) -> None
 def test_rates_are_those_of_the_bins_and_a_pause_has_none() -> None:
     records = [record(0, 10, 100), record(5, 10, 10), record(3610, 3620, 20)]
     width, rates = clicks_per_second(records, 4)
-    assert (width, len(rates)) == (pytest.approx(20 / 3), 3)
+    assert len(rates) == 3
+    assert width == pytest.approx(20 / 3)
     assert rates == pytest.approx(
         [10 + 2 * (5 / 3) / (20 / 3), (33 + 1 / 3 + 2 * 10 / 3 + 2 * 10 / 3) / (20 / 3), 2]
     )
