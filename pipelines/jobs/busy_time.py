@@ -44,6 +44,7 @@ def clicks_per_second(records: Collection[CommitRecord], most_bins: int) -> tupl
         begun, finished = _busy_before(spans, _begun(record)), _busy_before(spans, record.finished)
         share = np.clip((edges - begun) / (finished - begun), 0, 1) if finished > begun else edges >= finished
         done += record.parts[CLICKS.name].rows * share
+    done[0] = 0  # what took no time at all belongs to the first bin
     width = float(edges[1])
     return width, tuple((np.diff(done) / width).tolist())
 

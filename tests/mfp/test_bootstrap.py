@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mfp.bootstrap import mean_interval
+from mfp.bootstrap import mean_interval, mean_intervals
 
 
 def test_the_interval_covers_the_true_mean_about_as_often_as_it_says() -> None:
@@ -45,3 +45,26 @@ def test_the_interval_lies_within_the_values_and_does_not_depend_on_their_order(
 
 def test_equal_values_leave_no_doubt() -> None:
     assert mean_interval(np.full(5, 2.5), np.arange(5)) == (2.5, 2.5)
+
+
+def test_several_values_of_the_objects_are_judged_by_the_same_draws() -> None:
+    rng = np.random.default_rng(3)
+    image_idx = rng.integers(0, 30, 80)
+    columns = [rng.normal(size=80) for _ in range(4)]
+    intervals = mean_intervals(columns, image_idx)
+    assert len(intervals) == 4
+    for column, interval in zip(columns, intervals, strict=True):
+        assert mean_interval(column, image_idx) == pytest.approx(interval)
+
+
+def test_of_many_images_the_interval_is_that_of_the_drawn_ones() -> None:
+    """5,001 images are not drawn any more; 5,000 of them are."""
+    rng = np.random.default_rng(5)
+    image_idx = np.repeat(np.arange(5_001), 3)
+    values = np.repeat(rng.normal(size=5_001), 3) + rng.normal(size=len(image_idx))
+    computed = mean_interval(values, image_idx)
+    drawn = mean_interval(values[3:], image_idx[3:])
+    assert computed is not None
+    assert drawn is not None
+    width = drawn.high - drawn.low
+    assert computed == pytest.approx(drawn, abs=0.05 * width)

@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mfp.errors import MetricsError
-from mfp.metrics import ClickIous, auc, iou, mean_iou_curve, noc, nof_never_reached, nof_published
+from mfp.metrics import (
+    ClickIous,
+    auc,
+    iou,
+    ious_after,
+    mean_iou_curve,
+    noc,
+    nof_never_reached,
+    nof_published,
+)
 from tests.golden_pieces import GOLDEN_DIRECTORIES, robot_user_cases
 from tests.mfp.masks import masks, truths
 
@@ -121,6 +130,15 @@ def test_a_start_is_followed_by_click_0(click_idx: list[int]) -> None:
     rows = np.array(click_idx)
     with pytest.raises(MetricsError, match="is due"):
         ClickIous.from_columns(np.zeros(len(rows), int), rows, np.full(len(rows), 0.5))
+
+
+@given(LISTS, st.integers(1, 22))
+def test_the_mean_over_the_objects_after_a_click_is_the_point_of_the_curve(
+    lists: list[list[float]], max_clicks: int
+) -> None:
+    ious = ClickIous.from_lists(lists)
+    means = [ious_after(ious, click).mean() for click in range(1, max_clicks + 1)]
+    assert means == pytest.approx(mean_iou_curve(ious, max_clicks))
 
 
 @given(LISTS, st.integers(0, 2**32 - 1))

@@ -5,21 +5,18 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
 import duckdb
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from rich.console import Console
 
 from actors.specs.start import Start
 from infra.errors import RunDirectoryError
 from infra.json_text import JsonValue
 from infra.published_models import publish
-from infra.runs.commit import CommitRecord, PartRecord, Unclicked
+from infra.runs.commit import Unclicked
 from infra.runs.run_directory import RunDirectory
 from infra.runs.set_aside import SetAsideShard, note_set_aside
 from infra.runs.shard_rows import ShardRows
@@ -27,7 +24,6 @@ from infra.storage.files import Storage, basename, join
 from infra.taken_models import add_taken
 from mfp.errors import MetricsError
 from pipelines.inputs.run_record import request_of
-from pipelines.jobs.busy_time import busy_seconds
 from pipelines.jobs.click_protocol import ClickProtocol
 from pipelines.jobs.report import ModelFigures, Report, StartFigures, build_report
 from pipelines.jobs.report_files import write_report
@@ -35,8 +31,6 @@ from pipelines.views.report import ReportView
 from tests.infra.rows import click_row, commit_rows, mask_row
 from tests.pipelines.clicked_runs import begin, commit
 from tests.specs import label_record
-
-NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 def printed(report: Report, *, terminal: bool = False, width: int = 80) -> str:
@@ -356,35 +350,6 @@ def test_an_object_that_lacks_some_of_its_clicks_is_refused(tmp_path: Path) -> N
     commit_rows(run, "s0.tar", "a", [mask_row("k", "1", num_clicks=2)], [click_row("k", "1", 0)])
     with pytest.raises(MetricsError, match="object '1' of sample 'k' has 1 rows of clicks, and says 2"):
         build_report(str(tmp_path), Storage())
-
-
-def record(begun: float, finished: float) -> CommitRecord:
-    parts = {name: PartRecord(f"{name}/x", 0, 0, "") for name in ("masks", "clicks", "errors")}
-    return CommitRecord("s", "a", "t", parts, 0, finished - begun, NOON + timedelta(seconds=finished), "m")
-
-
-@pytest.mark.parametrize(
-    ("spans", "seconds"),
-    [
-        ([], 0),
-        ([(0, 10)], 10),
-        ([(0, 10), (0, 10)], 10),  # two workers side by side
-        ([(0, 10), (10, 20)], 20),
-        ([(0, 10), (3600, 3605)], 15),  # gone on an hour later
-        ([(0, 10), (2, 4), (8, 12)], 12),
-    ],
-)
-def test_time_in_which_workers_overlap_counts_once(spans: list[tuple[float, float]], seconds: float) -> None:
-    assert busy_seconds([record(*span) for span in spans]) == pytest.approx(seconds)
-
-
-@given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 20)), max_size=8))
-@settings(deadline=None)
-def test_busy_time_is_the_number_of_seconds_that_some_span_covers(spans: list[tuple[int, int]]) -> None:
-    covered = {second for begun, length in spans for second in range(begun, begun + length)}
-    assert busy_seconds([record(begun, begun + length) for begun, length in spans]) == pytest.approx(
-        len(covered)
-    )
 
 
 REPORT = Report(
