@@ -150,10 +150,13 @@ def show(spec: ShowSpec) -> ShownObjects:
     return run_show(spec)
 
 
-def report_page(runs: Sequence[str], out: str, storage: StorageOptions = StorageOptions()) -> list[Report]:
+def report_page(
+    runs: Sequence[str], out: str, storage: StorageOptions = StorageOptions(), *, strips: int = 0
+) -> list[Report]:
     """Write one HTML page of runs to `out`, a path or URL, and return their figures.
 
-    The page holds its plots and loads nothing.
+    The page holds its pictures and loads nothing. `strips`: film strips of the worst, the median and the best objects,
+    so many each; these are clicked again.
     """
     from pipelines.jobs.report_files import read_reports, write_page
 
@@ -161,7 +164,7 @@ def report_page(runs: Sequence[str], out: str, storage: StorageOptions = Storage
         raise SpecError(f"{runs!r} are no runs to report: give a list of run directories")
     opened = _storage(storage)
     reported = read_reports([_place(run) for run in runs], opened)
-    write_page(reported, _place(out), opened)
+    write_page(reported, _place(out), opened, strips=strips)
     return [figures for _, figures in reported]
 
 

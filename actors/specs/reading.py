@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+from annotated_types import Interval
 from typing_extensions import Doc
 
 from actors.specs.label import StorageSection
@@ -26,6 +27,12 @@ class ReportSpec:
         Option(metavar="FILE", shown_default="nothing is written"),
         Doc("Write one HTML page of the runs, a path or URL, and print no tables."),
     ] = None
+    strips: Annotated[
+        int,
+        Interval(ge=0, le=20),
+        Doc("Film strips on the page: N of the worst, the median and the best objects each, clicked again."),
+    ] = 2
+    trust_model_code: TrustModelCode = False
     storage: StorageSection = StorageOptions()
 
 

@@ -103,7 +103,7 @@ def report(spec: ReportSpec, as_json: JsonOption = False) -> None:
     storage = Storage(spec.storage)
     reported = read_reports(spec.runs, storage)
     if spec.html is not None:
-        write_page(reported, spec.html, storage)
+        write_page(reported, spec.html, storage, strips=spec.strips, trust_model_code=spec.trust_model_code)
     if as_json:
         documents = [figures.to_json() for _, figures in reported]
         typer.echo(json.dumps(documents[0] if len(documents) == 1 else documents, indent=1))

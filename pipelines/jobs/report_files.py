@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from infra.storage.files import Storage, join
 from pipelines.jobs.clicked_run import ClickedRun
 from pipelines.jobs.report import Report, report_of
+
+if TYPE_CHECKING:
+    from pipelines.jobs.report_page.page_data import PageStrip
 
 REPORT_FOLDER = "report"
 SUMMARY_FILE = "summary.json"
@@ -23,12 +26,30 @@ def read_reports(run_urls: Sequence[str], storage: Storage) -> list[Reported]:
     return [(run, report_of(run)) for run in runs]
 
 
-def write_page(reported: Sequence[Reported], url: str, storage: Storage) -> None:
-    """Write one HTML page of some runs, which loads nothing else. StorageError if that is not possible."""
+def write_page(
+    reported: Sequence[Reported], url: str, storage: Storage, *, strips: int, trust_model_code: bool = False
+) -> None:
+    """Write one HTML page of some runs, which loads nothing else.
+
+    `strips` is how many film strips there are of the worst, the median and the best objects each: with any, these are
+    clicked again.
+
+    Raises:
+        StorageError: the page cannot be written.
+        OptionError, InfraError: with strips, if the data set of a run is not there any more, or is another now.
+    """
     from pipelines.jobs.report_page.page import render_page  # with matplotlib
     from pipelines.jobs.report_page.page_run import page_run
 
-    page = render_page([page_run(run, report) for run, report in reported])
+    pages = []
+    for run, report in reported:
+        shown: tuple[PageStrip, ...] = ()
+        if strips:
+            from pipelines.jobs.report_page.strips import strips_of  # with all that clicks
+
+            shown = strips_of(run, strips, trust_model_code=trust_model_code)
+        pages.append(page_run(run, report, strips=shown))
+    page = render_page(pages)
     storage.write_bytes(url, page.encode("utf-8", "backslashreplace"))
 
 
@@ -42,5 +63,5 @@ def write_report(run_url: str, storage: Storage) -> Report:
     folder = join(run_url, REPORT_FOLDER)
     summary = f"{json.dumps(report.to_json(), indent=1)}\n"
     storage.write_bytes(join(folder, SUMMARY_FILE), summary.encode())
-    write_page(reported, join(folder, PAGE_FILE), storage)
+    write_page(reported, join(folder, PAGE_FILE), storage, strips=0)
     return report

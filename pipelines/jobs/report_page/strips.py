@@ -1,0 +1,38 @@
+"""Film strips of the objects that tell most about a run, for its page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from pipelines.jobs.clicked_run import ClickedRun
+from pipelines.jobs.film_strip import film_strip, in_words, png_of
+from pipelines.jobs.relabel import ObjectName
+from pipelines.jobs.replay import Replay, Replayer
+from pipelines.jobs.report_page.page_data import PageStrip
+from pipelines.jobs.telling_objects import Role, telling_objects
+
+_HEADINGS: Final[Mapping[Role, str]] = {"worst": "Worst", "median": "Median", "best": "Best"}
+
+
+def strips_of(clicked: ClickedRun, each: int, *, trust_model_code: bool = False) -> tuple[PageStrip, ...]:
+    """Film strips of `each` of the worst, the median and the best objects, in that order.
+
+    Raises:
+        OptionError: data set, click log or start are not those of the run any more.
+        InfraError: they cannot be read.
+    """
+    chosen = telling_objects(clicked.objects, clicked.protocol.max_clicks, each)
+    if not chosen:
+        return ()
+    replayer = Replayer(clicked.run, trust_model_code=trust_model_code)
+    replays = {(one.sample_key, one.object_id): one for one in replayer.replay([one.name for one in chosen])}
+    return tuple(page_strip(_HEADINGS[one.role], replays, one.name) for one in chosen)
+
+
+def page_strip(heading: str, replays: Mapping[ObjectName, Replay], name: ObjectName) -> PageStrip:
+    """The strip of one of these objects under a heading."""
+    replay = replays[name]
+    words = in_words(replay)
+    caption = f"{words}; {replay.why_no_looks}" if replay.why_no_looks else words
+    return PageStrip(heading, caption, png_of([film_strip(replay)]), f"film strip of {words}")
