@@ -6,31 +6,31 @@ these intervals hold the mean, so that whoever looks after every draw, and stops
 more often than alpha.
 
 The method is betting: Waudby-Smith and Ramdas, "Estimating means of bounded random variables by betting", JRSS B 86
-(2024), sections 4 and 5 (without replacement), and "Confidence sequences for sampling without replacement", NeurIPS
-2020. To test that the mean is m, let x_i be the values drawn before the t-th. The shards that are left then have the
-mean
+(2024), there the section on sampling without replacement, and "Confidence sequences for sampling without
+replacement", NeurIPS 2020. To test that the mean is m, let x_i be the values drawn before the t-th. The shards that
+are left then have the mean
 
     mu_t(m) = (S m - sum of x_i) / (S - t + 1)
 
-Let v_s = x_s - low_s + h_s, with the shard's own lower bound low_s and a constant h_s >= 0 that is known beforehand. It is
-never negative, and its mean over the shards that are left is e_t(m) = mu_t(m) - mean(low_s - h_s): all of that is known
-before the draw, except whether m is true. If m is true, v_s / e_t(m) of the shard that is drawn has expectation 1 given
-the past, since every shard that is left is as likely as every other. So
+Let v_s = x_s - low_s + h_s, with the shard's own lower bound low_s and a constant h_s >= 0 that is known beforehand.
+It is never negative, and its mean over the shards that are left is e_t(m) = mu_t(m) - mean(low_s - h_s): all of that
+is known before the draw, except whether m is true. If m is true, v_s / e_t(m) of the shard that is drawn has
+expectation 1 given the past, since every shard that is left is as likely as every other. So
 
     K_t(m) = product over the draws of (1 - theta + theta v / e(m)),   0 <= theta <= 1
 
-starts at 1, is never negative and is a martingale: it exceeds 1 / a at any time with probability a at most (Ville). That
-the bounds differ by shard does no harm, because they enter as constants of each shard: no common bound of all values is
-needed. The paper's bet is lambda = theta / e(m) with h_s = low_s - min(low), which is one of the two choices here:
+starts at 1, is never negative and is a martingale: it ever reaches 1 / a with probability a at most (Ville). That the
+bounds differ by shard does no harm, because they enter as constants of each shard: no common bound of all values is
+needed. The paper bets lambda = theta / (mu - min(low)) on x - mu, which is the second of the two choices here:
 
 - h_s = 0 takes each shard by its own bound;
 - h_s = low_s - min(low) takes all by the lowest bound that is left: less room to bet, less noise from what is known
   of the shards anyway.
 
-Which of them, and which theta, is best depends on what is not known. The mean of several such products is a martingale
-too, and loses little to the best of them (section 5.5 of the paper, "diversified Kelly"). K_t(m) falls as m rises, hence what it
-does not reject is everything above a bound, which bisection finds. The upper bound is the same of the values negated.
-Each side has alpha / 2.
+Which of them, and which theta, is best depends on what is not known. The mean of several such products is a
+martingale too, and loses little to the best of them (the paper's "diversified Kelly"). K_t(m) falls as m rises,
+hence what it does not reject is everything above a bound, which bisection finds. The upper bound is the same
+of the values negated. Each side has alpha / 2.
 
 A value of which only bounds are known (an object could not be evaluated) counts as its lower bound for the lower bound
 of the mean, and as its upper for the upper: K_t(m) rises with every value, so it is then no larger than with the true
@@ -82,9 +82,7 @@ class DrawnPopulation:
 
     def first(self, num_drawn: int) -> DrawnPopulation:
         """The same when no more than these were drawn."""
-        return DrawnPopulation(
-            self.lowest, self.highest, self.at_least[:num_drawn], self.at_most[:num_drawn]
-        )
+        return DrawnPopulation(self.lowest, self.highest, self.at_least[:num_drawn], self.at_most[:num_drawn])
 
     @property
     def certain(self) -> Interval:
@@ -110,8 +108,8 @@ def confidence_sequence(population: DrawnPopulation, alpha: float = ALPHA) -> It
 def narrowed(before: Interval, population: DrawnPopulation, alpha: float = ALPHA) -> Interval:
     """The interval after one more draw, from that before it: every interval lies in the one before.
 
-    Only if the sequence is one of those, at most alpha of them, that miss the mean, what is certain may come to lie outside
-    of it; then the interval is the nearest end of what is certain.
+    Only if the sequence is one of those, at most alpha of them, that miss the mean, what is certain may come to lie
+    outside of it; then the interval is the nearest end of what is certain.
 
     Args:
         before: what this function, or `certain` of nothing drawn, has yielded for one draw less.

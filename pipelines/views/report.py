@@ -31,7 +31,7 @@ class ReportView:
         """Yield the NoC table, the mean IoU table, where there were several the models, and the totals."""
         style = box.SIMPLE_HEAD if console.is_terminal else None
         if self._report.unfinished is not None:
-            yield Text(f"{self._report.unfinished}; the figures are of these alone", style="bold")
+            yield Text(self._unfinished(), style="bold")
             yield Text()
         for figures in self._report.by_start:
             heading = self._heading(figures)
@@ -59,6 +59,12 @@ class ReportView:
             yield Text()
         for line in self._lines():
             yield Text(line)
+
+    def _unfinished(self) -> str:
+        report = self._report
+        if report.decided is None:
+            return f"{report.unfinished}; the figures are of these alone"
+        return f"{report.decided.in_words}; the figures are of the {report.num_shards:,} shards that are done"
 
     def _heading(self, figures: StartFigures) -> str:
         """What the figures are about, unless they are those of the evaluation protocol."""
