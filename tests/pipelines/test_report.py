@@ -69,7 +69,6 @@ def test_figures_come_from_all_committed_shards(folder_url: str) -> None:
         "mean_divergence": None,
         "robustness": None,
         "decided": None,
-        "decided": None,
         "finished": True,
         "shards": 2,
         "shards_expected": 2,
