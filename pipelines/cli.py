@@ -22,7 +22,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Object masks from a few clicks, at scale: label, evaluate and train click models with Ray.",
-    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 finished without some samples or shards.",
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 finished without some samples or shards, 4 compare: worse.",
 )
 for commands in (data, show, export, verify, models, flywheel, cluster):
     commands.add_to(app)

@@ -8,6 +8,8 @@ from enum import IntEnum
 class ExitCode(IntEnum):
     """Usage errors (2) are Typer's own. QUARANTINED: finished, without some samples or shards that were set aside.
 
+    NOT_PASSED: `mfp compare --fail-if-worse` has compared, and a run is worse, or not shown to be no worse.
+
     A command that a signal has stopped ends with 130 (SIGINT) or 143 (SIGTERM): see `actors.stop_request`.
     """
 
@@ -15,3 +17,4 @@ class ExitCode(IntEnum):
     FAILED = 1
     USAGE = 2
     QUARANTINED = 3
+    NOT_PASSED = 4

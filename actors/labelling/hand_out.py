@@ -52,10 +52,11 @@ class HandOut:
         self._num_workers = num_workers
         # first tries; none was finished between them, and each was begun when the one before had failed
         self._failures_in_a_row = 0
+        self._is_stopped = False
 
     @property
     def is_done(self) -> bool:
-        """Every shard was finished or set aside."""
+        """Every shard was finished or set aside, or those that were handed out before `stop` were."""
         return not self._waiting and not self._under_way
 
     def num_in_flight(self, worker_idx: int) -> int:
@@ -73,6 +74,11 @@ class HandOut:
             handed_out.append((worker_idx, self._assign_next(worker_idx)))
         return handed_out
 
+    def stop(self) -> None:
+        """Hand out nothing more, shards that fail from now on included."""
+        self._is_stopped = True
+        self._waiting.clear()
+
     def finished(self, attempt: str) -> None:
         """The shard of this attempt is committed."""
         del self._under_way[attempt]
@@ -82,6 +88,8 @@ class HandOut:
 
     def failed(self, attempt: str, reason: str) -> SetAsideShard | None:
         """Take a shard back that its worker lost or could not do; returned if that was its last try.
+
+        After `stop` it is taken back for good.
 
         Raises:
             EveryShardFailsError: so many first tries have failed in a row that the next shard would fail as well.
@@ -97,6 +105,8 @@ class HandOut:
                 f"one shard after the other fails, {name} because {reason}; "
                 "what is committed stays: mend the cause and run the same command again"
             )
+        if self._is_stopped:
+            return None  # it is not needed: nothing is said of it
         if self._num_tries[name] < MAX_TRIES:
             self._waiting.append(failed.shard)
             return None

@@ -124,6 +124,7 @@ class WorkerPool:
         self._set_aside: list[SetAsideShard] = []  # since the last event
         self._short_since = time.monotonic()
         self._reached_minimum = False
+        self._has_enough = False
 
     def __enter__(self) -> Self:
         return self
@@ -138,8 +139,14 @@ class WorkerPool:
         """Whether an attempt is one of this pool's, not of another run's."""
         return attempt in self._attempts
 
+    def hand_out_no_more(self) -> None:
+        """End the run when the shards that are with workers are done."""
+        self._has_enough = True
+
     def run(self, shards: list[ShardEntry]) -> Iterator[PoolEvent]:
         """Label the shards and yield what happens; ends when all of them are committed or set aside.
+
+        They are handed out in this order.
 
         Raises:
             ClusterError: the workers do not start within the time given.
@@ -164,6 +171,8 @@ class WorkerPool:
             set_aside, self._set_aside = tuple(self._set_aside), []
             under_way = sum(self._counts.values(), LabelCounts())
             yield PoolEvent(finished, set_aside, under_way, sum(self._is_ready))
+            if self._has_enough:
+                hand_out.stop()
 
     def _create_workers(self, num_workers: int) -> None:
         threads = str(self._resources.num_threads)

@@ -20,13 +20,14 @@ from actors.specs.label import (
     StorageSection,
     WorkersSection,
 )
-from actors.specs.marks import Option, Section
+from actors.specs.marks import LOCATION, Option, Section
 from actors.specs.model import ModelChoice
 from actors.specs.start import Start
 from actors.specs.workers import Workers
 from infra.storage.options import StorageOptions
 from mfp.engine_settings import EngineSettings
 from mfp.evaluation_protocol import MAX_CLICKS, TARGET_IOU
+from mfp.setting import Effect
 
 _REALISTIC = "distance-weighted"
 _DRAWS = 10
@@ -95,6 +96,30 @@ class Robustness:
             )
 
 
+@dataclass(frozen=True)
+class Decision:
+    """When an evaluation ends before its last shard."""
+
+    until_decided: Annotated[
+        str | None,
+        Option(metavar="RUN"),
+        LOCATION,
+        Doc(
+            "End when NoC@90 is known to be better or worse than that of this finished run; see docs/comparison.md."
+        ),
+    ] = None
+    margin: Annotated[
+        float,
+        Ge(0),
+        Unit("clicks"),
+        Doc("End also when NoC@90 is known to differ by no more than this; 0: only a difference decides."),
+    ] = 0.0
+
+    def __post_init__(self) -> None:
+        if self.margin and self.until_decided is None:
+            raise ValueError("margin is for until_decided: name a finished run too, or leave it out")
+
+
 @dataclass(frozen=True, kw_only=True)
 class EvaluateSpec:
     """One run of `mfp evaluate`: a labelling run with the clicks of a simulated user."""
@@ -107,11 +132,17 @@ class EvaluateSpec:
     clicks: Annotated[Protocol, Section("Clicks")] = Protocol()
     start: StartSection = Start()
     robustness: Annotated[Robustness, Section("Robustness")] = Robustness()
+    decision: Annotated[Decision, Section("Ending early"), Effect.EXECUTION] = Decision()
     workers: WorkersSection = Workers()
     network: NetworkSection = EngineSettings()
     storage: StorageSection = StorageOptions()
 
     def __post_init__(self) -> None:
+        if self.robustness.robustness and self.decision.until_decided is not None:
+            raise ValueError(
+                "robustness with until_decided: drawn clicks are of all objects, and such an evaluation leaves some "
+                "out; ask for one of them"
+            )
         if self.robustness.robustness and self.model.training_run is not None:
             raise ValueError(
                 f"robustness with model {self.model.name!r}: every draw must have the same model; give the file of one"

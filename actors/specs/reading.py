@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from annotated_types import Interval
+from annotated_types import Ge, Interval, Unit
 from typing_extensions import Doc
 
 from actors.specs.label import StorageSection
 from actors.specs.marks import LOCATION, Argument, Option
 from actors.specs.model import ModelChoice, ModelOptions, TrustModelCode
 from infra.storage.options import StorageOptions
+
+_FEWEST_COMPARED = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +48,21 @@ class CompareSpec:
         LOCATION,
         Doc("Run directories over the same data set; the first is the measure."),
     ]
+    fail_if_worse: Annotated[
+        Annotated[float, Ge(0)] | Literal["off"],
+        Unit("clicks"),
+        Doc(
+            "End with exit code 4 unless NoC@90 of each later run is shown to be worse than the first's by no "
+            "more than this: the upper end of the 95 % interval decides, so one too small to tell fails."
+        ),
+    ] = "off"
     storage: StorageSection = StorageOptions()
+
+    def __post_init__(self) -> None:
+        if self.fail_if_worse != "off" and isinstance(self.runs, tuple) and len(self.runs) < _FEWEST_COMPARED:
+            raise ValueError(
+                "fail_if_worse with one run: name the run that is the measure first, and then others"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -117,7 +117,7 @@ def report(spec: ReportSpec, as_json: JsonOption = False) -> None:
 def compare(spec: CompareSpec, as_json: JsonOption = False) -> None:
     """Compare runs on the objects that all of them have, with bootstrap intervals.
 
-    For example: mfp compare runs/old runs/new
+    For example: mfp compare runs/old runs/new --fail-if-worse 0.2
     """
     from infra.storage.files import Storage
     from pipelines.first_look import look_at_runs
@@ -129,10 +129,17 @@ def compare(spec: CompareSpec, as_json: JsonOption = False) -> None:
     from pipelines.views.comparison import ComparisonView
 
     compared = compare_runs(spec.runs, storage)
+    gate = None if spec.fail_if_worse == "off" else compared.gate(spec.fail_if_worse)
     if as_json:
-        typer.echo(json.dumps(compared.to_json(), indent=1))
+        verdict = {} if gate is None else {"gate": gate.to_json()}
+        typer.echo(json.dumps(compared.to_json() | verdict, indent=1))
     else:
         print_result(ComparisonView(compared))
+    if gate is not None:
+        for judgement in gate.judgements:
+            typer.echo(f"mfp: {judgement}", err=True)
+        if not gate.passes:
+            raise typer.Exit(ExitCode.NOT_PASSED)
 
 
 def users(as_json: JsonOption = False) -> None:
@@ -167,6 +174,8 @@ def _tell(summary: RunSummary, spec: LabelSpec) -> None:
     others = [f"{summary.skipped_shards:,} of them done before"] if summary.skipped_shards else []
     if summary.lost_shards:
         others.append(f"{summary.lost_shards:,} by another run meanwhile")
+    if summary.left:
+        others.append(f"{summary.left:,} not needed")
     before = f" ({', '.join(others)})" if others else ""
     without = f", {len(summary.set_aside):,} of them set aside" if summary.set_aside else ""
     typer.echo(

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actors.specs.clicks import BOX_CENTRE, PROTOCOL, Logged, Simulated
+from actors.specs.label import LabelSpec
 from actors.specs.prefixed import prefix_of
 from actors.specs.start import Start
 from infra.layout_options import LayoutOptions
@@ -41,7 +42,11 @@ class ClickProtocol:
     @classmethod
     def of(cls, run: RunDirectory) -> ClickProtocol:
         """Read it from run.json. RunDirectoryError if there is no run, or none that clicks."""
-        spec = read_record(LabelRecord, run.url, run.storage).spec
+        return cls.of_spec(read_record(LabelRecord, run.url, run.storage).spec)
+
+    @classmethod
+    def of_spec(cls, spec: LabelSpec) -> ClickProtocol:
+        """That of a run with a resolved specification."""
         clicks, origin = spec.clicks, spec.clicks.origin
         # a log that was replayed to its end may be of any length; the protocol counts this many
         most = clicks.max_clicks if isinstance(clicks.max_clicks, int) else MAX_CLICKS
@@ -86,5 +91,24 @@ class ClickProtocol:
             return False
         if self.is_simulated and self.target_iou is not None and threshold > self.target_iou:
             return False
-        could_go_on = ~np.isin(stop_reasons.astype(str), _FAILED) & (ious.num_clicks < self.max_clicks)
-        return not ((ious.best < threshold) & could_go_on).any()
+        return not self.could_go_on(ious, stop_reasons, threshold).any()
+
+    def could_go_on(
+        self, ious: ClickIous, stop_reasons: NDArray[np.object_], threshold: float
+    ) -> NDArray[np.bool_]:
+        """(num_objects,): whether a session ended below the threshold, and might have reached it later."""
+        open_ended = ~np.isin(stop_reasons.astype(str), _FAILED) & (ious.num_clicks < self.max_clicks)
+        below: NDArray[np.bool_] = ious.best < threshold
+        return below & open_ended
+
+
+def differing_clicks(one: LabelRecord, other: LabelRecord) -> str:
+    """Why NoC of two runs differs by more than the model, as far as their records say; empty if it does not."""
+    mine, theirs = ClickProtocol.of_spec(one.spec), ClickProtocol.of_spec(other.spec)
+    if mine.user != theirs.user:
+        return f"clicks of {mine.user} and of {theirs.user}"
+    if mine.start_of_masks != theirs.start_of_masks:
+        return f"starts: {mine.start_in_words} and {theirs.start_in_words}"
+    if one.given.start != other.given.start:
+        return f"starts of other contents, {mine.start_in_words} and {theirs.start_in_words}"
+    return ""

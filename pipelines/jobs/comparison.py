@@ -14,11 +14,14 @@ from numpy.typing import NDArray
 
 from infra.json_text import JsonValue
 from infra.storage.files import Storage
+from infra.strict_json import to_json
 from mfp.bootstrap import Interval, mean_interval
 from pipelines.errors import OptionError
+from pipelines.jobs.click_protocol import differing_clicks
+from pipelines.jobs.decided import Decided, read_decided, unfinished
 from pipelines.jobs.drawn_figures import DrawnNoc, read_draws
 from pipelines.jobs.evaluated_run import EvaluatedRun
-from pipelines.jobs.report import unfinished
+from pipelines.jobs.gate import Gate, judged
 from pipelines.jobs.run_objects import image_of
 from pipelines.jobs.thresholds import THRESHOLDS
 
@@ -50,7 +53,8 @@ class ComparedRun:
 
     `drawn` has NoC over drawn clicks, `drawn_differences` those to the first run; both are empty unless every run has
     draws of the same user. `draws` says how many, and of whom.
-    `num_shards` are committed of `num_expected`.
+    `num_shards` are committed of `num_expected`; `decided` says why the others were left out, None if nothing does.
+    `num_missing` objects of the first run are not among those of this one.
     """
 
     url: str
@@ -63,11 +67,13 @@ class ComparedRun:
     drawn: Mapping[str, Estimate | None] = field(default_factory=dict)
     drawn_differences: Mapping[str, Estimate | None] = field(default_factory=dict)
     draws: str = ""
+    num_missing: int = 0
+    decided: Decided | None = None
 
     @property
     def unfinished(self) -> str | None:
-        """What is missing of the run, in words; None if nothing is, or nobody knows."""
-        return unfinished(self.num_shards, self.num_expected)
+        """What is missing of the run, in words; None if nothing is."""
+        return unfinished(self.num_shards, self.num_expected, self.decided)
 
 
 @dataclass(frozen=True)
@@ -82,6 +88,10 @@ class Comparison:
     num_images: int
     is_same_data: bool
 
+    def gate(self, margin: float) -> Gate:
+        """Whether the later runs are no worse than the first by more than `margin` clicks: see `judged`."""
+        return judged(self, margin)
+
     def to_json(self) -> dict[str, JsonValue]:
         """For programs: `mfp compare --json`."""
         return {
@@ -94,6 +104,7 @@ class Comparison:
                     "finished": run.unfinished is None,
                     "shards": run.num_shards,
                     "shards_expected": run.num_expected,
+                    "decided": None if run.decided is None else to_json(run.decided),
                     "objects": run.num_objects,
                     "figures": _json(run.figures),
                     "differences": _json(run.differences),
@@ -139,6 +150,8 @@ def compare_runs(urls: Sequence[str], storage: Storage) -> Comparison:
                 for name in FIGURES
             },
             incomparable=_why_not(MEAN_IOU, run, first),
+            num_missing=len(np.setdiff1d(first.names, run.names)),
+            decided=read_decided(run.url, storage),
         )
         for run, values in zip(clicked, of_objects, strict=True)
     )
@@ -216,12 +229,11 @@ def _values(run: EvaluatedRun, names: NDArray[np.object_]) -> dict[str, NDArray[
 def _why_not(figure: str, one: EvaluatedRun, other: EvaluatedRun) -> str:
     """Why a difference of that figure would not be one of the models, in words; empty if it would."""
     mine, theirs = one.protocol, other.protocol
-    if mine.user != theirs.user:
-        return f"clicks of {mine.user} and of {theirs.user}"
-    if one.starts != other.starts or mine.start_of_masks != theirs.start_of_masks:
-        return f"starts: {mine.start_in_words} and {theirs.start_in_words}"
-    if one.record.given.start != other.record.given.start:
-        return f"starts of other contents, {mine.start_in_words} and {theirs.start_in_words}"
+    reason = differing_clicks(one.record, other.record)
+    if reason:
+        return reason
+    if one.starts != other.starts:
+        return f"starts: {' and '.join(sorted(one.starts))}, and {' and '.join(sorted(other.starts))}"
     if figure not in NOC and mine.target_iou != theirs.target_iou:
         return "other IoU targets"
     return ""

@@ -6,9 +6,8 @@
 from __future__ import annotations
 
 import time
-import unicodedata
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from actors.errors import TooManyErrorsError
@@ -20,7 +19,6 @@ from actors.labelling.shard_labeller import ShardSummary
 from actors.specs.checked import checked
 from actors.specs.label import LabelSpec
 from actors.stop_request import check_stop, closed_in_order
-from infra.click_logs.click_log import ClickLog
 from infra.published_models import PublishedModel
 from infra.runs.commit import NONE_UNCLICKED, CommitOutcome, CommitRecord, Unclicked
 from infra.runs.commit_guard import CommitGuard, guarded
@@ -28,7 +26,6 @@ from infra.runs.run_config import RunRequest
 from infra.runs.run_directory import RunDirectory
 from infra.runs.set_aside import SetAsideShard, committed_and_set_aside, delete_outdated, note_set_aside
 from infra.shards.manifest import ShardEntry
-from infra.starts.starts import Starts
 from infra.storage.files import Storage
 from infra.taken_models import add_taken
 from pipelines.errors import OptionError
@@ -37,6 +34,8 @@ from pipelines.inputs.masks_there import no_masks
 from pipelines.inputs.published_source import keep_model
 from pipelines.inputs.quarantined import in_words
 from pipelines.inputs.run_record import request_of
+from pipelines.jobs.shard_plan import EVERY_SHARD, ShardPlan
+from pipelines.jobs.unknown_samples import unknown_samples
 from pipelines.jobs.workers_that_fit import FittingWorkers, workers_that_fit
 from pipelines.progress_report import OnProgress, ProgressReport
 
@@ -55,7 +54,7 @@ class RunSummary:
     `seconds` is the wall time of this run. `unknown_samples` are the keys in the click log that no sample of the data
     set has, `unclicked` is what of the data set the log has no click on. `set_aside` are the shards that could not be
     done: the run is not complete without them. `fitting_batch_size` is the batch size that a GPU's memory held, None
-    if it held the one that was asked for.
+    if it held the one that was asked for. `left` are the shards that were left out, because the others were enough.
     """
 
     objects: int
@@ -69,10 +68,15 @@ class RunSummary:
     unclicked: Unclicked = NONE_UNCLICKED
     set_aside: tuple[SetAsideShard, ...] = ()
     fitting_batch_size: int | None = None
+    left: int = 0
 
 
-def run_label(spec: LabelSpec, on_progress: OnProgress | None = None) -> RunSummary:
+def run_label(
+    spec: LabelSpec, on_progress: OnProgress | None = None, plan: ShardPlan = EVERY_SHARD
+) -> RunSummary:
     """Label a data set into a run directory, going on where an earlier run into it ended.
+
+    `plan` says in which order shards are done, and when they are enough.
 
     Raises:
         PipelineError, ActorsError, InfraError, MfpError: one line that says what a person can do. What is committed
@@ -83,28 +87,32 @@ def run_label(spec: LabelSpec, on_progress: OnProgress | None = None) -> RunSumm
     spec = checked(LabelSpec, spec).resolved()
     storage = Storage(spec.storage)
     inputs = find_inputs(spec, storage)
+    shards = plan.ordered(label_record(spec, inputs), inputs.dataset.shards)
+    inputs = replace(inputs, dataset=replace(inputs.dataset, shards=shards))
     with closed_in_order(), guarded(RunDirectory(spec.out, storage)) as guard:
         check_stop()  # taking a lease takes seconds
-        return _run_guarded(spec, inputs, guard, on_progress, started)
+        return _run_guarded(spec, inputs, guard, plan, on_progress, started)
 
 
 def _run_guarded(
     spec: LabelSpec,
     inputs: LabelInputs,
     guard: CommitGuard,
+    plan: ShardPlan,
     on_progress: OnProgress | None,
     started: float,
 ) -> RunSummary:
     run = guard.run
     request = request_of(label_record(spec, inputs))
     run.check(request)
-    committed = run.committed()
-    labelling = _Labelling(spec, inputs, guard, _counts_of(committed.values()), on_progress)
+    committed, before = committed_and_set_aside(run)
+    labelling = _Labelling(spec, inputs, guard, plan, _counts_of(committed.values()), on_progress)
     for notice in (*inputs.notices, str(guard)):
         labelling.report(notice=notice)
     labelling.check()
     missing = [shard for shard in inputs.dataset.shards if shard.name not in committed]
-    if missing:  # and workers do not fit, nothing was written yet: the next options may be others
+    if plan.goes_on(run, committed.values(), before) and missing:
+        # if workers do not fit, nothing was written yet: the next options may be others
         with workers_that_fit(spec.workers, spec.network.device) as workers:
             models = _begin(run, request, spec, inputs)
             labelling.run_shards(missing, workers, models)
@@ -113,12 +121,14 @@ def _run_guarded(
     committed_now, set_aside = committed_and_set_aside(run)
     delete_outdated(run.storage, run.url, committed_now)
     labelling.done = _counts_of(committed_now.values())  # another run may have done what this one set aside
-    labelling.check(is_complete=True, has_all=not set_aside)
+    left = len(inputs.dataset.shards) - len(committed_now) - len(set_aside)
+    labelling.check(is_complete=True, has_all=not set_aside and not left)
     guard.check()
+    plan.ended(run, committed_now)
     run.delete_orphans()
     # of a part nobody can say which samples the click log knows without reason
-    is_part = spec.part.count > 1 or set_aside
-    unknown = () if is_part else _unknown_samples(inputs, run)
+    is_part = spec.part.count > 1 or set_aside or left
+    unknown = () if is_part else unknown_samples(inputs, run)
     done = labelling.done
     labelling.report(is_complete=True)
     return RunSummary(
@@ -133,6 +143,7 @@ def _run_guarded(
         unclicked=done.unclicked,
         set_aside=set_aside,
         fitting_batch_size=labelling.fitting_batch_size,
+        left=left,
     )
 
 
@@ -152,12 +163,14 @@ class _Labelling:
         spec: LabelSpec,
         inputs: LabelInputs,
         guard: CommitGuard,
+        plan: ShardPlan,
         done: LabelCounts,
         on_progress: OnProgress | None,
     ) -> None:
         self._spec = spec
         self._inputs = inputs
         self._guard = guard
+        self._plan = plan
         self._run = guard.run
         self._on_progress = on_progress
         # a click log does not say which of its objects lie in a part
@@ -180,12 +193,14 @@ class _Labelling:
                 self._guard.check()
                 for shard in event.set_aside:
                     note_set_aside(self._run.storage, self._run.url, shard)
-                if event.finished is not None:
-                    self._take(event.finished, pool)
+                committed = [] if event.finished is None else [self._take(event.finished, pool)]
+                if committed:
                     self.check()
+                if not self._plan.goes_on(self._run, committed, event.set_aside):
+                    pool.hand_out_no_more()
                 self.report(event.under_way, self._note(event))
 
-    def _take(self, finished: ShardSummary, pool: WorkerPool) -> None:
+    def _take(self, finished: ShardSummary, pool: WorkerPool) -> CommitRecord:
         """Commit a shard where that is the driver's part, and count what is in the run of it, whoever committed it."""
         if finished.batch_size < (self.fitting_batch_size or self._spec.network.batch_size):
             self.fitting_batch_size = finished.batch_size
@@ -194,17 +209,18 @@ class _Labelling:
             outcome = self._guard.commit(finished.record)
         if outcome is CommitOutcome.COMMITTED:
             self.done += finished.counts
-            return
+            return finished.record
         record = self._run.record_of(finished.shard)
         self.done += _counts_of([record])
         if pool.has_handed_out(record.attempt):
-            return  # by an earlier attempt, whose worker was given up too early
+            return record  # by an earlier attempt, whose worker was given up too early
         self.num_lost += 1
         if self.num_lost == 1:
             self.report(
                 notice=f"another run into this directory is at work: shard {finished.shard} was committed by it; one "
                 "of both is enough, and no row is there twice"
             )
+        return record
 
     def _note(self, event: PoolEvent) -> str:
         if not event.num_ready:
@@ -268,36 +284,6 @@ def _models(spec: LabelSpec, inputs: LabelInputs, run: RunDirectory) -> ModelFee
         if_better=spec.follow_if_better,
         on_taken=note,
     )
-
-
-def _unknown_samples(inputs: LabelInputs, run: RunDirectory) -> tuple[str, ...]:
-    """Keys of click log, start and final masks without any row. OptionError if all of one are: it is of other data."""
-    seen = {unicodedata.normalize("NFC", key) for key in run.sample_keys()}  # as those of the log are
-    given, unknown = inputs.given, list[str]()
-    if isinstance(given.clicks, ClickLog):
-        unknown += _unknown("click log", given.clicks.sample_keys.to_pylist(), seen, inputs.dataset.url)
-    for what, starts in (("start", given.starts), ("final masks", given.final_masks)):
-        if isinstance(starts, Starts):
-            unused = set(starts.unused_keys(seen))
-            keys: list[str] = starts.sample_keys.to_pylist()
-            known = seen.union(key for key in keys if key not in unused)
-            unknown += _unknown(what, keys, known, inputs.dataset.url)
-    return tuple(dict.fromkeys(unknown))
-
-
-def _unknown(what: str, keys: list[str], seen: Collection[str], dataset_url: str) -> tuple[str, ...]:
-    unknown = tuple(key for key in keys if key not in seen)
-    if len(unknown) == len(keys):
-        ids = (
-            ""
-            if what == "click log"
-            else "; objects that clicks are simulated on need a true mask of the same id"
-        )
-        raise OptionError(
-            f"none of the {len(unknown)} sample keys in the {what} (the first: {unknown[0]!r}) has an object in "
-            f"{dataset_url} that was made: sample_key must be the key of a sample, without its extension{ids}"
-        )
-    return unknown
 
 
 def _counts_of(records: Iterable[CommitRecord]) -> LabelCounts:

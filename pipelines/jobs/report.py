@@ -21,11 +21,13 @@ from infra.runs.set_aside import SetAsideShard
 from infra.runs.tables import CLICKS, ERRORS
 from infra.shards.shard_note import NoteCount, NoteTally, ShardNote
 from infra.storage.files import Storage
+from infra.strict_json import to_json
 from infra.taken_models import taken_models
 from mfp.metrics import ClickIous, auc, mean_iou_curve, noc, nof_never_reached, nof_published
 from pipelines.jobs.busy_time import busy_seconds
 from pipelines.jobs.click_protocol import ClickProtocol
 from pipelines.jobs.clicked_run import ClickedRun
+from pipelines.jobs.decided import Decided, read_decided, unfinished
 from pipelines.jobs.drawn_figures import DrawnNoc, read_draws
 from pipelines.jobs.run_objects import RunObjects
 from pipelines.jobs.thresholds import THRESHOLDS
@@ -116,8 +118,9 @@ class Report:
     `models`: every model that clicked an object, in the order of their training steps. `set_aside`: shards that could
     not be done; nothing of them is in the figures.
 
-    `num_shards` are committed of `num_expected`. `unclicked` is what the click log or start leaves
-    out. `notes`: what in the shards was left out or taken for something, beside the errors.
+    `num_shards` are committed of `num_expected`; `decided` says why the others were left out, None if nothing does.
+    `unclicked` is what the click log or start leaves out. `notes`: what in the shards was left out or taken for
+    something, beside the errors.
     """
 
     run_url: str
@@ -138,11 +141,12 @@ class Report:
     set_aside: tuple[SetAsideShard, ...] = ()
     unclicked: Unclicked = NONE_UNCLICKED
     notes: tuple[NoteCount, ...] = ()
+    decided: Decided | None = None
 
     @property
     def unfinished(self) -> str | None:
-        """What is missing of the run, in words; None if nothing is, or nobody knows."""
-        return unfinished(self.num_shards, self.num_expected)
+        """What is missing of the run, in words; None if nothing is."""
+        return unfinished(self.num_shards, self.num_expected, self.decided)
 
     @property
     def figures(self) -> StartFigures | None:
@@ -157,6 +161,7 @@ class Report:
             "finished": self.unfinished is None,
             "shards": self.num_shards,
             "shards_expected": self.num_expected,
+            "decided": None if self.decided is None else to_json(self.decided),
             "user": self.protocol.user,
             "start": self.protocol.start.source,
             "changes": self.protocol.start.changes,
@@ -179,13 +184,6 @@ class Report:
             "set_aside": [asdict(shard) for shard in self.set_aside],
             "notes": [asdict(note) for note in self.notes],
         }
-
-
-def unfinished(num_shards: int, num_expected: int) -> str | None:
-    """`unfinished: 2 of 4 shards`; None for a run that has all its shards, or does not say how many there are."""
-    if num_shards == num_expected:
-        return None
-    return f"unfinished: {num_shards:,} of {num_expected:,} shards"
 
 
 def build_report(run_url: str, storage: Storage) -> Report:
@@ -224,6 +222,7 @@ def report_of(clicked: ClickedRun) -> Report:
         set_aside=clicked.set_aside,
         unclicked=sum((record.unclicked for record in records), NONE_UNCLICKED),
         notes=_notes(records, objects.repeated),
+        decided=read_decided(run.url, run.storage),
     )
 
 

@@ -9,20 +9,29 @@ from actors.ray_session import ray_session
 from actors.specs.clicks import SIMULATED
 from actors.specs.evaluate import EvaluateSpec, Robustness
 from actors.specs.label import LabelSpec
+from actors.specs.places import absolute
 from actors.stop_request import closed_in_order
+from infra.storage.files import Storage
 from pipelines.errors import IncompleteRunError
 from pipelines.jobs import label
 from pipelines.jobs.drawn_figures import draw_url
+from pipelines.jobs.until_decided import UntilDecided
 from pipelines.progress_report import OnProgress, ProgressReport
 
 
 def run_evaluation(spec: EvaluateSpec, on_progress: OnProgress) -> label.RunSummary:
-    """Evaluate, and then once more for each draw if that is asked for. What is there already is not done again.
+    """Evaluate all shards or until it is decided, and then once more for each draw if that is asked for.
+
+    What is there already is not done again.
 
     Raises:
         IncompleteRunError: shards of a draw were set aside, so that its figures would be of other objects.
         PipelineError, ActorsError, InfraError, MfpError: as `run_label`.
     """
+    if spec.decision.until_decided is not None:
+        base = absolute(spec.decision.until_decided)
+        plan = UntilDecided(base, spec.decision.margin, Storage(spec.storage))
+        return label.run_label(spec.labelling(), on_progress, plan)
     if not spec.robustness.robustness:
         return label.run_label(spec.labelling(), on_progress)
     # one Ray for all of them; each has workers of its own

@@ -20,7 +20,7 @@ from mfp.metrics import BEFORE_CLICKS, ClickIous
 
 _OF_MASKS = (
     *("sample_key", "object_id", "start", "start_iou", "iou", "num_clicks", "divergence", "truth_area"),
-    *("stop_reason", "model_id", "quality"),
+    *("stop_reason", "model_id", "quality", "shard"),
 )
 _OF_CLICKS = ("sample_key", "object_id", "click_idx", "iou", "is_obeyed", "is_clamped", "seconds")
 _SEPARATOR = "\0"

@@ -27,6 +27,7 @@ from infra.storage.files import Storage
 from infra.storage.options import StorageOptions
 from pipelines.errors import JobError
 from pipelines.inputs.run_record import LabelRecord, read_record
+from pipelines.jobs.decided import Decided, read_decided
 from pipelines.jobs.job_package import CONFIG_FILE, package
 
 if TYPE_CHECKING:
@@ -79,19 +80,24 @@ class JobCommand:
 
 @dataclass(frozen=True)
 class RunProgress:
-    """What the records of a run directory say; it stays true without driver and cluster."""
+    """What the records of a run directory say; it stays true without driver and cluster.
+
+    `decided` says why shards were left out, None if nothing does.
+    """
 
     num_shards: int
     committed_shards: int
     set_aside_shards: int
     objects: int
     quarantined: int
+    decided: Decided | None
 
     def __str__(self) -> str:
         set_aside = f", {self.set_aside_shards:,} set aside (mfp report)" if self.set_aside_shards else ""
+        decided = "" if self.decided is None else f"{self.decided}, "
         return (
-            f"{self.committed_shards:,} of {self.num_shards:,} shards committed{set_aside}, {self.objects:,} objects, "
-            f"{self.quarantined:,} quarantined"
+            f"{decided}{self.committed_shards:,} of {self.num_shards:,} shards committed{set_aside}, "
+            f"{self.objects:,} objects, {self.quarantined:,} quarantined"
         )
 
 
@@ -157,15 +163,16 @@ def run_progress(run_url: str, storage: StorageOptions) -> RunProgress:
         RunDirectoryError: there is no such run, or not yet, or it is damaged.
     """
     directory = RunDirectory(run_url, Storage(storage))
-    record = read_record(LabelRecord, run_url, directory.storage)
+    num_shards = read_record(LabelRecord, run_url, directory.storage).dataset.num_shards
     committed, set_aside = committed_and_set_aside(directory)
     records = committed.values()
     return RunProgress(
-        num_shards=record.dataset.num_shards,
+        num_shards=num_shards,
         committed_shards=len(records),
         set_aside_shards=len(set_aside),
         objects=sum(record.objects for record in records),
         quarantined=sum(record.parts["errors"].rows for record in records),
+        decided=read_decided(run_url, directory.storage) if len(records) < num_shards else None,
     )
 
 

@@ -27,7 +27,7 @@ class ReportView:
         """Yield the NoC table, the mean IoU table, where there were several the models, and the totals."""
         style = box.SIMPLE_HEAD if console.is_terminal else None
         if self._report.unfinished is not None:
-            yield Text(f"{self._report.unfinished}; the figures are of these alone", style="bold")
+            yield Text(self._unfinished(), style="bold")
             yield Text()
         for figures in self._report.by_start:
             heading = heading_of(self._report, figures)
@@ -52,6 +52,12 @@ class ReportView:
             yield Text()
         for line in self._lines():
             yield Text(line)
+
+    def _unfinished(self) -> str:
+        report = self._report
+        if report.decided is None:
+            return f"{report.unfinished}; the figures are of these alone"
+        return f"{report.decided.in_words}; the figures are of the {report.num_shards:,} shards that are done"
 
     def _noc_table(self, style: box.Box | None, figures: StartFigures | None) -> Table:
         table = Table(box=style, padding=(0, 2, 0, 0))

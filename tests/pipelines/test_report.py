@@ -62,6 +62,7 @@ def test_figures_come_from_all_committed_shards(folder_url: str) -> None:
         "disobeyed_clicks": 0,
         "mean_divergence": None,
         "robustness": None,
+        "decided": None,
         "finished": True,
         "shards": 2,
         "shards_expected": 2,

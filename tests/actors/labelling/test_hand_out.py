@@ -150,3 +150,17 @@ def test_whatever_fails_every_shard_is_finished_or_set_aside_exactly_once(
             done.append(name)
             hand_out.finished(assignment.attempt)
     assert sorted(done) == sorted(shard.name for shard in shards(num_shards))
+
+
+def test_once_it_is_enough_nothing_more_goes_out_and_what_is_with_workers_ends() -> None:
+    hand_out = HandOut(shards(10), num_workers=2)
+    (_, done), (_, failing), *others = hand_out.assign([0, 1])
+    hand_out.stop()
+    assert hand_out.assign([0, 1]) == []
+    hand_out.finished(done.attempt)
+    assert hand_out.failed(failing.attempt, "broken") is None
+    assert not hand_out.is_done
+    for _, other in others:
+        hand_out.finished(other.attempt)
+    assert hand_out.is_done
+    assert hand_out.assign([0, 1]) == []
