@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.click_logs.load import load_click_log
 from infra.runs.run_directory import RunDirectory
 from infra.shards.content_digest import ContentDigest, total
 from tests.actors.labelling.labelled_shapes import STORAGE, label_all, new_run
@@ -54,3 +55,19 @@ def test_a_shard_that_is_done_again_has_the_same_content(tmp_path: Path) -> None
     contents = [{name: record.content for name, record in run.committed().items()} for run in (first, again)]
     assert contents[0] == contents[1]
     assert len(set(contents[0].values())) == 2
+
+
+def test_samples_that_a_click_log_leaves_out_count_all_the_same(tmp_path: Path) -> None:
+    manifest = write_shapes(str(tmp_path / "data"), STORAGE, num_samples=NUM_SAMPLES)
+    sample = shape_sample(0)
+    log = tmp_path / "clicks.jsonl"
+    log.write_text(
+        f'{{"sample_key": "{sample.key}", "object_id": "{sample.objects[0].object_id}", "y": 3, "x": 3, '
+        '"is_foreground": true}\n'
+    )
+    run = new_run(tmp_path / "run")
+    shards = labeller(run, reader_of(manifest, STORAGE), clicks=load_click_log(STORAGE, str(log)))
+    label_all(shards, manifest)
+    shards.close()
+    assert sum(record.unclicked.samples for record in run.committed().values()) == NUM_SAMPLES - 1
+    assert content_of(run) == WHOLE

@@ -22,7 +22,7 @@ def mask(*pixels: tuple[int, int]) -> bytes:
 
 ONE = ObjectTruth("1", mask((0, 0), (1, 1)))
 OTHER = ObjectTruth("2", mask((3, 5)))
-SAMPLE = Sample("a", b"image", ".png", 4, 6, (ONE, OTHER), mask((2, 2)))
+SAMPLE = Sample("a", b"image", "png", 4, 6, (ONE, OTHER), mask((2, 2)))
 SAMPLES = [replace(SAMPLE, image_bytes=bytes([number])) for number in range(12)]
 
 
