@@ -220,10 +220,11 @@ class ClickRecord:
         click: in image pixels.
         source: name of the click source.
         iou: of the mask after the click; None without truth, or where the union is empty.
+        boundary_iou: of the mask after the click (`mfp.boundary_iou`); None as `iou`.
         area: pixels of the mask after the click.
         quality: the IoU that the probabilities of the mask expect (`mfp.session_state.expected_iou`), in [0, 1].
         changed_fraction: share of the image's pixels that changed sides, in [0, 1].
-        is_looked_at: a mask was made of the click. Else the next click followed in a row: IoU, area and quality are
+        is_looked_at: a mask was made of the click. Else the next click followed in a row: IoUs, area and quality are
             those of the mask before, and nothing changed; the quality is None if no network has seen that mask.
         is_obeyed: the mask that came of the click has its pixel on the side that the click says.
         is_clamped: it was aimed outside the image, and made on the nearest pixel of it.
@@ -234,6 +235,7 @@ class ClickRecord:
     click: Click
     source: str
     iou: float | None
+    boundary_iou: float | None
     area: int
     quality: float | None
     changed_fraction: float
@@ -271,6 +273,7 @@ class FinishedSession:
         start: what it started from: nothing, mask or box.
         start_iou: of the mask of the start; None without truth, or if the session did not start from a mask.
         iou: of the mask; None without truth, or where the union is empty.
+        boundary_iou: of the mask; None as `iou`.
         quality: in [0, 1], needs no truth: the IoU that the probabilities expect of their own mask, in the region that
             the network saw last (`mfp.session_state.expected_iou`). None if no click was made: no network saw the mask.
         prob: (H, W) float32, the final probability map.
@@ -284,6 +287,7 @@ class FinishedSession:
     start: StartKind
     start_iou: float | None
     iou: float | None
+    boundary_iou: float | None
     quality: float | None
     prob: npt.NDArray[np.float32]
     threshold: float

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from mfp.boundary_iou import TrueBoundary
 from mfp.clicks import Click
 from mfp.metrics import iou
 from mfp.region import Region, ZoomSettings, bounding_box, next_region
@@ -63,6 +64,7 @@ class SessionState:
         self._new: tuple[MadeClick, ...] = ()
         self._reachable = _reachable(session)
         self._start_iou = _start_iou(session)
+        self._true_boundary = None if session.truth is None else TrueBoundary(session.truth)
         self.region = self._whole
         if (
             isinstance(session.start, FromMask)
@@ -76,7 +78,8 @@ class SessionState:
     def take(self, masks: RegionMasks) -> None:
         """Take the masks of `region` that came of the newest clicks; then end, or ask for the next ones."""
         region = self.region
-        iou_before, area_before = self._last_iou(), self._area
+        iou_before, boundary_iou_before = self._last_iou(), self._last_boundary_iou()
+        area_before = self._area
         quality_before = self._records[-1].quality if self._records else None
         window = region.window(self._mask)
         num_changed = int(np.count_nonzero(window != masks.mask))
@@ -93,6 +96,7 @@ class SessionState:
             self._record(
                 made,
                 iou=iou_before,
+                boundary_iou=boundary_iou_before,
                 area=area_before,
                 quality=quality_before,
                 num_changed=0,
@@ -101,6 +105,7 @@ class SessionState:
         self._record(
             self._new[-1],
             iou=self._iou(),
+            boundary_iou=self._boundary_iou(),
             area=self._area,
             quality=masks.quality,
             num_changed=num_changed,
@@ -130,6 +135,7 @@ class SessionState:
             start=self.session.start.kind,
             start_iou=self._start_iou,
             iou=self._last_iou(),
+            boundary_iou=self._last_boundary_iou(),
             quality=self._records[-1].quality if self._records else None,
             prob=prob,
             threshold=threshold,
@@ -140,6 +146,7 @@ class SessionState:
         made: MadeClick,
         *,
         iou: float | None,
+        boundary_iou: float | None,
         area: int,
         quality: float | None,
         num_changed: int,
@@ -150,6 +157,7 @@ class SessionState:
                 click=made.click,
                 source=self.session.clicks.name,
                 iou=iou,
+                boundary_iou=boundary_iou,
                 area=area,
                 quality=quality,
                 changed_fraction=num_changed / self._mask.size,
@@ -194,6 +202,12 @@ class SessionState:
 
     def _last_iou(self) -> float | None:
         return self._records[-1].iou if self._records else self._iou()
+
+    def _boundary_iou(self) -> float | None:
+        return None if self._true_boundary is None else self._true_boundary.iou(self._mask)
+
+    def _last_boundary_iou(self) -> float | None:
+        return self._records[-1].boundary_iou if self._records else self._boundary_iou()
 
     def _is_good(self, value: float | None) -> bool:
         target = self.session.limits.target_iou

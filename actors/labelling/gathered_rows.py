@@ -16,6 +16,7 @@ from infra.reduced_rle import decode_reduced, encode_enlarged
 from infra.runs.commit import NONE_UNCLICKED, Unclicked
 from infra.runs.shard_rows import ShardRows
 from infra.runs.tables import BoundingBox, ClickRow, ErrorRow, MaskRow, RegionBounds
+from infra.shards.content_digest import NO_CONTENT
 from infra.shards.shard_note import NoteTally
 from infra.starts.starts import GivenMask
 from mfp.session import ClickRecord, FinishedSession
@@ -58,6 +59,7 @@ class GatheredRows:
         self.assignment = assignment
         self.rows = ShardRows()
         self.notes = NoteTally()  # of the reader, complete once the shard was read
+        self.content = NO_CONTENT  # of all that was read, complete then too
         self._model_id = model_id
         self._open: dict[
             ObjectKey, _ObjectRows | ErrorRow | None
@@ -133,6 +135,7 @@ class GatheredRows:
             start=finished.start,
             start_iou=finished.start_iou,
             iou=finished.iou,
+            boundary_iou=finished.boundary_iou,
             quality=finished.quality,
             divergence=_divergence(counts, key),
             truth_area=None if key.truth is None else rle.area(key.truth.rle, size.height, size.width),
@@ -183,6 +186,7 @@ class GatheredRows:
             is_foreground=click.is_foreground,
             source=record.source,
             iou=record.iou,
+            boundary_iou=record.boundary_iou,
             area=area,
             quality=record.quality,
             changed_fraction=record.changed_fraction,

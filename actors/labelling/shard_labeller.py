@@ -36,6 +36,7 @@ from actors.labelling.pixel_queue import PixelQueue
 from infra.errors import Reason, SampleError
 from infra.runs.commit import CommitOutcome, CommitRecord, Unclicked
 from infra.runs.run_directory import RunDirectory
+from infra.shards.content_digest import ContentDigest
 from infra.shards.manifest import ShardEntry
 from infra.shards.sample import QuarantinedSample, Sample
 from infra.shards.sample_document import ShardItem
@@ -180,6 +181,7 @@ class ShardLabeller:
                 model_id=task.engine.identity,
                 unclicked=task.gathered.counts.unclicked,
                 notes=task.gathered.notes.counts(),
+                content=task.gathered.content,
             )
             outcome = CommitOutcome.PENDING if self._driver_commits else self._run.put(record)
         finally:
@@ -218,7 +220,7 @@ class ShardLabeller:
         while (task := self._to_read.get()) is not None:
             try:
                 task.gathered.begin_reading()
-                for item in self._objects.to_click(self._read_shard(task.assignment.shard)):
+                for item in self._objects.to_click(self._counted(task)):
                     if task.is_over or self._decoded.is_closed:
                         break
                     if isinstance(item, ShardNote):
@@ -231,6 +233,13 @@ class ShardLabeller:
             except BaseException as error:  # whatever it is, the caller of `label` has to hear of it
                 end = _EndOfShard(_for_the_caller(error))
             self._decoded.put((task, end), num_pixels=0)
+
+    def _counted(self, task: _Task) -> Iterator[ShardItem | ShardNote]:
+        """What the shard holds; its content is summed up before anything is left out."""
+        for item in self._read_shard(task.assignment.shard):
+            if not isinstance(item, ShardNote):
+                task.gathered.content += ContentDigest.of(item)
+            yield item
 
     def _put_decoded(self, task: _Task, sample: Sample) -> None:
         try:

@@ -32,6 +32,7 @@ from infra.json_text import JsonValue, parse_json
 from infra.runs.part_writer import PartWriter
 from infra.runs.shard_rows import ShardRows
 from infra.runs.tables import CLICKS, ERRORS, MASKS
+from infra.shards.content_digest import NO_CONTENT, ContentDigest
 from infra.shards.shard_note import NoteCount
 from infra.storage.create_once import create_or_read
 from infra.storage.files import Storage, basename, join
@@ -93,6 +94,8 @@ class CommitRecord:
     `objects` counts mask rows. `seconds` is the wall time from the start of the shard until its parts were
     durable, `finished` (UTC, the worker's clock) that last moment. `model_id` is that of every row. `unclicked` is
     what the click log left out. `notes` say what of the shard was left out or taken for something, beside its errors.
+    `content` is the sum over every sample that was read, 64 hexadecimal digits (`infra.shards.content_digest`), also of
+    those that were left out.
     """
 
     shard: str
@@ -105,6 +108,7 @@ class CommitRecord:
     model_id: str
     unclicked: Unclicked = NONE_UNCLICKED
     notes: tuple[NoteCount, ...] = ()
+    content: str = str(NO_CONTENT)
 
     def __post_init__(self) -> None:
         if missing := {MASKS.name, CLICKS.name, ERRORS.name} - self.parts.keys():
@@ -112,6 +116,7 @@ class CommitRecord:
         for name, part in self.parts.items():
             if part.path != f"{name}/{basename(part.path)}":  # whoever reads parts stays in the run directory
                 raise ValueError(f"the part {part.path!r} does not lie in {name}/")
+        ContentDigest.from_hex(self.content)
         try:
             self.finished - timedelta(seconds=self.seconds)  # when the shard was begun
         except OverflowError:
@@ -164,11 +169,12 @@ def write_parts(
     model_id: str,
     unclicked: Unclicked = NONE_UNCLICKED,
     notes: tuple[NoteCount, ...] = (),
+    content: ContentDigest = NO_CONTENT,
 ) -> CommitRecord:
     """Make the parts of an attempt durable and return the record that would make them count.
 
     `seconds` is the wall time since the shard was begun, `model_id` the model that clicked it, `unclicked` what the
-    click log left out, `notes` are those of the shard's reader.
+    click log left out, `notes` are those of the shard's reader, `content` is what it has read.
 
     Raises:
         StorageError: something could not be written or read.
@@ -192,6 +198,7 @@ def write_parts(
         model_id=model_id,
         unclicked=unclicked,
         notes=notes,
+        content=str(content),
     )
 
 

@@ -24,6 +24,7 @@ from infra.storage.files import basename, join
 Row: TypeAlias = Mapping[str, Any]
 ObjectName: TypeAlias = tuple[str, str]  # sample key and object id
 
+_OF_LAST_CLICK = ("iou", "boundary_iou", "area", "quality")
 _TABLES: tuple[TableKind[Any], ...] = (MASKS, CLICKS, ERRORS)
 
 
@@ -143,8 +144,8 @@ def _problems_of_mask(mask: Row, clicks: list[Row]) -> Iterator[str]:
     clicks = sorted(clicks, key=lambda row: int(row["click_idx"]))
     if [row["click_idx"] for row in clicks] != list(range(mask["num_clicks"])):
         yield f"says {mask['num_clicks']} clicks, the table of clicks has {len(clicks)}, or not 0, 1, 2, ..."
-    elif clicks and any(clicks[-1][name] != mask[name] for name in ("iou", "area", "quality")):
-        yield "IoU, area or quality of the mask are not those after the last click"
+    elif clicks and any(clicks[-1][name] != mask[name] for name in _OF_LAST_CLICK):
+        yield "IoU, boundary IoU, area or quality of the mask are not those after the last click"
     elif clicks and not clicks[-1]["is_looked_at"]:
         yield "no mask was made of its last click"
     elif not clicks and mask["quality"] is not None:
@@ -157,8 +158,11 @@ def _problems_of_mask(mask: Row, clicks: list[Row]) -> Iterator[str]:
     if len(models) > 1:
         yield f"was clicked with {len(models)} models"
     shares = [("IoU", row["iou"]) for row in (mask, *clicks)]
+    shares += [("boundary IoU", row["boundary_iou"]) for row in (mask, *clicks)]
     shares += [("quality", row["quality"]) for row in (mask, *clicks)]
     shares += [("start IoU", mask["start_iou"]), ("divergence", mask["divergence"])]
+    if any((row["iou"] is None) != (row["boundary_iou"] is None) for row in (mask, *clicks)):
+        yield "has an IoU without a boundary IoU, or a boundary IoU without an IoU"
     for name, value in shares:
         if value is not None and not (math.isfinite(value) and 0 <= value <= 1):
             yield f"has {'an' if name == 'IoU' else 'a'} {name} of {value}"

@@ -27,6 +27,7 @@ from infra.runs.commit import (
 from infra.runs.run_config import RUN_FILE, RunRequest, read_config
 from infra.runs.shard_rows import ShardRows
 from infra.runs.tables import CLICKS, ERRORS, MASKS, RowT, TableKind, keys_of_part
+from infra.shards.content_digest import NO_CONTENT, ContentDigest
 from infra.shards.shard_note import NoteCount
 from infra.storage.files import Storage, basename, join
 
@@ -69,6 +70,7 @@ class RunDirectory:
         model_id: str,
         unclicked: Unclicked = NONE_UNCLICKED,
         notes: tuple[NoteCount, ...] = (),
+        content: ContentDigest = NO_CONTENT,
     ) -> CommitRecord:
         """Make the parts of an attempt durable: see `commit.write_parts`."""
         return write_parts(
@@ -81,6 +83,7 @@ class RunDirectory:
             model_id=model_id,
             unclicked=unclicked,
             notes=notes,
+            content=content,
         )
 
     def put(self, record: CommitRecord) -> CommitOutcome:

@@ -3,9 +3,9 @@
 Each table is a `TableKind`: a typed row, and a pyarrow schema whose metadata carries the version. A part file
 holds the rows of one shard in the order of the shard: sample by sample, object by object, click by click.
 
-Nullable columns are `iou` (no truth), `masks.start_iou` (no truth, or no start mask), `quality` (no network saw it),
-`masks.divergence` (no mask of an annotator), `masks.truth_area` (no truth) and `errors.object_id` (the whole sample is
-out). A NaN is refused, so that an average over any column means what it says.
+Nullable columns are `iou` and `boundary_iou` (no truth), `masks.start_iou` (no truth, or no start mask), `quality` (no
+network saw it), `masks.divergence` (no mask of an annotator), `masks.truth_area` (no truth) and `errors.object_id` (the
+whole sample is out). A NaN is refused, so that an average over any column means what it says.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 STARTS = frozenset({"nothing", "mask", "box"})
 """What `MaskRow.start` may be."""
 _KEY_COLUMN = "sample_key"
@@ -48,9 +48,10 @@ class MaskRow:
     """The mask of one object.
 
     `rle`: COCO compressed counts (column-major) of the (height, width) mask. `area`: pixels. `iou`: [0, 1],
-    None without truth. `quality`: [0, 1], the IoU that the probability map expects of its own mask; it needs
-    no truth, and is None if no click was made. Where an image was worked on at a reduced size, both are those of the
-    mask at that size.
+    None without truth. `boundary_iou`: [0, 1], of the pixels near both contours (`mfp.boundary_iou`), None as `iou`.
+    `quality`: [0, 1], the IoU that the probability map expects of its own mask; it needs
+    no truth, and is None if no click was made. Where an image was worked on at a reduced size, all three are those of
+    the mask at that size.
     `start`: what the object started from: `nothing`, `mask` or `box`. `start_iou`: of the start mask, None without
     truth or without a start mask. `divergence`: 1 - IoU with the annotator's own last mask, in [0, 1]; None if that is
     not known. `truth_area`: pixels of the true mask, None without truth. `stop_reason`, why no more clicks were made:
@@ -68,6 +69,7 @@ class MaskRow:
     start: str
     start_iou: float | None
     iou: float | None
+    boundary_iou: float | None
     quality: float | None
     divergence: float | None
     truth_area: int | None
@@ -80,15 +82,15 @@ class MaskRow:
 class ClickRow:
     """One click and what came of it.
 
-    `click_idx` starts at 0. `y`, `x`: image pixels. `source`: who clicked, "simulated", "logged" or "box-centre". `iou`
-    (float64, None without truth), `area` (pixels) and `quality` ([0, 1], as in the masks table) are those of the mask
-    after this click; `changed_fraction`: share of the image's pixels that this click turned over. `is_looked_at`: a
-    mask was made of the click; else the next one followed in a row, and the values are those of the mask before.
-    `is_obeyed`: the mask after the click has its pixel on the side that it says. `is_clamped`: it was aimed outside the
-    image and made on the nearest pixel. `seconds`: wall time of the
-    step (the whole loop, not the network alone) divided by the sessions in it. Where an image was worked on at a
-    reduced size, `iou` and `changed_fraction` are those at that size, a click lies in the middle of the block of pixels
-    that it was made on, and `area` is exact after the last click only.
+    `click_idx` starts at 0. `y`, `x`: image pixels. `source`: who clicked, "simulated", "logged" or "box-centre".
+    `iou` and `boundary_iou` (float64, None without truth), `area` (pixels) and `quality` ([0, 1], as in the masks
+    table) are those of the mask after this click; `changed_fraction`: share of the image's pixels that this click
+    turned over. `is_looked_at`: a mask was made of the click; else the next one followed in a row, and the values are
+    those of the mask before. `is_obeyed`: the mask after the click has its pixel on the side that it says.
+    `is_clamped`: it was aimed outside the image and made on the nearest pixel. `seconds`: wall time of the step (the
+    whole loop, not the network alone) divided by the sessions in it. Where an image was worked on at a reduced size,
+    `iou`, `boundary_iou` and `changed_fraction` are those at that size, a click lies in the middle of the block of
+    pixels that it was made on, and `area` is exact after the last click only.
     """
 
     sample_key: str
@@ -99,6 +101,7 @@ class ClickRow:
     is_foreground: bool
     source: str
     iou: float | None
+    boundary_iou: float | None
     area: int
     quality: float | None
     changed_fraction: float
@@ -234,6 +237,7 @@ MASKS = TableKind(
             "start": pa.string(),
             "start_iou": pa.float64(),
             "iou": pa.float64(),
+            "boundary_iou": pa.float64(),
             "quality": pa.float64(),
             "divergence": pa.float64(),
             "truth_area": pa.int64(),
@@ -241,7 +245,7 @@ MASKS = TableKind(
             "model_id": pa.string(),
             "shard": pa.string(),
         },
-        nullable=("start_iou", "iou", "quality", "divergence", "truth_area"),
+        nullable=("start_iou", "iou", "boundary_iou", "quality", "divergence", "truth_area"),
     ),
     MaskRow,
 )
@@ -258,6 +262,7 @@ CLICKS = TableKind(
             "is_foreground": pa.bool_(),
             "source": pa.string(),
             "iou": pa.float64(),
+            "boundary_iou": pa.float64(),
             "area": pa.int64(),
             "quality": pa.float64(),
             "changed_fraction": pa.float64(),
@@ -269,7 +274,7 @@ CLICKS = TableKind(
             "model_id": pa.string(),
             "shard": pa.string(),
         },
-        nullable=("iou", "quality"),
+        nullable=("iou", "boundary_iou", "quality"),
     ),
     ClickRow,
 )

@@ -26,9 +26,10 @@ from pipelines.jobs.run_objects import image_of
 from pipelines.jobs.thresholds import THRESHOLDS
 
 MEAN_IOU = "mean_iou"
+MEAN_BOUNDARY_IOU = "mean_boundary_iou"
 NOC = {f"noc{name}": threshold for name, threshold in THRESHOLDS.items()}
-FIGURES = (*NOC, MEAN_IOU)
-"""Names of what is compared: NoC at each IoU, and the mean IoU after each object's last click."""
+FIGURES = (*NOC, MEAN_IOU, MEAN_BOUNDARY_IOU)
+"""Names of what is compared: NoC at each IoU, and mean IoU and boundary IoU after each object's last click."""
 
 
 @dataclass(frozen=True)
@@ -223,7 +224,10 @@ def _read(url: str, storage: Storage) -> EvaluatedRun:
 def _values(run: EvaluatedRun, names: NDArray[np.object_]) -> dict[str, NDArray[np.float64] | None]:
     """By name of the figure: (num_names,) values of these objects; None if it is not defined."""
     nocs = run.nocs(names)
-    return {f"noc{name}": nocs.get(name) for name in THRESHOLDS} | {MEAN_IOU: run.last_ious(names)}
+    return {f"noc{name}": nocs.get(name) for name in THRESHOLDS} | {
+        MEAN_IOU: run.last_ious(names),
+        MEAN_BOUNDARY_IOU: run.last_boundary_ious(names),
+    }
 
 
 def _why_not(figure: str, one: EvaluatedRun, other: EvaluatedRun) -> str:

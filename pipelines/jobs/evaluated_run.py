@@ -27,6 +27,7 @@ class EvaluatedRun:
         protocol: how it was clicked.
         names: (num_objects,) as `RunObjects.names`.
         ious, stop_reasons, truth_area: of each; stop reasons are texts, areas pixels.
+        boundary_ious: (num_objects,) float64 in [0, 1], of their masks.
         starts: what they started from, each kind once.
         repeated: keys that samples of several shards share, so that a name may stand for two objects.
     """
@@ -39,6 +40,7 @@ class EvaluatedRun:
     ious: ClickIous
     stop_reasons: NDArray[np.object_]
     truth_area: NDArray[np.float64]
+    boundary_ious: NDArray[np.float64]
     starts: frozenset[str]
     repeated: tuple[RepeatedKey, ...]
 
@@ -63,6 +65,7 @@ class EvaluatedRun:
             ious=objects.ordered_ious(order),
             stop_reasons=objects.column("stop_reason")[order],
             truth_area=objects.column("truth_area")[order].astype(np.float64),
+            boundary_ious=objects.column("boundary_iou")[order],
             starts=frozenset(objects.column("start")[order]),
             repeated=objects.repeated,
         )
@@ -89,3 +92,7 @@ class EvaluatedRun:
     def last_ious(self, names: NDArray[np.object_]) -> NDArray[np.float64]:
         """(num_names,): the IoU of the masks of these objects."""
         return self.ious.last[np.searchsorted(self.names, names)]
+
+    def last_boundary_ious(self, names: NDArray[np.object_]) -> NDArray[np.float64]:
+        """(num_names,): the boundary IoU of the masks of these objects."""
+        return self.boundary_ious[np.searchsorted(self.names, names)]

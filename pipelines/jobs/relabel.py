@@ -46,7 +46,8 @@ _POLL_SECONDS = 0.5
 class Redone:
     """One object, as it was committed and as it came out now.
 
-    `iou_difference` is the largest of those after the clicks that both have, None without truth; `pixel_share` the
+    `iou_difference` is the largest of those after the clicks that both have, None without truth; `same_boundary_ious`
+    whether boundary IoUs after them are equal; `pixel_share` the
     share of the image's pixels whose mask differs; `same_clicks` tells whether all clicks are the same, in the same
     order, and `same_end` whether they ended for the same reason. `num_pixels` are those of the image, `area` those of
     the smallest mask after one of the clicks.
@@ -56,6 +57,7 @@ class Redone:
     sample_key: str
     object_id: str
     iou_difference: float | None
+    same_boundary_ious: bool
     pixel_share: float
     same_clicks: bool
     same_end: bool
@@ -66,7 +68,8 @@ class Redone:
         """What came out another way.
 
         With a tolerance a mask may differ in that share of the image's pixels, and an IoU by what so many pixels can
-        change: d pixels change the intersection and the union by d at most, the IoU so by 2 d / area. Clicks have to be
+        change: d pixels change the intersection and the union by d at most, the IoU so by 2 d / area. There is no such
+        bound for boundary IoUs: they have to be equal if there is no tolerance, and else may differ. Clicks have to be
         the same: figures are made of them.
         """
         if self.pixel_share > tolerance:
@@ -78,6 +81,8 @@ class Redone:
         allowed = 2 * tolerance * self.num_pixels / max(self.area, 1)
         if self.iou_difference is not None and self.iou_difference > allowed:
             yield f"comes out with IoUs that differ by up to {self.iou_difference:.2g}"
+        if tolerance == 0 and not self.same_boundary_ious:
+            yield "comes out with other boundary IoUs"
 
 
 @dataclass(frozen=True)
@@ -253,7 +258,15 @@ def _compared(
     # the object may not be there any more, or was quarantined this time
     if after is None or (height, width) != (after[0]["height"], after[0]["width"]):
         return Redone(
-            shard, *name, None, 1.0, same_clicks=False, same_end=False, num_pixels=num_pixels, area=0
+            shard,
+            *name,
+            None,
+            same_boundary_ious=False,
+            pixel_share=1.0,
+            same_clicks=False,
+            same_end=False,
+            num_pixels=num_pixels,
+            area=0,
         )
     new = after[0]
     pairs = [(old, new), *zip(before[1], after[1], strict=False)]
@@ -263,7 +276,8 @@ def _compared(
         shard,
         *name,
         max(differences, default=None),
-        rle.num_different(old["rle"], new["rle"], height, width) / num_pixels,
+        same_boundary_ious=all(one["boundary_iou"] == other["boundary_iou"] for one, other in pairs),
+        pixel_share=rle.num_different(old["rle"], new["rle"], height, width) / num_pixels,
         same_clicks=_places(before[1]) == _places(after[1]),
         same_end=old["stop_reason"] == new["stop_reason"],
         num_pixels=num_pixels,

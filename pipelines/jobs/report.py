@@ -74,7 +74,7 @@ class StartFigures:
     not defined: above the target IoU, where sessions stopped, and where an object ended below that IoU before
     `max_clicks` although it could have gone on. `mean_iou`: entry t is the mean after click t + 1, `max_clicks` of
     them; a session that has ended carries its last IoU forward. `auc` is their trapezoid area over that of a
-    constant 1.
+    constant 1. `mean_boundary_iou` (`mfp.boundary_iou`) is that of the masks, after the last click on each.
     """
 
     start: str
@@ -83,6 +83,7 @@ class StartFigures:
     at_threshold: Mapping[str, ThresholdFigures | None]
     mean_iou: tuple[float, ...]
     auc: float
+    mean_boundary_iou: float
 
     def to_json(self) -> dict[str, JsonValue]:
         """For programs."""
@@ -96,6 +97,7 @@ class StartFigures:
             "nof_never_reached": {name: None if at is None else at.nof_never_reached for name, at in figures},
             "mean_iou": list(self.mean_iou),
             "auc": self.auc,
+            "mean_boundary_iou": self.mean_boundary_iou,
         }
 
 
@@ -173,6 +175,7 @@ class Report:
             "nof_never_reached": undefined if one is None else one["nof_never_reached"],
             "mean_iou": None if one is None else one["mean_iou"],
             "auc": None if one is None else one["auc"],
+            "mean_boundary_iou": None if one is None else one["mean_boundary_iou"],
             "by_start": [figures.to_json() for figures in self.by_start],
             "clamped_clicks": self.clamped_clicks,
             "disobeyed_clicks": self.disobeyed_clicks,
@@ -242,6 +245,7 @@ def _by_start(objects: RunObjects, protocol: ClickProtocol) -> Iterator[StartFig
             },
             mean_iou=tuple(curve.tolist()),
             auc=auc(curve),
+            mean_boundary_iou=float(objects.column("boundary_iou")[of].mean()),
         )
 
 

@@ -19,8 +19,8 @@ from mfp.errors import MetricsError
 from mfp.metrics import BEFORE_CLICKS, ClickIous
 
 _OF_MASKS = (
-    *("sample_key", "object_id", "start", "start_iou", "iou", "num_clicks", "divergence", "truth_area"),
-    *("stop_reason", "model_id", "quality", "shard"),
+    *("sample_key", "object_id", "start", "start_iou", "iou", "boundary_iou", "num_clicks", "divergence"),
+    *("truth_area", "stop_reason", "model_id", "quality", "shard"),
 )
 _OF_CLICKS = ("sample_key", "object_id", "click_idx", "iou", "is_obeyed", "is_clamped", "seconds")
 _SEPARATOR = "\0"

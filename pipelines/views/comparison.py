@@ -9,10 +9,13 @@ from rich.console import Console, ConsoleOptions
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.jobs.comparison import MEAN_IOU, NOC, ComparedRun, Comparison, Estimate
+from pipelines.jobs.comparison import MEAN_BOUNDARY_IOU, MEAN_IOU, NOC, ComparedRun, Comparison, Estimate
 
-_HEADINGS = {name: f"NoC@{name.removeprefix('noc')}" for name in NOC} | {MEAN_IOU: "mean IoU"}
-_DECIMALS = dict.fromkeys(NOC, 2) | {MEAN_IOU: 3}
+_HEADINGS = {name: f"NoC@{name.removeprefix('noc')}" for name in NOC} | {
+    MEAN_IOU: "mean IoU",
+    MEAN_BOUNDARY_IOU: "boundary IoU",
+}
+_DECIMALS = dict.fromkeys(NOC, 2) | {MEAN_IOU: 3, MEAN_BOUNDARY_IOU: 3}
 
 
 class ComparisonView:

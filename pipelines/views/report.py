@@ -81,9 +81,13 @@ class ReportView:
         table.add_column("clicks")
         for click in clicks:
             table.add_column(str(click), justify="right")
-        table.add_column("AuC", justify="right")
+        for heading in ("AuC", "boundary IoU, last"):
+            table.add_column(heading, justify="right")
         table.add_row(
-            "mean IoU", *(f"{figures.mean_iou[click - 1]:.3f}" for click in clicks), f"{figures.auc:.3f}"
+            "mean IoU",
+            *(f"{figures.mean_iou[click - 1]:.3f}" for click in clicks),
+            f"{figures.auc:.3f}",
+            f"{figures.mean_boundary_iou:.3f}",
         )
         return table
 

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mfp.boundary_iou import boundary_iou
 from mfp.clicks import Click
 from mfp.errors import ClickError, ImageSizeError
 from mfp.region import Region, ZoomSettings
@@ -254,3 +255,31 @@ def test_quality_is_a_fraction_and_follows_its_formula(seed: int, threshold: flo
     quality = expected_iou(prob, mask)
     assert 0 <= quality <= 1
     assert quality == pytest.approx(expected, abs=1e-12)
+
+
+def test_the_boundary_iou_of_each_click_is_that_of_the_mask_after_it() -> None:
+    session, mask = perfect_session(SessionLimits(max_clicks=2, target_iou=None))
+    assert session.truth is not None
+    state = create_state(session)
+    shifted = np.roll(mask, 2, axis=1)
+    answer(state, np.zeros_like(mask))
+    answer(state, shifted)
+    finished = state.finish(shifted.astype(np.float32), 0.5)
+    assert [click.boundary_iou for click in finished.clicks] == [0.0, boundary_iou(shifted, session.truth)]
+    assert finished.boundary_iou == finished.clicks[-1].boundary_iou
+
+
+def test_clicks_that_nobody_looked_at_have_the_boundary_iou_of_the_mask_before() -> None:
+    truth = create_truth(0, 40, 60)
+    session = Session("key", IMAGE, truth, LoggedClicks((MIDDLE, MIDDLE), looks=(0, 0)))
+    state = create_state(session)
+    answer(state, truth == 1)
+    first, last = state.finish((truth == 1).astype(np.float32), 0.5).clicks
+    assert (first.boundary_iou, last.boundary_iou) == (0.0, 1.0)
+
+
+def test_without_truth_there_is_no_boundary_iou() -> None:
+    state = create_state(Session("key", IMAGE, None, LoggedClicks((MIDDLE,))))
+    answer(state, np.ones((40, 60), np.bool_))
+    finished = state.finish(np.ones((40, 60), np.float32), 0.5)
+    assert (finished.boundary_iou, finished.clicks[0].boundary_iou) == (None, None)

@@ -33,13 +33,16 @@ def commit(
     model_id: str = "0123456789abcdef",
     end_below_target: str = "errors_clicked",
     start_ious: Sequence[float | None] = (),
+    boundary_ious: Sequence[float | None] = (),
 ) -> None:
     """Commit a shard whose objects, two to a sample, have these IoUs after each click.
 
     `end_below_target` is why sessions ended that did not reach 0.95. `start_ious` are those of the masks that objects
     started from, None for an object that started from nothing; without them all started from nothing.
+    `boundary_ious` are those of the masks; without them they equal the IoUs.
     """
     starts = start_ious or [None] * len(objects)
+    last_ious = [[start, *ious][-1] for start, ious in zip(starts, objects, strict=True)]
     keys = [(f"{shard}/{idx // 2}", f"{idx % 2}") for idx in range(len(objects))]
     commit_rows(
         run,
@@ -47,13 +50,16 @@ def commit(
         "a",
         [
             replace(
-                mask_row(*key, shard=shard, num_clicks=len(ious), iou=[start, *ious][-1]),
+                mask_row(*key, shard=shard, num_clicks=len(ious), iou=last),
+                boundary_iou=of_boundary,
                 start="nothing" if start is None else "mask",
                 start_iou=start,
-                stop_reason="target_reached" if ([start, *ious][-1] or 0) >= 0.95 else end_below_target,
+                stop_reason="target_reached" if (last or 0) >= 0.95 else end_below_target,
                 model_id=model_id,
             )
-            for key, start, ious in zip(keys, starts, objects, strict=True)
+            for key, start, ious, last, of_boundary in zip(
+                keys, starts, objects, last_ious, boundary_ious or last_ious, strict=True
+            )
         ],
         [
             click_row(*key, click, iou=iou, shard=shard, model_id=model_id)

@@ -46,8 +46,12 @@ def test_figures_and_paired_differences_are_means_over_the_common_objects(tmp_pa
     compared = compare_runs([first, second], STORAGE)
     assert (compared.num_objects, compared.num_images) == (4, 2)
     figures = [{name: run.figures[name].mean for name in FIGURES} for run in compared.runs]  # type: ignore[union-attr]
-    assert figures[0] == pytest.approx({"noc85": 2.75, "noc90": 3.5, "noc95": 3.5, "mean_iou": 0.96})
-    assert figures[1] == pytest.approx({"noc85": 2.5, "noc90": 3.0, "noc95": 3.0, "mean_iou": 0.96})
+    assert figures[0] == pytest.approx(
+        {"noc85": 2.75, "noc90": 3.5, "noc95": 3.5, "mean_iou": 0.96, "mean_boundary_iou": 0.96}
+    )
+    assert figures[1] == pytest.approx(
+        {"noc85": 2.5, "noc90": 3.0, "noc95": 3.0, "mean_iou": 0.96, "mean_boundary_iou": 0.96}
+    )
     less = compared.runs[1].differences["noc90"]
     assert less is not None
     assert less.mean == pytest.approx(-0.5)
@@ -83,7 +87,7 @@ def test_one_image_has_no_interval(tmp_path: Path) -> None:
     compared = compare_runs([run_of(tmp_path / "run", [QUICK, SLOW])], STORAGE)
     assert compared.runs[0].figures["noc90"].interval is None  # type: ignore[union-attr]
     row = printed(compared).splitlines()[1].split()
-    assert row[1:] == ["2.50", "3.00", "3.00", "0.960"]
+    assert row[1:] == ["2.50", "3.00", "3.00", "0.960", "0.960"]
 
 
 def test_noc_above_the_target_of_a_run_is_not_defined_for_it(tmp_path: Path) -> None:

@@ -41,8 +41,20 @@ def printed(report: Report, *, terminal: bool = False, width: int = 80) -> str:
 
 def test_figures_come_from_all_committed_shards(folder_url: str) -> None:
     run = begin(folder_url, num_shards=2)
-    commit(run, "s0.tar", [(0.5, 0.86, 0.91, 0.96), (0.85, 0.84, 0.84, 0.95)], ["empty_object"])
-    commit(run, "s1.tar", [(0.97,), (0.1, 0.2, 0.3, 0.4)], ["empty_object", "undecodable_image"])
+    commit(
+        run,
+        "s0.tar",
+        [(0.5, 0.86, 0.91, 0.96), (0.85, 0.84, 0.84, 0.95)],
+        ["empty_object"],
+        boundary_ious=[0.9, 0.8],
+    )
+    commit(
+        run,
+        "s1.tar",
+        [(0.97,), (0.1, 0.2, 0.3, 0.4)],
+        ["empty_object", "undecodable_image"],
+        boundary_ious=[0.9, 0.3],
+    )
     report = build_report(folder_url, Storage())
     figures = report.to_json()
     speed = figures.pop("clicks_per_second")
@@ -81,6 +93,7 @@ def test_figures_come_from_all_committed_shards(folder_url: str) -> None:
             ]
         ),
         "auc": pytest.approx((0.605 / 2 + 0.7175 + 0.755 + 0.82 / 2) / 3),
+        "mean_boundary_iou": pytest.approx((0.9 + 0.8 + 0.9 + 0.3) / 4),
         "errors": 3,
         "models": [
             {
@@ -369,6 +382,7 @@ REPORT = Report(
             at_threshold={"85": None, "90": None, "95": None},
             mean_iou=tuple(0.97 - 0.5 / click for click in range(1, 21)),
             auc=0.887,
+            mean_boundary_iou=0.8126,
         ),
     ),
     errors_by_reason={"undecodable_image": 2, "empty_object": 1},
@@ -391,7 +405,9 @@ def test_in_a_pipe_the_report_is_plain_text_and_urls_stay_whole() -> None:
 def test_mean_iou_is_shown_for_clicks_that_were_made(num_clicks: int, shown: list[str]) -> None:
     figures = replace(REPORT.by_start[0], mean_iou=REPORT.by_start[0].mean_iou[:num_clicks])
     short = replace(REPORT, protocol=replace(REPORT.protocol, max_clicks=num_clicks), by_start=(figures,))
-    assert ["clicks", *shown, "AuC"] in [line.split() for line in printed(short).splitlines()]
+    assert ["clicks", *shown, "AuC", "boundary", "IoU,", "last"] in [
+        line.split() for line in printed(short).splitlines()
+    ]
 
 
 def test_the_report_folder_holds_the_figures_and_a_page(folder_url: str) -> None:

@@ -68,6 +68,14 @@ def test_nothing_is_found_in_a_good_shard(tmp_path: Path) -> None:
         ([GOOD], CLICKED, [replace(error_row("a"), object_id="1")], "was quarantined, and has a mask"),
         ([GOOD], [CLICKED[0], replace(CLICKED[1], model_id="other")], [], "was clicked with 2 models"),
         ([GOOD], [replace(CLICKED[0], iou=1.5), CLICKED[1]], [], "has an IoU of 1.5"),
+        ([replace(GOOD, boundary_iou=0.6)], CLICKED, [], "are not those after the last click"),
+        ([GOOD], [replace(CLICKED[0], boundary_iou=-0.1), CLICKED[1]], [], "has a boundary IoU of -0.1"),
+        (
+            [GOOD],
+            [replace(CLICKED[0], boundary_iou=None), CLICKED[1]],
+            [],
+            "has an IoU without a boundary IoU",
+        ),
         ([replace(GOOD, quality=0.5)], CLICKED, [], "are not those after the last click"),
         ([GOOD], [CLICKED[0], replace(CLICKED[1], is_looked_at=False)], [], "no mask was made of its last"),
         ([replace(GOOD, num_clicks=0)], [], [], "has a quality, and no click was made"),
@@ -93,7 +101,11 @@ def test_rows_that_contradict_each_other_are_found(
     ("masks", "clicks", "reason"),
     [
         # a mask that was empty in the data; its clicks came from a log
-        ([replace(GOOD, iou=None)], [replace(click, iou=None) for click in CLICKED], "empty_object"),
+        (
+            [replace(GOOD, iou=None, boundary_iou=None)],
+            [replace(click, iou=None, boundary_iou=None) for click in CLICKED],
+            "empty_object",
+        ),
         ([GOOD], CLICKED, "bad_metadata"),  # of another object with the same id
     ],
 )
