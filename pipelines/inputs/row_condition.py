@@ -9,7 +9,7 @@ import pyarrow as pa
 from infra.runs.tables import MASKS
 from pipelines.errors import OptionError
 
-_CLOSED = {
+_CLOSED: dict[str, str | bool | int | float | list[str]] = {
     "enable_external_access": False,
     "python_enable_replacements": False,
 }  # no file, no Python variable
