@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from actors.specs.evaluate import EvaluateSpec
+from actors.specs.export import ExportSpec
 from actors.specs.flywheel import FlywheelSpec
 from actors.specs.label import LabelSpec
 from actors.specs.leaves import REQUIRED, Leaf, is_union, leaves_of
@@ -31,6 +32,7 @@ SPECS: Final[Mapping[str, type[Any]]] = {
     "evaluate": EvaluateSpec,
     "train": TrainSpec,
     "flywheel": FlywheelSpec,
+    "export": ExportSpec,
     "verify": VerifySpec,
     "report": ReportSpec,
     "compare": CompareSpec,

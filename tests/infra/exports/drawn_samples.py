@@ -20,7 +20,20 @@ from tests.infra.sample_factory import encoded, random_pixels
 
 Mask = npt.NDArray[np.bool_]
 TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=8)
-AWKWARD_KEYS = ("a", "a/b", "a.png/b", "a.png", "../up", "/abs", "a//b", "CON", "x.tar.gz", "ü/日本", ".hid", "a b ")
+AWKWARD_KEYS = (
+    "a",
+    "a/b",
+    "a.png/b",
+    "a.png",
+    "../up",
+    "/abs",
+    "a//b",
+    "CON",
+    "x.tar.gz",
+    "ü/日本",
+    ".hid",
+    "a b ",
+)
 CLASSES = ("object", "cup, small", 'a "quoted" one', "Tasse 😀", "<b>&amp;", "it's", "日本", "semi;colon")
 
 
@@ -98,9 +111,7 @@ def write(known: ExportFormat, target: ExportTarget, samples: Iterable[ExportedS
         writer.finish()
 
 
-def read(
-    known: ExportFormat, target: ExportTarget, samples: Iterable[ExportedSample]
-) -> list[list[bytes]]:
+def read(known: ExportFormat, target: ExportTarget, samples: Iterable[ExportedSample]) -> list[list[bytes]]:
     with closing(known.read(target)) as reader:
         return [list(reader.masks(sample)) for sample in samples]
 

@@ -94,7 +94,9 @@ def bars(count: int, *, height: int = 16, width: int = 32) -> list[np.ndarray]:
 
 def test_voc_has_room_for_254_objects_and_refuses_one_more(tmp_path: Path) -> None:
     check(VOC, [exported_sample("a", bars(254))], str(tmp_path / "fits"))
-    with pytest.raises(ExportError, match=r"^sample 'a' has 255 objects, .* room for 254: export as png or coco$"):
+    with pytest.raises(
+        ExportError, match=r"^sample 'a' has 255 objects, .* room for 254: export as png or coco$"
+    ):
         write(VOC, target_at(tmp_path / "no"), [exported_sample("a", bars(255))])
 
 
@@ -104,14 +106,18 @@ def test_voc_has_room_for_254_classes_and_refuses_one_more(tmp_path: Path) -> No
         for part in range(3)
     ]
     check(VOC, of_images[:2], str(tmp_path / "fits"))
-    with pytest.raises(ExportError, match="sample 's2' brings class number 255, 'class 254'.*export as coco or png"):
+    with pytest.raises(
+        ExportError, match="sample 's2' brings class number 255, 'class 254'.*export as coco or png"
+    ):
         write(VOC, target_at(tmp_path / "no"), of_images)
 
 
 def test_voc_refuses_what_a_pixel_cannot_say(tmp_path: Path) -> None:
     one, two, empty = np.zeros((3, 4), bool), np.zeros((3, 4), bool), np.zeros((3, 4), bool)
     one[0, :2], two[0, 1:] = True, True
-    with pytest.raises(ExportError, match="objects '1' and '2' of sample 'k/1' overlap.*export as png or coco"):
+    with pytest.raises(
+        ExportError, match="objects '1' and '2' of sample 'k/1' overlap.*export as png or coco"
+    ):
         write(VOC, target_at(tmp_path), [exported_sample("k/1", [one, two])])
     with pytest.raises(ExportError, match="object '2' of sample 'k' has no pixel.*--where 'area > 0'"):
         write(VOC, target_at(tmp_path), [exported_sample("k", [one, empty])])
