@@ -12,12 +12,13 @@ from infra.runs.run_directory import RunDirectory
 from infra.runs.tables import BoundingBox, MaskRow
 from infra.shards.manifest import DatasetManifest, load_manifest
 from infra.shards.sample import ObjectTruth, Sample
+from infra.shards.shard_reader import read_shard
 from infra.shards.shard_writer import write_dataset
 from infra.storage.files import Storage
 from pipelines.inputs.run_record import DatasetContent, request_of
 from tests.infra.rows import commit_rows, mask_row
 from tests.infra.sample_factory import rectangle, sample
-from tests.specs import label_record
+from tests.specs import label_record, label_spec
 
 STORAGE = Storage()
 EMPTY = "empty"
@@ -35,7 +36,7 @@ def write_run(url: str, data: str, *, num_shards: int | None = None) -> RunDirec
     """A run whose masks are a column wider than the true ones; the quality of object 2 is not known."""
     manifest = load_manifest(STORAGE, data)
     run = RunDirectory(url, STORAGE)
-    record = label_record(dataset=data, num_shards=len(manifest.shards))
+    record = label_record(label_spec(data, url, "analytic"))
     content = DatasetContent(fingerprint=manifest.fingerprint, num_shards=len(manifest.shards))
     run.open(request_of(replace(record, dataset=content)))
     for entry in manifest.shards[:num_shards]:
@@ -56,8 +57,6 @@ def _sample(key: str) -> Sample:
 
 
 def _items(manifest: DatasetManifest, shard: str) -> list[Sample]:
-    from infra.shards.shard_reader import read_shard
-
     (entry,) = [entry for entry in manifest.shards if entry.name == shard]
     return [
         item for item in read_shard(STORAGE, manifest.shard_url(entry), entry) if isinstance(item, Sample)
