@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from actors.errors import SpecError
 from actors.specs.evaluate import EvaluateSpec
+from actors.specs.export import ExportSpec
 from actors.specs.flywheel import FlywheelSpec
 from actors.specs.label import LabelSpec
 from actors.specs.reading import CheckModelSpec, ShowSpec
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from pipelines.jobs.check_model import CheckedModel
     from pipelines.jobs.comparison import Comparison
     from pipelines.jobs.convert import ConvertedModel
+    from pipelines.jobs.export import Exported
     from pipelines.jobs.flywheel.flywheel import FlywheelResult
     from pipelines.jobs.label import RunSummary
     from pipelines.jobs.model_list import ListedModel
@@ -175,6 +177,13 @@ def compare(runs: Sequence[str], storage: StorageOptions = StorageOptions()) -> 
     if isinstance(runs, str | PathLike) or not runs:
         raise SpecError(f"{runs!r} are no runs to compare: give a list of run directories")
     return compare_runs([_place(run) for run in runs], _storage(storage))
+
+
+def export(spec: ExportSpec, on_progress: OnProgress = _no_progress) -> Exported:
+    """Write the masks of a run in the format of another program, and read every one back."""
+    from pipelines.jobs import export as job
+
+    return job.run_export(spec, on_progress)
 
 
 def verify(spec: VerifySpec, on_progress: OnProgress = _no_progress) -> Verification:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from actors.errors import ActorsError
 from actors.specs.clicks import Clicks, logged
 from actors.specs.evaluate import EvaluateSpec, Protocol, Robustness
+from actors.specs.export import ExportedMasks, ExportSpec
 from actors.specs.flywheel import FlywheelSpec, Thresholds
 from actors.specs.label import LabelSpec, Limits, Part
 from actors.specs.model import ModelChoice
@@ -28,6 +29,7 @@ from pipelines.api import (
     compare,
     convert,
     evaluate,
+    export,
     flywheel,
     label,
     models,
@@ -52,6 +54,8 @@ __all__ = [
     "Clicks",
     "EngineSettings",
     "EvaluateSpec",
+    "ExportSpec",
+    "ExportedMasks",
     "FlywheelSpec",
     "FlywheelWorkers",
     "ImageReading",
@@ -83,6 +87,7 @@ __all__ = [
     "compare",
     "convert",
     "evaluate",
+    "export",
     "flywheel",
     "label",
     "logged",

@@ -32,6 +32,7 @@ SPECS: Final[Mapping[str, type[Any]]] = {
     "evaluate": EvaluateSpec,
     "train": TrainSpec,
     "flywheel": FlywheelSpec,
+    "export": ExportSpec,
     "verify": VerifySpec,
     "report": ReportSpec,
     "compare": CompareSpec,

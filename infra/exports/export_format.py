@@ -24,7 +24,9 @@ class ExportTarget:
         storage, url: the folder, which is empty.
         provenance: what made the masks: run, models, data set; for the place that a format has for it.
         shape: how masks are written if a format leaves the choice.
-        image_prefix: stands before file names where a program looks for the images; empty: they lie in `images/`.
+        image_prefix: stands before file names where a program looks for the images; empty: they lie in the folder
+            that the format has for them.
+        split: the name of the split that goes out; empty: all of the run, or a list of samples.
     """
 
     storage: Storage
@@ -32,6 +34,7 @@ class ExportTarget:
     provenance: Mapping[str, JsonValue]
     shape: Shape
     image_prefix: str
+    split: str = ""
 
 
 class ExportWriter(Protocol):
@@ -59,10 +62,12 @@ class ExportReader(Protocol):
         """Return the masks of a sample's objects as the files hold them: COCO counts of (height, width), in order.
 
         Nothing of the masks of `sample` is looked at: its names say where to look. What a format does not tell apart
-        from an empty mask is one.
+        from an empty mask is one. Images that the format has inside (`always_has_images`) are compared, byte by byte;
+        the driver compares those that it has copied.
 
         Raises:
-            ExportError: an image or object is not there, or not in its place.
+            ExportError: an image or object is not there, not in its place, or of another class.
+            ValueError: what stands there is no mask.
         """
 
     def close(self) -> None:
@@ -77,6 +82,9 @@ class ExportFormat:
         write, read: make a writer for an empty folder, and a reader for a finished one.
         always_has_images: images are part of it, whether they are asked for or not.
         shapes: the ways of writing masks that it has; the first is the usual one.
+        exact_shapes: those that keep every pixel: a mask that differs is then no loss but a fault.
+        images_folder: where copies of the images lie.
+        names_images: it says where images lie, so that an image prefix means something.
     """
 
     name: FormatName
@@ -84,3 +92,6 @@ class ExportFormat:
     read: Callable[[ExportTarget], ExportReader]
     always_has_images: bool = False
     shapes: tuple[Shape, ...] = ("rle",)
+    exact_shapes: tuple[Shape, ...] = ()
+    images_folder: str = "images"
+    names_images: bool = True

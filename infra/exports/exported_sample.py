@@ -39,6 +39,7 @@ class ExportedSample:
         file_name: of its image, a path below the folder of images; see `file_name.py`.
         image_bytes: the encoded image; empty if the export goes without images.
         objects: of the run; none if the image shows none.
+        is_partial: the image shows objects, by run or data set, that are left out.
     """
 
     key: str
@@ -47,3 +48,4 @@ class ExportedSample:
     width: int
     image_bytes: bytes
     objects: tuple[ExportedObject, ...]
+    is_partial: bool = False

@@ -6,6 +6,19 @@ from collections.abc import Mapping
 from typing import Final
 
 from infra.exports.coco import COCO
+from infra.exports.datasets import DATASETS
 from infra.exports.export_format import ExportFormat
+from infra.exports.lvis import LVIS
+from infra.exports.png import PNG
+from infra.exports.voc import VOC
 
-FORMATS: Final[Mapping[str, ExportFormat]] = {known.name: known for known in (COCO,)}
+FORMATS: Final[Mapping[str, ExportFormat]] = {
+    known.name: known
+    for known in (
+        COCO,
+        LVIS,
+        PNG,
+        VOC,
+        DATASETS,
+    )
+}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.errors import ExportError
+from infra.json_text import parse_json
 from infra.storage.files import Storage
 from infra.storage.scratch_folder import ScratchFolder, no_room
 
@@ -26,8 +27,11 @@ class SpooledDocument:
         self._counts = dict.fromkeys(lists, 0)
 
     def append(self, name: str, entry: Mapping[str, object]) -> None:
-        """Add an entry to a list. StorageError if the local disk does not take it."""
-        line = json.dumps(entry, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        """Add an entry to a list, in ASCII: some readers open files in the encoding of their system.
+
+        StorageError if the local disk does not take it.
+        """
+        line = json.dumps(entry, separators=(",", ":"), allow_nan=False)
         try:
             self._files[name].write(f"{',' if self._counts[name] else ''}\n{line}".encode())
         except OSError as error:
@@ -70,7 +74,7 @@ class SpooledDocument:
             raise no_room(path, error) from error
 
 
-def read_list(storage: Storage, url: str, name: str) -> Generator[Any, None, None]:
+def read_list(storage: Storage, url: str, name: str) -> Generator[dict[str, Any], None, None]:
     """Yield the entries, JSON objects, of a list of a document that `SpooledDocument` wrote, one by one.
 
     Raises:
@@ -79,7 +83,7 @@ def read_list(storage: Storage, url: str, name: str) -> Generator[Any, None, Non
     """
     head, end = f"{json.dumps(name)}: [", ("]", "],", "]}")
     is_inside = False
-    with storage.open_read(url) as stream, io.TextIOWrapper(stream, "utf-8") as text:
+    with storage.open_read(url) as stream, io.TextIOWrapper(stream, "utf-8", "replace") as text:
         for line in text:
             entry = line.rstrip("\n")
             if not is_inside:
@@ -87,5 +91,13 @@ def read_list(storage: Storage, url: str, name: str) -> Generator[Any, None, Non
             elif entry in end:
                 return
             else:
-                yield json.loads(entry.removesuffix(","))
+                yield _entry(entry.removesuffix(","), url)
     raise ExportError(f"{url} has no whole list {name!r}: export again into another folder")
+
+
+def _entry(line: str, url: str) -> dict[str, Any]:
+    try:
+        entry = parse_json(line)
+    except ValueError as error:
+        raise ExportError(f"{url} has a broken line ({error}): export again into another folder") from None
+    return entry if isinstance(entry, dict) else {}

@@ -71,6 +71,11 @@ class ExportedSamples:
         """Whether every shard of the run is committed."""
         return len(self._records) == self.record.dataset.num_shards
 
+    @property
+    def split_name(self) -> str:
+        """The split that goes out; empty if all do, or those of a list."""
+        return "" if self._keys is not None else self._spec.masks.split
+
     def read(self, counts: ExportCounts) -> Iterator[ExportedSample]:
         """Yield the samples, shard by shard in the order of the data set, and count them.
 
@@ -102,7 +107,7 @@ class ExportedSamples:
             counts.samples += 1
             counts.objects += len(kept)
             counts.thinned += dropped > 0
-            yield self._sample(item, kept)
+            yield self._sample(item, kept, dropped)
 
     def _rows_by_sample(self, table: pa.Table) -> tuple[Mapping[str, list[Any]], Mapping[str, int]]:
         """Rows that pass, by sample key in the order of the part, and the number of those that do not."""
@@ -116,7 +121,7 @@ class ExportedSamples:
                 left_out[row["sample_key"]] += 1
         return rows, left_out
 
-    def _sample(self, sample: Sample, rows: list[Any]) -> ExportedSample:
+    def _sample(self, sample: Sample, rows: list[Any], dropped: int) -> ExportedSample:
         attributes = {truth.object_id: truth.attributes for truth in sample.objects}
         name = self._spec.category
         objects = tuple(
@@ -137,6 +142,7 @@ class ExportedSamples:
             sample.width,
             sample.image_bytes,
             objects,
+            is_partial=dropped > 0 or not attributes.keys() <= {one.object_id for one in objects},
         )
 
 

@@ -9,6 +9,11 @@ import pyarrow as pa
 from infra.runs.tables import MASKS
 from pipelines.errors import OptionError
 
+_CLOSED: dict[str, str | bool | int | float | list[str]] = {
+    "enable_external_access": False,
+    "python_enable_replacements": False,
+}  # no file, no Python variable
+
 
 class RowCondition:
     """Masks of a quality, and with a condition that DuckDB understands. It reads no file and no network."""
@@ -31,10 +36,9 @@ class RowCondition:
         import duckdb
 
         numbered = table.append_column("_row", pa.array(np.arange(table.num_rows)))
-        with duckdb.connect(":memory:", config={"enable_external_access": False}) as connection:
-            connection.register("masks", numbered)
-            try:
-                found = connection.sql(f"SELECT _row FROM masks WHERE ({self._where}\n)").fetchnumpy()  # noqa: S608
+        with duckdb.connect(":memory:", config=_CLOSED) as connection:
+            try:  # `filter` takes one expression and no statement
+                found = connection.from_arrow(numbered).filter(self._where).select("_row").fetchnumpy()
             except duckdb.Error as error:
                 raise OptionError(
                     f"--where {self._where!r}: {str(error).splitlines()[0]}; give a condition on "

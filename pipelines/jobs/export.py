@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 
@@ -14,7 +14,7 @@ from actors.specs.export import ExportSpec
 from actors.stop_request import check_stop
 from infra import rle
 from infra.errors import ExportError, StorageError
-from infra.exports.export_format import ExportFormat, ExportTarget
+from infra.exports.export_format import ExportFormat, ExportReader, ExportTarget
 from infra.exports.exported_sample import ExportedSample
 from infra.exports.formats import FORMATS
 from infra.exports.kept_masks import OBJECTS_FILE, KeptMask, KeptMasksFile
@@ -27,7 +27,6 @@ from pipelines.progress_report import OnProgress, ProgressReport
 
 EXPORT_FILE = "export.json"
 """Created last: a folder without it holds no whole export."""
-IMAGES_FOLDER = "images"
 
 
 @dataclass(frozen=True)
@@ -113,19 +112,18 @@ class _Export:
         self._storage = storage
         self._on_progress = on_progress
         self._target = ExportTarget(
-            storage, spec.to, _provenance(spec, samples), spec.shape, spec.image_prefix
+            storage, spec.to, _provenance(spec, samples), spec.shape, spec.image_prefix, samples.split_name
         )
+        self._has_copies = spec.images and not known.always_has_images
         self._counts = ExportCounts()
 
     def write(self) -> None:
         """Write every file of the format, and the images."""
-        has_images = self._spec.images and not self._format.always_has_images
         with closing(self._format.write(self._target)) as writer:
             for sample in self._samples.read(self._counts):
                 check_stop()
-                if has_images:
-                    url = join(self._spec.to, IMAGES_FOLDER, sample.file_name)
-                    self._storage.write_bytes(url, sample.image_bytes)
+                if self._has_copies:
+                    self._storage.write_bytes(self._image_url(sample), sample.image_bytes)
                 writer.add(sample)
                 self._report(self._counts.objects, "writing")
             if not self._counts.samples:
@@ -138,7 +136,14 @@ class _Export:
         with KeptMasksFile() as file, closing(self._format.read(self._target)) as reader:
             for sample in self._samples.read(ExportCounts()):
                 check_stop()
-                for kept in _kept(sample, reader.masks(sample)):
+                if (
+                    self._has_copies
+                    and self._storage.read_bytes(self._image_url(sample)) != sample.image_bytes
+                ):
+                    raise ExportError(
+                        f"{self._image_url(sample)} is not the image of sample {sample.key!r}: export again"
+                    )
+                for kept in _kept(sample, reader):
                     file.append(kept)
                     total += kept.kept_iou
                     exact += kept.kept_iou == 1.0
@@ -170,7 +175,16 @@ class _Export:
             for url in list(self._storage.walk(self._spec.to)):
                 self._storage.delete(url)
 
+    def _image_url(self, sample: ExportedSample) -> str:
+        return join(self._spec.to, self._format.images_folder, sample.file_name)
+
     def _check_loss(self, worst: KeptMask) -> None:
+        if worst.kept_iou < 1 and self._spec.shape in self._format.exact_shapes:
+            raise ExportError(
+                f"object {worst.object_id!r} of sample {worst.sample_key!r} came back changed from "
+                f"{self._format.name}, which keeps every pixel: somebody else writes to {self._spec.to}, or the "
+                "storage is faulty; export again into another folder"
+            )
         if worst.kept_iou < 1 - self._spec.max_loss:
             raise ExportError(
                 f"object {worst.object_id!r} of sample {worst.sample_key!r} came back from {self._format.name} with an "
@@ -183,14 +197,16 @@ class _Export:
             self._on_progress(ProgressReport(num_objects, None, 0, 0, note, ""))
 
 
-def _kept(sample: ExportedSample, masks: Sequence[bytes]) -> Iterator[KeptMask]:
-    for one, counts in zip(sample.objects, masks, strict=True):
-        yield KeptMask(
-            sample.key,
-            one.object_id,
-            one.category,
-            kept_iou(one.rle, counts, sample.height, sample.width),
-        )
+def _kept(sample: ExportedSample, reader: ExportReader) -> Iterator[KeptMask]:
+    """ExportError if the reader finds something that is no mask of the sample's size."""
+    try:
+        for one, counts in zip(sample.objects, reader.masks(sample), strict=True):
+            iou = kept_iou(one.rle, counts, sample.height, sample.width)
+            yield KeptMask(sample.key, one.object_id, one.category, iou)
+    except ValueError as error:
+        raise ExportError(
+            f"the masks of sample {sample.key!r} do not come back ({error}): export again"
+        ) from None
 
 
 def kept_iou(counts: bytes, others: bytes, height: int, width: int) -> float:
@@ -206,6 +222,10 @@ def _format(spec: ExportSpec) -> ExportFormat:
     known = FORMATS[spec.format]
     if spec.shape != "rle" and spec.shape not in known.shapes:
         raise OptionError(f"--shape {spec.shape}: {known.name} has one way of writing masks; leave it out")
+    if spec.image_prefix and not known.names_images:
+        raise OptionError(
+            f"--image-prefix {spec.image_prefix}: {known.name} does not say where images lie; leave it out"
+        )
     return known
 
 

@@ -1,0 +1,329 @@
+"""A run goes out whole and as it is, or not at all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+from actors.specs.export import ExportedMasks, ExportSpec
+from infra.errors import ExportError, StorageError
+from infra.exports.export_format import ExportTarget
+from infra.exports.exported_sample import ExportedSample
+from infra.exports.formats import FORMATS
+from infra.exports.png import PngWriter
+from infra.starts.load import load_masks
+from infra.storage.files import Storage
+from pipelines.cli import app
+from pipelines.errors import OptionError
+from pipelines.inputs.exported_samples import ExportCounts, ExportedSamples
+from pipelines.jobs import export as job
+from pipelines.jobs.export import run_export
+from pipelines.jobs.shard import run_shard
+from tests.pipelines.exported_runs import EMPTY, STORAGE, write_data, write_run
+from tests.specs import shard_spec
+
+KEYS = ("a", "b/c", "d.e")
+NUM_OBJECTS = 2 * len(KEYS)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> str:
+    write_data(str(tmp_path / "data"), KEYS)
+    return write_run(str(tmp_path / "run"), str(tmp_path / "data")).url
+
+
+def spec(run: str, to: Path | str, format: str = "coco", **settings: Any) -> ExportSpec:
+    return ExportSpec(run=run, format=format, to=str(to), **settings)  # type: ignore[arg-type]
+
+
+def files_of(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("images", [False, True])
+def test_every_mask_of_a_run_goes_out_in_every_format(
+    name: str, images: bool, run: str, folder_url: str
+) -> None:
+    url = f"{folder_url}/{name}"
+    exported = run_export(spec(run, url, name, images=images))
+    assert (exported.samples, exported.objects, exported.is_whole_run) == (len(KEYS), NUM_OBJECTS, True)
+    if FORMATS[name].exact_shapes:
+        assert (exported.exact, exported.worst_kept) == (NUM_OBJECTS, 1.0)
+    names = list(STORAGE.walk(url))
+    folder = FORMATS[name].images_folder
+    assert any(f"/{folder}/b/c.png" in found for found in names) == (
+        images and not FORMATS[name].always_has_images
+    )
+    summary = json.loads(STORAGE.read_bytes(f"{url}/export.json"))["summary"]
+    assert summary == exported.to_json()
+
+
+def test_objects_parquet_has_a_row_for_each_object(run: str, tmp_path: Path) -> None:
+    run_export(spec(run, tmp_path / "out"))
+    rows = pq.read_table(tmp_path / "out/objects.parquet").to_pylist()
+    assert [(row["sample_key"], row["object_id"], row["category"]) for row in rows] == [
+        (key, object_id, name) for key in KEYS for object_id, name in (("1", "cat"), ("2", "dog"))
+    ]
+    assert {row["kept_iou"] for row in rows} == {1.0}
+
+
+@pytest.mark.parametrize(
+    ("masks", "expected"),
+    [
+        (ExportedMasks(min_quality=0.7), ["1", "1", "1"]),
+        (ExportedMasks(where="num_clicks > 1"), ["2", "2", "2"]),
+        (ExportedMasks(where="sample_key = 'b/c' OR sample_key IN ('it''s')"), ["1", "2"]),
+        (ExportedMasks(where="quality > 0.1"), ["1", "1", "1"]),
+        (ExportedMasks(where="area > 0 -- as it is"), ["1", "2"] * 3),
+        (ExportedMasks(min_quality=0.7, where="sample_key <> 'a'"), ["1", "1"]),
+    ],
+    ids=str,
+)
+def test_filters_let_through_what_they_say(
+    masks: ExportedMasks, expected: list[str], run: str, tmp_path: Path
+) -> None:
+    exported = run_export(spec(run, tmp_path / "out", masks=masks))
+    entries = json.loads((tmp_path / "out/annotations.json").read_text())["annotations"]
+    assert [entry["object_id"] for entry in entries] == expected
+    assert (exported.objects, exported.filtered) == (len(expected), NUM_OBJECTS - len(expected))
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "nothing = 1",
+        "area >",
+        "true); SELECT (1",
+        "true) UNION SELECT (5",
+        "count(*) > 1",
+        "EXISTS (SELECT * FROM read_csv('/etc/passwd'))",
+        "EXISTS (SELECT * FROM '/etc/passwd')",
+        "EXISTS (SELECT * FROM numbered)",
+        "sample_key = 'it's'",
+    ],
+)
+def test_a_condition_that_is_none_on_the_columns_is_refused_in_one_line(
+    where: str, run: str, tmp_path: Path
+) -> None:
+    with pytest.raises(OptionError, match="--where .*give a condition on sample_key, object_id") as caught:
+        run_export(spec(run, tmp_path / "out", masks=ExportedMasks(where=where)))
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_list_chooses_samples_and_a_split_that_no_shard_has_gives_nothing(run: str, tmp_path: Path) -> None:
+    listed = tmp_path / "some.txt"
+    listed.write_text("\ufeffb/c\r\n\nnot there\n", encoding="utf-8")
+    exported = run_export(spec(run, tmp_path / "one", masks=ExportedMasks(split=str(listed))))
+    assert (exported.samples, exported.filtered) == (1, 0)
+    listed.write_text("\n")
+    with pytest.raises(OptionError, match="names no sample"):
+        run_export(spec(run, tmp_path / "two", masks=ExportedMasks(split=str(listed))))
+    with pytest.raises(OptionError, match="has nothing to export"):
+        run_export(spec(run, tmp_path / "two", masks=ExportedMasks(split="val")))
+    assert not (tmp_path / "two").exists()
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_images_without_objects_go_out_if_asked_for(name: str, run: str, tmp_path: Path) -> None:
+    exported = run_export(
+        spec(run, tmp_path / "out", name, images=True, masks=ExportedMasks(empty_images=True))
+    )
+    assert (exported.samples, exported.objects) == (len(KEYS) + 1, NUM_OBJECTS)
+    if name != "datasets":
+        assert (tmp_path / "out" / FORMATS[name].images_folder / f"{EMPTY}.png").exists()
+
+
+def test_a_thinned_image_is_said_to_be_partial(run: str) -> None:
+    for masks, expected in ((ExportedMasks(), False), (ExportedMasks(min_quality=0.7), True)):
+        samples = ExportedSamples(spec(run, "unused", masks=masks), STORAGE)
+        assert {sample.is_partial for sample in samples.read(ExportCounts())} == {expected}
+
+
+def test_half_a_run_goes_out_as_half_and_none_is_refused(tmp_path: Path) -> None:
+    data = str(tmp_path / "data")
+    write_data(data, KEYS)
+    half = write_run(str(tmp_path / "half"), data, num_shards=1)
+    assert not run_export(spec(half.url, tmp_path / "out")).is_whole_run
+    none = write_run(str(tmp_path / "none"), data, num_shards=0)
+    with pytest.raises(OptionError, match="has nothing to export"):
+        run_export(spec(none.url, tmp_path / "no"))
+    assert not (tmp_path / "no").exists()
+
+
+def test_a_folder_that_is_not_empty_is_refused_and_stays_as_it_is(run: str, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "mine.txt").write_text("x")
+    with pytest.raises(OptionError, match=r"is not empty .*mine\.txt.*give another folder"):
+        run_export(spec(run, out))
+    assert files_of(out) == ["mine.txt"]
+
+
+def test_a_data_set_that_has_changed_since_is_refused(run: str, tmp_path: Path) -> None:
+    for path in (tmp_path / "data").iterdir():
+        path.unlink()
+    write_data(str(tmp_path / "data"), ("a", "other"))
+    with pytest.raises(OptionError, match="its contents have changed since"):
+        run_export(spec(run, tmp_path / "out"))
+
+
+def test_options_that_a_format_has_no_use_for_are_refused(run: str, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="--shape polygons: png has one way"):
+        run_export(spec(run, tmp_path / "out", "png", shape="polygons"))
+    with pytest.raises(OptionError, match="--image-prefix x/: datasets does not say where images lie"):
+        run_export(spec(run, tmp_path / "out", "datasets", image_prefix="x/"))
+
+
+class Tampering(PngWriter):
+    """Somebody changes a file behind the writer's back."""
+
+    def __init__(self, target: ExportTarget) -> None:
+        super().__init__(target)
+        self._at = Path(target.url)
+
+    def finish(self) -> None:
+        super().finish()
+        (self._at / "masks/a/1.png").write_bytes((self._at / "masks/a/2.png").read_bytes())
+
+
+class SwappedImages(PngWriter):
+    def __init__(self, target: ExportTarget) -> None:
+        super().__init__(target)
+        self._at = Path(target.url)
+
+    def finish(self) -> None:
+        super().finish()
+        (self._at / "images/a.png").write_bytes((self._at / "images/d.e.png").read_bytes())
+
+
+class Breaking(PngWriter):
+    def add(self, sample: ExportedSample) -> None:
+        if sample.key == KEYS[-1]:
+            raise KeyboardInterrupt
+        super().add(sample)
+
+
+@pytest.mark.parametrize(
+    ("writer", "error", "message"),
+    [
+        (
+            Tampering,
+            ExportError,
+            "object '1' of sample 'a' came back changed from png, which keeps every pixel",
+        ),
+        (SwappedImages, ExportError, r"images/a\.png is not the image of sample 'a'"),
+        (Breaking, KeyboardInterrupt, ""),
+    ],
+)
+def test_what_does_not_come_back_or_is_interrupted_leaves_nothing_behind(
+    writer: type[PngWriter],
+    error: type[BaseException],
+    message: str,
+    run: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(job, "FORMATS", {"png": replace(FORMATS["png"], write=writer)})
+    with pytest.raises(error, match=message):
+        run_export(spec(run, tmp_path / "out", "png", images=True))
+    assert files_of(tmp_path / "out") == []
+
+
+def test_more_loss_than_is_allowed_is_refused_and_leaves_nothing(
+    run: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lossy = replace(FORMATS["png"], write=Tampering, exact_shapes=())
+    monkeypatch.setattr(job, "FORMATS", {"png": lossy})
+    with pytest.raises(ExportError, match=r"object '1' of sample 'a' .* --max-loss 0\.5 allows 0\.5"):
+        run_export(spec(run, tmp_path / "no", "png", max_loss=0.5))
+    assert files_of(tmp_path / "no") == []
+    exported = run_export(spec(run, tmp_path / "out", "png"))
+    assert (exported.worst, exported.worst_kept, exported.exact) == (("a", "1"), 0.0, NUM_OBJECTS - 1)
+
+
+def test_export_json_is_written_last(run: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+
+    class Watched(Storage):
+        def write_bytes(self, url: str, data: bytes) -> None:
+            written.append(url)
+            super().write_bytes(url, data)
+
+        def write_file(self, url: str, source: Path) -> None:
+            written.append(url)
+            super().write_file(url, source)
+
+        def delete(self, url: str) -> None:
+            raise StorageError("nothing can be deleted")
+
+    monkeypatch.setattr(job, "Storage", Watched)
+    run_export(spec(run, tmp_path / "out", "png", images=True))
+    assert written[-1].endswith("/export.json")
+    monkeypatch.setattr(job, "FORMATS", {"png": replace(FORMATS["png"], write=Tampering)})
+    with pytest.raises(ExportError, match="came back changed"):
+        run_export(spec(run, tmp_path / "no", "png"))
+    left = files_of(tmp_path / "no")
+    assert left and "export.json" not in left, "what could not be deleted does not look whole"
+
+
+def test_samples_pass_one_by_one(run: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The writer has a sample before the next one is read, in writing and in reading back."""
+    alive = 0
+    most = 0
+
+    class Counted(ExportedSamples):
+        def read(self, counts: ExportCounts) -> Iterator[ExportedSample]:
+            nonlocal alive, most
+            for sample in super().read(counts):
+                alive += 1
+                most = max(most, alive)
+                yield sample
+                alive -= 1
+
+    monkeypatch.setattr(job, "ExportedSamples", Counted)
+    run_export(spec(run, tmp_path / "out"))
+    assert (most, alive) == (1, 0)
+
+
+@pytest.mark.parametrize("name", ["coco", "png"])
+def test_our_own_exports_are_masks_to_start_from(name: str, run: str, tmp_path: Path) -> None:
+    run_export(spec(run, tmp_path / "out", name))
+    url = tmp_path / "out/annotations.json" if name == "coco" else tmp_path / "out"
+    starts = load_masks(STORAGE, str(url))
+    expected = {
+        (sample.key, one.object_id): one.rle
+        for sample in ExportedSamples(spec(run, "unused"), STORAGE).read(ExportCounts())
+        for one in sample.objects
+    }
+    for key in KEYS:
+        masks = starts.of_sample(key)
+        assert len(masks) == 2
+    assert starts.num_objects == len(expected)
+
+
+@pytest.mark.parametrize(("name", "layout"), [("coco", "coco"), ("lvis", "lvis"), ("voc", "voc")])
+def test_our_own_exports_are_sources_of_shards(name: str, layout: str, run: str, tmp_path: Path) -> None:
+    run_export(spec(run, tmp_path / "out", name, images=True))
+    sharded = run_shard(shard_spec(str(tmp_path / "out"), str(tmp_path / "again"), layout))
+    dataset = sharded.dataset
+    assert (dataset.num_samples, dataset.num_objects, dataset.num_quarantined) == (3, NUM_OBJECTS, 0)
+
+
+def test_the_command_says_what_was_written(run: str, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = CliRunner().invoke(app, ["export", run, "--format", "coco", "--to", str(out)])
+    assert done.exit_code == 0, done.output
+    assert "6 masks on 3 images as coco, all of them read back" in done.output
+    assert "every mask kept pixel for pixel" in done.output
+    again = CliRunner().invoke(app, ["export", run, "--format", "coco", "--to", str(out)])
+    assert again.exit_code == 1 or again.exit_code == 2
+    assert "is not empty" in again.output
