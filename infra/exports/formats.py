@@ -6,6 +6,12 @@ from collections.abc import Mapping
 from typing import Final
 
 from infra.exports.coco import COCO
+from infra.exports.cvat import CVAT
 from infra.exports.export_format import ExportFormat
+from infra.exports.fiftyone import FIFTYONE
+from infra.exports.label_studio import LABEL_STUDIO
+from infra.exports.yolo_seg import YOLO_SEG
 
-FORMATS: Final[Mapping[str, ExportFormat]] = {known.name: known for known in (COCO,)}
+FORMATS: Final[Mapping[str, ExportFormat]] = {
+    known.name: known for known in (COCO, YOLO_SEG, LABEL_STUDIO, CVAT, FIFTYONE)
+}
