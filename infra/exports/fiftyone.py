@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import cv2
@@ -26,6 +28,7 @@ from infra.storage.files import join
 FILE, METADATA_FILE = "samples.json", "metadata.json"
 MASKS_FOLDER = "fields/masks.detections"
 """FiftyOne resolves relative paths of a field only if a folder below `fields` has its name."""
+_WRITES_AT_ONCE = 16  # a small file is all waiting
 _SAMPLES, _MASKS = "samples", "masks"
 
 
@@ -35,11 +38,12 @@ class FiftyOneWriter:
     def __init__(self, target: ExportTarget) -> None:
         self._target = target
         self._samples = SpooledDocument(_SAMPLES)
+        self._threads = ThreadPoolExecutor(_WRITES_AT_ONCE)
 
     def add(self, sample: ExportedSample) -> None:
         """See ExportWriter."""
         prefix = self._target.image_prefix or "images/"
-        detections = [self._detection(sample, one) for one in sample.objects]
+        detections = list(self._threads.map(partial(self._detection, sample), sample.objects))
         entry: dict[str, object] = {
             "filepath": prefix + sample.file_name,
             "tags": [],
@@ -58,6 +62,7 @@ class FiftyOneWriter:
 
     def close(self) -> None:
         """See ExportWriter."""
+        self._threads.shutdown(cancel_futures=True)
         self._samples.close()
 
     def _detection(self, sample: ExportedSample, one: ExportedObject) -> dict[str, Any]:

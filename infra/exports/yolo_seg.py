@@ -1,10 +1,10 @@
 """YOLO segmentation: `labels/<image>.txt` with a line per object, and `data.yaml`.
 
 A line is the number of a class and one ring of points (x, y), in parts of width and height. YOLO has one ring for an
-object: its parts and holes are joined by bridges (`one_ring.py`), so that nothing is dropped. Points are the middles of
-pixels of the mask. Ultralytics multiplies them by the size of the image, cuts them to whole numbers, and draws the ring
-with OpenCV's `fillPoly`, which also draws its border; the reader here does the same. A mask of one part comes back
-exactly, with its holes.
+object: its parts and holes are joined by bridges (`one_ring.py`), so that nothing is dropped. Points lie in pixels of the
+mask. Ultralytics multiplies them by the size of the image, cuts them to whole numbers, and draws the ring with OpenCV's
+`fillPoly`, which also draws its border; the reader here does the same. Supervision rounds them instead. A mask of one
+part comes back exactly from both, with its holes.
 
 YOLO looks for images beside the labels: export with `--images`, or put them into `images/` under the names that
 `object_ids.json` has. That file also has the ids of the objects in the order of the lines. An empty mask has no line.
@@ -34,6 +34,7 @@ from infra.storage.files import join
 FILE = "data.yaml"
 IDS_FILE = "object_ids.json"
 _IMAGES = "images"
+_INSIDE_PIXEL = 0.25  # programs that cut and programs that round find the same pixel
 _FEWEST_POINTS = 3  # a line of 2 points reads as a box
 
 
@@ -71,7 +72,7 @@ class YoloWriter:
     def _line(self, sample: ExportedSample, one: ExportedObject) -> str:
         ring = one_ring(window_of(one.rle, one.bbox, sample.height, sample.width))
         ring = np.concatenate([ring, ring[-1:].repeat(max(0, _FEWEST_POINTS - len(ring)), axis=0)])
-        parts = (ring + (one.bbox.x, one.bbox.y) + 0.5) / (sample.width, sample.height)
+        parts = (ring + (one.bbox.x, one.bbox.y) + _INSIDE_PIXEL) / (sample.width, sample.height)
         numbers = " ".join(f"{part:.6f}" for part in parts.ravel().tolist())
         return f"{self._categories.number_of(one.category)} {numbers}"
 
