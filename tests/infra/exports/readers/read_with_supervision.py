@@ -11,7 +11,9 @@ from tests.infra.exports.readers.mask_runs import Shown
 
 folder, name = sys.argv[1:]
 if name == "coco":
-    dataset = sv.DetectionDataset.from_coco(f"{folder}/images", f"{folder}/annotations.json", force_masks=True)
+    dataset = sv.DetectionDataset.from_coco(
+        f"{folder}/images", f"{folder}/annotations.json", force_masks=True
+    )
 else:
     dataset = sv.DetectionDataset.from_yolo(
         f"{folder}/images", f"{folder}/labels", f"{folder}/data.yaml", force_masks=True
