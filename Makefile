@@ -3,7 +3,8 @@
 # make demo-flywheel   labelling and training side by side on the bundled images, some minutes
 # make chaos   kills workers, nodes, drivers and the S3 server of labelling runs for ten minutes, and compares; then
 #              sends commands signals at random moments, for twenty minutes at most and one run of each before and after
-# All of them build .venv when it is missing or when what it should hold has changed.
+# make readers   other programs' own readers of what `mfp export` writes, each set in an environment of its own
+# All but `make readers` build .venv when it is missing or when what it should hold has changed.
 
 PYTHON ?= python3
 VENV := .venv
@@ -14,8 +15,9 @@ DEMO := demo-run
 
 WHEEL := flywheel-run
 CHAOS := chaos-run
+READERS := .readers
 
-.PHONY: setup lint test demo demo-flywheel chaos
+.PHONY: setup lint test readers demo demo-flywheel chaos
 
 setup: $(STAMP)
 
@@ -38,6 +40,11 @@ lint: $(STAMP)
 # Two processes side by side: most tests wait for something (a Ray, a server, a lease) half of their time.
 test: lint
 	$(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder
+
+# Their pins clash with ours, so that none of them is in .venv. One that cannot be installed is said, and its tests skip.
+# ultralytics runs on the torch and OpenCV of .venv (its own would be some GB more): a .pth file points there.
+readers: $(STAMP)
+	@$(BIN)/python -m tests.infra.exports.make_readers $(READERS)
 
 # Starts afresh each time: a demonstration that finds its work done shows nothing.
 demo: $(STAMP)

@@ -1,0 +1,43 @@
+"""Make the environments of other programs' readers: `make readers`."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+from tests.infra.exports.reader_environments import ENVIRONMENTS, ReaderEnvironment
+
+_SECONDS_TO_INSTALL = 600
+
+
+def _make(folder: Path, environment: ReaderEnvironment) -> None:
+    made = folder / "made"
+    text = "\n".join(environment.packages)
+    if made.exists() and made.read_text() == text:
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    alone = ["--no-deps"] if environment.borrows else []
+    pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin/python"), "install", "--quiet"]
+    subprocess.run([*pip, *alone, *environment.packages], check=True, timeout=_SECONDS_TO_INSTALL)
+    if environment.borrows:
+        (packages,) = folder.glob("lib/python*/site-packages")
+        (packages / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    made.write_text(text)
+
+
+def main(folder: Path) -> None:
+    """Make all that are not there yet."""
+    for name, environment in ENVIRONMENTS.items():
+        try:
+            _make(folder / name, environment)
+        except (subprocess.SubprocessError, OSError) as error:
+            sys.stderr.write(f"readers: no environment {name}, its tests skip ({error})\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

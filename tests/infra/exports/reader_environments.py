@@ -1,0 +1,74 @@
+"""Environments of other programs' readers: what is in them, and how a reader is run in one."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+ROOT: Final = Path(__file__).parents[3]
+FOLDER: Final = ROOT / ".readers"
+
+
+@dataclass(frozen=True)
+class ReaderEnvironment:
+    """A virtual environment.
+
+    Attributes:
+        packages: what `pip install` is asked for.
+        borrows: packages come without what they need, and find it in the environment of this project.
+    """
+
+    packages: tuple[str, ...]
+    borrows: bool = False
+
+
+ENVIRONMENTS: Final[Mapping[str, ReaderEnvironment]] = {
+    "vision": ReaderEnvironment(
+        (
+            "datumaro==1.13.12",
+            "faster-coco-eval==1.8.0",
+            "lvis==0.5.3",
+            "pycocotools==2.0.11",
+            "supervision==0.31.2",
+        )
+    ),
+    "labels": ReaderEnvironment(
+        ("datasets==5.2.0", "label-studio-sdk==2.1.2", "pillow", "pycocotools==2.0.11")
+    ),
+    "fiftyone": ReaderEnvironment(("fiftyone==1.22.1",)),
+    "ultralytics": ReaderEnvironment(
+        (
+            *("ultralytics==8.4.190", "ultralytics-thop==2.2.3", "polars==2.1.0", "polars-runtime-32==2.1.0"),
+            *("psutil", "requests", "urllib3", "idna", "certifi", "charset-normalizer"),
+        ),
+        borrows=True,
+    ),
+}
+
+Mask = tuple[str, tuple[int, int], tuple[int, ...]]
+"""Label, (height, width), and runs row by row, background first."""
+
+
+def masks_that_reader_sees(environment: str, reader: str, *arguments: str) -> Mapping[str, Sequence[Mask]]:
+    """Run `readers/read_with_<reader>.py`; masks by file name of the image. Skips if there is no environment."""
+    python = FOLDER / environment / "bin/python"
+    if not (FOLDER / environment / "made").exists():
+        pytest.skip(f"no environment {environment} of other programs' readers: `make readers` makes it")
+    command = [str(python), "-m", f"tests.infra.exports.readers.read_with_{reader}", *arguments]
+    variables = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    done = subprocess.run(
+        command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    (line,) = (line for line in done.stdout.splitlines() if line.startswith("MASKS "))
+    return {
+        name: sorted((label, (size[0], size[1]), tuple(runs)) for label, size, runs in masks)
+        for name, masks in json.loads(line.removeprefix("MASKS ")).items()
+    }
