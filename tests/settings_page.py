@@ -37,7 +37,6 @@ SPECS: Final[Mapping[str, type[Any]]] = {
     "report": ReportSpec,
     "compare": CompareSpec,
     "show": ShowSpec,
-    "export": ExportSpec,
     "status": StatusSpec,
     "convert": ConvertSpec,
     "check-model": CheckModelSpec,

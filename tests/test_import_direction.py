@@ -28,7 +28,6 @@ KNOWN = {
         "infra.shards",
         "infra.storage",
     ),
-    "infra/exports": (*_PLAIN, "infra.runs", "infra.storage"),
     "infra/click_logs": (*_PLAIN, "infra.layouts.coco_names", "infra.storage", "infra.shards", "infra.runs"),
     "infra/exports": (*_PLAIN, "infra.storage", "infra.runs"),
     "actors/*.py": (*_METHOD_AND_BYTES, "actors"),

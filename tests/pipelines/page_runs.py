@@ -37,7 +37,7 @@ def _rising(rng: np.random.Generator, max_clicks: int) -> tuple[float, ...]:
 def page_of(*urls: str) -> str:
     """The page of runs, by the job that writes it."""
     file = Path(urls[0]) / "page.html"
-    write_page(read_reports(urls, Storage()), str(file), Storage())
+    write_page(read_reports(urls, Storage()), str(file), Storage(), strips=0)
     return file.read_text()
 
 

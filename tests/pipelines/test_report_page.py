@@ -213,7 +213,7 @@ def test_many_objects_make_no_large_page(tmp_path: Path) -> None:
 def test_a_page_may_be_written_to_any_storage(folder_url: str) -> None:
     commit(begin(folder_url), "s0.tar", [(0.5, 0.9)])
     url = join(folder_url, "pages", "one.html")
-    write_page(read_reports([folder_url], Storage()), url, Storage())
+    write_page(read_reports([folder_url], Storage()), url, Storage(), strips=0)
     assert b"mfp report" in Storage().read_bytes(url)
 
 
