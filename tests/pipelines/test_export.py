@@ -221,7 +221,7 @@ class Breaking(PngWriter):
             "object '1' of sample 'a' came back changed from png, which keeps every pixel",
         ),
         (SwappedImages, ExportError, r"images/a\.png is not the image of sample 'a'"),
-        (Breaking, KeyboardInterrupt, ""),
+        (Breaking, KeyboardInterrupt, "^$"),
     ],
 )
 def test_what_does_not_come_back_or_is_interrupted_leaves_nothing_behind(
@@ -297,17 +297,11 @@ def test_samples_pass_one_by_one(run: str, tmp_path: Path, monkeypatch: pytest.M
 @pytest.mark.parametrize("name", ["coco", "png"])
 def test_our_own_exports_are_masks_to_start_from(name: str, run: str, tmp_path: Path) -> None:
     run_export(spec(run, tmp_path / "out", name))
-    url = tmp_path / "out/annotations.json" if name == "coco" else tmp_path / "out"
-    starts = load_masks(STORAGE, str(url))
-    expected = {
-        (sample.key, one.object_id): one.rle
-        for sample in ExportedSamples(spec(run, "unused"), STORAGE).read(ExportCounts())
-        for one in sample.objects
-    }
-    for key in KEYS:
-        masks = starts.of_sample(key)
-        assert len(masks) == 2
-    assert starts.num_objects == len(expected)
+    starts = load_masks(STORAGE, str(tmp_path / "out"))
+    for sample in ExportedSamples(spec(run, "unused"), STORAGE).read(ExportCounts()):
+        found = {start.rle for start in starts.of_sample(sample.key).values()}
+        assert found == {one.rle for one in sample.objects}
+    assert starts.num_objects == NUM_OBJECTS
 
 
 @pytest.mark.parametrize(("name", "layout"), [("coco", "coco"), ("lvis", "lvis"), ("voc", "voc")])
