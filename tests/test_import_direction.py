@@ -22,6 +22,7 @@ KNOWN = {
     "infra/runs": (*_PLAIN, "infra.storage", "infra.shards"),
     "infra/starts": (
         *_PLAIN,
+        "infra.exports.own_files",
         "infra.layout_options",
         "infra.layouts",
         "infra.runs",

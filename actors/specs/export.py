@@ -10,7 +10,7 @@ from typing_extensions import Doc
 
 from actors.specs.label import StorageSection
 from actors.specs.marks import LOCATION, Argument, Option, Section
-from infra.exports.export_format import FormatName, Shape
+from infra.exports.format_names import FormatName, Shape
 from infra.storage.options import StorageOptions
 
 

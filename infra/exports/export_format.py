@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from typing import Protocol
 
 from infra.exports.exported_sample import ExportedSample
+from infra.exports.format_names import FormatName, Shape
 from infra.json_text import JsonValue
 from infra.storage.files import Storage
-
-FormatName: TypeAlias = Literal[
-    "coco", "lvis", "yolo-seg", "label-studio", "cvat", "voc", "png", "fiftyone", "datasets"
-]
-Shape: TypeAlias = Literal["rle", "polygons"]
 
 
 @dataclass(frozen=True)

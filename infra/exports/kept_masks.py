@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from infra.exports.own_files import OBJECTS_FILE
 from infra.storage.files import Storage
 from infra.storage.scratch_folder import ScratchFolder
 
-OBJECTS_FILE: Final = "objects.parquet"
 _ROWS_IN_GROUP = 65_536
 _SCHEMA = pa.schema(
     [

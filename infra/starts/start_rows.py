@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from infra.errors import StartError
+from infra.exports.own_files import OWN_FILES
 from infra.shards.file_names import is_hidden
 from infra.starts.sample_lookup import SampleLookup
 from infra.starts.starts import StartKind
@@ -90,13 +91,18 @@ class RowBuffer:
 
 
 def files_at(storage: Storage, url: str, suffix: str) -> Sequence[str]:
-    """Return the files of a suffix at a URL, which is one or the folder that holds some; hidden ones are left out."""
+    """Return the files of a suffix at a URL, which is one or the folder that holds some.
+
+    Hidden ones are left out, and what an export says of itself.
+    """
     if storage.exists(url):
         return [url] if url.lower().endswith(suffix) else []
     return [
         file
         for file in storage.list(url)
-        if file.lower().endswith(suffix) and not is_hidden(PurePosixPath(basename(file)))
+        if file.lower().endswith(suffix)
+        and not is_hidden(PurePosixPath(basename(file)))
+        and basename(file) not in OWN_FILES
     ]
 
 

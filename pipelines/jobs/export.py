@@ -17,16 +17,14 @@ from infra.errors import ExportError, StorageError
 from infra.exports.export_format import ExportFormat, ExportReader, ExportTarget
 from infra.exports.exported_sample import ExportedSample
 from infra.exports.formats import FORMATS
-from infra.exports.kept_masks import OBJECTS_FILE, KeptMask, KeptMasksFile
+from infra.exports.kept_masks import KeptMask, KeptMasksFile
+from infra.exports.own_files import EXPORT_FILE, OBJECTS_FILE
 from infra.json_text import JsonValue
 from infra.storage.files import Storage, join
 from infra.storage.locations import expand_home
 from pipelines.errors import OptionError
 from pipelines.inputs.exported_samples import ExportCounts, ExportedSamples
 from pipelines.progress_report import OnProgress, ProgressReport
-
-EXPORT_FILE = "export.json"
-"""Created last: a folder without it holds no whole export."""
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,11 @@ import numpy.typing as npt
 from hypothesis import strategies as st
 
 from infra import rle
-from infra.exports.export_format import ExportFormat, ExportTarget, Shape
+from infra.exports.export_format import ExportFormat, ExportTarget
 from infra.exports.exported_sample import ExportedObject, ExportedSample
 from infra.exports.file_name import image_path
+from infra.exports.format_names import Shape
+from infra.json_text import JsonValue
 from infra.runs.tables import BoundingBox
 from infra.storage.files import Storage
 from tests.infra.sample_factory import encoded, random_pixels
@@ -40,7 +42,12 @@ CLASSES = ("object", "cup, small", 'a "quoted" one', "Tasse 😀", "<b>&amp;", "
 def exported_object(object_id: str, mask: Mask, category: str = "object") -> ExportedObject:
     counts = rle.encode(mask)
     box = BoundingBox(*rle.bbox(counts, *mask.shape))
-    figures = {"iou": 0.5, "quality": 0.75, "num_clicks": 3, "model_id": "0123456789abcdef"}
+    figures: dict[str, JsonValue] = {
+        "iou": 0.5,
+        "quality": 0.75,
+        "num_clicks": 3,
+        "model_id": "0123456789abcdef",
+    }
     return ExportedObject(object_id, category, counts, box, int(mask.sum()), figures)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -53,22 +54,22 @@ def drop_line(path: Path, text: str) -> None:
     path.write_text("\n".join(lines))
 
 
-def rewrite_rows(path: Path, change: Callable[[list[dict]], None]) -> None:
+def rewrite_rows(path: Path, change: Callable[[list[dict[str, Any]]], None]) -> None:
     table = pq.read_table(path)
     rows = table.to_pylist()
     change(rows)
     pq.write_table(type(table).from_pylist(rows, table.schema), path)
 
 
-def other_image(rows: list[dict]) -> None:
+def other_image(rows: list[dict[str, Any]]) -> None:
     rows[1]["image"]["bytes"] = encoded(random_pixels(4, 6, seed=99))
 
 
-def other_class(rows: list[dict]) -> None:
+def other_class(rows: list[dict[str, Any]]) -> None:
     rows[0]["objects"][0]["category"] = "dog"
 
 
-def no_object(rows: list[dict]) -> None:
+def no_object(rows: list[dict[str, Any]]) -> None:
     del rows[0]["objects"][1]
 
 
@@ -144,7 +145,7 @@ def test_what_is_not_as_it_was_written_is_found(
         assert "\n" not in str(caught.value)
 
 
-def change_counts(rows: list[dict]) -> None:
+def change_counts(rows: list[dict[str, Any]]) -> None:
     first, second = (one["rle"] for one in rows[0]["objects"])
     first["counts"], second["counts"] = second["counts"], first["counts"]
 

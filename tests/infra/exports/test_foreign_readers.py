@@ -8,13 +8,14 @@ import io
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from pycocotools import coco as coco_api
 from pycocotools import mask as coco_mask
-from pycocotools.coco import COCO as CocoApi
 
 from infra import rle
 from infra.exports import datasets as datasets_format
@@ -39,10 +40,10 @@ SECOND = exported_sample("second", [RIGHT], ["dog"])
 def test_pycocotools_reads_the_masks_of_coco(shape: str, tmp_path: Path) -> None:
     write(COCO, target_at(tmp_path, shape), [FIRST, SECOND])  # type: ignore[arg-type]
     with contextlib.redirect_stdout(io.StringIO()):
-        api = CocoApi(str(tmp_path / "annotations.json"))
+        api = coco_api.COCO(str(tmp_path / "annotations.json"))
     assert [api.imgs[number]["file_name"] for number in (1, 2)] == ["a/first.png", "second.png"]
     assert [category["name"] for category in api.loadCats([1, 2])] == ["cat", "dog"]
-    found = api.loadAnns(api.getAnnIds(imgIds=[1]))
+    found: Any = api.loadAnns(api.getAnnIds(imgIds=[1]))
     assert [api.annToMask(one).astype(bool).tolist() for one in found] == [LEFT.tolist(), RIGHT.tolist()]
     assert found[0]["bbox"] == [0, 1, 2, 2]
     assert (found[0]["object_id"], found[0]["num_clicks"]) == ("1", 3)
@@ -88,7 +89,7 @@ def test_voc_looks_as_its_development_kit_expects(tmp_path: Path) -> None:
     with Image.open(tmp_path / "SegmentationObject/a/first.png") as image:
         assert image.mode == "P"
         assert (np.array(image) == LEFT + 2 * RIGHT).all()
-        palette = np.reshape(image.getpalette(), (-1, 3))
+        palette = np.array(image.getpalette()).reshape(-1, 3)
     assert palette[[0, 1, 2, 15]].tolist() == [[0, 0, 0], [128, 0, 0], [0, 128, 0], [192, 128, 128]]
     with Image.open(tmp_path / "SegmentationClass/second.png") as image:
         assert (np.array(image) == 2 * RIGHT).all(), "the class keeps its number from image to image"

@@ -107,7 +107,7 @@ def test_voc_has_room_for_254_classes_and_refuses_one_more(tmp_path: Path) -> No
     ]
     check(VOC, of_images[:2], str(tmp_path / "fits"))
     with pytest.raises(
-        ExportError, match="sample 's2' brings class number 255, 'class 254'.*export as coco or png"
+        ExportError, match=r"sample 's2' brings class number 255, 'class 254'.*export as coco or png"
     ):
         write(VOC, target_at(tmp_path / "no"), of_images)
 
@@ -116,16 +116,16 @@ def test_voc_refuses_what_a_pixel_cannot_say(tmp_path: Path) -> None:
     one, two, empty = np.zeros((3, 4), bool), np.zeros((3, 4), bool), np.zeros((3, 4), bool)
     one[0, :2], two[0, 1:] = True, True
     with pytest.raises(
-        ExportError, match="objects '1' and '2' of sample 'k/1' overlap.*export as png or coco"
+        ExportError, match=r"objects '1' and '2' of sample 'k/1' overlap.*export as png or coco"
     ):
         write(VOC, target_at(tmp_path), [exported_sample("k/1", [one, two])])
-    with pytest.raises(ExportError, match="object '2' of sample 'k' has no pixel.*--where 'area > 0'"):
+    with pytest.raises(ExportError, match=r"object '2' of sample 'k' has no pixel.*--where 'area > 0'"):
         write(VOC, target_at(tmp_path), [exported_sample("k", [one, empty])])
 
 
 @pytest.mark.parametrize("name", ["a:b", "two\nlines", "background", "#x", " x", "x\x00"])
 def test_voc_refuses_a_class_that_its_label_map_would_read_as_another(name: str, tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match="which labelmap.txt of voc cannot hold") as caught:
+    with pytest.raises(ExportError, match=r"which labelmap\.txt of voc cannot hold") as caught:
         write(VOC, target_at(tmp_path), [exported_sample("k", bars(1), [name])])
     assert "\n" not in str(caught.value)
 

@@ -1,0 +1,10 @@
+"""The files that every export has beside those of its format, and that no program takes for masks or boxes."""
+
+from __future__ import annotations
+
+from typing import Final
+
+EXPORT_FILE: Final = "export.json"
+"""Created last: a folder without it holds no whole export."""
+OBJECTS_FILE: Final = "objects.parquet"
+OWN_FILES: Final = frozenset({EXPORT_FILE, OBJECTS_FILE})
