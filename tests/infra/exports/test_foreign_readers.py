@@ -43,7 +43,7 @@ def test_pycocotools_reads_the_masks_of_coco(shape: str, tmp_path: Path) -> None
         api = coco_api.COCO(str(tmp_path / "annotations.json"))
     assert [api.imgs[number]["file_name"] for number in (1, 2)] == ["a/first.png", "second.png"]
     assert [category["name"] for category in api.loadCats([1, 2])] == ["cat", "dog"]
-    found: Any = api.loadAnns(api.getAnnIds(imgIds=[1])))
+    found: Any = api.loadAnns(api.getAnnIds(imgIds=[1]))
     assert [api.annToMask(one).astype(bool).tolist() for one in found] == [LEFT.tolist(), RIGHT.tolist()]
     assert found[0]["bbox"] == [0, 1, 2, 2]
     assert (found[0]["object_id"], found[0]["num_clicks"]) == ("1", 3)
