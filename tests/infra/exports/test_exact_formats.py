@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given
 
-from infra.exports.export_format import FormatName
+from infra.exports.format_names import FormatName
 from tests.infra.exports.drawn_masks import masks_of_image
 from tests.infra.exports.written import round_trip
 

@@ -12,8 +12,8 @@ import numpy.typing as npt
 import pytest
 
 from infra import rle
-from infra.exports.export_format import FormatName
 from infra.exports.exported_sample import ExportedSample
+from infra.exports.format_names import FormatName
 from infra.exports.formats import FORMATS
 from tests.infra.exports.reader_environments import Mask, masks_that_reader_sees
 from tests.infra.exports.written import HARD_NAMES, exported_object, exported_sample, write_export

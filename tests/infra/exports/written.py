@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from infra import rle
-from infra.exports.export_format import ExportTarget, FormatName
+from infra.exports.export_format import ExportTarget
 from infra.exports.exported_sample import ExportedObject, ExportedSample
 from infra.exports.file_name import image_path
+from infra.exports.format_names import FormatName
 from infra.exports.formats import FORMATS
 from infra.runs.tables import BoundingBox
 from infra.storage.files import Storage
