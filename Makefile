@@ -51,7 +51,8 @@ demo: $(STAMP)
 	rm -rf $(DEMO)
 	$(BIN)/mfp shard demo $(DEMO)/dataset --layout folder --mask-values instances
 	$(BIN)/mfp evaluate $(DEMO)/dataset --out $(DEMO)/evaluation --model lite0
-	@echo "The table again: $(BIN)/mfp report $(DEMO)/evaluation"
+	$(BIN)/mfp report $(DEMO)/evaluation --html $(DEMO)/report.html
+	@echo "Open $(DEMO)/report.html: figures, plots and film strips. The table again: $(BIN)/mfp report $(DEMO)/evaluation"
 
 # Shows that the wheel turns; two photographs are too few to make a model better.
 demo-flywheel: $(STAMP)
