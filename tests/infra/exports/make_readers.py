@@ -6,11 +6,13 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.infra.exports.reader_environments import ENVIRONMENTS, ReaderEnvironment
 
 _SECONDS_TO_INSTALL = 600
+_INSTALLS_AT_ONCE = 2
 
 
 def _make(folder: Path, environment: ReaderEnvironment) -> None:
@@ -32,10 +34,14 @@ def _make(folder: Path, environment: ReaderEnvironment) -> None:
 
 def main(folder: Path) -> None:
     """Make all that are not there yet."""
-    for name, environment in ENVIRONMENTS.items():
-        try:
-            _make(folder / name, environment)
-        except (subprocess.SubprocessError, OSError) as error:
+    with ThreadPoolExecutor(_INSTALLS_AT_ONCE) as threads:
+        made = {
+            name: threads.submit(_make, folder / name, environment)
+            for name, environment in ENVIRONMENTS.items()
+        }
+    for name, future in made.items():
+        error = future.exception()
+        if error is not None:
             sys.stderr.write(f"readers: no environment {name}, its tests skip ({error})\n")
 
 

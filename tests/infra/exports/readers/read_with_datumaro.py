@@ -15,6 +15,7 @@ folder, name = sys.argv[1:]
 if name == "coco_instances":  # it wants names of its own for files
     around = Path(tempfile.mkdtemp())
     (around / "annotations").mkdir()
+    (around / "images").symlink_to(Path(folder, "images"))
     (around / "annotations/instances_all.json").symlink_to(Path(folder, "annotations.json"))
     folder = str(around)
 dataset, shown = Dataset.import_from(folder, name), Shown()
