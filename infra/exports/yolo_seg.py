@@ -3,8 +3,8 @@
 A line is the number of a class and one ring of points (x, y), in parts of width and height. YOLO has one ring for an
 object: its parts and holes are joined by bridges (`one_ring.py`), so that nothing is dropped. Points lie in pixels of
 the mask. Ultralytics multiplies them by the size of the image, cuts them to whole numbers, and draws the ring with
-OpenCV's `fillPoly`, which also draws its border; the reader here does the same. Supervision rounds them instead. A mask of one
-part comes back exactly from both, with its holes.
+OpenCV's `fillPoly`, which also draws its border; the reader here does the same. Supervision rounds them instead. A
+mask of one part comes back exactly from both, with its holes.
 
 YOLO looks for images beside the labels: export with `--images`, or put them into `images/` under the names that
 `object_ids.json` has. That file also has the ids of the objects in the order of the lines. An empty mask has no line.
