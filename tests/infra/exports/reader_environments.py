@@ -63,6 +63,7 @@ def masks_that_reader_sees(environment: str, reader: str, *arguments: str) -> Ma
         pytest.skip(f"no environment {environment} of other programs' readers: `make readers` makes it")
     command = [str(python), "-m", f"tests.infra.exports.readers.read_with_{reader}", *arguments]
     variables = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    variables["HOME"] = str(FOLDER / environment)  # where some of them write settings
     done = subprocess.run(
         command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False, timeout=300
     )
