@@ -1,22 +1,14 @@
 """YOLO segmentation: `labels/<image>.txt` with a line per object, and `data.yaml`.
 
-<<<<<<< HEAD
-A line is the number of a class and one ring of points (x, y), in parts of width and height. YOLO has one ring for
-an object: its parts and holes are joined by bridges (`one_ring.py`), so that nothing is dropped. Points lie in
-pixels of the mask. Ultralytics multiplies them by the size of the image, cuts them to whole numbers, and draws the
-ring with OpenCV's `fillPoly`, which also draws its border; the reader here does the same. Supervision rounds them
-instead. A mask of one part comes back exactly from both, with its holes.
-=======
 A line is the number of a class and one ring of points (x, y), in parts of width and height. YOLO has one ring for an
 object: its parts and holes are joined by bridges (`one_ring.py`), so that nothing is dropped. Points lie in pixels of
 the mask. Ultralytics multiplies them by the size of the image, cuts them to whole numbers, and draws the ring with
 OpenCV's `fillPoly`, which also draws its border; the reader here does the same. Supervision rounds them instead. A
 mask of one part comes back exactly from both, with its holes.
->>>>>>> more
 
 YOLO looks for images beside the labels: export with `--images`, or put them into `images/` under the names that
-`object_ids.json` has. That file also has the ids of the objects in the order of the lines. An empty mask has no
-line. Ultralytics takes two lines of one class and one bounding box for a duplicate, and leaves the second out.
+`object_ids.json` has. That file also has the ids of the objects in the order of the lines. An empty mask has no line.
+Ultralytics takes two lines of one class and one bounding box for a duplicate, and leaves the second out.
 """
 
 from __future__ import annotations
@@ -80,12 +72,8 @@ class YoloWriter:
     def _line(self, sample: ExportedSample, one: ExportedObject) -> str:
         ring = one_ring(window_of(one.rle, one.bbox, sample.height, sample.width))
         ring = np.concatenate([ring, ring[-1:].repeat(max(0, _FEWEST_POINTS - len(ring)), axis=0)])
-<<<<<<< HEAD
-        parts = (ring + np.array([one.bbox.x, one.bbox.y]) + _INSIDE_PIXEL) / (sample.width, sample.height)
-=======
         corner = np.array([one.bbox.x, one.bbox.y])
         parts = (ring + corner + _INSIDE_PIXEL) / (sample.width, sample.height)
->>>>>>> more
         numbers = " ".join(f"{part:.6f}" for part in parts.ravel().tolist())
         return f"{self._categories.number_of(one.category)} {numbers}"
 

@@ -14,15 +14,11 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given
 
-<<<<<<< HEAD
-from infra.exports.format_names import FormatName
-=======
 from infra import rle
 from infra.errors import ExportError
 from infra.exports.brush_rle import counts_of_brush
-from infra.exports.export_format import FormatName
+from infra.exports.format_names import FormatName
 from infra.exports.formats import FORMATS
->>>>>>> more
 from tests.infra.exports.drawn_masks import masks_of_image
 from tests.infra.exports.written import (
     HARD_NAMES,
