@@ -28,7 +28,7 @@ READERS: tuple[tuple[FormatName, str, str, tuple[str, ...]], ...] = (
     ("yolo-seg", "ultralytics", "ultralytics", ()),
     ("label-studio", "labels", "label_studio_sdk", ()),
     ("cvat", "vision", "datumaro", ("cvat",)),
-    ("voc", "vision", "datumaro", ("voc",)),
+    ("voc", "vision", "datumaro", ("voc_segmentation",)),
     ("fiftyone", "fiftyone", "fiftyone", ()),
     ("datasets", "labels", "datasets", ()),
 )
