@@ -52,7 +52,7 @@ def test_the_figures_are_those_of_the_report(run: RunDirectory, page: ReadPage) 
     (ious,) = page.row("mean IoU")
     shown = [*(figures.mean_iou[click - 1] for click in (1, 3, 5, 10, 20)), figures.auc]
     assert [cell.split()[0] for cell in ious] == [f"{value:.3f}" for value in shown]
-    for text in (f"{report.objects:,}", f"{report.clicks:,}", f"{report.clicks_per_second:.1f}"):
+    for text in (f"{report.objects:,}", f"{report.clicks:,}", f"{report.clicks_per_second:,.1f}"):
         assert text in page.text
     assert page.row("undecodable_image") == [["4"]]
 

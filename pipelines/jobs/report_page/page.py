@@ -47,6 +47,7 @@ def _environment() -> jinja2.Environment:
         count=lambda number: f"{number:,}",
         fixed=lambda number, decimals: f"{number:.{decimals}f}",
         percent=lambda share: f"{share:.1%}",
+        rate=lambda number: f"{number:,.1f}",
         seconds=lambda number: f"{number:,.1f} s",
         interval=_interval,
         data_uri=lambda png: f"data:image/png;base64,{base64.b64encode(png).decode()}",

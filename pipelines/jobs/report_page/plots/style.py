@@ -52,7 +52,7 @@ _NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
 def name_axes(axes: Axes, across: str, up: str) -> None:
     """Say what the axes are; the vertical one above it, to be read without turning one's head."""
     axes.set_xlabel(across)
-    axes.set_title(up, loc="left", x=-0.1, fontsize="medium")
+    axes.set_title(up, loc="left", x=-0.1, fontsize="medium", pad=10)
 
 
 def mark_clicks(axes: Axes) -> None:
