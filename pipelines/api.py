@@ -94,7 +94,8 @@ def label(spec: LabelSpec, on_progress: OnProgress = _no_progress) -> ReportedRu
 def evaluate(spec: EvaluateSpec, on_progress: OnProgress = _no_progress) -> ReportedRun:
     """Count the clicks that a model needs (NoC): as `label` with the clicks of a simulated user.
 
-    With `spec.robustness` it is done again with drawn clicks. Reports of a draw name it as their stage.
+    With `spec.decision` it ends when it is decided against a finished run, and the report says so as `decided`. With
+    `spec.robustness` it is done again with drawn clicks. Reports of a draw name it as their stage.
     """
     from actors.specs.checked import checked
     from pipelines.jobs import robustness as job
@@ -171,7 +172,7 @@ def report_page(
 
 
 def compare(runs: Sequence[str], storage: StorageOptions = StorageOptions()) -> Comparison:
-    """Runs held against the first of them, on the objects that all of them have."""
+    """Runs held against the first of them, on the objects that all of them have; `gate` of the result judges them."""
     from pipelines.jobs.comparison import compare_runs
 
     if isinstance(runs, str | PathLike) or not runs:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from actors.errors import ActorsError
 from actors.specs.clicks import Clicks, logged
-from actors.specs.evaluate import EvaluateSpec, Protocol, Robustness
+from actors.specs.evaluate import Decision, EvaluateSpec, Protocol, Robustness
 from actors.specs.export import ExportedMasks, ExportSpec
 from actors.specs.flywheel import FlywheelSpec, Thresholds
 from actors.specs.label import LabelSpec, Limits, Part
@@ -52,6 +52,7 @@ __all__ = [
     "Checkpoints",
     "ClickLogOptions",
     "Clicks",
+    "Decision",
     "EngineSettings",
     "EvaluateSpec",
     "ExportSpec",

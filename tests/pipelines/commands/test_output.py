@@ -47,14 +47,18 @@ def test_several_reports_as_json_are_one_list(labelled: list[LabelSpec]) -> None
 def test_a_page_is_told_by_its_place_and_no_table_is_printed(
     labelled: list[LabelSpec], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    written: list[str] = []
-    monkeypatch.setattr(
-        pipelines.jobs.report_files, "write_page", lambda reported, url, storage: written.append(url)
-    )
-    assert mfp("report", "run", "--html", "s3://bucket/page.html").stdout == (
+    written: list[tuple[str, int]] = []
+
+    def write_page(
+        reported: object, url: str, storage: object, *, strips: int, trust_model_code: bool
+    ) -> None:
+        written.append((url, strips))
+
+    monkeypatch.setattr(pipelines.jobs.report_files, "write_page", write_page)
+    assert mfp("report", "run", "--html", "s3://bucket/page.html", "--strips", "3").stdout == (
         "the page: s3://bucket/page.html\n"
     )
-    assert written == ["s3://bucket/page.html"]
+    assert written == [("s3://bucket/page.html", 3)]
 
 
 SHARDED = ShardedSource(
