@@ -51,6 +51,13 @@ def num_different(counts: bytes, others: bytes, height: int, width: int) -> int:
     return areas - 2 * int(coco_mask.area(coco_mask.merge(both, intersect=True)))
 
 
+def distance(counts: bytes, others: bytes, height: int, width: int) -> float:
+    """Return 1 - IoU of two masks of (height, width), 0 if both are empty; ValueError as `decode`."""
+    different = num_different(counts, others, height, width)
+    union = (area(counts, height, width) + area(others, height, width) + different) / 2
+    return different / union if union else 0.0
+
+
 def replaced(counts: bytes, others: bytes, where: bytes, height: int, width: int) -> bytes:
     """Return one mask outside `where`, the other inside it; all three of (height, width). ValueError as `decode`."""
     outside = _complement(run_lengths(where, height, width), height, width)

@@ -166,3 +166,13 @@ def _url_of(server: subprocess.Popen[bytes], log: Path) -> str:
 
     wait_until(lambda: bool(announced()), check_alive)
     return announced()[0]
+
+
+@pytest.fixture
+def same_threads() -> Iterator[None]:
+    """The number of threads afterwards is that of before: who clicks an object again takes that of its run."""
+    import torch
+
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)

@@ -225,8 +225,4 @@ def _divergence(counts: bytes, key: ObjectKey) -> float | None:
     final, size = key.final_mask, key.size
     if final is None:
         return None
-    different = rle.num_different(counts, final.rle, size.height, size.width)
-    union = (
-        rle.area(counts, size.height, size.width) + rle.area(final.rle, size.height, size.width) + different
-    ) / 2
-    return different / union if union else 0.0
+    return rle.distance(counts, final.rle, size.height, size.width)

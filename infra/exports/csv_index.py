@@ -7,8 +7,8 @@ import io
 from collections.abc import Generator, Mapping, Sequence
 
 from infra.errors import ExportError
+from infra.exports.spooled_text import SpooledText
 from infra.storage.files import Storage
-from infra.storage.scratch_folder import ScratchFolder, no_room
 
 
 class CsvIndex:
@@ -16,31 +16,26 @@ class CsvIndex:
 
     def __init__(self, columns: Sequence[str]) -> None:
         """StorageError if the local disk has no room."""
-        self._scratch = ScratchFolder()
-        self._path = self._scratch.path / "index.csv"
-        self._file = self._path.open("w", encoding="utf-8", newline="")
-        self._rows = csv.DictWriter(self._file, columns, restval="", extrasaction="ignore")
-        self._rows.writeheader()
+        self._columns = columns
+        self._text = SpooledText()
+        self._text.append(self._line(dict(zip(columns, columns, strict=True))))
 
     def append(self, row: Mapping[str, object]) -> None:
         """Add a row; what has no column is left out. StorageError if the local disk does not take it."""
-        try:
-            self._rows.writerow(row)
-        except OSError as error:
-            raise no_room(self._path, error) from error
+        self._text.append(self._line(row))
 
     def write(self, storage: Storage, url: str) -> None:
         """Write the file. StorageError if it cannot be written."""
-        try:
-            self._file.flush()
-        except OSError as error:
-            raise no_room(self._path, error) from error
-        storage.write_file(url, self._path)
+        self._text.write(storage, url)
 
     def close(self) -> None:
         """Delete what waits."""
-        self._file.close()
-        self._scratch.close()
+        self._text.close()
+
+    def _line(self, row: Mapping[str, object]) -> str:
+        line = io.StringIO(newline="")
+        csv.DictWriter(line, self._columns, restval="", extrasaction="ignore").writerow(row)
+        return line.getvalue()
 
 
 def read_index(storage: Storage, url: str) -> Generator[dict[str, str], None, None]:

@@ -160,4 +160,4 @@ def _text(value: Any) -> str:
     return escape(value if isinstance(value, str) else json.dumps(value), {"\r": "&#13;"})
 
 
-CVAT = ExportFormat("cvat", CvatWriter, CvatReader)
+CVAT = ExportFormat("cvat", CvatWriter, CvatReader, exact_shapes=("rle",))

@@ -125,4 +125,4 @@ class FiftyOneReader:
         return counts_of(window > 0, x, y, sample.height, sample.width)
 
 
-FIFTYONE = ExportFormat("fiftyone", FiftyOneWriter, FiftyOneReader)
+FIFTYONE = ExportFormat("fiftyone", FiftyOneWriter, FiftyOneReader, exact_shapes=("rle",))

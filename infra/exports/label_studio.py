@@ -114,4 +114,4 @@ def _interface(categories: Categories) -> str:
     )
 
 
-LABEL_STUDIO = ExportFormat("label-studio", LabelStudioWriter, LabelStudioReader)
+LABEL_STUDIO = ExportFormat("label-studio", LabelStudioWriter, LabelStudioReader, exact_shapes=("rle",))

@@ -1,8 +1,10 @@
-"""A text file of any size whose first lines are known last: its pieces wait on the local disk."""
+"""A text file of any size: its pieces wait on the local disk, and its first and last lines may be known last."""
 
 from __future__ import annotations
 
+import io
 import shutil
+from collections.abc import Generator
 
 from infra.storage.files import Storage
 from infra.storage.scratch_folder import ScratchFolder, no_room
@@ -27,7 +29,7 @@ class SpooledText:
         except OSError as error:
             raise no_room(self._scratch.path, error) from error
 
-    def write(self, storage: Storage, url: str, head: str, tail: str) -> None:
+    def write(self, storage: Storage, url: str, head: str = "", tail: str = "") -> None:
         """Write the file: `head`, the pieces and `tail`. StorageError if it cannot be written."""
         whole = self._scratch.path / "whole"
         try:
@@ -44,3 +46,10 @@ class SpooledText:
         """Delete what waits."""
         self._file.close()
         self._scratch.close()
+
+
+def read_lines(storage: Storage, url: str) -> Generator[str, None, None]:
+    """Yield the lines of a text without their ends. StorageError if it cannot be read."""
+    with storage.open_read(url) as stream, io.TextIOWrapper(stream, "utf-8", "replace", newline="\n") as text:
+        for line in text:
+            yield line.removesuffix("\n")

@@ -14,7 +14,7 @@ from infra.exports.export_format import ExportFormat, ExportTarget
 from infra.exports.exported_sample import ExportedObject, ExportedSample
 from infra.exports.file_name import part_of_id, without_suffix
 from infra.exports.mask_png import png_of, values_of
-from infra.exports.spooled_names import SpooledNames, read_names
+from infra.exports.spooled_text import SpooledText, read_lines
 from infra.exports.voc_annotation import VocObject, annotation_of, objects_of
 from infra.exports.voc_labels import MAX_INDEX, PALETTE, VocLabels, names_of
 from infra.storage.files import join
@@ -30,7 +30,7 @@ class VocWriter:
     def __init__(self, target: ExportTarget) -> None:
         self._target = target
         self._labels = VocLabels()
-        self._list = SpooledNames()
+        self._list = SpooledText()
 
     def add(self, sample: ExportedSample) -> None:
         """See ExportWriter. ExportError also for overlapping, empty, or more than 254 objects."""
@@ -42,7 +42,7 @@ class VocWriter:
         self._write(f"{OBJECTS}/{name}.png", png_of(objects, PALETTE))
         self._write(f"{CLASSES}/{name}.png", png_of(classes, PALETTE))
         self._write(f"{ANNOTATIONS}/{name}.xml", document)
-        self._list.append(name)
+        self._list.append(f"{name}\n")
 
     def finish(self) -> None:
         """See ExportWriter."""
@@ -62,7 +62,7 @@ class VocReader:
 
     def __init__(self, target: ExportTarget) -> None:
         self._target = target
-        self._names = read_names(target.storage, _list_url(target))
+        self._names = read_lines(target.storage, _list_url(target))
         self._labels = names_of(target.storage.read_bytes(join(target.url, LABELS_FILE)))
 
     def masks(self, sample: ExportedSample) -> Sequence[bytes]:

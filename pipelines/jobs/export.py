@@ -199,21 +199,12 @@ def _kept(sample: ExportedSample, reader: ExportReader) -> Iterator[KeptMask]:
     """ExportError if the reader finds something that is no mask of the sample's size."""
     try:
         for one, counts in zip(sample.objects, reader.masks(sample), strict=True):
-            iou = kept_iou(one.rle, counts, sample.height, sample.width)
+            iou = 1.0 - rle.distance(one.rle, counts, sample.height, sample.width)
             yield KeptMask(sample.key, one.object_id, one.category, iou)
     except ValueError as error:
         raise ExportError(
             f"the masks of sample {sample.key!r} do not come back ({error}): export again"
         ) from None
-
-
-def kept_iou(counts: bytes, others: bytes, height: int, width: int) -> float:
-    """The IoU of two masks of (height, width); 1 if both are empty. ValueError if one is no mask of that size."""
-    if counts == others:
-        return 1.0
-    different = rle.num_different(counts, others, height, width)
-    union = (rle.area(counts, height, width) + rle.area(others, height, width) + different) // 2
-    return 1.0 - different / union if union else 1.0
 
 
 def _format(spec: ExportSpec) -> ExportFormat:

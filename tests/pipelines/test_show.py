@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -29,12 +27,7 @@ from tests.specs import label_spec
 STORAGE = Storage()
 
 
-@pytest.fixture(autouse=True)
-def threads() -> Iterator[None]:
-    """A replay sets the number of threads that the run had."""
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("same_threads")
 
 
 @pytest.fixture

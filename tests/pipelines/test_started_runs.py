@@ -10,7 +10,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import torch
 from typer.testing import CliRunner
 
 from actors.specs.label import LabelSpec
@@ -36,12 +35,7 @@ STORAGE = Storage()
 NUM_SAMPLES = 4
 
 
-@pytest.fixture(autouse=True)
-def threads() -> Iterator[None]:
-    """Verifying sets the number of threads that the run had."""
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("same_threads")
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import json
 import shutil
 import tarfile
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import torch
 from typer.testing import CliRunner
 
 from actors.specs.label import LabelSpec, Part
@@ -41,12 +39,7 @@ STORAGE = Storage()
 NUM_SHARDS = 4
 
 
-@pytest.fixture(autouse=True)
-def threads() -> Iterator[None]:
-    """Verifying sets the number of threads that the run had."""
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("same_threads")
 
 
 @pytest.fixture
