@@ -27,7 +27,6 @@ _TEXTS: Final[Mapping[str, st.SearchStrategy[Any]]] = {
     "start.masks.mask_values": st.none(),  # others need masks
     "start.masks.ignore_value": st.none(),
     "start.masks.object_values": st.just("as they are"),
-    "robustness.robustness": st.just(True),  # else the others say nothing
     "robustness.realistic_user": st.sampled_from(["uniform", "jitter?pixels=3"]),
     **{
         name: st.lists(st.text().map(lambda value: f"checkpoint={value}"), max_size=1).map(tuple)
@@ -43,15 +42,28 @@ _TEXTS: Final[Mapping[str, st.SearchStrategy[Any]]] = {
     "part.index": st.just(0),  # others need a larger part.count
 }
 """Settings for which not every value of their type will do."""
+_ONE_OF = ("robustness", "decision")
+"""Sections of which one at most is asked for."""
 _NUMBERS_OF_WORKERS = {"workers.count", "workers.label_workers", "workers.train_workers"}
 
 
 def specs(kind: type[Any]) -> st.SearchStrategy[Any]:
     """Specifications of a class."""
     leaves = leaves_of(kind)
+    defaults = {leaf.path: leaf.default for leaf in leaves if leaf.path[0] in _ONE_OF}
     return st.fixed_dictionaries({leaf.path: values(leaf) for leaf in leaves}).flatmap(
-        lambda drawn: _built(kind, drawn)
+        lambda drawn: _built(kind, {**drawn, **_left_out(drawn, defaults)})
     )
+
+
+def _left_out(
+    drawn: Mapping[tuple[str, ...], Any], defaults: Mapping[tuple[str, ...], Any]
+) -> dict[tuple[str, ...], Any]:
+    """Defaults in place of what was drawn for a section that says nothing beside the others."""
+    is_robust = drawn.get(("robustness", "robustness"), False)
+    is_decided = not is_robust and drawn.get(("decision", "until_decided")) is not None
+    has_a_say = {"robustness": is_robust, "decision": is_decided}
+    return {path: default for path, default in defaults.items() if not has_a_say[path[0]]}
 
 
 def values(leaf: Leaf) -> st.SearchStrategy[Any]:
