@@ -20,7 +20,7 @@ from actors.specs.evaluate import EvaluateSpec
 from actors.specs.export import ExportSpec
 from actors.specs.flywheel import FlywheelSpec
 from actors.specs.label import LabelSpec
-from actors.specs.reading import CheckModelSpec, ShowSpec
+from actors.specs.reading import BenchmarkChoice, CheckModelSpec, ShowSpec
 from actors.specs.shard import ShardSpec
 from actors.specs.train import TrainSpec
 from actors.specs.verify import VerifySpec
@@ -139,11 +139,13 @@ def flywheel(spec: FlywheelSpec, on_progress: OnProgress = _no_progress) -> Flyw
     return job.run_flywheel(spec, show)
 
 
-def report(run: str, storage: StorageOptions = StorageOptions()) -> Report:
-    """The figures of a run, which may still be going on."""
-    from pipelines.jobs.report import build_report
+def report(
+    run: str, storage: StorageOptions = StorageOptions(), *, benchmark: BenchmarkChoice = "auto"
+) -> Report:
+    """The figures of a run, which may still be going on; `benchmark` says whose published ones stand beside them."""
+    from pipelines.jobs.report_files import read_reports
 
-    return build_report(_place(run), _storage(storage))
+    return read_reports([_place(run)], _storage(storage), benchmark)[0][1]
 
 
 def show(spec: ShowSpec) -> ShownObjects:
@@ -154,19 +156,24 @@ def show(spec: ShowSpec) -> ShownObjects:
 
 
 def report_page(
-    runs: Sequence[str], out: str, storage: StorageOptions = StorageOptions(), *, strips: int = 0
+    runs: Sequence[str],
+    out: str,
+    storage: StorageOptions = StorageOptions(),
+    *,
+    strips: int = 0,
+    benchmark: BenchmarkChoice = "auto",
 ) -> list[Report]:
     """Write one HTML page of runs to `out`, a path or URL, and return their figures.
 
     The page holds its pictures and loads nothing. `strips`: film strips of the worst, the median and the best objects,
-    so many each; these are clicked again.
+    so many each; these are clicked again. `benchmark` says whose published figures stand beside the runs'.
     """
     from pipelines.jobs.report_files import read_reports, write_page
 
     if isinstance(runs, str | PathLike) or not runs:
         raise SpecError(f"{runs!r} are no runs to report: give a list of run directories")
     opened = _storage(storage)
-    reported = read_reports([_place(run) for run in runs], opened)
+    reported = read_reports([_place(run) for run in runs], opened, benchmark)
     write_page(reported, _place(out), opened, strips=strips)
     return [figures for _, figures in reported]
 

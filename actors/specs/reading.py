@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from annotated_types import Ge, Interval, Unit
 from typing_extensions import Doc
@@ -12,6 +12,8 @@ from actors.specs.label import StorageSection
 from actors.specs.marks import LOCATION, Argument, Option
 from actors.specs.model import ModelChoice, ModelOptions, TrustModelCode
 from infra.storage.options import StorageOptions
+
+BenchmarkChoice: TypeAlias = Literal["auto", "none", "grabcut", "berkeley", "davis", "sbd"]
 
 _FEWEST_COMPARED = 2
 
@@ -34,6 +36,13 @@ class ReportSpec:
         Interval(ge=0, le=20),
         Doc("Film strips on the page: N of the worst, the median and the best objects each, clicked again."),
     ] = 2
+    benchmark: Annotated[
+        BenchmarkChoice,
+        Doc(
+            "Whose published figures stand beside the run's. auto: of Berkeley or DAVIS if the images and masks are "
+            "those, known by their content; name it for another copy."
+        ),
+    ] = "auto"
     trust_model_code: TrustModelCode = False
     storage: StorageSection = StorageOptions()
 

@@ -101,7 +101,7 @@ def report(spec: ReportSpec, as_json: JsonOption = False) -> None:
     from pipelines.views.report import ReportView
 
     storage = Storage(spec.storage)
-    reported = read_reports(spec.runs, storage)
+    reported = read_reports(spec.runs, storage, spec.benchmark)
     if spec.html is not None:
         write_page(reported, spec.html, storage, strips=spec.strips, trust_model_code=spec.trust_model_code)
     if as_json:

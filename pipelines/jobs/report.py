@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from actors.specs.reading import BenchmarkChoice
 from infra.json_text import JsonValue
 from infra.runs.commit import NONE_UNCLICKED, CommitRecord, Unclicked
 from infra.runs.repeated_keys import RepeatedKey
@@ -24,6 +25,7 @@ from infra.storage.files import Storage
 from infra.strict_json import to_json
 from infra.taken_models import taken_models
 from mfp.metrics import ClickIous, auc, mean_iou_curve, noc, nof_never_reached, nof_published
+from pipelines.jobs.benchmarks import Benchmark, benchmark_of
 from pipelines.jobs.busy_time import busy_seconds
 from pipelines.jobs.click_protocol import ClickProtocol
 from pipelines.jobs.clicked_run import ClickedRun
@@ -122,7 +124,8 @@ class Report:
 
     `num_shards` are committed of `num_expected`; `decided` says why the others were left out, None if nothing does.
     `unclicked` is what the click log or start leaves out. `notes`: what in the shards was left out or taken for
-    something, beside the errors.
+    something, beside the errors. `benchmark` has published figures that compare with those of the run, None if there
+    are none.
     """
 
     run_url: str
@@ -144,6 +147,7 @@ class Report:
     unclicked: Unclicked = NONE_UNCLICKED
     notes: tuple[NoteCount, ...] = ()
     decided: Decided | None = None
+    benchmark: Benchmark | None = None
 
     @property
     def unfinished(self) -> str | None:
@@ -176,6 +180,7 @@ class Report:
             "mean_iou": None if one is None else one["mean_iou"],
             "auc": None if one is None else one["auc"],
             "mean_boundary_iou": None if one is None else one["mean_boundary_iou"],
+            "benchmark": None if self.benchmark is None else self.benchmark.to_json(),
             "by_start": [figures.to_json() for figures in self.by_start],
             "clamped_clicks": self.clamped_clicks,
             "disobeyed_clicks": self.disobeyed_clicks,
@@ -201,8 +206,11 @@ def build_report(run_url: str, storage: Storage) -> Report:
     return report_of(ClickedRun.read(run_url, storage))
 
 
-def report_of(clicked: ClickedRun) -> Report:
-    """The figures of a run that was read. Raises as `build_report` does."""
+def report_of(clicked: ClickedRun, benchmark: BenchmarkChoice = "auto") -> Report:
+    """The figures of a run that was read, beside those that are published for its objects.
+
+    Raises as `build_report` does, and OptionError if it is not of the benchmark that is named.
+    """
     run, objects, records = clicked.run, clicked.objects, clicked.commits
     num_clicks = sum(record.parts[CLICKS.name].rows for record in records)
     seconds = busy_seconds(records)
@@ -226,6 +234,7 @@ def report_of(clicked: ClickedRun) -> Report:
         unclicked=sum((record.unclicked for record in records), NONE_UNCLICKED),
         notes=_notes(records, objects.repeated),
         decided=read_decided(run.url, run.storage),
+        benchmark=benchmark_of(clicked, benchmark),
     )
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
+from actors.specs.reading import BenchmarkChoice
 from infra.storage.files import Storage, join
 from pipelines.jobs.clicked_run import ClickedRun
 from pipelines.jobs.report import Report, report_of
@@ -20,10 +21,12 @@ PAGE_FILE = "report.html"
 Reported: TypeAlias = tuple[ClickedRun, Report]
 
 
-def read_reports(run_urls: Sequence[str], storage: Storage) -> list[Reported]:
-    """Read runs and compute their figures. Raises as `build_report` does."""
+def read_reports(
+    run_urls: Sequence[str], storage: Storage, benchmark: BenchmarkChoice = "auto"
+) -> list[Reported]:
+    """Read runs and compute their figures. Raises as `report_of` does."""
     runs = (ClickedRun.read(url, storage) for url in run_urls)
-    return [(run, report_of(run)) for run in runs]
+    return [(run, report_of(run, benchmark)) for run in runs]
 
 
 def write_page(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from infra.runs.commit import NONE_UNCLICKED
+from pipelines.jobs.benchmarks import Benchmark
 from pipelines.jobs.click_protocol import LOGGED
 from pipelines.jobs.drawn_figures import DrawnNoc
 from pipelines.jobs.report import Report, StartFigures
@@ -45,6 +46,15 @@ def why_undefined(report: Report) -> str:
         return f"the sessions stopped at IoU {protocol.target_iou}"
     clicks = "logged clicks" if protocol.user == LOGGED else "clicks"
     return f"the {clicks} on some objects end below that IoU"
+
+
+def published_in_words(benchmark: Benchmark) -> str:
+    """Where the published figures of a benchmark come from."""
+    remark = f"; {benchmark.remark}" if benchmark.remark else ""
+    return (
+        f"Published for {benchmark.name}: tables of the MFP paper (CVPR 2024), models trained on SBD unless the line "
+        f"says otherwise{remark}"
+    )
 
 
 def draws_in_words(draws: DrawnNoc) -> str:

@@ -9,9 +9,17 @@ from rich.console import Console, ConsoleOptions
 from rich.table import Table
 from rich.text import Text
 
+from pipelines.jobs.benchmarks import Benchmark
 from pipelines.jobs.drawn_figures import DrawnNoc
 from pipelines.jobs.report import Report, StartFigures
-from pipelines.jobs.report_words import SHOWN_CLICKS, draws_in_words, heading_of, remarks, why_undefined
+from pipelines.jobs.report_words import (
+    SHOWN_CLICKS,
+    draws_in_words,
+    heading_of,
+    published_in_words,
+    remarks,
+    why_undefined,
+)
 from pipelines.jobs.thresholds import THRESHOLDS
 
 _UNDEFINED = "-"
@@ -24,7 +32,7 @@ class ReportView:
         self._report = report
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Table | Text]:
-        """Yield the NoC table, the mean IoU table, where there were several the models, and the totals."""
+        """Yield the tables of NoC, of published figures if there are any, of mean IoU and of models, and the totals."""
         style = box.SIMPLE_HEAD if console.is_terminal else None
         if self._report.unfinished is not None:
             yield Text(self._unfinished(), style="bold")
@@ -35,6 +43,10 @@ class ReportView:
                 yield Text(heading, style="bold")
             yield self._noc_table(style, figures)
             yield Text()
+            if self._report.benchmark is not None:
+                yield self._published_table(style, self._report.benchmark, figures)
+                yield Text(published_in_words(self._report.benchmark))
+                yield Text()
             yield self._mean_iou_table(style, figures)
             yield Text()
         if not self._report.by_start:
@@ -73,6 +85,18 @@ class ReportView:
                 else [f"{at.noc:.2f}", str(at.nof_published), str(at.nof_never_reached)]
             )
             table.add_row(f"{name} %", *cells)
+        return table
+
+    def _published_table(self, style: box.Box | None, benchmark: Benchmark, figures: StartFigures) -> Table:
+        table = Table(box=style, padding=(0, 2, 0, 0))
+        table.add_column(benchmark.name)
+        for name in THRESHOLDS:
+            table.add_column(f"NoC@{name}", justify="right")
+        ours = (_UNDEFINED if at is None else f"{at.noc:.2f}" for at in figures.at_threshold.values())
+        table.add_row("this run", *ours)
+        for row in benchmark.published:
+            nocs = (f"{noc:.2f}" for noc in (row.noc85, row.noc90, row.noc95))
+            table.add_row(f"{row.model}, published", *nocs)
         return table
 
     def _mean_iou_table(self, style: box.Box | None, figures: StartFigures) -> Table:

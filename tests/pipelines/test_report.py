@@ -94,6 +94,7 @@ def test_figures_come_from_all_committed_shards(folder_url: str) -> None:
         ),
         "auc": pytest.approx((0.605 / 2 + 0.7175 + 0.755 + 0.82 / 2) / 3),
         "mean_boundary_iou": pytest.approx((0.9 + 0.8 + 0.9 + 0.3) / 4),
+        "benchmark": None,
         "errors": 3,
         "models": [
             {

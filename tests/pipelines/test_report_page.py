@@ -18,7 +18,7 @@ from pipelines.jobs.clicked_run import ClickedRun
 from pipelines.jobs.report import build_report, report_of
 from pipelines.jobs.report_files import read_reports, write_page
 from pipelines.jobs.report_page.page import render_page
-from pipelines.jobs.report_page.page_data import PageRun, PageStrip, PublishedRow
+from pipelines.jobs.report_page.page_data import PageRun, PageStrip
 from pipelines.jobs.report_page.page_run import page_run
 from tests.pipelines.clicked_runs import begin, commit
 from tests.pipelines.page_runs import SCRIPT, ReadPage, drawn_run, page_of
@@ -142,13 +142,6 @@ def test_every_plot_and_picture_says_what_is_seen(run: RunDirectory) -> None:
     assert page.values("src") == ["data:image/png;base64,iVBORw=="]
     assert "boat <1>" in page.text
     assert "the 3rd of 9" in page.text
-
-
-def test_published_rows_stand_beside_the_figures_and_are_called_that(run: RunDirectory) -> None:
-    rows = [PublishedRow("Somebody <2024>", 1.5, 2.25, None)]
-    clicked = ClickedRun.read(run.url, run.storage)
-    page = ReadPage(render_page([page_run(clicked, report_of(clicked), published=rows)]))
-    assert page.row("Somebody <2024> published") == [["1.50", "2.25", "not published"]]
 
 
 def test_an_unfinished_run_says_so_first(page: ReadPage) -> None:

@@ -15,14 +15,24 @@ from pipelines.jobs.report_page.plots.bars import noc_histogram, throughput
 from pipelines.jobs.report_page.plots.by_click import mean_iou_by_click, share_done_by_click
 from pipelines.jobs.report_page.plots.quality_by_iou import quality_by_iou, quality_histogram
 from pipelines.jobs.report_page.provenance import deciding_settings, facts
-from pipelines.jobs.report_words import SHOWN_CLICKS, draws_in_words, heading_of, remarks, why_undefined
+from pipelines.jobs.report_words import (
+    SHOWN_CLICKS,
+    draws_in_words,
+    heading_of,
+    published_in_words,
+    remarks,
+    why_undefined,
+)
 from pipelines.jobs.thresholds import THRESHOLDS
 
 _PLOTS = (
     *(mean_iou_by_click, share_done_by_click, noc_histogram),
     *(quality_by_iou, quality_histogram, throughput),
 )
-_WORDS = (draws_in_words, heading_of, remarks, why_undefined, facts, deciding_settings)
+_WORDS = (
+    *(draws_in_words, heading_of, published_in_words, remarks, why_undefined),
+    *(facts, deciding_settings),
+)
 
 
 def render_page(runs: Sequence[PageRun]) -> str:

@@ -14,16 +14,6 @@ from pipelines.jobs.report import Report, StartFigures
 
 
 @dataclass(frozen=True)
-class PublishedRow:
-    """Mean NoC at 85, 90 and 95 % that others have published for the same objects; None if one was not."""
-
-    name: str
-    noc85: float | None
-    noc90: float | None
-    noc95: float | None
-
-
-@dataclass(frozen=True)
 class PageStrip:
     """A wide picture that is looked at from left to right; `alt` says in words what is seen."""
 
@@ -92,7 +82,6 @@ class PageRun:
         iou: (num_objects,) [0, 1], of the same; NaN without truth.
         bin_seconds: width of the bins of `clicks_per_second`, which go over the busy time.
         time_spent: where the seconds of the workers went.
-        published: rows to set beside its figures.
         strips: pictures of some of its objects.
     """
 
@@ -105,7 +94,6 @@ class PageRun:
     bin_seconds: float
     clicks_per_second: Sequence[float]
     time_spent: Sequence[TimeShare]
-    published: Sequence[PublishedRow] = ()
     strips: Sequence[PageStrip] = ()
 
     @property

@@ -10,7 +10,7 @@ import numpy as np
 from pipelines.jobs.busy_time import clicks_per_second
 from pipelines.jobs.clicked_run import ClickedRun
 from pipelines.jobs.report import Report
-from pipelines.jobs.report_page.page_data import PageRun, PageStrip, PublishedRow
+from pipelines.jobs.report_page.page_data import PageRun, PageStrip
 from pipelines.jobs.report_page.start_detail import start_detail
 from pipelines.jobs.report_page.time_spent import time_spent
 
@@ -20,7 +20,6 @@ _MOST_BINS = 40
 def page_run(
     clicked: ClickedRun,
     report: Report,
-    published: Sequence[PublishedRow] = (),
     strips: Sequence[PageStrip] = (),
 ) -> PageRun:
     """The run with what is drawn of it.
@@ -28,7 +27,6 @@ def page_run(
     Args:
         clicked: the run.
         report: its figures, `report_of(clicked)`.
-        published: rows to set beside its figures.
         strips: pictures of some of its objects.
     """
     quality, iou = (clicked.objects.column(name).astype(np.float64) for name in ("quality", "iou"))
@@ -46,6 +44,5 @@ def page_run(
         bin_seconds=bin_seconds,
         clicks_per_second=rates,
         time_spent=time_spent(clicked),
-        published=published,
         strips=strips,
     )
