@@ -187,6 +187,28 @@ def compare(runs: Sequence[str], storage: StorageOptions = StorageOptions()) -> 
     return compare_runs([_place(run) for run in runs], _storage(storage))
 
 
+def compare_page(
+    runs: Sequence[str],
+    out: str,
+    storage: StorageOptions = StorageOptions(),
+    *,
+    strips: int = 0,
+    margin: float | None = None,
+) -> Comparison:
+    """Write one HTML page of a comparison to `out`, a path or URL, and return the comparison.
+
+    The page holds its pictures and loads nothing. `strips`: the objects that got most worse, so many of each run, as
+    both runs clicked them; these are clicked again. `margin`, in clicks of NoC@90: the page begins with the verdicts of
+    `Comparison.gate`; None: it has none.
+    """
+    from pipelines.jobs.report_files import write_comparison
+
+    compared = compare(runs, storage)
+    gate = None if margin is None else compared.gate(margin)
+    write_comparison(compared, _place(out), _storage(storage), gate=gate, strips=strips)
+    return compared
+
+
 def export(spec: ExportSpec, on_progress: OnProgress = _no_progress) -> Exported:
     """Write the masks of a run in the format of another program, and read every one back."""
     from pipelines.jobs import export as job

@@ -65,6 +65,18 @@ class CompareSpec:
             "more than this: the upper end of the 95 % interval decides, so one too small to tell fails."
         ),
     ] = "off"
+    html: Annotated[
+        str | None,
+        LOCATION,
+        Option(metavar="FILE", shown_default="nothing is written"),
+        Doc("Write one HTML page of the comparison, a path or URL, and print no tables."),
+    ] = None
+    strips: Annotated[
+        int,
+        Interval(ge=0, le=20),
+        Doc("Film strips on the page: the N objects that got most worse, clicked again as in both runs."),
+    ] = 3
+    trust_model_code: TrustModelCode = False
     storage: StorageSection = StorageOptions()
 
     def __post_init__(self) -> None:

@@ -130,9 +130,22 @@ def compare(spec: CompareSpec, as_json: JsonOption = False) -> None:
 
     compared = compare_runs(spec.runs, storage)
     gate = None if spec.fail_if_worse == "off" else compared.gate(spec.fail_if_worse)
+    if spec.html is not None:
+        from pipelines.jobs.report_files import write_comparison
+
+        write_comparison(
+            compared,
+            spec.html,
+            storage,
+            gate=gate,
+            strips=spec.strips,
+            trust_model_code=spec.trust_model_code,
+        )
     if as_json:
         verdict = {} if gate is None else {"gate": gate.to_json()}
         typer.echo(json.dumps(compared.to_json() | verdict, indent=1))
+    elif spec.html is not None:
+        typer.echo(f"the page: {spec.html}")
     else:
         print_result(ComparisonView(compared))
     if gate is not None:

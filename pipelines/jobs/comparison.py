@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,8 @@ from pipelines.jobs.decided import Decided, read_decided, unfinished
 from pipelines.jobs.drawn_figures import DrawnNoc, read_draws
 from pipelines.jobs.evaluated_run import EvaluatedRun
 from pipelines.jobs.gate import Gate, judged
-from pipelines.jobs.run_objects import image_of
+from pipelines.jobs.object_changes import ObjectChanges
+from pipelines.jobs.run_objects import object_of
 from pipelines.jobs.thresholds import THRESHOLDS
 
 MEAN_IOU = "mean_iou"
@@ -30,6 +32,13 @@ MEAN_BOUNDARY_IOU = "mean_boundary_iou"
 NOC = {f"noc{name}": threshold for name, threshold in THRESHOLDS.items()}
 FIGURES = (*NOC, MEAN_IOU, MEAN_BOUNDARY_IOU)
 """Names of what is compared: NoC at each IoU, and mean IoU and boundary IoU after each object's last click."""
+
+
+_TOLD = ("noc90", "noc85", "noc95", MEAN_IOU)
+"""What an object got better or worse in; the first of these that is defined."""
+
+
+_Values: TypeAlias = Mapping[str, NDArray[np.float64] | None]
 
 
 @dataclass(frozen=True)
@@ -56,6 +65,8 @@ class ComparedRun:
     draws of the same user. `draws` says how many, and of whom.
     `num_shards` are committed of `num_expected`; `decided` says why the others were left out, None if nothing does.
     `num_missing` objects of the first run are not among those of this one.
+    `changes` says which objects differ from the first run, in NoC@90 or the first figure of `_TOLD` that has a
+    difference; None if none has.
     """
 
     url: str
@@ -70,6 +81,7 @@ class ComparedRun:
     draws: str = ""
     num_missing: int = 0
     decided: Decided | None = None
+    changes: ObjectChanges | None = None
 
     @property
     def unfinished(self) -> str | None:
@@ -111,6 +123,7 @@ class Comparison:
                     "differences": _json(run.differences),
                     "incomparable": run.incomparable,
                     "draws": run.draws,
+                    "changes": None if run.changes is None else run.changes.to_json(),
                     "drawn": _json(run.drawn),
                     "drawn_differences": _json(run.drawn_differences),
                 }
@@ -153,6 +166,7 @@ def compare_runs(urls: Sequence[str], storage: Storage) -> Comparison:
             incomparable=_why_not(MEAN_IOU, run, first),
             num_missing=len(np.setdiff1d(first.names, run.names)),
             decided=read_decided(run.url, storage),
+            changes=_changes(run, first, names, values, of_objects[0]),
         )
         for run, values in zip(clicked, of_objects, strict=True)
     )
@@ -168,9 +182,19 @@ def compare_runs(urls: Sequence[str], storage: Storage) -> Comparison:
     )
 
 
+def _changes(
+    run: EvaluatedRun, first: EvaluatedRun, names: NDArray[np.object_], values: _Values, of_first: _Values
+) -> ObjectChanges | None:
+    for figure in _TOLD:
+        before, after = of_first[figure], values[figure]
+        if before is not None and after is not None and not _why_not(figure, run, first):
+            return ObjectChanges(figure, figure in NOC, names, before, after)
+    return None
+
+
 def _image_idx(names: NDArray[np.object_]) -> NDArray[np.int64]:
     """(num_objects,): objects of one image have one number."""
-    images = np.array([image_of(name) for name in names], object)
+    images = np.array([object_of(name)[0] for name in names], object)
     return np.unique(images, return_inverse=True)[1].astype(np.int64)
 
 
@@ -221,7 +245,7 @@ def _read(url: str, storage: Storage) -> EvaluatedRun:
     return run
 
 
-def _values(run: EvaluatedRun, names: NDArray[np.object_]) -> dict[str, NDArray[np.float64] | None]:
+def _values(run: EvaluatedRun, names: NDArray[np.object_]) -> _Values:
     """By name of the figure: (num_names,) values of these objects; None if it is not defined."""
     nocs = run.nocs(names)
     return {f"noc{name}": nocs.get(name) for name in THRESHOLDS} | {

@@ -36,8 +36,13 @@ class Judgement:
     verdict: GateVerdict
     reason: str
 
+    @property
+    def passes(self) -> bool:
+        """Whether the run is shown to be no worse."""
+        return self.verdict is GateVerdict.NO_WORSE
+
     def __str__(self) -> str:
-        return f"{self.run} {'passes' if self.verdict is GateVerdict.NO_WORSE else 'fails'}: {self.reason}"
+        return f"{self.run} {'passes' if self.passes else 'fails'}: {self.reason}"
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from actors.specs.reading import BenchmarkChoice
+from infra.runs.run_directory import RunDirectory
 from infra.storage.files import Storage, join
 from pipelines.jobs.clicked_run import ClickedRun
+from pipelines.jobs.comparison import Comparison
+from pipelines.jobs.gate import Gate
 from pipelines.jobs.report import Report, report_of
 
 if TYPE_CHECKING:
@@ -53,6 +56,39 @@ def write_page(
             shown = strips_of(run, strips, trust_model_code=trust_model_code)
         pages.append(page_run(run, report, strips=shown))
     page = render_page(pages)
+    storage.write_bytes(url, page.encode("utf-8", "backslashreplace"))
+
+
+def write_comparison(
+    comparison: Comparison,
+    url: str,
+    storage: Storage,
+    *,
+    gate: Gate | None = None,
+    strips: int,
+    trust_model_code: bool = False,
+) -> None:
+    """Write one HTML page of a comparison, which loads nothing else.
+
+    `gate` has the verdicts on the runs, if there are any. `strips` is how many of the objects that got most worse are
+    shown as they were clicked in both runs: with any, these are clicked again. Raises as `write_page` does.
+    """
+    from pipelines.jobs.report_page.comparison_page import render_comparison  # with matplotlib
+
+    first, *others = comparison.runs
+    pairs = {}
+    for run in others if strips else ():
+        if run.changes is not None:
+            from pipelines.jobs.report_page.strips import strips_of_changes  # with all that clicks
+
+            pairs[run.url] = strips_of_changes(
+                RunDirectory(first.url, storage),
+                RunDirectory(run.url, storage),
+                run.changes.figure,
+                run.changes.worst(strips),
+                trust_model_code=trust_model_code,
+            )
+    page = render_comparison(comparison, gate, pairs)
     storage.write_bytes(url, page.encode("utf-8", "backslashreplace"))
 
 

@@ -116,16 +116,17 @@ class RunObjects:
 
     @property
     def names(self) -> NDArray[np.object_]:
-        """(num_objects,): sample key and object id in one text; `image_of` takes the key out again."""
+        """(num_objects,): sample key and object id in one text; `object_of` takes both out again."""
         joined = pc.binary_join_element_wise(
             self.objects["sample_key"], self.objects["object_id"], _SEPARATOR
         )
         return np.array([*joined.to_pylist()], object)
 
 
-def image_of(name: str) -> str:
-    """The sample key of an object, by its name in `RunObjects.names`."""
-    return name.partition(_SEPARATOR)[0]
+def object_of(name: str) -> tuple[str, str]:
+    """The sample key and the object id of an object, by its name in `RunObjects.names`."""
+    key, _, object_id = name.partition(_SEPARATOR)
+    return key, object_id
 
 
 def _rows(

@@ -9,13 +9,8 @@ from rich.console import Console, ConsoleOptions
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.jobs.comparison import MEAN_BOUNDARY_IOU, MEAN_IOU, NOC, ComparedRun, Comparison, Estimate
-
-_HEADINGS = {name: f"NoC@{name.removeprefix('noc')}" for name in NOC} | {
-    MEAN_IOU: "mean IoU",
-    MEAN_BOUNDARY_IOU: "boundary IoU",
-}
-_DECIMALS = dict.fromkeys(NOC, 2) | {MEAN_IOU: 3, MEAN_BOUNDARY_IOU: 3}
+from pipelines.jobs.comparison import ComparedRun, Comparison, Estimate
+from pipelines.jobs.comparison_words import DECIMALS, HEADINGS, change_in_words, remarks
 
 
 class ComparisonView:
@@ -41,22 +36,11 @@ class ComparisonView:
                     f"drawn clicks, less {first.url}", style, others, lambda run: run.drawn_differences, "+"
                 )
         yield Text()
-        for run in self._comparison.runs:
-            if run.drawn:
-                yield Text(f"{run.url}: drawn clicks are {run.draws}")
-        yield Text(
-            f"{self._comparison.num_objects:,} objects of {self._comparison.num_images:,} images that every run has; "
-            "in brackets the 95 % bootstrap interval over images"
-        )
-        if not self._comparison.is_same_data:
-            yield Text("the data sets differ: objects were matched by sample key and object id")
+        for remark in remarks(self._comparison):
+            yield Text(remark)
         for run in others:
-            if run.incomparable:
-                yield Text(f"{run.url} and {first.url} differ by more than the model: {run.incomparable}")
-        for run in self._comparison.runs:
-            left_out = run.num_objects - self._comparison.num_objects
-            if left_out:
-                yield Text(f"{run.url}: {left_out:,} more objects, which another run lacks")
+            if run.changes is not None:
+                yield Text(change_in_words(run, first))
 
 
 def _table(
@@ -70,9 +54,9 @@ def _table(
     table = Table(box=style, padding=(0, 2, 0, 0))
     table.add_column(heading, overflow="fold")
     for name in names:
-        table.add_column(_HEADINGS[name], justify="right")
+        table.add_column(HEADINGS[name], justify="right")
     for run in runs:
-        cells = (_cell(estimates(run)[name], _DECIMALS[name], sign) for name in names)
+        cells = (_cell(estimates(run)[name], DECIMALS[name], sign) for name in names)
         table.add_row(run.url if run.unfinished is None else f"{run.url} ({run.unfinished})", *cells)
     return table
 

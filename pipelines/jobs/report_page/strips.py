@@ -1,18 +1,32 @@
-"""Film strips of the objects that tell most about a run, for its page."""
+"""Film strips for pages: of the objects that tell most about a run, and of those that got worse from one to another."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
+from infra.runs.run_directory import RunDirectory
 from pipelines.jobs.clicked_run import ClickedRun
+from pipelines.jobs.comparison_words import object_in_words
 from pipelines.jobs.film_strip import film_strip, in_words, png_of
+from pipelines.jobs.object_changes import ObjectChange
 from pipelines.jobs.relabel import ObjectName
 from pipelines.jobs.replay import Replay, Replayer
 from pipelines.jobs.report_page.page_data import PageStrip
+from pipelines.jobs.report_page.templating import name_of
 from pipelines.jobs.telling_objects import Role, telling_objects
 
 _HEADINGS: Final[Mapping[Role, str]] = {"worst": "Worst", "median": "Median", "best": "Best"}
+
+
+@dataclass(frozen=True)
+class StripPair:
+    """An object in two runs; the heading of each strip is the name of its run."""
+
+    heading: str
+    before: PageStrip
+    after: PageStrip
 
 
 def strips_of(clicked: ClickedRun, each: int, *, trust_model_code: bool = False) -> tuple[PageStrip, ...]:
@@ -28,6 +42,29 @@ def strips_of(clicked: ClickedRun, each: int, *, trust_model_code: bool = False)
     replayer = Replayer(clicked.run, trust_model_code=trust_model_code)
     replays = {(one.sample_key, one.object_id): one for one in replayer.replay([one.name for one in chosen])}
     return tuple(page_strip(_HEADINGS[one.role], replays, one.name) for one in chosen)
+
+
+def strips_of_changes(
+    first: RunDirectory,
+    later: RunDirectory,
+    figure: str,
+    changes: Sequence[ObjectChange],
+    *,
+    trust_model_code: bool = False,
+) -> tuple[StripPair, ...]:
+    """Film strips of some objects as they were clicked in both runs. Raises as `strips_of` does."""
+    if not changes:
+        return ()
+    names = [(change.sample_key, change.object_id) for change in changes]
+    of_runs = []
+    for run in (first, later):
+        replayer = Replayer(run, trust_model_code=trust_model_code)
+        replays = {(one.sample_key, one.object_id): one for one in replayer.replay(names)}
+        of_runs.append([page_strip(name_of(run.url), replays, name) for name in names])
+    return tuple(
+        StripPair(object_in_words(figure, change), before, after)
+        for change, before, after in zip(changes, *of_runs, strict=True)
+    )
 
 
 def page_strip(heading: str, replays: Mapping[ObjectName, Replay], name: ObjectName) -> PageStrip:

@@ -39,7 +39,9 @@ def labelled(not_looked_at: None, monkeypatch: pytest.MonkeyPatch) -> list[Label
     monkeypatch.setattr(pipelines.jobs.label, "run_label", run_label)
     report = SimpleNamespace(notes=(), to_json=lambda: {"objects": 1204})
     monkeypatch.setattr(
-        pipelines.jobs.report_files, "read_reports", lambda runs, storage: [(run, report) for run in runs]
+        pipelines.jobs.report_files,
+        "read_reports",
+        lambda runs, storage, benchmark: [(run, report) for run in runs],
     )
     monkeypatch.setattr(pipelines.views.report, "ReportView", lambda report: "the table")
     monkeypatch.setattr(pipelines.jobs.report_files, "write_report", lambda run, storage: report)

@@ -1,0 +1,30 @@
+"""The page of a comparison: its figures, and pictures of the objects that got worse."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pipelines.jobs.comparison import Comparison
+from pipelines.jobs.comparison_words import DECIMALS, HEADINGS, change_in_words, object_in_words, remarks
+from pipelines.jobs.gate import Gate
+from pipelines.jobs.report_page.plots.changes import change_histogram
+from pipelines.jobs.report_page.strips import StripPair
+from pipelines.jobs.report_page.templating import environment, name_of
+
+
+def render_comparison(
+    comparison: Comparison, gate: Gate | None, pairs: Mapping[str, Sequence[StripPair]]
+) -> str:
+    """The page of a comparison.
+
+    Args:
+        comparison: the runs.
+        gate: the verdicts on them; None if nobody asked for any.
+        pairs: by the URL of a later run, pictures of objects that got worse in it.
+    """
+    templates = environment((change_histogram, change_in_words, object_in_words, remarks))
+    templates.globals.update(headings=HEADINGS, decimals=DECIMALS)
+    names = [name_of(run.url) for run in comparison.runs]
+    title = " and ".join([names[0], ", ".join(names[1:])]) if names[1:] else names[0]
+    page = templates.get_template("comparison.html.jinja")
+    return page.render(command="mfp compare", title=title, comparison=comparison, gate=gate, pairs=pairs)
