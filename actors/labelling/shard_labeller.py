@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -121,12 +122,13 @@ class ShardLabeller:
         try:
             self._to_read.put(task)
             task.completed.result()
-            seconds = task.gathered.seconds
+            seconds = task.clock.seconds
             record = self._run.write_parts(
                 assignment.shard.name,
                 assignment.attempt,
                 task.gathered.rows,
                 seconds=seconds,
+                spent=task.clock.spent(),
                 model_id=task.engine.identity,
                 unclicked=task.gathered.counts.unclicked,
                 notes=task.gathered.notes.counts(),
@@ -168,8 +170,8 @@ class ShardLabeller:
         """The reader's thread."""
         while (task := self._to_read.get()) is not None:
             try:
-                task.gathered.begin_reading()
-                for item in self._objects.to_click(self._counted(task)):
+                task.clock.begin()
+                for item in task.clock.reading.over(self._objects.to_click(self._counted(task))):
                     if task.is_over or self._decoded.is_closed:
                         break
                     if isinstance(item, ShardNote):
@@ -192,7 +194,8 @@ class ShardLabeller:
 
     def _put_decoded(self, task: ShardTask, sample: Sample) -> None:
         try:
-            decoded = self._objects.decode(sample)
+            with task.clock.decoding.running():
+                decoded = self._objects.decode(sample)
         except SampleError as error:
             self._decoded.put((task, QuarantinedSample(sample.key, error.reason, error.detail)), num_pixels=0)
             return
@@ -216,7 +219,13 @@ class ShardLabeller:
         item, self._at_border = self._at_border, None
         if self._decoded.is_closed:
             return None
-        return self._decoded.get(wait=wait) if item is None else item
+        if item is not None:
+            return item
+        began = time.perf_counter()
+        item = self._decoded.get(wait=wait)
+        if wait and item is not None:
+            item[0].clock.waited_since(began)
+        return item
 
     def _sessions(self, engine: Engine) -> Iterator[Session | None]:
         """Sessions as they come; None while there is none but others are in flight. Ends at another model's shard."""
@@ -255,7 +264,7 @@ class ShardLabeller:
         if self._objects.overlap != "allow":
             yield from self._turns.begin(task, decoded)
             return
-        for opened in self._objects.open(task.assignment.attempt, decoded):
+        for opened in task.clock.opening.over(self._objects.open(task.assignment.attempt, decoded)):
             if isinstance(opened, Session):
                 assert isinstance(opened.key, ObjectKey), "every session was opened here"
                 task.gathered.open_session(opened.key)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from actors.labelling.gathered_rows import GatheredRows
 from actors.labelling.hand_out import Assignment
+from actors.labelling.shard_clock import ShardClock
 from mfp.engine import Engine
 
 
@@ -16,6 +17,7 @@ class ShardTask:
 
     Attributes:
         assignment, engine: the shard, and what clicks it.
+        clock: where its time goes.
         gathered: its rows so far.
         completed: done when the last row is there, or with the error that kept it from that.
     """
@@ -24,7 +26,8 @@ class ShardTask:
         """StorageError if the local disk does not take rows."""
         self.assignment = assignment
         self.engine = engine
-        self.gathered = GatheredRows(assignment, engine.identity)
+        self.clock = ShardClock()
+        self.gathered = GatheredRows(assignment, engine.identity, self.clock)
         self.completed: Future[None] = Future()
 
     @property

@@ -74,7 +74,8 @@ class Turns:
 
     def begin(self, task: ShardTask, decoded: DecodedSample) -> Iterator[Session]:
         """Begin with an image: the session of its first object that can be clicked."""
-        objects = self._objects.plan(task.assignment.attempt, decoded)
+        with task.clock.opening.running():
+            objects = self._objects.plan(task.assignment.attempt, decoded)
         for planned in objects:
             task.gathered.open_session(planned.key)
         # those that stay as they are come first, so that they are background for all others
@@ -101,8 +102,9 @@ class Turns:
         while image.waiting and not task.is_over:
             planned = image.waiting.popleft()
             try:
-                excluded = None if planned.is_finished else image.taken.copy()
-                session = self._objects.session(image.decoded, planned, excluded)
+                with task.clock.opening.running():
+                    excluded = None if planned.is_finished else image.taken.copy()
+                    session = self._objects.session(image.decoded, planned, excluded)
             except SampleError as error:
                 with task.failing_alone():
                     task.gathered.refuse_session(planned.key, error)

@@ -13,6 +13,7 @@ from infra.runs.part_writer import PartWriter
 from infra.runs.run_directory import RunDirectory
 from infra.runs.shard_rows import ShardRows
 from infra.runs.tables import BoundingBox, ClickRow, ErrorRow, MaskRow, RegionBounds, RowT, TableKind
+from infra.runs.time_spent import NO_TIME, TimeSpent
 
 
 def part_bytes(kind: TableKind[RowT], rows: Iterable[RowT]) -> bytes:
@@ -33,6 +34,7 @@ def commit_rows(
     clicks: Iterable[ClickRow],
     errors: Iterable[ErrorRow] = (),
     seconds: float = 1.0,
+    spent: TimeSpent = NO_TIME,
 ) -> CommitOutcome:
     """Commit a shard that has yielded these rows."""
     with ShardRows() as rows:
@@ -42,7 +44,10 @@ def commit_rows(
             rows.clicks.append(click)
         for error in errors:
             rows.errors.append(error)
-        return run.put(run.write_parts(shard, attempt, rows, seconds=seconds, model_id="0123456789abcdef"))
+        record = run.write_parts(
+            shard, attempt, rows, seconds=seconds, spent=spent, model_id="0123456789abcdef"
+        )
+        return run.put(record)
 
 
 def with_new_checksum(document: Mapping[str, object]) -> bytes:

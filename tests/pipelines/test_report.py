@@ -20,6 +20,7 @@ from infra.runs.commit import Unclicked
 from infra.runs.run_directory import RunDirectory
 from infra.runs.set_aside import SetAsideShard, note_set_aside
 from infra.runs.shard_rows import ShardRows
+from infra.runs.time_spent import NO_TIME
 from infra.storage.files import Storage, basename, join
 from infra.taken_models import add_taken
 from mfp.errors import MetricsError
@@ -153,7 +154,10 @@ def test_what_the_click_log_left_out_is_in_the_report(tmp_path: Path) -> None:
     with ShardRows() as rows:
         rows.masks.append(mask_row("a", "1"))
         rows.clicks.append(click_row("a", "1", 0))
-        run.put(run.write_parts("s0.tar", "a", rows, seconds=1.0, model_id="m", unclicked=Unclicked(5, 2)))
+        record = run.write_parts(
+            "s0.tar", "a", rows, seconds=1.0, spent=NO_TIME, model_id="m", unclicked=Unclicked(5, 2)
+        )
+    run.put(record)
     report = build_report(run.url, Storage())
     assert report.to_json()["unclicked"] == {"samples": 5, "objects": 2}
     assert "not in the click log or start, and left out: 5 samples and 2 objects of other samples" in printed(
