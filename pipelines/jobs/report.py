@@ -19,6 +19,7 @@ from infra.runs.repeated_keys import RepeatedKey
 from infra.runs.run_directory import RunDirectory
 from infra.runs.set_aside import SetAsideShard
 from infra.runs.tables import CLICKS, ERRORS
+from infra.runs.time_spent import NO_TIME, TimeSpent
 from infra.shards.shard_note import NoteCount, NoteTally, ShardNote
 from infra.storage.files import Storage
 from infra.strict_json import to_json
@@ -31,6 +32,7 @@ from pipelines.jobs.decided import Decided, read_decided, unfinished
 from pipelines.jobs.drawn_figures import DrawnNoc, read_draws
 from pipelines.jobs.run_objects import RunObjects
 from pipelines.jobs.thresholds import THRESHOLDS
+from pipelines.jobs.time_shares import TimeShares
 
 _REPEATED = (
     "sample keys that several shards have: each sample was clicked, but neither mfp compare nor a click log can tell "
@@ -111,6 +113,7 @@ class Report:
     `clicks_per_second` is `clicks` over the wall time during which at least one shard that was then committed
     was being worked on: shards of several workers that overlap in time count once, pauses between two runs into
     the directory do not count, the start of the workers and lost attempts neither. None before the first commit.
+    `spent` is what the threads of all workers spent on the committed shards.
 
     `clamped_clicks` were aimed outside their image, `disobeyed_clicks` left their pixel on the other side.
     `mean_divergence` is the mean 1 - IoU with the annotators' own last masks, None without any.
@@ -144,6 +147,7 @@ class Report:
     unclicked: Unclicked = NONE_UNCLICKED
     notes: tuple[NoteCount, ...] = ()
     decided: Decided | None = None
+    spent: TimeSpent = NO_TIME
 
     @property
     def unfinished(self) -> str | None:
@@ -183,6 +187,7 @@ class Report:
             "robustness": None if self.draws is None else self.draws.to_json(),
             "errors": sum(self.errors_by_reason.values()),
             "clicks_per_second": self.clicks_per_second,
+            "time_spent": TimeShares.of(self.spent).to_json(),
             "models": [asdict(model) for model in self.models],
             "set_aside": [asdict(shard) for shard in self.set_aside],
             "notes": [asdict(note) for note in self.notes],
@@ -226,6 +231,7 @@ def report_of(clicked: ClickedRun) -> Report:
         unclicked=sum((record.unclicked for record in records), NONE_UNCLICKED),
         notes=_notes(records, objects.repeated),
         decided=read_decided(run.url, run.storage),
+        spent=TimeSpent.total([record.spent for record in records]),
     )
 
 

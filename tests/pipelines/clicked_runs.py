@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Literal, TypeAlias
 
 from infra.runs.run_directory import RunDirectory
+from infra.runs.time_spent import NO_TIME, TimeSpent
 from infra.storage.files import Storage
 from pipelines.inputs.run_record import request_of
 from tests.infra.rows import click_row, commit_rows, error_row, mask_row
@@ -34,6 +35,7 @@ def commit(
     end_below_target: str = "errors_clicked",
     start_ious: Sequence[float | None] = (),
     boundary_ious: Sequence[float | None] = (),
+    spent: TimeSpent = NO_TIME,
 ) -> None:
     """Commit a shard whose objects, two to a sample, have these IoUs after each click.
 
@@ -68,4 +70,5 @@ def commit(
         ],
         [error_row(f"bad{idx}", reason, shard=shard) for idx, reason in enumerate(reasons)],
         seconds=2.0,
+        spent=spent,
     )

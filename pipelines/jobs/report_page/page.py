@@ -17,6 +17,7 @@ from pipelines.jobs.report_page.plots.quality_by_iou import quality_by_iou, qual
 from pipelines.jobs.report_page.provenance import deciding_settings, facts
 from pipelines.jobs.report_words import SHOWN_CLICKS, draws_in_words, heading_of, remarks, why_undefined
 from pipelines.jobs.thresholds import THRESHOLDS
+from pipelines.jobs.time_shares import TimeShares
 
 _PLOTS = (
     *(mean_iou_by_click, share_done_by_click, noc_histogram),
@@ -43,6 +44,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.globals.update({function.__name__: function for function in (*_PLOTS, *_WORDS)})
     environment.globals.update(thresholds=tuple(THRESHOLDS), shown_clicks=SHOWN_CLICKS)
+    environment.globals.update(time_shares=TimeShares.of)
     environment.filters.update(
         count=lambda number: f"{number:,}",
         fixed=lambda number, decimals: f"{number:.{decimals}f}",

@@ -73,14 +73,6 @@ class StartDetail:
 
 
 @dataclass(frozen=True)
-class TimeShare:
-    """Seconds that workers spent on one thing."""
-
-    what: str
-    seconds: float
-
-
-@dataclass(frozen=True)
 class PageRun:
     """One run.
 
@@ -91,7 +83,6 @@ class PageRun:
         quality: (num_objects,) [0, 1], of the objects that have one.
         iou: (num_objects,) [0, 1], of the same; NaN without truth.
         bin_seconds: width of the bins of `clicks_per_second`, which go over the busy time.
-        time_spent: where the seconds of the workers went.
         published: rows to set beside its figures.
         strips: pictures of some of its objects.
     """
@@ -104,7 +95,6 @@ class PageRun:
     iou: NDArray[np.float64]
     bin_seconds: float
     clicks_per_second: Sequence[float]
-    time_spent: Sequence[TimeShare]
     published: Sequence[PublishedRow] = ()
     strips: Sequence[PageStrip] = ()
 
