@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from infra.runs.commit import NONE_UNCLICKED
 from pipelines.jobs.click_protocol import LOGGED
 from pipelines.jobs.drawn_figures import DrawnNoc
-from pipelines.jobs.report import Report, StartFigures
+from pipelines.jobs.report import Report
+from pipelines.jobs.start_figures import StartFigures
 from pipelines.jobs.thresholds import THRESHOLDS
 
 SHOWN_CLICKS = (1, 3, 5, 10, 20)

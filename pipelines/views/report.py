@@ -10,8 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from pipelines.jobs.drawn_figures import DrawnNoc
-from pipelines.jobs.report import Report, StartFigures
+from pipelines.jobs.report import Report
 from pipelines.jobs.report_words import SHOWN_CLICKS, draws_in_words, heading_of, remarks, why_undefined
+from pipelines.jobs.start_figures import StartFigures
 from pipelines.jobs.thresholds import THRESHOLDS
 from pipelines.jobs.time_shares import TimeShares
 

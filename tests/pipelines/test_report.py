@@ -26,8 +26,9 @@ from infra.taken_models import add_taken
 from mfp.errors import MetricsError
 from pipelines.inputs.run_record import request_of
 from pipelines.jobs.click_protocol import ClickProtocol
-from pipelines.jobs.report import ModelFigures, Report, StartFigures, build_report
+from pipelines.jobs.report import ModelFigures, Report, build_report
 from pipelines.jobs.report_files import write_report
+from pipelines.jobs.start_figures import StartFigures
 from pipelines.views.report import ReportView
 from tests.infra.rows import click_row, commit_rows, mask_row
 from tests.pipelines.clicked_runs import begin, commit

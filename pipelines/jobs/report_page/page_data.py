@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from mfp.bootstrap import Interval
 from pipelines.inputs.run_record import LabelRecord
-from pipelines.jobs.report import Report, StartFigures
+from pipelines.jobs.report import Report
+from pipelines.jobs.start_figures import StartFigures
 
 
 @dataclass(frozen=True)
