@@ -22,6 +22,7 @@ from mfp.runner import Request, check_confidence, check_starts_from_mask
 from mfp.session_maps import CropSize, SessionMaps, resize
 from mfp.session_state import RegionMasks, expected_iou
 from mfp.start import FROM_NOTHING, FromMask, FromNothing, Start
+from mfp.stopwatch import Stopwatch
 
 ZOOM_THRESHOLD = 0.5
 """Zoom-in thresholds at 0.5 whatever the model's own threshold is (evaluation protocol)."""
@@ -52,6 +53,7 @@ class CropRunner:
         self.device = torch.device(device)
         self.model = model.for_inference(self.device)
         self.traits: ModelTraits = self.model.traits
+        self.network = Stopwatch()
         self.zoom = ZoomSettings() if settings.zoom else None
         self.places = Places.of_crops(settings.batch_size, is_on_cpu=self.device.type == "cpu")
         self._zoom_size = self.model.zoom_size if settings.zoom_size == "model" else settings.zoom_size
@@ -146,16 +148,18 @@ class CropRunner:
         crop = request.session.maps.image_crop(request.region, size)
 
         def prepare() -> CropFeatures:
-            straight = self.model.prepare(crop)
-            return CropFeatures(straight, self.model.prepare(crop.flip(3)) if self._flip else None)
+            with self.network.running():
+                straight = self.model.prepare(crop)
+                return CropFeatures(straight, self.model.prepare(crop.flip(3)) if self._flip else None)
 
         return request.session.features.at((request.region, size), prepare)
 
     def _logits(self, batch: CropBatch) -> Tensor:
-        with self._precision():
-            logits = self.model.predict(batch)
-        check_logits_form(self.traits.name, logits, batch.image)
-        check_logits_values(self.traits.name, logits)
+        with self.network.running():
+            with self._precision():
+                logits = self.model.predict(batch)
+            check_logits_form(self.traits.name, logits, batch.image)
+            check_logits_values(self.traits.name, logits)  # a GPU is done when this has its result
         return logits.float()
 
     def _precision(self) -> torch.autocast:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -32,7 +33,13 @@ OnRefused: TypeAlias = Callable[[Session, ImageSizeError], None]
 class _Running:
     state: SessionState
     opened: Any  # what the runner gave for it
-    unbilled_seconds: float  # spent on the session before its first step
+    unbilled_seconds: float = 0.0  # spent on the session since a click was charged
+    unbilled_network_seconds: float = 0.0  # those of the model among them
+
+    def charge_click(self) -> None:
+        """Charge what was spent to the click whose mask was taken last."""
+        self.state.add_seconds(self.unbilled_seconds, self.unbilled_network_seconds)
+        self.unbilled_seconds = self.unbilled_network_seconds = 0.0
 
 
 def runner_of(model: ClickModel, settings: EngineSettings, device: str) -> Runner[Any, Any]:
@@ -159,14 +166,14 @@ class Engine:
             return
         opened = self._runner.open(session.image, session.known)
         while state.stop_reason is None:
-            request = _request(_Running(state, opened, 0.0))
+            request = _request(_Running(state, opened))
             (masks,) = self._runner.predict([request], self._runner.batch_key(state.region))
             state.take(masks)
             yield state.look(self._runner.probabilities(opened))
 
     def _admit(self, session: Session, on_refused: OnRefused) -> FinishedSession | None:
         """Start a session, unless the model refuses its image; its outcome if there is nothing to click."""
-        started = time.perf_counter()
+        started, network_before = time.perf_counter(), self._runner.network.seconds
         state = SessionState(session, self._runner.zoom)
         if state.stop_reason is not None:
             return state.finish(_first_map(session), self._runner.traits.threshold)
@@ -177,50 +184,49 @@ class Engine:
             return None
         self._num_pixels += _num_pixels(session)
         ticket = self._scheduler.admit(self._runner.batch_key(state.region))
-        self._running[ticket] = _Running(state, opened, time.perf_counter() - started)
+        self._running[ticket] = _Running(
+            state, opened, time.perf_counter() - started, self._runner.network.seconds - network_before
+        )
         return None
 
     def _step(self, batch: Batch) -> list[FinishedSession]:
         """One pass over a batch and all that follows from it; returns the sessions that ended."""
-        started = time.perf_counter()
         members = [self._running[ticket] for ticket in batch.tickets]
-        requests = [_request(member) for member in members]
-        try:
-            masks = self._runner.predict(requests, batch.key)
-        except torch.OutOfMemoryError:
-            if len(members) == 1 or not self._runner.can_repeat:
-                raise
-            self._halve(batch)
-            for member in members:
-                member.unbilled_seconds += (time.perf_counter() - started) / len(members)
-            return []
-        for member, mask in zip(members, masks, strict=True):
-            member.state.take(mask)
-        self._scheduler.update(
-            BatchOutcome(
-                batch,
-                tuple(
-                    None
-                    if member.state.stop_reason is not None
-                    else self._runner.batch_key(member.state.region)
-                    for member in members
-                ),
-            )
-        )
-        seconds = (time.perf_counter() - started) / len(members)
+        with self._shared_among(members):
+            try:
+                masks = self._runner.predict([_request(member) for member in members], batch.key)
+            except torch.OutOfMemoryError:
+                if len(members) == 1 or not self._runner.can_repeat:
+                    raise
+                self._halve(batch)
+                return []
+            for member, mask in zip(members, masks, strict=True):
+                member.state.take(mask)
+            self._scheduler.update(BatchOutcome(batch, tuple(self._next_key(member) for member in members)))
+            ended = [
+                (self._running.pop(ticket), self._runner.probabilities(member.opened))
+                for ticket, member in zip(batch.tickets, members, strict=True)
+                if member.state.stop_reason is not None
+            ]
         for member in members:
-            member.state.add_seconds(seconds + member.unbilled_seconds)
-            member.unbilled_seconds = 0.0
-        ended = [
-            self._running.pop(ticket)
-            for ticket, member in zip(batch.tickets, members, strict=True)
-            if member.state.stop_reason is not None
-        ]
-        self._num_pixels -= sum(_num_pixels(member.state.session) for member in ended)
-        return [
-            member.state.finish(self._runner.probabilities(member.opened), self._runner.traits.threshold)
-            for member in ended
-        ]
+            member.charge_click()
+        self._num_pixels -= sum(_num_pixels(member.state.session) for member, _ in ended)
+        return [member.state.finish(prob, self._runner.traits.threshold) for member, prob in ended]
+
+    def _next_key(self, member: _Running) -> Any:
+        """The batch key of a session's next pass; None if it has ended."""
+        state = member.state
+        return None if state.stop_reason is not None else self._runner.batch_key(state.region)
+
+    @contextmanager
+    def _shared_among(self, members: Sequence[_Running]) -> Iterator[None]:
+        """Each of these sessions is to pay the same share of the time of what is done inside."""
+        started, network_before = time.perf_counter(), self._runner.network.seconds
+        yield
+        seconds, network = time.perf_counter() - started, self._runner.network.seconds - network_before
+        for member in members:
+            member.unbilled_seconds += seconds / len(members)
+            member.unbilled_network_seconds += network / len(members)
 
     def _has_room_for(self, session: Session) -> bool:
         room = self._places.max_pixels - self._num_pixels

@@ -16,6 +16,7 @@ from mfp.places import Places
 from mfp.region import Region, ZoomSettings
 from mfp.session_state import RegionMasks
 from mfp.start import FROM_NOTHING, FromMask, Start
+from mfp.stopwatch import Stopwatch
 
 OpenT = TypeVar("OpenT")
 OpenT_contra = TypeVar("OpenT_contra", contravariant=True)
@@ -57,6 +58,13 @@ class Runner(Protocol[OpenT, KeyT]):
     @property
     def places(self) -> Places:
         """How many sessions to keep in flight, and how many of them `predict` takes."""
+
+    @property
+    def network(self) -> Stopwatch:
+        """Runs while the model is at work: what it prepares, and its passes until their answers are there.
+
+        What a GPU has left undone when `open` returns counts in the pass that waits for it.
+        """
 
     @property
     def can_repeat(self) -> bool:

@@ -278,6 +278,7 @@ class FinishedSession:
             the network saw last (`mfp.session_state.expected_iou`). None if no click was made: no network saw the mask.
         prob: (H, W) float32, the final probability map.
         threshold: `mask` is where `prob` is larger.
+        network_seconds: of the seconds of its clicks, those in which the model was at work.
     """
 
     key: Hashable
@@ -291,3 +292,4 @@ class FinishedSession:
     quality: float | None
     prob: npt.NDArray[np.float32]
     threshold: float
+    network_seconds: float

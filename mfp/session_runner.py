@@ -21,6 +21,7 @@ from mfp.region import Region
 from mfp.runner import Request, check_confidence, check_starts_from_mask, lacks_begin_from_mask
 from mfp.session_state import RegionMasks, expected_iou
 from mfp.start import FROM_NOTHING, FromMask, FromNothing, Start
+from mfp.stopwatch import Stopwatch
 
 _NUM_NEWEST_IMAGES = 2  # whose shared part is kept although no session on them is in flight
 
@@ -56,6 +57,7 @@ class SessionRunner:
         """
         self.model = model.for_inference(torch.device(device))
         self.traits: ModelTraits = self.model.traits
+        self.network = Stopwatch()
         if self.model.max_sessions < 1:
             raise ClickModelError(
                 f"click model {self.traits.name} takes {self.model.max_sessions} sessions at once: must be 1 or more"
@@ -68,17 +70,19 @@ class SessionRunner:
     @torch.no_grad()
     def open(self, image: Image, start: Start = FROM_NOTHING) -> OpenTurns:
         """See Runner."""
-        shared = self._shared.of(image)
+        with self.network.running():
+            shared = self._shared.of(image)
         if isinstance(start, FromMask):
             check_starts_from_mask(self.traits)
             check_confidence(self.traits, start)
         if not isinstance(start, FromNothing) and self.traits.starts_from_mask:
             assert isinstance(self.model, MaskStartingModel), "checked when the runner was made"
             prob = start.probabilities(*image.shape[:2])
-            return OpenTurns(
-                image, shared, self.model.begin_from_mask(image, shared.value, prob.copy()), prob
-            )
-        state = self.model.begin(image, shared.value)
+            with self.network.running():
+                state = self.model.begin_from_mask(image, shared.value, prob.copy())
+            return OpenTurns(image, shared, state, prob)
+        with self.network.running():
+            state = self.model.begin(image, shared.value)
         return OpenTurns(image, shared, state, np.zeros(image.shape[:2], np.float32))
 
     def batch_key(self, region: Region) -> tuple[()]:
@@ -89,7 +93,8 @@ class SessionRunner:
     def predict(self, requests: Sequence[Request[OpenTurns]], key: tuple[()]) -> list[RegionMasks]:
         """See Runner."""
         sessions = [request.session for request in requests]
-        maps = self.model.predict([SessionTurn(one.session.state, tuple(one.clicks)) for one in requests])
+        with self.network.running():
+            maps = self.model.predict([SessionTurn(one.session.state, tuple(one.clicks)) for one in requests])
         check_maps_form(self.traits.name, maps, [session.image for session in sessions])
         for prob in maps:
             check_map_values(self.traits.name, prob)

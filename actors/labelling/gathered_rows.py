@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from actors.labelling.hand_out import Assignment
 from actors.labelling.object_sessions import ObjectKey
+from actors.labelling.shard_clock import ShardClock
 from infra import rle
 from infra.errors import SampleError
 from infra.reduced_rle import decode_reduced, encode_enlarged
@@ -54,18 +54,18 @@ class GatheredRows:
     engine while that one makes its clicks, however large the shard.
     """
 
-    def __init__(self, assignment: Assignment, model_id: str) -> None:
+    def __init__(self, assignment: Assignment, model_id: str, clock: ShardClock) -> None:
         """StorageError if the local disk does not take the rows, here as in all that adds some."""
         self.assignment = assignment
         self.rows = ShardRows()
         self.notes = NoteTally()  # of the reader, complete once the shard was read
         self.content = NO_CONTENT  # of all that was read, complete then too
         self._model_id = model_id
+        self._clock = clock
         self._open: dict[
             ObjectKey, _ObjectRows | ErrorRow | None
         ] = {}  # in the order of the shard; None: not ended
         self._is_read = False
-        self._started: float | None = None
         self._counts = LabelCounts()
 
     @property
@@ -78,15 +78,6 @@ class GatheredRows:
         """What was gathered until now; may be asked from another thread."""
         return self._counts
 
-    @property
-    def seconds(self) -> float:
-        """Wall time since reading began; a part of it was shared with the shards before and after."""
-        return 0.0 if self._started is None else time.monotonic() - self._started
-
-    def begin_reading(self) -> None:
-        """The first byte of the shard is about to be read."""
-        self._started = time.monotonic()
-
     def end_reading(self) -> None:
         """Every sample of the shard has been seen."""
         self._is_read = True
@@ -97,7 +88,8 @@ class GatheredRows:
 
     def quarantine(self, sample_key: str, object_id: str | None, error: SampleError) -> None:
         """Set a sample or one of its objects aside."""
-        self.rows.errors.append(self._error_row(sample_key, object_id, error))
+        with self._clock.rows.running():
+            self.rows.errors.append(self._error_row(sample_key, object_id, error))
         self._counts += LabelCounts(quarantined=1)
 
     def refuse_session(self, key: ObjectKey, error: SampleError) -> None:
@@ -118,6 +110,15 @@ class GatheredRows:
 
         `others` are masks, at the size of the image, whose pixels are not this object's.
         """
+        self._clock.add_session(finished)
+        with self._clock.clicking.running():
+            rows = self._rows_of(key, finished, others)
+        self._open[key] = rows
+        self._counts += LabelCounts(objects=1, clicks=len(finished.clicks))
+        self._write_what_is_due()
+        return rows.mask.rle
+
+    def _rows_of(self, key: ObjectKey, finished: FinishedSession, others: Sequence[bytes]) -> _ObjectRows:
         size = key.size
         counts = _encoded(key, finished)
         if size.reduction > 1:  # else the session has left them out itself
@@ -143,10 +144,7 @@ class GatheredRows:
             model_id=self._model_id,
             shard=self.assignment.shard.name,
         )
-        self._open[key] = _ObjectRows(mask, self._click_rows(key, finished, area))
-        self._counts += LabelCounts(objects=1, clicks=len(finished.clicks))
-        self._write_what_is_due()
-        return counts
+        return _ObjectRows(mask, self._click_rows(key, finished, area))
 
     def _write_what_is_due(self) -> None:
         while self._open:
@@ -154,12 +152,13 @@ class GatheredRows:
             ended = self._open[oldest]
             if ended is None:
                 return
-            if isinstance(ended, ErrorRow):
-                self.rows.errors.append(ended)
-            else:
-                self.rows.masks.append(ended.mask)
-                for click in ended.clicks:
-                    self.rows.clicks.append(click)
+            with self._clock.rows.running():
+                if isinstance(ended, ErrorRow):
+                    self.rows.errors.append(ended)
+                else:
+                    self.rows.masks.append(ended.mask)
+                    for click in ended.clicks:
+                        self.rows.clicks.append(click)
             del self._open[oldest]
 
     def _click_rows(self, key: ObjectKey, finished: FinishedSession, final_area: int) -> list[ClickRow]:

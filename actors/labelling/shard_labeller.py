@@ -6,8 +6,8 @@ rows; when a shard has none left, the next one's are already in the batch. Whoev
 the shard's rows when they are complete, while both other threads go on. Where the storage needs it, the last step of
 the commit is the driver's (`infra.runs.commit_guard`).
 
-If objects of an image take notice of each other, each waits until the one before has ended. Other images fill the
-batch.
+If objects of an image take notice of each other, each waits until the one before has ended (`turns`). Other images
+fill the batch.
 
 A shard is clicked by one model from its first session to its last. Where the next shard is to have another model, it
 waits at the border: its sessions begin when the last one of the shards before has ended.
@@ -19,20 +19,18 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections import deque
+import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeAlias
 
-import numpy as np
-
 from actors.click_models.foreign_errors import one_line, text_in_one_line
-from actors.labelling.gathered_rows import GatheredRows, LabelCounts
+from actors.labelling.gathered_rows import LabelCounts
 from actors.labelling.hand_out import Assignment
-from actors.labelling.object_sessions import DecodedSample, ObjectKey, ObjectSessions, PlannedObject
+from actors.labelling.object_sessions import DecodedSample, ObjectKey, ObjectSessions
 from actors.labelling.pixel_queue import PixelQueue
+from actors.labelling.shard_task import ShardTask
+from actors.labelling.turns import Turns
 from infra.errors import Reason, SampleError
 from infra.runs.commit import CommitOutcome, CommitRecord, Unclicked
 from infra.runs.run_directory import RunDirectory
@@ -43,7 +41,7 @@ from infra.shards.sample_document import ShardItem
 from infra.shards.shard_note import ShardNote
 from mfp.engine import Engine
 from mfp.errors import ImageSizeError
-from mfp.session import FinishedSession, Mask, Session
+from mfp.session import FinishedSession, Session
 
 MAX_PIXELS_AHEAD = 2**26  # 200 MB of decoded images wait for the engine at most
 
@@ -68,36 +66,6 @@ class ShardSummary:
     batch_size: int
 
 
-class _Task:
-    """An attempt at a shard on its way through the threads."""
-
-    def __init__(self, assignment: Assignment, engine: Engine) -> None:
-        self.assignment = assignment
-        self.engine = engine
-        self.gathered = GatheredRows(assignment, engine.identity)
-        self.completed: Future[None] = Future()
-
-    @property
-    def is_over(self) -> bool:
-        return self.completed.done()
-
-    def fail(self, error: BaseException) -> None:
-        if not self.is_over:
-            self.completed.set_exception(error)
-
-    @contextmanager
-    def failing_alone(self) -> Iterator[None]:
-        """Whatever goes wrong inside is this shard's trouble: the engine and the other shards go on."""
-        try:
-            yield
-        except Exception as error:
-            self.fail(error)
-
-    def complete_if_nothing_is_open(self) -> None:
-        if self.gathered.is_complete and not self.is_over:
-            self.completed.set_result(None)
-
-
 @dataclass(frozen=True)
 class _EndOfShard:
     """The reader is through with a shard; `error` says why it could not read on."""
@@ -105,24 +73,7 @@ class _EndOfShard:
     error: BaseException | None = None
 
 
-@dataclass(eq=False)
-class _InTurn:
-    """An image whose objects are clicked one after the other.
-
-    `waiting` are those that have no session yet, finished masks first, and `current` is in flight. `taken` are the
-    working pixels, (h, w) bool, of those that have ended, and `finished` their masks at the size of the image, COCO's
-    compressed counts.
-    """
-
-    task: _Task
-    decoded: DecodedSample
-    waiting: deque[PlannedObject]
-    taken: Mask
-    finished: list[bytes] = field(default_factory=list)
-    current: PlannedObject | None = None
-
-
-_Item: TypeAlias = tuple[_Task, DecodedSample | QuarantinedSample | Unclicked | _EndOfShard]
+_Item: TypeAlias = tuple[ShardTask, DecodedSample | QuarantinedSample | Unclicked | _EndOfShard]
 
 
 class ShardLabeller:
@@ -141,13 +92,12 @@ class ShardLabeller:
         self._objects = objects
         self._read_shard = read_shard
         self._run = run
-        self._to_read: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
+        self._to_read: queue.SimpleQueue[ShardTask | None] = queue.SimpleQueue()
         self._decoded: PixelQueue[_Item] = PixelQueue(max_pixels_ahead)
         self._at_border: _Item | None = None  # the first of a shard whose model is another
         self._engine: Engine | None = None  # at work, or the last one that was
-        self._in_turn: dict[ObjectKey, _InTurn] = {}  # by the object whose session is in flight
-        self._ready: deque[_InTurn] = deque()  # the next object of each may begin
-        self._tasks: dict[str, _Task] = {}  # by attempt
+        self._turns = Turns(objects)
+        self._tasks: dict[str, ShardTask] = {}  # by attempt
         self._lock = threading.Lock()
         self._is_closed = False
         self._threads = [
@@ -166,18 +116,19 @@ class ShardLabeller:
         with self._lock:
             if self._is_closed:
                 raise _closed()
-            task = _Task(assignment, engine)
+            task = ShardTask(assignment, engine)
             assert assignment.attempt not in self._tasks, "every hand-out has an attempt id of its own"
             self._tasks[assignment.attempt] = task
         try:
             self._to_read.put(task)
             task.completed.result()
-            seconds = task.gathered.seconds
+            seconds = task.clock.seconds
             record = self._run.write_parts(
                 assignment.shard.name,
                 assignment.attempt,
                 task.gathered.rows,
                 seconds=seconds,
+                spent=task.clock.spent(),
                 model_id=task.engine.identity,
                 unclicked=task.gathered.counts.unclicked,
                 notes=task.gathered.notes.counts(),
@@ -219,8 +170,8 @@ class ShardLabeller:
         """The reader's thread."""
         while (task := self._to_read.get()) is not None:
             try:
-                task.gathered.begin_reading()
-                for item in self._objects.to_click(self._counted(task)):
+                task.clock.begin()
+                for item in task.clock.reading.over(self._objects.to_click(self._counted(task))):
                     if task.is_over or self._decoded.is_closed:
                         break
                     if isinstance(item, ShardNote):
@@ -234,16 +185,17 @@ class ShardLabeller:
                 end = _EndOfShard(_for_the_caller(error))
             self._decoded.put((task, end), num_pixels=0)
 
-    def _counted(self, task: _Task) -> Iterator[ShardItem | ShardNote]:
+    def _counted(self, task: ShardTask) -> Iterator[ShardItem | ShardNote]:
         """What the shard holds; its content is summed up before anything is left out."""
         for item in self._read_shard(task.assignment.shard):
             if not isinstance(item, ShardNote):
                 task.gathered.content += ContentDigest.of(item)
             yield item
 
-    def _put_decoded(self, task: _Task, sample: Sample) -> None:
+    def _put_decoded(self, task: ShardTask, sample: Sample) -> None:
         try:
-            decoded = self._objects.decode(sample)
+            with task.clock.decoding.running():
+                decoded = self._objects.decode(sample)
         except SampleError as error:
             self._decoded.put((task, QuarantinedSample(sample.key, error.reason, error.detail)), num_pixels=0)
             return
@@ -255,8 +207,7 @@ class ShardLabeller:
             self._at_border = first
             engine = first[0].engine
             self._engine = engine
-            self._in_turn.clear()
-            self._ready.clear()
+            self._turns.clear()
             try:
                 for finished in engine.run(self._sessions(engine), self._refuse):
                     self._take(finished)
@@ -268,13 +219,19 @@ class ShardLabeller:
         item, self._at_border = self._at_border, None
         if self._decoded.is_closed:
             return None
-        return self._decoded.get(wait=wait) if item is None else item
+        if item is not None:
+            return item
+        began = time.perf_counter()
+        item = self._decoded.get(wait=wait)
+        if wait and item is not None:
+            item[0].clock.waited_since(began)
+        return item
 
     def _sessions(self, engine: Engine) -> Iterator[Session | None]:
         """Sessions as they come; None while there is none but others are in flight. Ends at another model's shard."""
         while not self._decoded.is_closed:
-            if self._ready:
-                yield from self._open_next(self._ready.popleft())
+            if self._turns.has_ready:
+                yield from self._turns.go_on()
                 continue
             item = self._next(wait=engine.num_in_flight == 0)
             if item is None:
@@ -285,7 +242,7 @@ class ShardLabeller:
                 continue
             if task.engine.identity != engine.identity:
                 self._at_border = item
-                if not self._in_turn:
+                if not self._turns.has_in_flight:
                     return
                 yield None  # images under way have objects that are to begin before
                 continue
@@ -303,17 +260,11 @@ class ShardLabeller:
                 task.gathered.end_reading()
                 task.complete_if_nothing_is_open()
 
-    def _open_sessions(self, task: _Task, decoded: DecodedSample) -> Iterator[Session]:
+    def _open_sessions(self, task: ShardTask, decoded: DecodedSample) -> Iterator[Session]:
         if self._objects.overlap != "allow":
-            objects = self._objects.plan(task.assignment.attempt, decoded)
-            for planned in objects:
-                task.gathered.open_session(planned.key)
-            # those that stay as they are come first, so that they are background for all others
-            waiting = deque(sorted(objects, key=lambda planned: not planned.is_finished))
-            taken = np.zeros(decoded.image.shape[:2], np.bool_)
-            yield from self._open_next(_InTurn(task, decoded, waiting, taken))
+            yield from self._turns.begin(task, decoded)
             return
-        for opened in self._objects.open(task.assignment.attempt, decoded):
+        for opened in task.clock.opening.over(self._objects.open(task.assignment.attempt, decoded)):
             if isinstance(opened, Session):
                 assert isinstance(opened.key, ObjectKey), "every session was opened here"
                 task.gathered.open_session(opened.key)
@@ -323,45 +274,21 @@ class ShardLabeller:
                 with task.failing_alone():
                     task.gathered.quarantine(decoded.sample.key, object_id, error)
 
-    def _open_next(self, image: _InTurn) -> Iterator[Session]:
-        """The session of the next object that can be clicked."""
-        task = image.task
-        while image.waiting and not task.is_over:
-            planned = image.waiting.popleft()
-            try:
-                excluded = None if planned.is_finished else image.taken.copy()
-                session = self._objects.session(image.decoded, planned, excluded)
-            except SampleError as error:
-                with task.failing_alone():
-                    task.gathered.refuse_session(planned.key, error)
-                continue
-            self._in_turn[planned.key] = image
-            image.current = planned
-            yield session
-            return
-        task.complete_if_nothing_is_open()
-
     def _take(self, finished: FinishedSession) -> None:
         key, task = self._opened_by(finished.key)
-        image = self._in_turn.pop(key, None)
-        if image is not None:
-            image.taken |= finished.mask
-            self._ready.append(image)
+        turn = self._turns.end(key)
         if task is not None:
             with task.failing_alone():
-                if image is None or image.current is None:
+                if turn is None:
                     task.gathered.end_session(key, finished)
                 else:
-                    others = () if image.current.is_finished else tuple(image.finished)
-                    image.finished.append(task.gathered.end_session(key, finished, others))
+                    turn.take(finished)
             task.complete_if_nothing_is_open()
 
     def _refuse(self, session: Session, error: ImageSizeError) -> None:
         """Quarantine the object of a session whose image the model does not take."""
         key, task = self._opened_by(session.key)
-        image = self._in_turn.pop(key, None)
-        if image is not None:
-            self._ready.append(image)
+        self._turns.end(key)
         if task is not None:
             with task.failing_alone():
                 task.gathered.refuse_session(
@@ -369,7 +296,7 @@ class ShardLabeller:
                 )
             task.complete_if_nothing_is_open()
 
-    def _opened_by(self, key: object) -> tuple[ObjectKey, _Task | None]:
+    def _opened_by(self, key: object) -> tuple[ObjectKey, ShardTask | None]:
         """The key of a session and the task of its shard. The task is None if the shard has failed."""
         assert isinstance(key, ObjectKey), "every session was opened here"
         with self._lock:

@@ -19,7 +19,7 @@ import re
 import time
 import uuid
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any
@@ -32,6 +32,7 @@ from infra.json_text import JsonValue, parse_json
 from infra.runs.part_writer import PartWriter
 from infra.runs.shard_rows import ShardRows
 from infra.runs.tables import CLICKS, ERRORS, MASKS
+from infra.runs.time_spent import TimeSpent
 from infra.shards.content_digest import NO_CONTENT, ContentDigest
 from infra.shards.shard_note import NoteCount
 from infra.storage.create_once import create_or_read
@@ -92,10 +93,10 @@ class CommitRecord:
 
     `attempt` is the hand-out, `token` the call that wrote the parts. `parts` is keyed by table name.
     `objects` counts mask rows. `seconds` is the wall time from the start of the shard until its parts were
-    durable, `finished` (UTC, the worker's clock) that last moment. `model_id` is that of every row. `unclicked` is
-    what the click log left out. `notes` say what of the shard was left out or taken for something, beside its errors.
-    `content` is the sum over every sample that was read, 64 hexadecimal digits (`infra.shards.content_digest`), also of
-    those that were left out.
+    durable, `finished` (UTC, the worker's clock) that last moment. `spent` says what the worker's threads did in it.
+    `model_id` is that of every row. `unclicked` is what the click log left out. `notes` say what of the shard was left
+    out or taken for something, beside its errors. `content` is the sum over every sample that was read, 64 hexadecimal
+    digits (`infra.shards.content_digest`), also of those that were left out.
     """
 
     shard: str
@@ -104,6 +105,7 @@ class CommitRecord:
     parts: Mapping[str, PartRecord]
     objects: Annotated[int, Ge(0)]
     seconds: Annotated[float, Ge(0)]
+    spent: TimeSpent
     finished: AwareDatetime
     model_id: str
     unclicked: Unclicked = NONE_UNCLICKED
@@ -166,6 +168,7 @@ def write_parts(
     rows: ShardRows,
     *,
     seconds: float,
+    spent: TimeSpent,
     model_id: str,
     unclicked: Unclicked = NONE_UNCLICKED,
     notes: tuple[NoteCount, ...] = (),
@@ -173,8 +176,9 @@ def write_parts(
 ) -> CommitRecord:
     """Make the parts of an attempt durable and return the record that would make them count.
 
-    `seconds` is the wall time since the shard was begun, `model_id` the model that clicked it, `unclicked` what the
-    click log left out, `notes` are those of the shard's reader, `content` is what it has read.
+    `seconds` is the wall time since the shard was begun, and `spent` what it went into; the storing is measured here.
+    `model_id` is the model that clicked it, `unclicked` what the click log left out, `notes` are those of the shard's
+    reader, `content` is what it has read.
 
     Raises:
         StorageError: something could not be written or read.
@@ -186,14 +190,15 @@ def write_parts(
     rows.finish()
     name = f"{shard_stem(shard)}-{_escape(attempt, keep='A-Za-z0-9_')}_{token}.parquet"
     parts = {part.kind.name: _store_part(storage, run_url, part, name) for part in rows.parts}
-    seconds += time.monotonic() - begun
+    storing = time.monotonic() - begun
     return CommitRecord(
         shard=shard,
         attempt=attempt,
         token=token,
         parts=parts,
         objects=rows.masks.num_rows,
-        seconds=seconds,
+        seconds=seconds + storing,
+        spent=replace(spent, storing=storing),
         finished=datetime.now(UTC),
         model_id=model_id,
         unclicked=unclicked,

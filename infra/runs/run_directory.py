@@ -27,6 +27,7 @@ from infra.runs.commit import (
 from infra.runs.run_config import RUN_FILE, RunRequest, read_config
 from infra.runs.shard_rows import ShardRows
 from infra.runs.tables import CLICKS, ERRORS, MASKS, RowT, TableKind, keys_of_part
+from infra.runs.time_spent import TimeSpent
 from infra.shards.content_digest import NO_CONTENT, ContentDigest
 from infra.shards.shard_note import NoteCount
 from infra.storage.files import Storage, basename, join
@@ -67,6 +68,7 @@ class RunDirectory:
         rows: ShardRows,
         *,
         seconds: float,
+        spent: TimeSpent,
         model_id: str,
         unclicked: Unclicked = NONE_UNCLICKED,
         notes: tuple[NoteCount, ...] = (),
@@ -80,6 +82,7 @@ class RunDirectory:
             attempt,
             rows,
             seconds=seconds,
+            spent=spent,
             model_id=model_id,
             unclicked=unclicked,
             notes=notes,

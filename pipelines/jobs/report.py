@@ -6,12 +6,11 @@ A report reads what is committed and nothing else, so it can be made while the r
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from actors.specs.reading import BenchmarkChoice
 from infra.json_text import JsonValue
@@ -20,11 +19,11 @@ from infra.runs.repeated_keys import RepeatedKey
 from infra.runs.run_directory import RunDirectory
 from infra.runs.set_aside import SetAsideShard
 from infra.runs.tables import CLICKS, ERRORS
+from infra.runs.time_spent import NO_TIME, TimeSpent
 from infra.shards.shard_note import NoteCount, NoteTally, ShardNote
 from infra.storage.files import Storage
 from infra.strict_json import to_json
 from infra.taken_models import taken_models
-from mfp.metrics import ClickIous, auc, mean_iou_curve, noc, nof_never_reached, nof_published
 from pipelines.jobs.benchmarks import Benchmark, benchmark_of
 from pipelines.jobs.busy_time import busy_seconds
 from pipelines.jobs.click_protocol import ClickProtocol
@@ -32,24 +31,14 @@ from pipelines.jobs.clicked_run import ClickedRun
 from pipelines.jobs.decided import Decided, read_decided, unfinished
 from pipelines.jobs.drawn_figures import DrawnNoc, read_draws
 from pipelines.jobs.run_objects import RunObjects
+from pipelines.jobs.start_figures import StartFigures, figures_at, figures_by_start
 from pipelines.jobs.thresholds import THRESHOLDS
+from pipelines.jobs.time_shares import TimeShares
 
 _REPEATED = (
     "sample keys that several shards have: each sample was clicked, but neither mfp compare nor a click log can tell "
     "them apart"
 )
-
-
-@dataclass(frozen=True)
-class ThresholdFigures:
-    """What it takes to reach one IoU: mean NoC over the objects, and the number of objects that fail.
-
-    `nof_published` counts NoC = max_clicks, success at the last click included; `nof_never_reached` does not.
-    """
-
-    noc: float
-    nof_published: int
-    nof_never_reached: int
 
 
 @dataclass(frozen=True)
@@ -69,41 +58,6 @@ class ModelFigures:
 
 
 @dataclass(frozen=True)
-class StartFigures:
-    """Figures of the objects with truth that started from one kind of start: `nothing`, `mask` or `box`.
-
-    `mean_start_iou` is that of the masks that were given, None for other starts. `at_threshold` holds None if NoC is
-    not defined: above the target IoU, where sessions stopped, and where an object ended below that IoU before
-    `max_clicks` although it could have gone on. `mean_iou`: entry t is the mean after click t + 1, `max_clicks` of
-    them; a session that has ended carries its last IoU forward. `auc` is their trapezoid area over that of a
-    constant 1. `mean_boundary_iou` (`mfp.boundary_iou`) is that of the masks, after the last click on each.
-    """
-
-    start: str
-    objects: int
-    mean_start_iou: float | None
-    at_threshold: Mapping[str, ThresholdFigures | None]
-    mean_iou: tuple[float, ...]
-    auc: float
-    mean_boundary_iou: float
-
-    def to_json(self) -> dict[str, JsonValue]:
-        """For programs."""
-        figures = self.at_threshold.items()
-        return {
-            "start": self.start,
-            "objects": self.objects,
-            "mean_start_iou": self.mean_start_iou,
-            "noc": {name: None if at is None else at.noc for name, at in figures},
-            "nof_published": {name: None if at is None else at.nof_published for name, at in figures},
-            "nof_never_reached": {name: None if at is None else at.nof_never_reached for name, at in figures},
-            "mean_iou": list(self.mean_iou),
-            "auc": self.auc,
-            "mean_boundary_iou": self.mean_boundary_iou,
-        }
-
-
-@dataclass(frozen=True)
 class Report:
     """Figures of all committed shards of a run.
 
@@ -113,6 +67,7 @@ class Report:
     `clicks_per_second` is `clicks` over the wall time during which at least one shard that was then committed
     was being worked on: shards of several workers that overlap in time count once, pauses between two runs into
     the directory do not count, the start of the workers and lost attempts neither. None before the first commit.
+    `spent` is what the threads of all workers spent on the committed shards.
 
     `clamped_clicks` were aimed outside their image, `disobeyed_clicks` left their pixel on the other side.
     `mean_divergence` is the mean 1 - IoU with the annotators' own last masks, None without any.
@@ -148,6 +103,7 @@ class Report:
     notes: tuple[NoteCount, ...] = ()
     decided: Decided | None = None
     benchmark: Benchmark | None = None
+    spent: TimeSpent = NO_TIME
 
     @property
     def unfinished(self) -> str | None:
@@ -188,6 +144,7 @@ class Report:
             "robustness": None if self.draws is None else self.draws.to_json(),
             "errors": sum(self.errors_by_reason.values()),
             "clicks_per_second": self.clicks_per_second,
+            "time_spent": TimeShares.of(self.spent).to_json(),
             "models": [asdict(model) for model in self.models],
             "set_aside": [asdict(shard) for shard in self.set_aside],
             "notes": [asdict(note) for note in self.notes],
@@ -222,7 +179,7 @@ def report_of(clicked: ClickedRun, benchmark: BenchmarkChoice = "auto") -> Repor
         objects_with_truth=int(np.count_nonzero(objects.has_truth)),
         clicks=num_clicks,
         protocol=clicked.protocol,
-        by_start=tuple(_by_start(objects, clicked.protocol)),
+        by_start=tuple(figures_by_start(objects, clicked.protocol)),
         errors_by_reason=_errors_by_reason(run, records),
         clicks_per_second=num_clicks / seconds if seconds else None,
         clamped_clicks=objects.num_clamped,
@@ -235,27 +192,8 @@ def report_of(clicked: ClickedRun, benchmark: BenchmarkChoice = "auto") -> Repor
         notes=_notes(records, objects.repeated),
         decided=read_decided(run.url, run.storage),
         benchmark=benchmark_of(clicked, benchmark),
+        spent=TimeSpent.total([record.spent for record in records]),
     )
-
-
-def _by_start(objects: RunObjects, protocol: ClickProtocol) -> Iterator[StartFigures]:
-    starts = objects.column("start")
-    for start in sorted(set(starts[objects.has_truth])):
-        of = objects.has_truth & (starts == start)
-        ious, stop_reasons = objects.ious(of), objects.column("stop_reason")[of]
-        curve = mean_iou_curve(ious, protocol.max_clicks)
-        yield StartFigures(
-            start=start,
-            objects=ious.num_objects,
-            mean_start_iou=float(objects.column("start_iou")[of].mean()) if start == "mask" else None,
-            at_threshold={
-                name: _figures(ious, stop_reasons, threshold, protocol)
-                for name, threshold in THRESHOLDS.items()
-            },
-            mean_iou=tuple(curve.tolist()),
-            auc=auc(curve),
-            mean_boundary_iou=float(objects.column("boundary_iou")[of].mean()),
-        )
 
 
 def _notes(records: Collection[CommitRecord], repeated: Collection[RepeatedKey]) -> tuple[NoteCount, ...]:
@@ -283,7 +221,7 @@ def _model_figures(
     known = is_its & objects.has_truth
     ious = objects.ious(known)
     is_of_one_start = len(set(objects.column("start")[known])) == 1
-    at = _figures(ious, objects.column("stop_reason")[known], THRESHOLDS["90"], protocol)
+    at = figures_at(ious, objects.column("stop_reason")[known], THRESHOLDS["90"], protocol)
     return ModelFigures(
         model_id=model_id,
         step=step,
@@ -291,18 +229,6 @@ def _model_figures(
         clicks=int(objects.column("num_clicks")[is_its].sum()),
         mean_iou=float(ious.last.mean()) if ious.num_objects else None,
         noc90=at.noc if at is not None and is_of_one_start else None,
-    )
-
-
-def _figures(
-    ious: ClickIous, stop_reasons: NDArray[np.object_], threshold: float, protocol: ClickProtocol
-) -> ThresholdFigures | None:
-    if not protocol.defines_noc(ious, stop_reasons, threshold):
-        return None
-    return ThresholdFigures(
-        noc=float(noc(ious, threshold, protocol.max_clicks).mean()),
-        nof_published=nof_published(ious, threshold, protocol.max_clicks),
-        nof_never_reached=nof_never_reached(ious, threshold, protocol.max_clicks),
     )
 
 

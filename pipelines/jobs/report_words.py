@@ -8,7 +8,8 @@ from infra.runs.commit import NONE_UNCLICKED
 from pipelines.jobs.benchmarks import Benchmark
 from pipelines.jobs.click_protocol import LOGGED
 from pipelines.jobs.drawn_figures import DrawnNoc
-from pipelines.jobs.report import Report, StartFigures
+from pipelines.jobs.report import Report
+from pipelines.jobs.start_figures import StartFigures
 from pipelines.jobs.thresholds import THRESHOLDS
 
 SHOWN_CLICKS = (1, 3, 5, 10, 20)

@@ -22,7 +22,7 @@ _OF_MASKS = (
     *("sample_key", "object_id", "start", "start_iou", "iou", "boundary_iou", "num_clicks", "divergence"),
     *("truth_area", "stop_reason", "model_id", "quality", "shard"),
 )
-_OF_CLICKS = ("sample_key", "object_id", "click_idx", "iou", "is_obeyed", "is_clamped", "seconds")
+_OF_CLICKS = ("sample_key", "object_id", "click_idx", "iou", "is_obeyed", "is_clamped")
 _SEPARATOR = "\0"
 
 Flags = NDArray[np.bool_]
@@ -40,7 +40,6 @@ class RunObjects:
         iou: (num_rows,) float64, after that; NaN where undefined.
         num_clamped: clicks that were aimed outside their image.
         num_disobeyed: clicks after which the mask has their pixel on the other side.
-        click_seconds: worker time of all steps, seconds.
         repeated: keys that samples of several shards share; their objects are apart here.
     """
 
@@ -50,7 +49,6 @@ class RunObjects:
     iou: NDArray[np.float64]
     num_clamped: int
     num_disobeyed: int
-    click_seconds: float
     repeated: tuple[RepeatedKey, ...]
 
     @classmethod
@@ -63,7 +61,6 @@ class RunObjects:
         """
         tables, columns, keys = [MASKS.empty(_OF_MASKS)], [_no_rows()], []
         num_objects = num_clamped = num_disobeyed = 0
-        click_seconds = 0.0
         parts = zip(
             records,
             run.read_parts(MASKS, records, _OF_MASKS),
@@ -77,7 +74,6 @@ class RunObjects:
             num_objects += masks.num_rows
             num_clamped += _count(clicks["is_clamped"])
             num_disobeyed += clicks.num_rows - _count(clicks["is_obeyed"])
-            click_seconds += pc.sum(clicks["seconds"]).as_py() or 0.0
         object_idx, click_idx, iou = (np.concatenate(column) for column in zip(*columns, strict=True))
         return cls(
             pa.concat_tables(tables),
@@ -86,7 +82,6 @@ class RunObjects:
             iou,
             num_clamped,
             num_disobeyed,
-            click_seconds,
             tuple(repeated_keys(keys)),
         )
 

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from pipelines.jobs.benchmarks import Benchmark
 from pipelines.jobs.drawn_figures import DrawnNoc
-from pipelines.jobs.report import Report, StartFigures
+from pipelines.jobs.report import Report
 from pipelines.jobs.report_words import (
     SHOWN_CLICKS,
     draws_in_words,
@@ -20,7 +20,9 @@ from pipelines.jobs.report_words import (
     remarks,
     why_undefined,
 )
+from pipelines.jobs.start_figures import StartFigures
 from pipelines.jobs.thresholds import THRESHOLDS
+from pipelines.jobs.time_shares import TimeShares
 
 _UNDEFINED = "-"
 
@@ -136,6 +138,8 @@ class ReportView:
         speed = "" if report.clicks_per_second is None else f", {report.clicks_per_second:.2f} clicks/s"
         of_shards = "" if report.unfinished is None else f" of {report.num_expected:,}"
         yield f"{report.objects:,} objects, {report.clicks:,} clicks{speed}, {report.num_shards:,}{of_shards} shards"
+        if spent := TimeShares.of(report.spent).in_words():
+            yield spent
         if any(None in figures.at_threshold.values() for figures in report.by_start):
             yield f"{_UNDEFINED} not defined: {why_undefined(report)}"
         yield from remarks(report)

@@ -19,6 +19,7 @@ from infra.click_logs.load import load_click_log
 from infra.errors import ClickLogError, DatasetError, Reason, SampleError
 from infra.runs.commit import CommitRecord, PartRecord
 from infra.runs.tables import CLICKS
+from infra.runs.time_spent import NO_TIME
 from infra.shards.image_file import decode_image, stored_image
 from infra.shards.manifest import ShardEntry, load_manifest
 from infra.shards.sample import QuarantinedSample, Sample
@@ -186,7 +187,7 @@ def read_clicks(extension: str) -> Callable[[bytes], int]:
 def commit_record() -> bytes:
     parts = {name: PartRecord(f"{name}/x", 1, 2, "00") for name in ("masks", "clicks", "errors")}
     finished = datetime(2026, 1, 1, 12, tzinfo=UTC)
-    return CommitRecord("s.tar", "1", "t", parts, 1, 0.5, finished, "0123456789abcdef").to_bytes()
+    return CommitRecord("s.tar", "1", "t", parts, 1, 0.5, NO_TIME, finished, "0123456789abcdef").to_bytes()
 
 
 def model() -> bytes:

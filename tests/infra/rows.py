@@ -13,6 +13,7 @@ from infra.runs.part_writer import PartWriter
 from infra.runs.run_directory import RunDirectory
 from infra.runs.shard_rows import ShardRows
 from infra.runs.tables import BoundingBox, ClickRow, ErrorRow, MaskRow, RegionBounds, RowT, TableKind
+from infra.runs.time_spent import NO_TIME, TimeSpent
 from infra.shards.content_digest import NO_CONTENT, ContentDigest
 
 
@@ -35,6 +36,7 @@ def commit_rows(
     errors: Iterable[ErrorRow] = (),
     seconds: float = 1.0,
     content: ContentDigest = NO_CONTENT,
+    spent: TimeSpent = NO_TIME,
 ) -> CommitOutcome:
     """Commit a shard that has yielded these rows."""
     with ShardRows() as rows:
@@ -45,7 +47,7 @@ def commit_rows(
         for error in errors:
             rows.errors.append(error)
         record = run.write_parts(
-            shard, attempt, rows, seconds=seconds, model_id="0123456789abcdef", content=content
+            shard, attempt, rows, seconds=seconds, spent=spent, model_id="0123456789abcdef", content=content
         )
         return run.put(record)
 

@@ -4,6 +4,7 @@ import itertools
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from mfp.network import ClickSettings
 from mfp.places import Places
 from mfp.session import FinishedSession, LoggedClicks, Session, SessionLimits, SimulatedClicks
 from mfp.stop_reason import StopReason
-from tests.mfp.click_models import GrowingModel, PreparingModel
+from tests.mfp.click_models import GrowingModel, PreparingModel, Smoothed
 from tests.mfp.session_factories import (
     NO_TARGET,
     RedChannelModel,
@@ -231,6 +232,7 @@ def test_an_object_without_pixels_is_over_before_the_network_runs() -> None:
     finished = list(create_engine(AnalyticClickModel(), batch_size=1).run([create_session(0), empty]))
     assert [session.key for session in finished] == [0, "empty"]
     assert (finished[1].stop_reason, finished[1].clicks, finished[1].iou) == (StopReason.PERFECT, (), None)
+    assert finished[1].network_seconds == 0
 
 
 def test_seconds_are_shares_of_the_wall_time_of_the_loop() -> None:
@@ -240,6 +242,45 @@ def test_seconds_are_shares_of_the_wall_time_of_the_loop() -> None:
     seconds = [record.seconds for session in finished for record in session.clicks]
     assert min(seconds) > 0
     assert 0.5 * wall < sum(seconds) <= wall
+
+
+class MeasuredModel(PreparingModel):
+    """Measures its own calls, one of which finds too little memory; each takes a while."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self.room = room
+        self.seconds = 0.0
+
+    def prepare(self, image: Tensor) -> Smoothed:  # type: ignore[override]
+        with self._measured():
+            return super().prepare(image)
+
+    def predict(self, batch: CropBatch) -> Tensor:
+        with self._measured():
+            if len(batch.clicks) // 2 > self.room:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return super().predict(batch)
+
+    @contextmanager
+    def _measured(self) -> Iterator[None]:
+        began = time.perf_counter()
+        time.sleep(0.01)
+        try:
+            yield
+        finally:
+            self.seconds += time.perf_counter() - began
+
+
+@pytest.mark.parametrize("room", [1, 8])
+def test_seconds_of_the_network_are_those_of_all_calls_of_the_model(room: int, whole_batches: None) -> None:
+    model = MeasuredModel(room)
+    engine = create_engine(model)
+    finished = list(engine.run(create_sessions(4, SessionLimits(max_clicks=3))))
+    assert (len(finished), engine.batch_size) == (4, min(room, 4))
+    assert model.seconds <= sum(session.network_seconds for session in finished) < 1.2 * model.seconds
+    for session in finished:
+        assert 0.02 < session.network_seconds < sum(record.seconds for record in session.clicks)
 
 
 def test_the_consumer_of_a_run_is_not_in_inference_mode() -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Literal, TypeAlias
 
 from infra.runs.run_directory import RunDirectory
+from infra.runs.time_spent import NO_TIME, TimeSpent
 from infra.shards.content_digest import NO_CONTENT, ContentDigest
 from infra.storage.files import Storage
 from pipelines.inputs.run_record import request_of
@@ -36,12 +37,14 @@ def commit(
     start_ious: Sequence[float | None] = (),
     boundary_ious: Sequence[float | None] = (),
     content: ContentDigest = NO_CONTENT,
+    spent: TimeSpent = NO_TIME,
 ) -> None:
     """Commit a shard whose objects, two to a sample, have these IoUs after each click.
 
     `end_below_target` is why sessions ended that did not reach 0.95. `start_ious` are those of the masks that objects
     started from, None for an object that started from nothing; without them all started from nothing.
-    `boundary_ious` are those of the masks; without them they equal the IoUs. `content` is of the shard's samples.
+    `boundary_ious` are those of the masks; without them they equal the IoUs. `content` is of the shard's samples,
+    and `spent` where the seconds went.
     """
     starts = start_ious or [None] * len(objects)
     last_ious = [[start, *ious][-1] for start, ious in zip(starts, objects, strict=True)]
@@ -71,4 +74,5 @@ def commit(
         [error_row(f"bad{idx}", reason, shard=shard) for idx, reason in enumerate(reasons)],
         seconds=2.0,
         content=content,
+        spent=spent,
     )

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.runs.commit import CommitRecord, PartRecord
+from infra.runs.time_spent import NO_TIME
 from pipelines.jobs.busy_time import busy_seconds, clicks_per_second
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -16,7 +17,8 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 def record(begun: float, finished: float, clicks: int = 0) -> CommitRecord:
     parts = {name: PartRecord(f"{name}/x", clicks, 0, "") for name in ("masks", "clicks", "errors")}
-    return CommitRecord("s", "a", "t", parts, 0, finished - begun, NOON + timedelta(seconds=finished), "m")
+    moment = NOON + timedelta(seconds=finished)
+    return CommitRecord("s", "a", "t", parts, 0, finished - begun, NO_TIME, moment, "m")
 
 
 @pytest.mark.parametrize(

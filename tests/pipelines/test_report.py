@@ -20,13 +20,15 @@ from infra.runs.commit import Unclicked
 from infra.runs.run_directory import RunDirectory
 from infra.runs.set_aside import SetAsideShard, note_set_aside
 from infra.runs.shard_rows import ShardRows
+from infra.runs.time_spent import NO_TIME, PARTS, TimeSpent
 from infra.storage.files import Storage, basename, join
 from infra.taken_models import add_taken
 from mfp.errors import MetricsError
 from pipelines.inputs.run_record import request_of
 from pipelines.jobs.click_protocol import ClickProtocol
-from pipelines.jobs.report import ModelFigures, Report, StartFigures, build_report
+from pipelines.jobs.report import ModelFigures, Report, build_report
 from pipelines.jobs.report_files import write_report
+from pipelines.jobs.start_figures import StartFigures
 from pipelines.views.report import ReportView
 from tests.infra.rows import click_row, commit_rows, mask_row
 from tests.pipelines.clicked_runs import begin, commit
@@ -58,6 +60,7 @@ def test_figures_come_from_all_committed_shards(folder_url: str) -> None:
     report = build_report(folder_url, Storage())
     figures = report.to_json()
     speed = figures.pop("clicks_per_second")
+    figures.pop("time_spent")
     by_start = figures.pop("by_start")
     assert isinstance(by_start, list)
     (of_nothing,) = by_start
@@ -154,7 +157,10 @@ def test_what_the_click_log_left_out_is_in_the_report(tmp_path: Path) -> None:
     with ShardRows() as rows:
         rows.masks.append(mask_row("a", "1"))
         rows.clicks.append(click_row("a", "1", 0))
-        run.put(run.write_parts("s0.tar", "a", rows, seconds=1.0, model_id="m", unclicked=Unclicked(5, 2)))
+        record = run.write_parts(
+            "s0.tar", "a", rows, seconds=1.0, spent=NO_TIME, model_id="m", unclicked=Unclicked(5, 2)
+        )
+    run.put(record)
     report = build_report(run.url, Storage())
     assert report.to_json()["unclicked"] == {"samples": 5, "objects": 2}
     assert "not in the click log or start, and left out: 5 samples and 2 objects of other samples" in printed(
@@ -388,6 +394,7 @@ REPORT = Report(
     ),
     errors_by_reason={"undecodable_image": 2, "empty_object": 1},
     clicks_per_second=7.8612,
+    spent=TimeSpent(2.0, 60.0, 8.0, 2.0, 71.0, 18.0, 1.0, 0.5),
 )
 
 
@@ -398,6 +405,32 @@ def test_in_a_pipe_the_report_is_plain_text_and_urls_stay_whole() -> None:
     assert "1,204 objects, 6,521 clicks, 7.86 clicks/s, 12 shards" in text
     assert "3 errors: 2 undecodable_image, 1 empty_object" in text
     assert "\x1b" not in text
+
+
+def test_the_report_says_where_the_time_went() -> None:
+    assert (
+        "time of the engine: network 71%, clicking 18%, opening 2%, rows 1%, waiting 8%; "
+        "meanwhile: reading 2%, decoding 60%, storing 0%\n"
+    ) in printed(REPORT, width=200)
+    spent = REPORT.to_json()["time_spent"]
+    assert isinstance(spent, dict)
+    assert spent.keys() == set(PARTS)
+    assert spent["network"] == {"seconds": 71.0, "share": 0.71}
+    assert spent["decoding"] == {"seconds": 60.0, "share": 0.6}
+    nowhere = replace(REPORT, spent=NO_TIME)
+    assert "time of the engine" not in printed(nowhere)
+    assert nowhere.to_json()["time_spent"] == {part: {"seconds": 0.0, "share": None} for part in PARTS}
+
+
+def test_seconds_are_those_of_attempts_that_were_committed(tmp_path: Path) -> None:
+    run = begin(str(tmp_path), num_shards=2)
+    of_shards = [TimeSpent(*(number + part / 8 for part in range(len(PARTS)))) for number in (1, 2)]
+    for number, spent in enumerate(of_shards):
+        for attempt_spent in (spent, TimeSpent(*(99.0,) * len(PARTS))):  # the second attempt loses
+            commit(run, f"s{number}.tar", [(0.5, 0.96)], spent=attempt_spent)
+    found = build_report(run.url, Storage()).spent
+    assert replace(found, storing=0.0) == replace(TimeSpent.total(of_shards), storing=0.0)
+    assert 0 < found.storing < 99
 
 
 @pytest.mark.parametrize(

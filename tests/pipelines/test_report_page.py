@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.runs.run_directory import RunDirectory
+from infra.runs.time_spent import TimeSpent
 from infra.storage.files import Storage, join
 from mfp.bootstrap import Interval
 from pipelines.jobs.clicked_run import ClickedRun
@@ -161,7 +162,7 @@ def test_a_run_without_truth_has_quality_and_time_and_no_iou(tmp_path: Path) -> 
     page = ReadPage(page_of(run.url))
     assert "No object has truth, so IoU and NoC are not defined." in page.text
     assert any(label.startswith("Histogram of quality of 2 objects") for label in page.values("aria-label"))
-    assert page.row("clicks: network")
+    assert page.row("network passes")
     assert not page.row("NoC, mean")
 
 
@@ -214,12 +215,25 @@ def test_the_same_run_gives_the_same_page(run: RunDirectory) -> None:
     assert page_of(run.url) == page_of(run.url)
 
 
-def test_seconds_of_workers_are_those_of_clicks_and_the_rest(tmp_path: Path) -> None:
+def test_seconds_of_workers_are_those_of_all_committed_shards_with_their_shares(tmp_path: Path) -> None:
+    run = begin(str(tmp_path), num_shards=2)
+    commit(run, "s0.tar", [(0.96,)], spent=TimeSpent(1.0, 30.0, 4.0, 2.0, 60.0, 12.0, 1.0, 0.0))
+    commit(run, "s1.tar", [(0.96,)], spent=TimeSpent(1.5, 31.0, 1.0, 0.0, 40.5, 0.0, 0.0, 0.0))
+    page = ReadPage(page_of(run.url))
+    assert page.row("network passes") == [["100.5 s", "83.4%"]]
+    assert page.row("the rest of clicking") == [["12.0 s", "10.0%"]]
+    assert page.row("opening sessions") == [["2.0 s", "1.7%"]]
+    assert page.row("rows into Parquet") == [["1.0 s", "0.8%"]]
+    assert page.row("waiting for decoded images") == [["5.0 s", "4.1%"]]
+    assert page.row("reading shards") == [["2.5 s", "2.1%"]]
+    assert page.row("decoding images") == [["61.0 s", "50.6%"]]
+    assert page.row("storing parts"), "as long as it took"
+
+
+def test_seconds_that_were_not_spent_have_no_share(tmp_path: Path) -> None:
     run = begin(str(tmp_path))
-    commit(run, "s0.tar", [(0.5, 0.97), (0.96,)])
-    clicks, rest = page_data(run).time_spent
-    assert clicks.seconds == pytest.approx(3 * 0.25)
-    assert clicks.seconds + rest.seconds == pytest.approx(2.0, abs=0.5)  # and the time to write the parts
+    commit(run, "s0.tar", [], ["undecodable_image"])
+    assert ReadPage(page_of(run.url)).row("network passes") == [["0.0 s", "not defined"]]
 
 
 def test_an_interval_is_shown_with_the_decimals_of_its_figure(run: RunDirectory, page: ReadPage) -> None:

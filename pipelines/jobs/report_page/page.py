@@ -19,6 +19,7 @@ from pipelines.jobs.report_words import (
     why_undefined,
 )
 from pipelines.jobs.thresholds import THRESHOLDS
+from pipelines.jobs.time_shares import TimeShares
 
 _PLOTS = (
     *(mean_iou_by_click, share_done_by_click, noc_histogram),
@@ -35,6 +36,8 @@ def render_page(runs: Sequence[PageRun]) -> str:
     names = [name_of(run.report.run_url) for run in runs]
     title = names[0] if len(runs) == 1 else f"{len(runs)} runs"
     templates = environment((*_PLOTS, *_WORDS))
-    templates.globals.update(thresholds=tuple(THRESHOLDS), shown_clicks=SHOWN_CLICKS)
+    templates.globals.update(
+        thresholds=tuple(THRESHOLDS), shown_clicks=SHOWN_CLICKS, time_shares=TimeShares.of
+    )
     page = templates.get_template("page.html.jinja")
     return page.render(command="mfp report", title=title, runs=runs, names=names)

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from mfp.bootstrap import Interval
 from pipelines.inputs.run_record import LabelRecord
-from pipelines.jobs.report import Report, StartFigures
+from pipelines.jobs.report import Report
+from pipelines.jobs.start_figures import StartFigures
 
 
 @dataclass(frozen=True)
@@ -63,14 +64,6 @@ class StartDetail:
 
 
 @dataclass(frozen=True)
-class TimeShare:
-    """Seconds that workers spent on one thing."""
-
-    what: str
-    seconds: float
-
-
-@dataclass(frozen=True)
 class PageRun:
     """One run.
 
@@ -81,7 +74,6 @@ class PageRun:
         quality: (num_objects,) [0, 1], of the objects that have one.
         iou: (num_objects,) [0, 1], of the same; NaN without truth.
         bin_seconds: width of the bins of `clicks_per_second`, which go over the busy time.
-        time_spent: where the seconds of the workers went.
         strips: pictures of some of its objects.
     """
 
@@ -93,7 +85,6 @@ class PageRun:
     iou: NDArray[np.float64]
     bin_seconds: float
     clicks_per_second: Sequence[float]
-    time_spent: Sequence[TimeShare]
     strips: Sequence[PageStrip] = ()
 
     @property

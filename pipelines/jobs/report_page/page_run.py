@@ -12,7 +12,6 @@ from pipelines.jobs.clicked_run import ClickedRun
 from pipelines.jobs.report import Report
 from pipelines.jobs.report_page.page_data import PageRun, PageStrip
 from pipelines.jobs.report_page.start_detail import start_detail
-from pipelines.jobs.report_page.time_spent import time_spent
 
 _MOST_BINS = 40
 
@@ -43,6 +42,5 @@ def page_run(
         iou=iou[has_quality],
         bin_seconds=bin_seconds,
         clicks_per_second=rates,
-        time_spent=time_spent(clicked),
         strips=strips,
     )

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from mfp.bootstrap import Interval, mean_interval, mean_intervals
 from mfp.metrics import ClickIous, ious_after, noc
 from pipelines.jobs.drawn_figures import SIZED_AT, SIZES
-from pipelines.jobs.report import StartFigures
 from pipelines.jobs.report_page.page_data import SizeFigures, StartDetail
 from pipelines.jobs.run_objects import RunObjects
+from pipelines.jobs.start_figures import StartFigures
 from pipelines.jobs.thresholds import THRESHOLDS
 
 
