@@ -176,6 +176,7 @@ class Engine:
         started, network_before = time.perf_counter(), self._runner.network.seconds
         state = SessionState(session, self._runner.zoom)
         if state.stop_reason is not None:
+            state.add_seconds(time.perf_counter() - started, 0.0)
             return state.finish(_first_map(session), self._runner.traits.threshold)
         try:
             opened = self._runner.open(session.image, session.known)

@@ -229,7 +229,7 @@ class ClickRecord:
         is_obeyed: the mask that came of the click has its pixel on the side that the click says.
         is_clamped: it was aimed outside the image, and made on the nearest pixel of it.
         region: the part of the image that the network saw.
-        seconds: wall time of the whole loop, not of the network: that of the step divided by its sessions.
+        seconds: wall time of the whole loop, not of the network alone: that of the step divided by its sessions.
     """
 
     click: Click
@@ -278,7 +278,8 @@ class FinishedSession:
             the network saw last (`mfp.session_state.expected_iou`). None if no click was made: no network saw the mask.
         prob: (H, W) float32, the final probability map.
         threshold: `mask` is where `prob` is larger.
-        network_seconds: of the seconds of its clicks, those in which the model was at work.
+        seconds: wall time of its clicks, added up; without any, the time it took to find that none is to be made.
+        network_seconds: those of them in which the model was at work.
     """
 
     key: Hashable
@@ -292,4 +293,5 @@ class FinishedSession:
     quality: float | None
     prob: npt.NDArray[np.float32]
     threshold: float
+    seconds: float
     network_seconds: float

@@ -61,7 +61,7 @@ class SessionState:
         self._zoom_mask = self._mask
         self._area = int(np.count_nonzero(self._mask))
         self._records: list[ClickRecord] = []
-        self._network_seconds = 0.0
+        self._seconds = self._network_seconds = 0.0
         self._new: tuple[MadeClick, ...] = ()
         self._reachable = _reachable(session)
         self._start_iou = _start_iou(session)
@@ -117,13 +117,14 @@ class SessionState:
             self._click()
 
     def add_seconds(self, seconds: float, network_seconds: float) -> None:
-        """Charge wall time to the click whose mask was taken last: it is known only after the whole step.
+        """Charge wall time to the session, and to the click whose mask was taken last, if there is one.
 
-        `network_seconds` of it were those of the model.
+        It is known only after the whole step. `network_seconds` of it were those of the model.
         """
+        self._seconds += seconds
+        self._network_seconds += network_seconds
         if self._records:
             self._records[-1] = replace(self._records[-1], seconds=self._records[-1].seconds + seconds)
-            self._network_seconds += network_seconds
 
     def look(self, prob: npt.NDArray[np.float32]) -> Look:
         """The session as it is, with its (H, W) probability map."""
@@ -144,6 +145,7 @@ class SessionState:
             quality=self._records[-1].quality if self._records else None,
             prob=prob,
             threshold=threshold,
+            seconds=self._seconds,
             network_seconds=self._network_seconds,
         )
 

@@ -43,12 +43,10 @@ class ShardClock:
         self.waiting.seconds += time.perf_counter() - max(moment, self._begun)
 
     def add_session(self, finished: FinishedSession) -> None:
-        """Count what the engine has spent on a session."""
+        """Count what the engine has spent on a session that has ended. One that a model refuses is not counted."""
         self.network.seconds += finished.network_seconds
-        seconds = sum(click.seconds for click in finished.clicks)
-        self.clicking.seconds += max(
-            seconds - finished.network_seconds, 0.0
-        )  # rounding may leave less than nothing
+        rest = finished.seconds - finished.network_seconds
+        self.clicking.seconds += max(rest, 0.0)  # rounding may leave less than nothing
 
     def spent(self) -> TimeSpent:
         """What was spent until now."""

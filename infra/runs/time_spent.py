@@ -29,9 +29,9 @@ class TimeSpent:
         network: the engine's thread: the model is at work. A pass over several sessions is shared among them.
         clicking: the engine's thread: the rest of clicking, such as crops, regions, distance transforms, metrics and
             the run-length encoding of the mask.
-        rows: the engine's thread: rows go into Parquet on the local disk.
-        storing: the thread that commits: the parts are ended and go to the storage. What comes after that, the put of
-            the record that holds this number, cannot be in it.
+        rows: the engine's thread: rows go into Parquet on the local disk, a full row group at a time.
+        storing: the thread that commits: the last row groups are written, and the part files go to the storage. The
+            put of the record that holds this number comes later and cannot be in it.
     """
 
     reading: Seconds

@@ -208,7 +208,8 @@ def test_seconds_add_up_on_the_newest_record() -> None:
     state.add_seconds(0.25, 0.125)
     state.add_seconds(0.5, 0.25)
     finished = state.finish(mask.astype(np.float32), 0.5)
-    assert (finished.clicks[0].seconds, finished.network_seconds) == (0.75, 0.375)
+    assert finished.clicks[0].seconds == finished.seconds == 0.75
+    assert finished.network_seconds == 0.375
 
 
 @pytest.mark.parametrize("click", [Click(40, 5, True), Click(-0.1, 5, True), Click(5, 60, False)])
