@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -134,7 +135,8 @@ def test_seconds_are_found_in_the_part_in_which_they_were_spent(
     assert max(others.values()) < asdict(spent)[part]
     if part in {"reading", "decoding"}:
         assert spent.waiting > 0.5 * slow.seconds, "nothing else kept the engine busy meanwhile"
-    assert 0.7 * summary.seconds < spent.engine <= summary.seconds
+    # on a busy machine threads wait for their turn too
+    assert 0.7 * summary.seconds - PAUSE < spent.engine <= summary.seconds
 
 
 class SlowGrowingModel(GrowingModel):
@@ -144,22 +146,24 @@ class SlowGrowingModel(GrowingModel):
         super().__init__(max_sessions=4)
         self.seconds = 0.0
 
-    def _sleep(self) -> None:
-        began = time.perf_counter()
-        time.sleep(PAUSE / 4)
-        self.seconds += time.perf_counter() - began
-
     def prepare(self, image: Image) -> NDArray[np.float32]:
-        self._sleep()
-        return super().prepare(image)
+        with self._slowly():
+            return super().prepare(image)
 
     def begin(self, image: Image, shared: NDArray[np.float32]) -> Growing:
-        self._sleep()
-        return super().begin(image, shared)
+        with self._slowly():
+            return super().begin(image, shared)
 
     def predict(self, turns: Sequence[SessionTurn]) -> list[NDArray[np.float32]]:
-        self._sleep()
-        return super().predict(turns)
+        with self._slowly():
+            return super().predict(turns)
+
+    @contextmanager
+    def _slowly(self) -> Iterator[None]:
+        began = time.perf_counter()
+        time.sleep(PAUSE / 4)
+        yield
+        self.seconds += time.perf_counter() - began
 
 
 def test_the_sum_over_a_run_is_what_was_spent_though_shards_share_passes(
