@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from actors.specs.export import ExportedMasks, ExportSpec
 from infra.exports.exported_sample import ExportedObject, ExportedSample
-from infra.exports.file_name import image_path
+from infra.exports.file_name import DistinctPaths
 from infra.json_text import JsonValue
 from infra.runs.commit import CommitRecord
 from infra.runs.run_directory import RunDirectory
@@ -81,17 +81,18 @@ class ExportedSamples:
 
         Every call reads run and data set again, and yields the same.
         """
+        paths = DistinctPaths()
         for entry in self._manifest.shards:
             record = self._records.get(entry.name)
             if record is not None and self._is_of_split(entry):
-                yield from self._of_shard(entry, record, counts)
+                yield from self._of_shard(entry, record, counts, paths)
 
     def _is_of_split(self, entry: ShardEntry) -> bool:
         split = self._spec.masks.split
         return not split or self._keys is not None or split_of(entry.name) == split
 
     def _of_shard(
-        self, entry: ShardEntry, record: CommitRecord, counts: ExportCounts
+        self, entry: ShardEntry, record: CommitRecord, counts: ExportCounts, paths: DistinctPaths
     ) -> Iterator[ExportedSample]:
         (table,) = self.run.read_parts(MASKS, [record])
         rows, left_out = self._rows_by_sample(table)
@@ -107,7 +108,7 @@ class ExportedSamples:
             counts.samples += 1
             counts.objects += len(kept)
             counts.thinned += dropped > 0
-            yield self._sample(item, kept, dropped)
+            yield self._sample(item, paths.of_key(item.key), kept, dropped)
 
     def _rows_by_sample(self, table: pa.Table) -> tuple[Mapping[str, list[Any]], Mapping[str, int]]:
         """Rows that pass, by sample key in the order of the part, and the number of those that do not."""
@@ -121,7 +122,7 @@ class ExportedSamples:
                 left_out[row["sample_key"]] += 1
         return rows, left_out
 
-    def _sample(self, sample: Sample, rows: list[Any], dropped: int) -> ExportedSample:
+    def _sample(self, sample: Sample, path: str, rows: list[Any], dropped: int) -> ExportedSample:
         attributes = {truth.object_id: truth.attributes for truth in sample.objects}
         name = self._spec.category
         objects = tuple(
@@ -137,7 +138,7 @@ class ExportedSamples:
         )
         return ExportedSample(
             sample.key,
-            image_path(sample.key, sample.extension),
+            f"{path}.{sample.extension}",
             sample.height,
             sample.width,
             sample.image_bytes,

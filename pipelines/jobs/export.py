@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 
@@ -12,9 +11,9 @@ import numpy as np
 from actors.specs.checked import checked
 from actors.specs.export import ExportSpec
 from actors.stop_request import check_stop
-from infra import rle
 from infra.errors import ExportError, StorageError
-from infra.exports.export_format import ExportFormat, ExportReader, ExportTarget
+from infra.exports.compared_masks import compared
+from infra.exports.export_format import ExportFormat, ExportTarget
 from infra.exports.exported_sample import ExportedSample
 from infra.exports.formats import FORMATS
 from infra.exports.kept_masks import KeptMask, KeptMasksFile
@@ -112,6 +111,7 @@ class _Export:
         self._target = ExportTarget(
             storage, spec.to, _provenance(spec, samples), spec.shape, spec.image_prefix, samples.split_name
         )
+        self._is_exact = spec.shape in known.exact_shapes
         self._has_copies = spec.images and not known.always_has_images
         self._counts = ExportCounts()
 
@@ -141,12 +141,13 @@ class _Export:
                     raise ExportError(
                         f"{self._image_url(sample)} is not the image of sample {sample.key!r}: export again"
                     )
-                for kept in _kept(sample, reader):
+                for kept in compared(sample, reader, self._format.name, is_exact=self._is_exact):
                     file.append(kept)
                     total += kept.kept_iou
                     exact += kept.kept_iou == 1.0
                     worst = min(worst, kept, key=lambda one: one.kept_iou)
                 self._report(file.num_rows, "reading back")
+            reader.finish()
             self._check_loss(worst)
             file.write(self._storage, join(self._spec.to, OBJECTS_FILE))
         num_objects = self._counts.objects
@@ -177,12 +178,6 @@ class _Export:
         return join(self._spec.to, self._format.images_folder, sample.file_name)
 
     def _check_loss(self, worst: KeptMask) -> None:
-        if worst.kept_iou < 1 and self._spec.shape in self._format.exact_shapes:
-            raise ExportError(
-                f"object {worst.object_id!r} of sample {worst.sample_key!r} came back changed from "
-                f"{self._format.name}, which keeps every pixel: somebody else writes to {self._spec.to}, or the "
-                "storage is faulty; export again into another folder"
-            )
         if worst.kept_iou < 1 - self._spec.max_loss:
             raise ExportError(
                 f"object {worst.object_id!r} of sample {worst.sample_key!r} came back from {self._format.name} with an "
@@ -193,18 +188,6 @@ class _Export:
     def _report(self, num_objects: int, note: str) -> None:
         if self._on_progress is not None:
             self._on_progress(ProgressReport(num_objects, None, 0, 0, note, ""))
-
-
-def _kept(sample: ExportedSample, reader: ExportReader) -> Iterator[KeptMask]:
-    """ExportError if the reader finds something that is no mask of the sample's size."""
-    try:
-        for one, counts in zip(sample.objects, reader.masks(sample), strict=True):
-            iou = 1.0 - rle.distance(one.rle, counts, sample.height, sample.width)
-            yield KeptMask(sample.key, one.object_id, one.category, iou)
-    except ValueError as error:
-        raise ExportError(
-            f"the masks of sample {sample.key!r} do not come back ({error}): export again"
-        ) from None
 
 
 def _format(spec: ExportSpec) -> ExportFormat:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
@@ -17,6 +18,7 @@ from infra.errors import ExportError, StorageError
 from infra.exports.export_format import ExportTarget
 from infra.exports.exported_sample import ExportedSample
 from infra.exports.formats import FORMATS
+from infra.exports.mask_png import png_of
 from infra.exports.png import PngWriter
 from infra.starts.load import load_masks
 from infra.starts.starts import GivenMask
@@ -32,6 +34,7 @@ from tests.specs import shard_spec
 
 KEYS = ("a", "b/c", "d.e")
 NUM_OBJECTS = 2 * len(KEYS)
+HEIGHT, WIDTH = 12, 16
 
 
 @pytest.fixture
@@ -196,6 +199,18 @@ class Tampering(PngWriter):
         (self._at / "masks/a/1.png").write_bytes((self._at / "masks/a/2.png").read_bytes())
 
 
+class Growing(PngWriter):
+    """A format that gives a mask the whole image."""
+
+    def __init__(self, target: ExportTarget) -> None:
+        super().__init__(target)
+        self._at = Path(target.url)
+
+    def finish(self) -> None:
+        super().finish()
+        (self._at / "masks/a/1.png").write_bytes(png_of(np.full((HEIGHT, WIDTH), 255, np.uint8)))
+
+
 class SwappedImages(PngWriter):
     def __init__(self, target: ExportTarget) -> None:
         super().__init__(target)
@@ -242,13 +257,24 @@ def test_what_does_not_come_back_or_is_interrupted_leaves_nothing_behind(
 def test_more_loss_than_is_allowed_is_refused_and_leaves_nothing(
     run: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lossy = replace(FORMATS["png"], write=Tampering, exact_shapes=())
+    lossy = replace(FORMATS["png"], write=Growing, exact_shapes=())
     monkeypatch.setattr(job, "FORMATS", {"png": lossy})
     with pytest.raises(ExportError, match=r"object '1' of sample 'a' .* --max-loss 0\.5 allows 0\.5"):
         run_export(spec(run, tmp_path / "no", "png", max_loss=0.5))
     assert files_of(tmp_path / "no") == []
     exported = run_export(spec(run, tmp_path / "out", "png"))
-    assert (exported.worst, exported.worst_kept, exported.exact) == (("a", "1"), 0.0, NUM_OBJECTS - 1)
+    assert (exported.worst, exported.exact) == (("a", "1"), NUM_OBJECTS - 1)
+    assert exported.worst_kept == 27 / (HEIGHT * WIDTH)
+
+
+def test_a_lossy_format_may_add_pixels_and_a_lost_one_ends_the_export(
+    run: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lossy = replace(FORMATS["png"], write=Tampering, exact_shapes=())
+    monkeypatch.setattr(job, "FORMATS", {"png": lossy})
+    with pytest.raises(ExportError, match=r"object '1' of sample 'a' came back without 27 of its pixels"):
+        run_export(spec(run, tmp_path / "no", "png"))
+    assert files_of(tmp_path / "no") == []
 
 
 def test_export_json_is_written_last(run: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
