@@ -25,6 +25,9 @@ from pipelines.errors import OptionError
 from pipelines.inputs.exported_samples import ExportCounts, ExportedSamples
 from pipelines.progress_report import OnProgress, ProgressReport
 
+_MOST_NAMED = 3
+"""Of the keys in a list that no sample has."""
+
 
 @dataclass(frozen=True)
 class Exported:
@@ -37,6 +40,7 @@ class Exported:
         mean_kept, worst_kept: IoU of the masks in the files with those of the run, in [0, 1].
         worst: sample key and object id of the worst one.
         is_whole_run: every shard of the run was committed.
+        num_unmatched, first_unmatched: keys of a `--split` list that are those of no sample, and the first few.
     """
 
     url: str
@@ -50,6 +54,8 @@ class Exported:
     worst_kept: float
     worst: tuple[str, str]
     is_whole_run: bool
+    num_unmatched: int
+    first_unmatched: tuple[str, ...]
 
     def to_json(self) -> dict[str, JsonValue]:
         """For programs."""
@@ -65,6 +71,8 @@ class Exported:
             "worst_kept": self.worst_kept,
             "worst": list(self.worst),
             "whole_run": self.is_whole_run,
+            "unmatched": self.num_unmatched,
+            "first_unmatched": list(self.first_unmatched),
         }
 
 
@@ -109,7 +117,7 @@ class _Export:
         self._storage = storage
         self._on_progress = on_progress
         self._target = ExportTarget(
-            storage, spec.to, _provenance(spec, samples), spec.shape, spec.image_prefix, samples.split_name
+            storage, spec.to, _provenance(spec, samples), spec.shape, spec.image_prefix, samples.split.name
         )
         self._is_exact = spec.shape in known.exact_shapes
         self._has_copies = spec.images and not known.always_has_images
@@ -125,7 +133,7 @@ class _Export:
                 writer.add(sample)
                 self._report(self._counts.objects, "writing")
             if not self._counts.samples:
-                raise OptionError(_nothing(self._counts, self._spec))
+                raise OptionError(_nothing(self._counts, self._samples, self._spec))
             writer.finish()
 
     def read_back(self) -> Exported:
@@ -150,7 +158,7 @@ class _Export:
             reader.finish()
             self._check_loss(worst)
             file.write(self._storage, join(self._spec.to, OBJECTS_FILE))
-        num_objects = self._counts.objects
+        num_objects, unmatched = self._counts.objects, self._samples.split.unmatched
         exported = Exported(
             url=self._spec.to,
             format=self._format.name,
@@ -163,6 +171,8 @@ class _Export:
             worst_kept=worst.kept_iou if num_objects else 1.0,
             worst=(worst.sample_key, worst.object_id),
             is_whole_run=self._samples.is_whole,
+            num_unmatched=len(unmatched),
+            first_unmatched=tuple(unmatched[:_MOST_NAMED]),
         )
         document = {"summary": exported.to_json(), "provenance": dict(self._target.provenance)}
         self._storage.write_bytes(join(self._spec.to, EXPORT_FILE), json.dumps(document, indent=1).encode())
@@ -220,8 +230,20 @@ def _provenance(spec: ExportSpec, samples: ExportedSamples) -> dict[str, JsonVal
     }
 
 
-def _nothing(counts: ExportCounts, spec: ExportSpec) -> str:
-    left_out = f": the filters leave out all of its {counts.filtered:,} objects" if counts.filtered else ""
+def _nothing(counts: ExportCounts, samples: ExportedSamples, spec: ExportSpec) -> str:
+    unmatched = samples.split.unmatched
+    if unmatched and len(unmatched) == samples.split.num_keys:
+        return (
+            f"none of the {len(unmatched):,} keys in {spec.masks.split}, the first of which is {unmatched[0]!r}, is "
+            f"that of a sample of {spec.run}: write one a line, as the column sample_key of its masks has them"
+        )
+    if counts.filtered:
+        return (
+            f"{spec.run} has nothing to export: the filters leave out all of its {counts.filtered:,} objects; loosen "
+            "--min-quality or --where"
+        )
+    if not samples.is_whole:
+        return f"{spec.run} has nothing to export: it is unfinished, and no shard of it that would go out is committed"
     return (
-        f"{spec.run} has nothing to export{left_out}; see --min-quality, --split, --where and --empty-images"
+        f"{spec.run} has nothing to export: none of its samples has a mask; --empty-images exports the images"
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -53,10 +54,12 @@ def files_of(folder: Path) -> list[str]:
 
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("images", [False, True])
-def test_every_mask_of_a_run_goes_out_in_every_format(
-    name: str, images: bool, run: str, folder_url: str
+def test_every_mask_of_a_run_goes_out_in_every_format_on_disk_and_on_s3(
+    name: str, images: bool, folder_url: str
 ) -> None:
     url = f"{folder_url}/{name}"
+    write_data(f"{folder_url}/data", KEYS)
+    run = write_run(f"{folder_url}/run", f"{folder_url}/data").url
     exported = run_export(spec(run, url, name, images=images))
     assert (exported.samples, exported.objects, exported.is_whole_run) == (len(KEYS), NUM_OBJECTS, True)
     if FORMATS[name].exact_shapes:
@@ -123,17 +126,19 @@ def test_a_condition_that_is_none_on_the_columns_is_refused_in_one_line(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_list_chooses_samples_and_a_split_that_no_shard_has_gives_nothing(run: str, tmp_path: Path) -> None:
-    listed = tmp_path / "some.txt"
-    listed.write_text("\ufeffb/c\r\n\nnot there\n", encoding="utf-8")
-    exported = run_export(spec(run, tmp_path / "one", masks=ExportedMasks(split=str(listed))))
-    assert (exported.samples, exported.filtered) == (1, 0)
-    listed.write_text("\n")
-    with pytest.raises(OptionError, match="names no sample"):
-        run_export(spec(run, tmp_path / "two", masks=ExportedMasks(split=str(listed))))
-    with pytest.raises(OptionError, match="has nothing to export"):
-        run_export(spec(run, tmp_path / "two", masks=ExportedMasks(split="val")))
-    assert not (tmp_path / "two").exists()
+@pytest.mark.parametrize("name", FORMATS)
+def test_keys_and_ids_that_differ_in_case_have_files_that_differ_on_any_disk(
+    name: str, tmp_path: Path
+) -> None:
+    keys = ("a/IMG", "A/img", "e\u0301", "\u00e9", "a/img")
+    write_data(str(tmp_path / "data"), keys)
+    run = write_run(str(tmp_path / "run"), str(tmp_path / "data")).url
+    exported = run_export(spec(run, tmp_path / "out", name, images=True))
+    assert (exported.samples, exported.objects) == (5, 10)
+    found = files_of(tmp_path / "out")
+    assert len({normalize("NFC", path).casefold() for path in found}) == len(found)
+    if not FORMATS[name].always_has_images:
+        assert len([path for path in found if path.startswith(FORMATS[name].images_folder)]) == 5
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -120,7 +120,9 @@ def write(known: ExportFormat, target: ExportTarget, samples: Iterable[ExportedS
 
 def read(known: ExportFormat, target: ExportTarget, samples: Iterable[ExportedSample]) -> list[list[bytes]]:
     with closing(known.read(target)) as reader:
-        return [list(reader.masks(sample)) for sample in samples]
+        found = [list(reader.masks(sample)) for sample in samples]
+        reader.finish()
+        return found
 
 
 def masks_of(samples: Iterable[ExportedSample]) -> list[list[bytes]]:

@@ -57,6 +57,8 @@ def masks_that_reader_sees(environment: str, reader: str, *arguments: str) -> Ma
     command = [str(python), "-m", f"tests.infra.exports.readers.read_with_{reader}", *arguments]
     variables = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     variables["HOME"] = str(FOLDER / environment)  # where some of them write settings
+    # the encoding of the system is not UTF-8, as on Windows: some of them open files in it
+    variables |= {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     done = subprocess.run(
         command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False, timeout=300
     )

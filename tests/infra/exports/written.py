@@ -65,10 +65,12 @@ def masks_read(
 ) -> list[list[npt.NDArray[np.bool_]]]:
     """The masks of an export, (H, W) each, sample by sample."""
     with closing(FORMATS[name].read(target)) as reader:
-        return [
+        found = [
             [rle.decode(counts, sample.height, sample.width) for counts in reader.masks(sample)]
             for sample in samples
         ]
+        reader.finish()
+        return found
 
 
 def round_trip(
