@@ -41,8 +41,8 @@ lint: $(STAMP)
 test: lint
 	$(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
-# Their pins clash with ours, so that none of them is in .venv. One that cannot be installed is said, and its tests skip.
-# ultralytics runs on the torch and OpenCV of .venv (its own would be some GB more): a .pth file points there.
+# Their pins clash with ours, so that none of them is in .venv. An environment that cannot be made is said, and its tests
+# skip. What .venv has in a version that they take (torch, SciPy) is used from there: a .pth file points to it.
 readers: $(STAMP)
 	@$(BIN)/python -m tests.infra.exports.make_readers $(READERS)
 

@@ -16,12 +16,14 @@ from infra.errors import ExportError
 from infra.exports.categories import Categories
 from infra.exports.export_format import ExportTarget
 from infra.exports.exported_sample import ExportedObject, ExportedSample
+from infra.exports.json_lists import JsonDocument, read_entries
 from infra.exports.outlines import outlines
-from infra.exports.spooled_lines import SpooledDocument, read_list
+from infra.exports.surplus import refuse_surplus
 from infra.storage.files import join
 
 FILE: Final = "annotations.json"
 _CATEGORIES, _IMAGES, _ANNOTATIONS = "categories", "images", "annotations"
+_OF_IMAGE = ("id", "sample_key", "file_name", "height", "width")
 Members = Mapping[str, object]
 
 
@@ -47,7 +49,7 @@ class CocoWriter:
         self._categories = Categories(first=1)
         self._num_images: dict[int, int] = {}
         self._num_objects: dict[int, int] = {}
-        self._document = SpooledDocument(_CATEGORIES, _IMAGES, _ANNOTATIONS)
+        self._document = JsonDocument(_CATEGORIES, _IMAGES, _ANNOTATIONS)
 
     def add(self, sample: ExportedSample) -> None:
         """See ExportWriter."""
@@ -106,28 +108,37 @@ class CocoReader:
     def __init__(self, target: ExportTarget) -> None:
         self._url = join(target.url, FILE)
         self._prefix = target.image_prefix
-        categories = read_list(target.storage, self._url, _CATEGORIES)
+        categories = read_entries(target.storage, self._url, _CATEGORIES)
         self._names = {entry.get("id"): entry.get("name") for entry in categories}
-        self._images = read_list(target.storage, self._url, _IMAGES)
-        self._annotations = read_list(target.storage, self._url, _ANNOTATIONS)
+        self._images = read_entries(target.storage, self._url, _IMAGES)
+        self._annotations = read_entries(target.storage, self._url, _ANNOTATIONS)
+        self._num_images = self._num_annotations = 0
 
     def masks(self, sample: ExportedSample) -> Sequence[bytes]:
         """See ExportReader."""
         image: dict[str, Any] = next(self._images, {})
-        expected = (sample.key, f"{self._prefix}{sample.file_name}", sample.height, sample.width)
-        if tuple(image.get(name) for name in ("sample_key", "file_name", "height", "width")) != expected:
+        self._num_images += 1
+        file_name = f"{self._prefix}{sample.file_name}"
+        expected = (self._num_images, sample.key, file_name, sample.height, sample.width)
+        if tuple(image.get(name) for name in _OF_IMAGE) != expected:
             raise ExportError(f"{self._url} lacks the image of sample {sample.key!r}: export again")
         found = []
         for one in sample.objects:
             annotation: dict[str, Any] = next(self._annotations, {})
+            self._num_annotations += 1
             category = self._names.get(annotation.get("category_id"))
-            where = (annotation.get("image_id"), annotation.get("object_id"), category)
-            if where != (image.get("id"), one.object_id, one.category):
+            where = (annotation.get("id"), annotation.get("image_id"), annotation.get("object_id"), category)
+            if where != (self._num_annotations, self._num_images, one.object_id, one.category):
                 raise ExportError(
                     f"{self._url} lacks object {one.object_id!r} of sample {sample.key!r}: export again"
                 )
             found.append(_counts(annotation.get("segmentation"), sample.height, sample.width))
         return found
+
+    def finish(self) -> None:
+        """See ExportReader."""
+        refuse_surplus(self._images, self._url)
+        refuse_surplus(self._annotations, self._url)
 
     def close(self) -> None:
         """See ExportReader."""

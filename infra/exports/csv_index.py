@@ -7,7 +7,7 @@ import io
 from collections.abc import Generator, Mapping, Sequence
 
 from infra.errors import ExportError
-from infra.exports.spooled_text import SpooledText
+from infra.exports.spooled_text import SpooledText, write_text
 from infra.storage.files import Storage
 
 
@@ -26,7 +26,7 @@ class CsvIndex:
 
     def write(self, storage: Storage, url: str) -> None:
         """Write the file. StorageError if it cannot be written."""
-        self._text.write(storage, url)
+        write_text(storage, url, self._text)
 
     def close(self) -> None:
         """Delete what waits."""

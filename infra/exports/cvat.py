@@ -21,7 +21,8 @@ from infra.exports.categories import Categories
 from infra.exports.export_format import ExportFormat, ExportTarget
 from infra.exports.exported_sample import ExportedObject, ExportedSample
 from infra.exports.mask_window import counts_of, window_of
-from infra.exports.spooled_text import SpooledText
+from infra.exports.spooled_text import SpooledText, write_text
+from infra.exports.surplus import refuse_surplus
 from infra.exports.xml_characters import refuse_what_xml_lacks
 from infra.runs.tables import BoundingBox
 from infra.storage.files import join
@@ -57,9 +58,8 @@ class CvatWriter:
 
     def finish(self) -> None:
         """See ExportWriter."""
-        self._images.write(
-            self._target.storage, join(self._target.url, FILE), _HEAD + self._meta(), "</annotations>\n"
-        )
+        url = join(self._target.url, FILE)
+        write_text(self._target.storage, url, _HEAD, self._meta(), self._images, "</annotations>\n")
 
     def close(self) -> None:
         """See ExportWriter."""
@@ -112,15 +112,26 @@ class CvatReader:
     def masks(self, sample: ExportedSample) -> Sequence[bytes]:
         """See ExportReader."""
         image = next(self._images, None)
-        if image is None or (image.get("sample_key"), image.get("name")) != (sample.key, sample.file_name):
+        expected = (sample.key, sample.file_name, str(sample.width), str(sample.height))
+        if (
+            image is None
+            or tuple(image.get(name) for name in ("sample_key", "name", "width", "height")) != expected
+        ):
             raise ExportError(f"{self._url} lacks the image of sample {sample.key!r}: export again")
-        masks = image.findall("mask")
-        found = [mask.findtext(f"attribute[@name='{_OBJECT_ID}']") for mask in masks]
-        if found != [one.object_id for one in sample.objects]:
+        shapes = list(image)
+        found = [
+            (shape.tag, shape.get("label"), shape.findtext(f"attribute[@name='{_OBJECT_ID}']"))
+            for shape in shapes
+        ]
+        if found != [("mask", one.category, one.object_id) for one in sample.objects]:
             raise ExportError(
                 f"{self._url} lacks objects of sample {sample.key!r}, or has others: export again"
             )
-        return [self._counts(mask, sample) for mask in masks]
+        return [self._counts(shape, sample) for shape in shapes]
+
+    def finish(self) -> None:
+        """See ExportReader."""
+        refuse_surplus(self._images, self._url)
 
     def close(self) -> None:
         """See ExportReader."""

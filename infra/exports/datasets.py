@@ -14,6 +14,7 @@ from infra.errors import ExportError
 from infra.exports.datasets_schema import row_of, schema_of
 from infra.exports.export_format import ExportFormat, ExportTarget
 from infra.exports.exported_sample import ExportedSample
+from infra.exports.surplus import refuse_surplus
 from infra.storage.files import Storage, join
 from infra.storage.scratch_folder import ScratchFolder, no_room
 
@@ -112,6 +113,10 @@ class DatasetsReader:
         if found != [(one.object_id, one.category, size) for one in sample.objects]:
             raise ExportError(f"{self._url} has not the objects of sample {sample.key!r}: export again")
         return [entry["rle"]["counts"].encode() for entry in objects]
+
+    def finish(self) -> None:
+        """See ExportReader."""
+        refuse_surplus(self._rows, self._url)
 
     def close(self) -> None:
         """See ExportReader."""

@@ -62,8 +62,14 @@ class ExportReader(Protocol):
         the driver compares those that it has copied.
 
         Raises:
-            ExportError: an image or object is not there, not in its place, or of another class.
-            ValueError: what stands there is no mask.
+            ExportError: an image or object is not there, not in its place, there twice, or of another class.
+            ValueError, LookupError, TypeError, AttributeError: what stands there is something else.
+        """
+
+    def finish(self) -> None:
+        """Make sure that the files hold no image and no object beyond those that were read. ExportError: they do.
+
+        A file that no other one names is not looked for.
         """
 
     def close(self) -> None:

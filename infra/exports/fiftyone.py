@@ -20,9 +20,10 @@ import numpy as np
 from infra.errors import ExportError
 from infra.exports.export_format import ExportFormat, ExportTarget
 from infra.exports.exported_sample import ExportedObject, ExportedSample
-from infra.exports.file_name import part_of_id, path_of_key
+from infra.exports.file_name import object_paths
+from infra.exports.json_lists import JsonDocument, read_entries
 from infra.exports.mask_window import counts_of, window_of
-from infra.exports.spooled_lines import SpooledDocument, read_list
+from infra.exports.surplus import refuse_surplus
 from infra.storage.files import join
 
 FILE, METADATA_FILE = "samples.json", "metadata.json"
@@ -37,15 +38,15 @@ class FiftyOneWriter:
 
     def __init__(self, target: ExportTarget) -> None:
         self._target = target
-        self._samples = SpooledDocument(_SAMPLES)
+        self._samples = JsonDocument(_SAMPLES)
         self._threads = ThreadPoolExecutor(_WRITES_AT_ONCE)
 
     def add(self, sample: ExportedSample) -> None:
         """See ExportWriter."""
-        prefix = self._target.image_prefix or "images/"
-        detections = list(self._threads.map(partial(self._detection, sample), sample.objects))
+        files = _mask_files(sample)
+        detections = list(self._threads.map(partial(self._detection, sample), sample.objects, files))
         entry: dict[str, object] = {
-            "filepath": prefix + sample.file_name,
+            "filepath": _file_path(self._target, sample),
             "tags": [],
             "metadata": None,
             "sample_key": sample.key,
@@ -65,7 +66,7 @@ class FiftyOneWriter:
         self._threads.shutdown(cancel_futures=True)
         self._samples.close()
 
-    def _detection(self, sample: ExportedSample, one: ExportedObject) -> dict[str, Any]:
+    def _detection(self, sample: ExportedSample, one: ExportedObject, file: str) -> dict[str, Any]:
         x, y, w, h = one.bbox
         detection: dict[str, Any] = {
             "_cls": "Detection",
@@ -78,10 +79,9 @@ class FiftyOneWriter:
             detection["confidence"] = one.figures["quality"]
         if one.area:
             window = window_of(one.rle, one.bbox, sample.height, sample.width)
-            path = f"{MASKS_FOLDER}/{path_of_key(sample.key)}/{part_of_id(one.object_id)}.png"
             _, encoded = cv2.imencode(".png", window.astype(np.uint8) * 255)
-            self._target.storage.write_bytes(join(self._target.url, path), encoded.tobytes())
-            detection["mask_path"] = path
+            self._target.storage.write_bytes(join(self._target.url, file), encoded.tobytes())
+            detection["mask_path"] = file
         return detection
 
 
@@ -91,19 +91,28 @@ class FiftyOneReader:
     def __init__(self, target: ExportTarget) -> None:
         self._target = target
         self._url = join(target.url, FILE)
-        self._samples = read_list(target.storage, self._url, _SAMPLES)
+        self._samples = read_entries(target.storage, self._url, _SAMPLES)
 
     def masks(self, sample: ExportedSample) -> Sequence[bytes]:
         """See ExportReader."""
         entry: dict[str, Any] = next(self._samples, {})
-        if entry.get("sample_key") != sample.key:
+        expected = (sample.key, _file_path(self._target, sample))
+        if (entry.get("sample_key"), entry.get("filepath")) != expected:
             raise ExportError(f"{self._url} lacks sample {sample.key!r}: export again")
         detections = entry[_MASKS]["detections"]
-        if [detection["object_id"] for detection in detections] != [one.object_id for one in sample.objects]:
+        found = [(one["object_id"], one["label"], one.get("mask_path", "")) for one in detections]
+        if found != [
+            (one.object_id, one.category, file if one.area else "")
+            for one, file in zip(sample.objects, _mask_files(sample), strict=True)
+        ]:
             raise ExportError(
                 f"{self._url} lacks objects of sample {sample.key!r}, or has others: export again"
             )
         return [self._counts(detection, sample) for detection in detections]
+
+    def finish(self) -> None:
+        """See ExportReader."""
+        refuse_surplus(self._samples, self._url)
 
     def close(self) -> None:
         """See ExportReader."""
@@ -123,6 +132,16 @@ class FiftyOneReader:
         if window is None or window.shape != (h, w):
             raise ExportError(f"{url} is no mask of {w} x {h} pixels: export again")
         return counts_of(window > 0, x, y, sample.height, sample.width)
+
+
+def _mask_files(sample: ExportedSample) -> list[str]:
+    """The files of the masks of its objects, from the export's folder."""
+    paths = object_paths(sample.file_name, [one.object_id for one in sample.objects], "png")
+    return [f"{MASKS_FOLDER}/{path}" for path in paths]
+
+
+def _file_path(target: ExportTarget, sample: ExportedSample) -> str:
+    return (target.image_prefix or "images/") + sample.file_name
 
 
 FIFTYONE = ExportFormat("fiftyone", FiftyOneWriter, FiftyOneReader, exact_shapes=("rle",))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 MAX_PART_BYTES = 200
@@ -14,12 +16,40 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])
 _FILE_SUFFIX = re.compile(r"\.(?=(jpe?g|png|webp|xml|txt|json|csv|parquet)$)", re.IGNORECASE)
 
 
+class DistinctPaths:
+    """Paths that no disk takes for one, for keys or ids that come one after the other.
+
+    Disks of macOS and Windows take two names for one if they differ in case alone, or in how an accent is written.
+    The first of such names stays as it is; a later one, or the same one again, ends in ~~ and a hash. Memory holds a
+    hash of each, about 100 bytes: names that share one by chance are taken for such a pair, which does no harm.
+    """
+
+    def __init__(self) -> None:
+        self._taken: set[bytes] = set()
+
+    def of_key(self, key: str) -> str:
+        """Return the path of a sample key; see `path_of_key`."""
+        return self._distinct(path_of_key(key))
+
+    def of_id(self, object_id: str) -> str:
+        """Return the one part of an object id; see `part_of_id`."""
+        return self._distinct(part_of_id(object_id))
+
+    def _distinct(self, plain: str) -> str:
+        *folders, last = plain.split("/")
+        path = plain
+        while (folded := _hash_of(_folded(path))) in self._taken:
+            path = "/".join([*folders, _hashed(last, path)])
+        self._taken.add(folded)
+        return path
+
+
 def path_of_key(key: str) -> str:
     """Return a relative path for a sample key: its slashes stay folders, and it never leaves the folder it is in.
 
     Characters that some disk, shell or URL does not take, and parts such as `..`, become ~XX, the bytes of their
     UTF-8 in hexadecimal. A part of more than MAX_PART_BYTES ends in ~~ and a hash of the whole. Different keys have
-    different paths; on a disk that ignores case, keys that differ in nothing else do not.
+    different paths, but on a disk that ignores case: see `DistinctPaths`.
     """
     *folders, last = key.split("/")
     return "/".join([*(_folder(part) for part in folders), _part(last)])
@@ -30,25 +60,45 @@ def part_of_id(object_id: str) -> str:
     return _part(object_id)
 
 
-def image_path(key: str, extension: str) -> str:
-    """Return the path of the image of a sample; `extension` has no dot."""
-    return f"{path_of_key(key)}.{extension}"
+def object_paths(image: str, object_ids: Sequence[str], extension: str) -> list[str]:
+    """Return the paths of the files of an image's objects, in a folder of their own; no disk takes two for one.
 
-
-def object_path(key: str, object_id: str, extension: str) -> str:
-    """Return the path of a file of one object, in a folder of its sample; `extension` has no dot."""
-    folders = "/".join(_folder(part) for part in key.split("/"))
-    return f"{folders}/{part_of_id(object_id)}.{extension}"
+    Args:
+        image: path of the image: one of `DistinctPaths.of_key` with an extension.
+        object_ids: those of the image, all different.
+        extension: of the files, without a dot.
+    """
+    *folders, last = without_suffix(image).split("/")
+    folder = "/".join([*folders, _as_folder(last)])
+    paths = DistinctPaths()
+    return [f"{folder}/{paths.of_id(object_id)}.{extension}" for object_id in object_ids]
 
 
 def without_suffix(path: str) -> str:
-    """Return a path of `image_path` without its extension; dots of the key stay."""
+    """Return the path of an image without its extension; dots of the key stay."""
     return str(PurePosixPath(path).with_suffix(""))
 
 
+def _hash_of(text: str) -> bytes:
+    return hashlib.blake2b(text.encode(), digest_size=8).digest()
+
+
+def _folded(path: str) -> str:
+    """Equal for paths that any disk takes for one.
+
+    Disks compare with tables of their own, most of them simpler ones than these: decomposed, in capitals, and folded
+    (Unicode 3.13, D145).
+    """
+    return unicodedata.normalize("NFD", unicodedata.normalize("NFD", path).upper().casefold())
+
+
 def _folder(part: str) -> str:
+    return _as_folder(_part(part))
+
+
+def _as_folder(part: str) -> str:
     """A part that is a folder: it never ends as files do, so that no file is asked to be a folder too."""
-    return _FILE_SUFFIX.sub(_escaped("."), _part(part))
+    return _FILE_SUFFIX.sub(_escaped("."), part)
 
 
 def _part(part: str) -> str:
@@ -59,11 +109,13 @@ def _part(part: str) -> str:
         safe = _escaped(safe[0]) + safe[1:]
     if safe[-1] in ". ":
         safe = safe[:-1] + _escaped(safe[-1])
-    encoded = safe.encode()
-    if len(encoded) <= MAX_PART_BYTES:
-        return safe
-    end = f"~~{hashlib.sha256(encoded).hexdigest()[:32]}"
-    return encoded[: MAX_PART_BYTES - len(end)].decode("utf-8", "ignore") + end
+    return safe if len(safe.encode()) <= MAX_PART_BYTES else _hashed(safe, safe)
+
+
+def _hashed(part: str, whole: str) -> str:
+    """A part, or its beginning if it is long, with a hash behind it of what it stands for."""
+    end = f"~~{hashlib.sha256(whole.encode()).hexdigest()[:32]}"
+    return part.encode()[: MAX_PART_BYTES - len(end)].decode("utf-8", "ignore") + end
 
 
 def _escaped(text: str) -> str:

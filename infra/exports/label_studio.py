@@ -16,7 +16,8 @@ from infra.exports.brush_rle import brush_rle, counts_of_brush
 from infra.exports.categories import Categories
 from infra.exports.export_format import ExportFormat, ExportTarget
 from infra.exports.exported_sample import ExportedObject, ExportedSample
-from infra.exports.json_list import JsonListFile, read_entries
+from infra.exports.json_lists import JsonListFile, read_entries
+from infra.exports.surplus import refuse_surplus
 from infra.exports.xml_characters import refuse_what_xml_lacks
 from infra.storage.files import join
 
@@ -44,9 +45,7 @@ class LabelStudioWriter:
         scores = [region["score"] for region in regions if "score" in region]
         if scores:
             prediction["score"] = min(scores)
-        prefix = self._target.image_prefix or "images/"
-        data = {_IMAGE: prefix + sample.file_name, "sample_key": sample.key}
-        self._tasks.append({"data": data, "predictions": [prediction]})
+        self._tasks.append({"data": _data(self._target, sample), "predictions": [prediction]})
 
     def finish(self) -> None:
         """See ExportWriter."""
@@ -84,16 +83,22 @@ class LabelStudioReader:
     """See ExportReader."""
 
     def __init__(self, target: ExportTarget) -> None:
+        self._target = target
         self._url = join(target.url, FILE)
         self._tasks = read_entries(target.storage, self._url)
 
     def masks(self, sample: ExportedSample) -> Sequence[bytes]:
         """See ExportReader."""
         task: Mapping[str, Any] = next(self._tasks, {})
-        if task.get("data", {}).get("sample_key") != sample.key:
+        if task.get("data") != _data(self._target, sample):
             raise ExportError(f"{self._url} lacks the task of sample {sample.key!r}: export again")
-        regions = task["predictions"][0]["result"]
-        if [region["meta"]["object_id"] for region in regions] != [one.object_id for one in sample.objects]:
+        (prediction,) = task["predictions"]
+        regions = prediction["result"]
+        found = [
+            (region["meta"]["object_id"], region["value"]["brushlabels"], _size(region)) for region in regions
+        ]
+        size = (sample.height, sample.width)
+        if found != [(one.object_id, [one.category], size) for one in sample.objects]:
             raise ExportError(
                 f"{self._url} lacks objects of sample {sample.key!r}, or has others: export again"
             )
@@ -101,9 +106,22 @@ class LabelStudioReader:
             counts_of_brush(bytes(region["value"]["rle"]), sample.height, sample.width) for region in regions
         ]
 
+    def finish(self) -> None:
+        """See ExportReader."""
+        refuse_surplus(self._tasks, self._url)
+
     def close(self) -> None:
         """See ExportReader."""
         self._tasks.close()
+
+
+def _data(target: ExportTarget, sample: ExportedSample) -> dict[str, str]:
+    prefix = target.image_prefix or "images/"
+    return {_IMAGE: prefix + sample.file_name, "sample_key": sample.key}
+
+
+def _size(region: Mapping[str, Any]) -> tuple[int, int]:
+    return region["original_height"], region["original_width"]
 
 
 def _interface(categories: Categories) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -11,14 +13,16 @@ from infra import rle
 from infra.errors import ExportError
 from infra.exports.csv_index import CsvIndex, read_index
 from infra.exports.export_format import ExportFormat, ExportTarget
-from infra.exports.exported_sample import ExportedSample
-from infra.exports.file_name import object_path
+from infra.exports.exported_sample import ExportedObject, ExportedSample
+from infra.exports.file_name import object_paths
 from infra.exports.mask_png import png_of, values_of
+from infra.exports.surplus import refuse_surplus
 from infra.storage.files import join
 
 INDEX_FILE: Final = "index.csv"
 _FOLDER = "masks"
 _OBJECT = 255
+_WRITES_AT_ONCE = 16  # a small file is all waiting
 _COLUMNS = (
     "sample_key",
     "object_id",
@@ -42,19 +46,18 @@ class PngWriter:
     def __init__(self, target: ExportTarget) -> None:
         self._target = target
         self._index = CsvIndex((*_COLUMNS, *_FIGURES))
+        self._threads = ThreadPoolExecutor(_WRITES_AT_ONCE)
 
     def add(self, sample: ExportedSample) -> None:
         """See ExportWriter."""
-        for one in sample.objects:
-            path = join(_FOLDER, object_path(sample.key, one.object_id, "png"))
-            mask = rle.decode(one.rle, sample.height, sample.width)
-            data = png_of(mask.astype(np.uint8) * np.uint8(_OBJECT))
-            self._target.storage.write_bytes(join(self._target.url, path), data)
+        files = _files(sample)
+        list(self._threads.map(partial(self._write_mask, sample), sample.objects, files))
+        for one, file in zip(sample.objects, files, strict=True):
             row = {
                 "sample_key": sample.key,
                 "object_id": one.object_id,
                 "category": one.category,
-                "file": path,
+                "file": file,
                 "image": f"{self._target.image_prefix}{sample.file_name}",
                 "height": sample.height,
                 "width": sample.width,
@@ -70,7 +73,13 @@ class PngWriter:
 
     def close(self) -> None:
         """See ExportWriter."""
+        self._threads.shutdown(cancel_futures=True)
         self._index.close()
+
+    def _write_mask(self, sample: ExportedSample, one: ExportedObject, file: str) -> None:
+        mask = rle.decode(one.rle, sample.height, sample.width)
+        data = png_of(mask.astype(np.uint8) * np.uint8(_OBJECT))
+        self._target.storage.write_bytes(join(self._target.url, file), data)
 
 
 class PngReader:
@@ -84,15 +93,20 @@ class PngReader:
     def masks(self, sample: ExportedSample) -> Sequence[bytes]:
         """See ExportReader."""
         found = []
-        for one in sample.objects:
+        image = f"{self._target.image_prefix}{sample.file_name}"
+        for one, file in zip(sample.objects, _files(sample), strict=True):
             row = next(self._rows, {})
-            expected = (sample.key, one.object_id, one.category)
-            if tuple(row.get(name) for name in ("sample_key", "object_id", "category")) != expected:
+            expected = (sample.key, one.object_id, one.category, file, image)
+            if tuple(row.get(name) for name in _COLUMNS[: len(expected)]) != expected:
                 raise ExportError(
                     f"{self._url} lacks object {one.object_id!r} of sample {sample.key!r}: export again"
                 )
-            found.append(self._mask(row.get("file", ""), sample))
+            found.append(self._mask(file, sample))
         return found
+
+    def finish(self) -> None:
+        """See ExportReader."""
+        refuse_surplus(self._rows, self._url)
 
     def close(self) -> None:
         """See ExportReader."""
@@ -104,6 +118,12 @@ class PngReader:
         if not np.isin(values, (0, _OBJECT)).all():
             raise ExportError(f"{url} has other values than 0 and {_OBJECT}: export again")
         return rle.encode(values == _OBJECT)
+
+
+def _files(sample: ExportedSample) -> list[str]:
+    """The files of its objects, from the export's folder."""
+    paths = object_paths(sample.file_name, [one.object_id for one in sample.objects], "png")
+    return [join(_FOLDER, path) for path in paths]
 
 
 PNG = ExportFormat("png", PngWriter, PngReader, exact_shapes=("rle",))

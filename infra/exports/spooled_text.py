@@ -1,20 +1,21 @@
-"""A text file of any size: its pieces wait on the local disk, and its first and last lines may be known last."""
+"""Text files of any size: their pieces wait on the local disk, and what comes before them may be known last."""
 
 from __future__ import annotations
 
 import io
 import shutil
 from collections.abc import Generator
+from typing import BinaryIO
 
 from infra.storage.files import Storage
 from infra.storage.scratch_folder import ScratchFolder, no_room
 
 
 class SpooledText:
-    """A UTF-8 file that is written piece by piece. Memory holds one piece."""
+    """A part of a UTF-8 file that is written piece by piece. Memory holds one piece."""
 
     def __init__(self) -> None:
-        """Begin a file. StorageError if the local disk has no room."""
+        """Begin it. StorageError if the local disk has no room."""
         self._scratch = ScratchFolder()
         path = self._scratch.path / "pieces"
         try:
@@ -29,23 +30,34 @@ class SpooledText:
         except OSError as error:
             raise no_room(self._scratch.path, error) from error
 
-    def write(self, storage: Storage, url: str, head: str = "", tail: str = "") -> None:
-        """Write the file: `head`, the pieces and `tail`. StorageError if it cannot be written."""
-        whole = self._scratch.path / "whole"
-        try:
-            with whole.open("wb") as out:
-                out.write(head.encode())
-                self._file.seek(0)
-                shutil.copyfileobj(self._file, out, 2**20)
-                out.write(tail.encode())
-        except OSError as error:
-            raise no_room(whole, error) from error
-        storage.write_file(url, whole)
+    def copy_to(self, out: BinaryIO) -> None:
+        """Write the pieces into a stream. OSError if they cannot be."""
+        self._file.seek(0)
+        shutil.copyfileobj(self._file, out, 2**20)
 
     def close(self) -> None:
         """Delete what waits."""
         self._file.close()
         self._scratch.close()
+
+
+def write_text(storage: Storage, url: str, *pieces: str | SpooledText) -> None:
+    """Write a file of these pieces, one behind the other. StorageError if it cannot be written."""
+    scratch = ScratchFolder()
+    try:
+        whole = scratch.path / "whole"
+        try:
+            with whole.open("wb") as out:
+                for piece in pieces:
+                    if isinstance(piece, str):
+                        out.write(piece.encode())
+                    else:
+                        piece.copy_to(out)
+        except OSError as error:
+            raise no_room(whole, error) from error
+        storage.write_file(url, whole)
+    finally:
+        scratch.close()
 
 
 def read_lines(storage: Storage, url: str) -> Generator[str, None, None]:

@@ -14,7 +14,8 @@ from infra.exports.export_format import ExportFormat, ExportTarget
 from infra.exports.exported_sample import ExportedObject, ExportedSample
 from infra.exports.file_name import part_of_id, without_suffix
 from infra.exports.mask_png import png_of, values_of
-from infra.exports.spooled_text import SpooledText, read_lines
+from infra.exports.spooled_text import SpooledText, read_lines, write_text
+from infra.exports.surplus import refuse_surplus
 from infra.exports.voc_annotation import VocObject, annotation_of, objects_of
 from infra.exports.voc_labels import MAX_INDEX, PALETTE, VocLabels, names_of
 from infra.storage.files import join
@@ -47,7 +48,7 @@ class VocWriter:
     def finish(self) -> None:
         """See ExportWriter."""
         self._write(LABELS_FILE, self._labels.document())
-        self._list.write(self._target.storage, _list_url(self._target))
+        write_text(self._target.storage, _list_url(self._target), self._list)
 
     def close(self) -> None:
         """See ExportWriter."""
@@ -85,6 +86,10 @@ class VocReader:
                 "export again"
             )
         return [rle.encode(objects == index) for index in range(1, len(found) + 1)]
+
+    def finish(self) -> None:
+        """See ExportReader."""
+        refuse_surplus(self._names, _list_url(self._target))
 
     def close(self) -> None:
         """See ExportReader."""

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import re
 
-_NOT_PRINTABLE = re.compile(
-    "[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
-)
+_ESCAPED = re.compile(r'[^\x20-\x7e]|["\\]')
 
 
 def yaml_text(text: str) -> str:
-    """Return a text in double quotes, on one line, as YAML 1.1 and 1.2 read it.
+    """Return a text in double quotes, in ASCII on one line: some readers open files in the encoding of their system.
 
-    JSON's quotes and escapes are YAML's too; beyond those YAML wants characters escaped that it calls not printable
-    (section 5.1), and breaks lines at some that JSON leaves.
+    Every other character becomes its number in hexadecimal (YAML 1.1 and 1.2, section 5.7).
     """
-    quoted = json.dumps(text, ensure_ascii=False)
-    return _NOT_PRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", quoted)
+    return f'"{_ESCAPED.sub(lambda match: _number(match[0]), text)}"'
+
+
+def _number(character: str) -> str:
+    if character in '"\\':
+        return f"\\{character}"
+    code = ord(character)
+    return f"\\u{code:04X}" if code < 0x10000 else f"\\U{code:08X}"

@@ -13,7 +13,7 @@ Ultralytics takes two lines of one class and one bounding box for a duplicate, a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import cv2
@@ -25,15 +25,17 @@ from infra.exports.categories import Categories
 from infra.exports.export_format import ExportFormat, ExportTarget
 from infra.exports.exported_sample import ExportedObject, ExportedSample
 from infra.exports.file_name import without_suffix
+from infra.exports.json_lists import JsonDocument, read_entries
 from infra.exports.mask_window import counts_of, window_of
 from infra.exports.one_ring import one_ring
-from infra.exports.spooled_lines import SpooledDocument, read_list
+from infra.exports.surplus import refuse_surplus
 from infra.exports.yaml_text import yaml_text
 from infra.storage.files import join
 
 FILE = "data.yaml"
 IDS_FILE = "object_ids.json"
 _IMAGES = "images"
+_NAME_INDENT = "  "
 _INSIDE_PIXEL = 0.25  # programs that cut and programs that round find the same pixel
 _FEWEST_POINTS = 3  # a line of 2 points reads as a box
 
@@ -44,26 +46,21 @@ class YoloWriter:
     def __init__(self, target: ExportTarget) -> None:
         self._target = target
         self._categories = Categories(first=0)
-        self._ids = SpooledDocument(_IMAGES)
+        self._ids = JsonDocument(_IMAGES)
 
     def add(self, sample: ExportedSample) -> None:
         """See ExportWriter."""
-        shown = [one for one in sample.objects if one.area]
+        shown = _shown(sample)
         lines = "".join(f"{self._line(sample, one)}\n" for one in shown)
         url = join(self._target.url, label_path(sample.file_name))
         self._target.storage.write_bytes(url, lines.encode("ascii"))
-        entry = {
-            "file_name": sample.file_name,
-            "sample_key": sample.key,
-            "object_ids": [one.object_id for one in shown],
-        }
-        self._ids.append(_IMAGES, entry)
+        self._ids.append(_IMAGES, _ids_entry(sample))
 
     def finish(self) -> None:
         """See ExportWriter."""
         storage, url = self._target.storage, self._target.url
         self._ids.write(storage, join(url, IDS_FILE), {"info": dict(self._target.provenance)})
-        storage.write_bytes(join(url, FILE), "".join(self._data_yaml()).encode())
+        storage.write_bytes(join(url, FILE), "".join(self._data_yaml()).encode("ascii"))
 
     def close(self) -> None:
         """See ExportWriter."""
@@ -81,7 +78,7 @@ class YoloWriter:
         yield "# one set: split it as you like; val is here since Ultralytics asks for it\n"
         yield f"train: {_IMAGES}\nval: {_IMAGES}\nnames:{'' if self._categories.names else ' {}'}\n"
         for number, name in self._categories.names.items():
-            yield f"  {number}: {yaml_text(name)}\n"
+            yield f"{_NAME_INDENT}{number}: {yaml_text(name)}\n"
 
 
 class YoloReader:
@@ -89,27 +86,45 @@ class YoloReader:
 
     def __init__(self, target: ExportTarget) -> None:
         self._target = target
-        self._ids = read_list(target.storage, join(target.url, IDS_FILE), _IMAGES)
+        self._ids = read_entries(target.storage, join(target.url, IDS_FILE), _IMAGES)
+        self._names = _quoted_names(target.storage.read_bytes(join(target.url, FILE)))
 
     def masks(self, sample: ExportedSample) -> Sequence[bytes]:
         """See ExportReader."""
-        entry: dict[str, Any] = next(self._ids, {})
+        if next(self._ids, {}) != _ids_entry(sample):
+            raise ExportError(
+                f"{join(self._target.url, IDS_FILE)} has not the objects of sample {sample.key!r}: export again"
+            )
         url = join(self._target.url, label_path(sample.file_name))
-        if (entry.get("file_name"), entry.get("sample_key")) != (sample.file_name, sample.key):
-            raise ExportError(f"{self._target.url} lacks the image of sample {sample.key!r}: export again")
         lines = self._target.storage.read_bytes(url).decode("ascii").splitlines()
-        if len(lines) != len(entry["object_ids"]):
-            raise ExportError(f"{url} has not one line for each object that {IDS_FILE} has: export again")
+        names = [self._names.get(line.partition(" ")[0]) for line in lines]
+        shown = _shown(sample)
+        if names != [yaml_text(one.category) for one in shown]:
+            raise ExportError(f"{url} has not the objects of sample {sample.key!r}: export again")
         found = {
-            object_id: _counts(line, sample.height, sample.width)
-            for object_id, line in zip(entry["object_ids"], lines, strict=True)
+            one.object_id: _counts(line, sample.height, sample.width)
+            for one, line in zip(shown, lines, strict=True)
         }
         empty = counts_of(np.zeros((1, 1), np.bool_), 0, 0, sample.height, sample.width)
         return [found.get(one.object_id, empty) for one in sample.objects]
 
+    def finish(self) -> None:
+        """See ExportReader."""
+        refuse_surplus(self._ids, join(self._target.url, IDS_FILE))
+
     def close(self) -> None:
         """See ExportReader."""
         self._ids.close()
+
+
+def _shown(sample: ExportedSample) -> list[ExportedObject]:
+    """The objects that have a line."""
+    return [one for one in sample.objects if one.area]
+
+
+def _ids_entry(sample: ExportedSample) -> dict[str, Any]:
+    ids = [one.object_id for one in _shown(sample)]
+    return {"file_name": sample.file_name, "sample_key": sample.key, "object_ids": ids}
 
 
 def label_path(file_name: str) -> str:
@@ -119,6 +134,15 @@ def label_path(file_name: str) -> str:
     """
     before, _, after = f"/{_IMAGES}/{file_name}".rpartition(f"/{_IMAGES}/")
     return f"{before}/labels/{without_suffix(after)}.txt".lstrip("/")
+
+
+def _quoted_names(data_yaml: bytes) -> Mapping[str, str]:
+    """Names of classes by number, both as they are written in `data.yaml`."""
+    lines = data_yaml.decode("ascii", "replace").splitlines()
+    entries = [
+        line.removeprefix(_NAME_INDENT).partition(": ") for line in lines if line.startswith(_NAME_INDENT)
+    ]
+    return {number: quoted for number, _, quoted in entries}
 
 
 def _counts(line: str, height: int, width: int) -> bytes:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
+import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _COPY_BLOCK = 8 * 2**20
+_UMASK = threading.Lock()
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}  # as link(2) and drivers say it
 
 
@@ -102,8 +104,9 @@ def _temporary_beside(target: Path) -> Iterator[Path]:
     descriptor, name = tempfile.mkstemp(prefix=f".{target.name[:100]}.", suffix=".tmp", dir=target.parent)
     os.close(descriptor)
     temporary = Path(name)
-    umask = os.umask(0)
-    os.umask(umask)
+    with _UMASK:  # it is of the process, and can only be read by setting it
+        umask = os.umask(0)
+        os.umask(umask)
     temporary.chmod(0o666 & ~umask)  # mkstemp's files are for their owner alone
     try:
         yield temporary

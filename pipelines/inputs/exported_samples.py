@@ -9,9 +9,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from actors.specs.export import ExportedMasks, ExportSpec
+from actors.specs.export import ExportSpec
 from infra.exports.exported_sample import ExportedObject, ExportedSample
-from infra.exports.file_name import image_path
+from infra.exports.file_name import DistinctPaths
 from infra.json_text import JsonValue
 from infra.runs.commit import CommitRecord
 from infra.runs.run_directory import RunDirectory
@@ -19,16 +19,14 @@ from infra.runs.tables import MASKS, BoundingBox
 from infra.shards.manifest import DatasetManifest, ShardEntry, load_manifest
 from infra.shards.sample import Sample
 from infra.shards.shard_reader import read_shard
-from infra.shards.splits import split_of
 from infra.storage.files import Storage
-from infra.storage.locations import expand_home
 from pipelines.errors import OptionError
 from pipelines.inputs.row_condition import RowCondition
 from pipelines.inputs.run_record import LabelRecord, read_record
+from pipelines.inputs.sample_split import SampleSplit
 
 NO_CATEGORY = "object"
 _FIGURES = ("iou", "quality", "num_clicks", "model_id")
-_LIST_SUFFIX = ".txt"
 
 
 @dataclass
@@ -64,39 +62,31 @@ class ExportedSamples:
         self._manifest = _manifest(self.record, storage)
         self._records = self.run.committed()
         self._condition = RowCondition(spec.masks.min_quality, spec.masks.where)
-        self._keys = _keys_of_split(spec.masks, storage)
+        self.split = SampleSplit(spec.masks.split, self._manifest, storage)
 
     @property
     def is_whole(self) -> bool:
         """Whether every shard of the run is committed."""
         return len(self._records) == self.record.dataset.num_shards
 
-    @property
-    def split_name(self) -> str:
-        """The split that goes out; empty if all do, or those of a list."""
-        return "" if self._keys is not None else self._spec.masks.split
-
     def read(self, counts: ExportCounts) -> Iterator[ExportedSample]:
         """Yield the samples, shard by shard in the order of the data set, and count them.
 
         Every call reads run and data set again, and yields the same.
         """
+        paths = DistinctPaths()
         for entry in self._manifest.shards:
             record = self._records.get(entry.name)
-            if record is not None and self._is_of_split(entry):
-                yield from self._of_shard(entry, record, counts)
-
-    def _is_of_split(self, entry: ShardEntry) -> bool:
-        split = self._spec.masks.split
-        return not split or self._keys is not None or split_of(entry.name) == split
+            if record is not None and self.split.has_shard(entry):
+                yield from self._of_shard(entry, record, counts, paths)
 
     def _of_shard(
-        self, entry: ShardEntry, record: CommitRecord, counts: ExportCounts
+        self, entry: ShardEntry, record: CommitRecord, counts: ExportCounts, paths: DistinctPaths
     ) -> Iterator[ExportedSample]:
         (table,) = self.run.read_parts(MASKS, [record])
         rows, left_out = self._rows_by_sample(table)
         for item in read_shard(self._storage, self._manifest.shard_url(entry), entry):
-            if not isinstance(item, Sample) or (self._keys is not None and item.key not in self._keys):
+            if not isinstance(item, Sample) or not self.split.takes(item.key):
                 continue
             kept = rows.get(item.key, [])
             dropped = left_out.get(item.key, 0)
@@ -107,7 +97,7 @@ class ExportedSamples:
             counts.samples += 1
             counts.objects += len(kept)
             counts.thinned += dropped > 0
-            yield self._sample(item, kept, dropped)
+            yield self._sample(item, paths.of_key(item.key), kept, dropped)
 
     def _rows_by_sample(self, table: pa.Table) -> tuple[Mapping[str, list[Any]], Mapping[str, int]]:
         """Rows that pass, by sample key in the order of the part, and the number of those that do not."""
@@ -121,7 +111,7 @@ class ExportedSamples:
                 left_out[row["sample_key"]] += 1
         return rows, left_out
 
-    def _sample(self, sample: Sample, rows: list[Any], dropped: int) -> ExportedSample:
+    def _sample(self, sample: Sample, path: str, rows: list[Any], dropped: int) -> ExportedSample:
         attributes = {truth.object_id: truth.attributes for truth in sample.objects}
         name = self._spec.category
         objects = tuple(
@@ -137,7 +127,7 @@ class ExportedSamples:
         )
         return ExportedSample(
             sample.key,
-            image_path(sample.key, sample.extension),
+            f"{path}.{sample.extension}",
             sample.height,
             sample.width,
             sample.image_bytes,
@@ -164,14 +154,3 @@ def _manifest(record: LabelRecord, storage: Storage) -> DatasetManifest:
             "and masks would lie on other images"
         )
     return manifest
-
-
-def _keys_of_split(masks: ExportedMasks, storage: Storage) -> frozenset[str] | None:
-    """The keys that a list names; None if the split is no list."""
-    if not masks.split.endswith(_LIST_SUFFIX):
-        return None
-    lines = storage.read_bytes(expand_home(masks.split)).decode("utf-8-sig", "replace").splitlines()
-    keys = frozenset(line.strip() for line in lines if line.strip())
-    if not keys:
-        raise OptionError(f"the list {masks.split} names no sample: write one sample key a line")
-    return keys

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 
@@ -12,9 +11,9 @@ import numpy as np
 from actors.specs.checked import checked
 from actors.specs.export import ExportSpec
 from actors.stop_request import check_stop
-from infra import rle
 from infra.errors import ExportError, StorageError
-from infra.exports.export_format import ExportFormat, ExportReader, ExportTarget
+from infra.exports.compared_masks import compared
+from infra.exports.export_format import ExportFormat, ExportTarget
 from infra.exports.exported_sample import ExportedSample
 from infra.exports.formats import FORMATS
 from infra.exports.kept_masks import KeptMask, KeptMasksFile
@@ -25,6 +24,9 @@ from infra.storage.locations import expand_home
 from pipelines.errors import OptionError
 from pipelines.inputs.exported_samples import ExportCounts, ExportedSamples
 from pipelines.progress_report import OnProgress, ProgressReport
+
+_MOST_NAMED = 3
+"""Of the keys in a list that no sample has."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Exported:
         mean_kept, worst_kept: IoU of the masks in the files with those of the run, in [0, 1].
         worst: sample key and object id of the worst one.
         is_whole_run: every shard of the run was committed.
+        num_unmatched, first_unmatched: keys of a `--split` list that are those of no sample, and the first few.
     """
 
     url: str
@@ -51,6 +54,8 @@ class Exported:
     worst_kept: float
     worst: tuple[str, str]
     is_whole_run: bool
+    num_unmatched: int
+    first_unmatched: tuple[str, ...]
 
     def to_json(self) -> dict[str, JsonValue]:
         """For programs."""
@@ -66,6 +71,8 @@ class Exported:
             "worst_kept": self.worst_kept,
             "worst": list(self.worst),
             "whole_run": self.is_whole_run,
+            "unmatched": self.num_unmatched,
+            "first_unmatched": list(self.first_unmatched),
         }
 
 
@@ -110,8 +117,9 @@ class _Export:
         self._storage = storage
         self._on_progress = on_progress
         self._target = ExportTarget(
-            storage, spec.to, _provenance(spec, samples), spec.shape, spec.image_prefix, samples.split_name
+            storage, spec.to, _provenance(spec, samples), spec.shape, spec.image_prefix, samples.split.name
         )
+        self._is_exact = spec.shape in known.exact_shapes
         self._has_copies = spec.images and not known.always_has_images
         self._counts = ExportCounts()
 
@@ -125,7 +133,7 @@ class _Export:
                 writer.add(sample)
                 self._report(self._counts.objects, "writing")
             if not self._counts.samples:
-                raise OptionError(_nothing(self._counts, self._spec))
+                raise OptionError(_nothing(self._counts, self._samples, self._spec))
             writer.finish()
 
     def read_back(self) -> Exported:
@@ -141,15 +149,16 @@ class _Export:
                     raise ExportError(
                         f"{self._image_url(sample)} is not the image of sample {sample.key!r}: export again"
                     )
-                for kept in _kept(sample, reader):
+                for kept in compared(sample, reader, self._format.name, is_exact=self._is_exact):
                     file.append(kept)
                     total += kept.kept_iou
                     exact += kept.kept_iou == 1.0
                     worst = min(worst, kept, key=lambda one: one.kept_iou)
                 self._report(file.num_rows, "reading back")
+            reader.finish()
             self._check_loss(worst)
             file.write(self._storage, join(self._spec.to, OBJECTS_FILE))
-        num_objects = self._counts.objects
+        num_objects, unmatched = self._counts.objects, self._samples.split.unmatched
         exported = Exported(
             url=self._spec.to,
             format=self._format.name,
@@ -162,6 +171,8 @@ class _Export:
             worst_kept=worst.kept_iou if num_objects else 1.0,
             worst=(worst.sample_key, worst.object_id),
             is_whole_run=self._samples.is_whole,
+            num_unmatched=len(unmatched),
+            first_unmatched=tuple(unmatched[:_MOST_NAMED]),
         )
         document = {"summary": exported.to_json(), "provenance": dict(self._target.provenance)}
         self._storage.write_bytes(join(self._spec.to, EXPORT_FILE), json.dumps(document, indent=1).encode())
@@ -177,12 +188,6 @@ class _Export:
         return join(self._spec.to, self._format.images_folder, sample.file_name)
 
     def _check_loss(self, worst: KeptMask) -> None:
-        if worst.kept_iou < 1 and self._spec.shape in self._format.exact_shapes:
-            raise ExportError(
-                f"object {worst.object_id!r} of sample {worst.sample_key!r} came back changed from "
-                f"{self._format.name}, which keeps every pixel: somebody else writes to {self._spec.to}, or the "
-                "storage is faulty; export again into another folder"
-            )
         if worst.kept_iou < 1 - self._spec.max_loss:
             raise ExportError(
                 f"object {worst.object_id!r} of sample {worst.sample_key!r} came back from {self._format.name} with an "
@@ -193,18 +198,6 @@ class _Export:
     def _report(self, num_objects: int, note: str) -> None:
         if self._on_progress is not None:
             self._on_progress(ProgressReport(num_objects, None, 0, 0, note, ""))
-
-
-def _kept(sample: ExportedSample, reader: ExportReader) -> Iterator[KeptMask]:
-    """ExportError if the reader finds something that is no mask of the sample's size."""
-    try:
-        for one, counts in zip(sample.objects, reader.masks(sample), strict=True):
-            iou = 1.0 - rle.distance(one.rle, counts, sample.height, sample.width)
-            yield KeptMask(sample.key, one.object_id, one.category, iou)
-    except ValueError as error:
-        raise ExportError(
-            f"the masks of sample {sample.key!r} do not come back ({error}): export again"
-        ) from None
 
 
 def _format(spec: ExportSpec) -> ExportFormat:
@@ -237,8 +230,20 @@ def _provenance(spec: ExportSpec, samples: ExportedSamples) -> dict[str, JsonVal
     }
 
 
-def _nothing(counts: ExportCounts, spec: ExportSpec) -> str:
-    left_out = f": the filters leave out all of its {counts.filtered:,} objects" if counts.filtered else ""
+def _nothing(counts: ExportCounts, samples: ExportedSamples, spec: ExportSpec) -> str:
+    unmatched = samples.split.unmatched
+    if unmatched and len(unmatched) == samples.split.num_keys:
+        return (
+            f"none of the {len(unmatched):,} keys in {spec.masks.split}, the first of which is {unmatched[0]!r}, is "
+            f"that of a sample of {spec.run}: write one a line, as the column sample_key of its masks has them"
+        )
+    if counts.filtered:
+        return (
+            f"{spec.run} has nothing to export: the filters leave out all of its {counts.filtered:,} objects; loosen "
+            "--min-quality or --where"
+        )
+    if not samples.is_whole:
+        return f"{spec.run} has nothing to export: it is unfinished, and no shard of it that would go out is committed"
     return (
-        f"{spec.run} has nothing to export{left_out}; see --min-quality, --split, --where and --empty-images"
+        f"{spec.run} has nothing to export: none of its samples has a mask; --empty-images exports the images"
     )

@@ -27,5 +27,9 @@ def summary_lines(exported: Exported) -> Iterator[str]:
             f"  {exported.filtered:,} masks left out by the filters; {exported.thinned:,} of the images show "
             "objects that have no mask here"
         )
+    if exported.num_unmatched:
+        first = ", ".join(map(repr, exported.first_unmatched))
+        more = ", ..." if exported.num_unmatched > len(exported.first_unmatched) else ""
+        yield f"  no sample has {exported.num_unmatched:,} of the keys in the list: {first}{more}"
     if not exported.is_whole_run:
         yield "  the run is unfinished: only its committed shards went out"

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
@@ -17,6 +19,7 @@ from infra.errors import ExportError, StorageError
 from infra.exports.export_format import ExportTarget
 from infra.exports.exported_sample import ExportedSample
 from infra.exports.formats import FORMATS
+from infra.exports.mask_png import png_of
 from infra.exports.png import PngWriter
 from infra.starts.load import load_masks
 from infra.starts.starts import GivenMask
@@ -32,6 +35,7 @@ from tests.specs import shard_spec
 
 KEYS = ("a", "b/c", "d.e")
 NUM_OBJECTS = 2 * len(KEYS)
+HEIGHT, WIDTH = 12, 16
 
 
 @pytest.fixture
@@ -50,10 +54,12 @@ def files_of(folder: Path) -> list[str]:
 
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("images", [False, True])
-def test_every_mask_of_a_run_goes_out_in_every_format(
-    name: str, images: bool, run: str, folder_url: str
+def test_every_mask_of_a_run_goes_out_in_every_format_on_disk_and_on_s3(
+    name: str, images: bool, folder_url: str
 ) -> None:
     url = f"{folder_url}/{name}"
+    write_data(f"{folder_url}/data", KEYS)
+    run = write_run(f"{folder_url}/run", f"{folder_url}/data").url
     exported = run_export(spec(run, url, name, images=images))
     assert (exported.samples, exported.objects, exported.is_whole_run) == (len(KEYS), NUM_OBJECTS, True)
     if FORMATS[name].exact_shapes:
@@ -120,17 +126,19 @@ def test_a_condition_that_is_none_on_the_columns_is_refused_in_one_line(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_list_chooses_samples_and_a_split_that_no_shard_has_gives_nothing(run: str, tmp_path: Path) -> None:
-    listed = tmp_path / "some.txt"
-    listed.write_text("\ufeffb/c\r\n\nnot there\n", encoding="utf-8")
-    exported = run_export(spec(run, tmp_path / "one", masks=ExportedMasks(split=str(listed))))
-    assert (exported.samples, exported.filtered) == (1, 0)
-    listed.write_text("\n")
-    with pytest.raises(OptionError, match="names no sample"):
-        run_export(spec(run, tmp_path / "two", masks=ExportedMasks(split=str(listed))))
-    with pytest.raises(OptionError, match="has nothing to export"):
-        run_export(spec(run, tmp_path / "two", masks=ExportedMasks(split="val")))
-    assert not (tmp_path / "two").exists()
+@pytest.mark.parametrize("name", FORMATS)
+def test_keys_and_ids_that_differ_in_case_have_files_that_differ_on_any_disk(
+    name: str, tmp_path: Path
+) -> None:
+    keys = ("a/IMG", "A/img", "e\u0301", "\u00e9", "a/img")
+    write_data(str(tmp_path / "data"), keys)
+    run = write_run(str(tmp_path / "run"), str(tmp_path / "data")).url
+    exported = run_export(spec(run, tmp_path / "out", name, images=True))
+    assert (exported.samples, exported.objects) == (5, 10)
+    found = files_of(tmp_path / "out")
+    assert len({normalize("NFC", path).casefold() for path in found}) == len(found)
+    if not FORMATS[name].always_has_images:
+        assert len([path for path in found if path.startswith(FORMATS[name].images_folder)]) == 5
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -196,6 +204,18 @@ class Tampering(PngWriter):
         (self._at / "masks/a/1.png").write_bytes((self._at / "masks/a/2.png").read_bytes())
 
 
+class Growing(PngWriter):
+    """A format that gives a mask the whole image."""
+
+    def __init__(self, target: ExportTarget) -> None:
+        super().__init__(target)
+        self._at = Path(target.url)
+
+    def finish(self) -> None:
+        super().finish()
+        (self._at / "masks/a/1.png").write_bytes(png_of(np.full((HEIGHT, WIDTH), 255, np.uint8)))
+
+
 class SwappedImages(PngWriter):
     def __init__(self, target: ExportTarget) -> None:
         super().__init__(target)
@@ -242,13 +262,24 @@ def test_what_does_not_come_back_or_is_interrupted_leaves_nothing_behind(
 def test_more_loss_than_is_allowed_is_refused_and_leaves_nothing(
     run: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lossy = replace(FORMATS["png"], write=Tampering, exact_shapes=())
+    lossy = replace(FORMATS["png"], write=Growing, exact_shapes=())
     monkeypatch.setattr(job, "FORMATS", {"png": lossy})
     with pytest.raises(ExportError, match=r"object '1' of sample 'a' .* --max-loss 0\.5 allows 0\.5"):
         run_export(spec(run, tmp_path / "no", "png", max_loss=0.5))
     assert files_of(tmp_path / "no") == []
     exported = run_export(spec(run, tmp_path / "out", "png"))
-    assert (exported.worst, exported.worst_kept, exported.exact) == (("a", "1"), 0.0, NUM_OBJECTS - 1)
+    assert (exported.worst, exported.exact) == (("a", "1"), NUM_OBJECTS - 1)
+    assert exported.worst_kept == 27 / (HEIGHT * WIDTH)
+
+
+def test_a_lossy_format_may_add_pixels_and_a_lost_one_ends_the_export(
+    run: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lossy = replace(FORMATS["png"], write=Tampering, exact_shapes=())
+    monkeypatch.setattr(job, "FORMATS", {"png": lossy})
+    with pytest.raises(ExportError, match=r"object '1' of sample 'a' came back without 27 of its pixels"):
+        run_export(spec(run, tmp_path / "no", "png"))
+    assert files_of(tmp_path / "no") == []
 
 
 def test_export_json_is_written_last(run: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

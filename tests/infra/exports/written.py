@@ -12,7 +12,7 @@ import numpy.typing as npt
 from infra import rle
 from infra.exports.export_format import ExportTarget
 from infra.exports.exported_sample import ExportedObject, ExportedSample
-from infra.exports.file_name import image_path
+from infra.exports.file_name import path_of_key
 from infra.exports.format_names import FormatName
 from infra.exports.formats import FORMATS
 from infra.runs.tables import BoundingBox
@@ -42,7 +42,7 @@ def exported_object(
 def exported_sample(key: str, shape: tuple[int, int], objects: Sequence[ExportedObject]) -> ExportedSample:
     """A sample with a PNG of noise."""
     image = encoded(random_pixels(*shape, seed=len(key)))
-    return ExportedSample(key, image_path(key, "png"), *shape, image, tuple(objects))
+    return ExportedSample(key, f"{path_of_key(key)}.png", *shape, image, tuple(objects))
 
 
 def write_export(
@@ -65,10 +65,12 @@ def masks_read(
 ) -> list[list[npt.NDArray[np.bool_]]]:
     """The masks of an export, (H, W) each, sample by sample."""
     with closing(FORMATS[name].read(target)) as reader:
-        return [
+        found = [
             [rle.decode(counts, sample.height, sample.width) for counts in reader.masks(sample)]
             for sample in samples
         ]
+        reader.finish()
+        return found
 
 
 def round_trip(
