@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -34,6 +33,7 @@ from mfp.engine_settings import EngineSettings
 from mfp.models.analytic import AnalyticClickModel
 from mfp.session import SessionLimits
 from tests.actors.shapes import OneModelLabeller
+from tests.process_memory import forget_peak, resident_bytes
 
 LARGE_SIDE = 10_000
 _SIDE = 256
@@ -75,19 +75,6 @@ def many_objects(number: int) -> Sample:
         mask[top : top + 7, left : left + 7] = True
         objects.append(ObjectTruth(str(index), rle.encode(mask)))
     return Sample("many", sample.image_bytes, "png", _SIDE, _SIDE, tuple(objects))
-
-
-def resident_bytes(name: str = "VmRSS") -> int:
-    """Memory of this process that lies in RAM now; "VmHWM": at its peak."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(f"{name}:"):
-            return int(line.split()[1]) * 1024
-    raise AssertionError(f"/proc/self/status has no {name}")
-
-
-def forget_peak() -> None:
-    """Let the peak begin anew at what there is now."""
-    Path("/proc/self/clear_refs").write_text("5")
 
 
 class Worker:
