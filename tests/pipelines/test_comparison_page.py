@@ -95,6 +95,17 @@ def test_the_page_has_figures_differences_and_the_objects(compared: Comparison, 
     assert [name for name, times in Counter(page.values("id")).items() if times > 1] == []
 
 
+def test_runs_whose_places_end_alike_have_names_that_tell_them_apart(tmp_path: Path) -> None:
+    urls = [
+        run_of(tmp_path / name / "eval", *objects) for name, objects in (("old", [QUICK]), ("new", [SLOW]))
+    ]
+    page = page_of(compare_runs(urls, STORAGE), tmp_path)
+    assert "old/eval and new/eval" in page.text
+    assert [len(page.row(name)) for name in ("old/eval", "new/eval")] == [1, 2], "figures, and a difference"
+    assert "Less those of old/eval" in page.text
+    assert "Objects that got worse in new/eval" in page.text
+
+
 def test_the_page_says_first_how_the_runs_were_judged(compared: Comparison, tmp_path: Path) -> None:
     assert "later fails" in page_of(compared, tmp_path, margin=0.1).text
     assert "later passes" in page_of(compared, tmp_path, margin=3.0).text

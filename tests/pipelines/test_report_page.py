@@ -133,6 +133,14 @@ def test_ids_are_unique_and_references_lead_somewhere(run: RunDirectory, tmp_pat
     assert references | clips <= ids.keys()
 
 
+def test_runs_whose_places_end_alike_have_names_that_tell_them_apart(tmp_path: Path) -> None:
+    runs = [begin(str(tmp_path / name / "eval")) for name in ("old", "new")]
+    for run in runs:
+        commit(run, "s0.tar", [(0.96,)])
+    page = ReadPage(page_of(*(run.url for run in runs)))
+    assert page.row("old/eval")[0][0] == page.row("new/eval")[0][0] == "analytic"
+
+
 def test_every_plot_and_picture_says_what_is_seen(run: RunDirectory) -> None:
     strip = PageStrip("boat <1>", "the 3rd of 9", b"\x89PNG", "six looks at a <boat>")
     clicked = ClickedRun.read(run.url, run.storage)
