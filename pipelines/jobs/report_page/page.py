@@ -17,6 +17,7 @@ from pipelines.jobs.report_words import (
     heading_of,
     published_in_words,
     remarks,
+    unfinished_in_words,
     why_undefined,
 )
 from pipelines.jobs.thresholds import THRESHOLDS
@@ -27,7 +28,7 @@ _PLOTS = (
     *(quality_by_iou, quality_histogram, throughput),
 )
 _WORDS = (
-    *(draws_in_words, heading_of, published_in_words, remarks, why_undefined),
+    *(draws_in_words, heading_of, published_in_words, remarks, unfinished_in_words, why_undefined),
     *(facts, deciding_settings),
 )
 
