@@ -9,7 +9,7 @@ what it needs when it is called.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from os import PathLike
@@ -20,7 +20,7 @@ from actors.specs.evaluate import EvaluateSpec
 from actors.specs.export import ExportSpec
 from actors.specs.flywheel import FlywheelSpec
 from actors.specs.label import LabelSpec
-from actors.specs.reading import BenchmarkChoice, CheckModelSpec, ShowSpec
+from actors.specs.reading import BenchmarkChoice, CheckModelSpec, CompareSpec, ReportSpec, ShowSpec
 from actors.specs.shard import ShardSpec
 from actors.specs.train import TrainSpec
 from actors.specs.verify import VerifySpec
@@ -59,6 +59,14 @@ def _place(given: object) -> str:
     if not isinstance(given, str | PathLike) or not str(given):
         raise SpecError(f"{given!r} is no path or URL: give one; the folder you are in is .")
     return expand_home(str(given))
+
+
+def _runs(given: object, purpose: str) -> tuple[str, ...]:
+    """Run directories as jobs take them. SpecError if they are no list of any."""
+    runs = () if isinstance(given, str | PathLike) or not isinstance(given, Iterable) else tuple(given)
+    if not runs:
+        raise SpecError(f"{given!r} are no runs to {purpose}: give a list of run directories")
+    return tuple(_place(run) for run in runs)
 
 
 def _storage(options: StorageOptions) -> Storage:
@@ -143,9 +151,11 @@ def report(
     run: str, storage: StorageOptions = StorageOptions(), *, benchmark: BenchmarkChoice = "auto"
 ) -> Report:
     """The figures of a run, which may still be going on; `benchmark` says whose published ones stand beside them."""
+    from actors.specs.checked import checked
     from pipelines.jobs.report_files import read_reports
 
-    return read_reports([_place(run)], _storage(storage), benchmark)[0][1]
+    spec = checked(ReportSpec, ReportSpec(runs=(_place(run),), benchmark=benchmark))
+    return read_reports(spec.runs, _storage(storage), spec.benchmark)[0][1]
 
 
 def show(spec: ShowSpec) -> ShownObjects:
@@ -162,19 +172,28 @@ def report_page(
     *,
     strips: int = 0,
     benchmark: BenchmarkChoice = "auto",
+    trust_model_code: bool = False,
 ) -> list[Report]:
     """Write one HTML page of runs to `out`, a path or URL, and return their figures.
 
     The page holds its pictures and loads nothing. `strips`: film strips of the worst, the median and the best objects,
-    so many each; these are clicked again. `benchmark` says whose published figures stand beside the runs'.
+    so many each; these are clicked again, which a model of other packages needs `trust_model_code` for. `benchmark`
+    says whose published figures stand beside the runs'.
     """
+    from actors.specs.checked import checked
     from pipelines.jobs.report_files import read_reports, write_page
 
-    if isinstance(runs, str | PathLike) or not runs:
-        raise SpecError(f"{runs!r} are no runs to report: give a list of run directories")
-    opened = _storage(storage)
-    reported = read_reports([_place(run) for run in runs], opened, benchmark)
-    write_page(reported, _place(out), opened, strips=strips)
+    opened, place = _storage(storage), _place(out)
+    asked = ReportSpec(
+        runs=_runs(runs, "report"),
+        html=place,
+        strips=strips,
+        benchmark=benchmark,
+        trust_model_code=trust_model_code,
+    )
+    spec = checked(ReportSpec, asked)
+    reported = read_reports(spec.runs, opened, spec.benchmark)
+    write_page(reported, place, opened, strips=spec.strips, trust_model_code=spec.trust_model_code)
     return [figures for _, figures in reported]
 
 
@@ -182,9 +201,7 @@ def compare(runs: Sequence[str], storage: StorageOptions = StorageOptions()) -> 
     """Runs held against the first of them, on the objects that all of them have; `gate` of the result judges them."""
     from pipelines.jobs.comparison import compare_runs
 
-    if isinstance(runs, str | PathLike) or not runs:
-        raise SpecError(f"{runs!r} are no runs to compare: give a list of run directories")
-    return compare_runs([_place(run) for run in runs], _storage(storage))
+    return compare_runs(_runs(runs, "compare"), _storage(storage))
 
 
 def compare_page(
@@ -194,18 +211,28 @@ def compare_page(
     *,
     strips: int = 0,
     margin: float | None = None,
+    trust_model_code: bool = False,
 ) -> Comparison:
     """Write one HTML page of a comparison to `out`, a path or URL, and return the comparison.
 
     The page holds its pictures and loads nothing. `strips`: the objects that got most worse, so many of each run, as
-    both runs clicked them; these are clicked again. `margin`, in clicks of NoC@90: the page begins with the verdicts of
-    `Comparison.gate`; None: it has none.
+    both runs clicked them; these are clicked again, which a model of other packages needs `trust_model_code` for.
+    `margin`, in clicks of NoC@90: the page begins with the verdicts of `Comparison.gate`; None: it has none.
     """
+    from actors.specs.checked import checked
+    from pipelines.jobs.comparison import compare_runs
     from pipelines.jobs.report_files import write_comparison
 
-    compared = compare(runs, storage)
+    opened, place = _storage(storage), _place(out)
+    asked = CompareSpec(
+        runs=_runs(runs, "compare"), html=place, strips=strips, trust_model_code=trust_model_code
+    )
+    spec = checked(CompareSpec, asked)
+    compared = compare_runs(spec.runs, opened)
     gate = None if margin is None else compared.gate(margin)
-    write_comparison(compared, _place(out), _storage(storage), gate=gate, strips=strips)
+    write_comparison(
+        compared, place, opened, gate=gate, strips=spec.strips, trust_model_code=spec.trust_model_code
+    )
     return compared
 
 

@@ -102,7 +102,7 @@ class Comparison:
     is_same_data: bool
 
     def gate(self, margin: float) -> Gate:
-        """Whether the later runs are no worse than the first by more than `margin` clicks: see `judged`."""
+        """Whether the later runs are no worse than the first by more than `margin` clicks, 0 or more: see `judged`."""
         return judged(self, margin)
 
     def to_json(self) -> dict[str, JsonValue]:

@@ -33,6 +33,9 @@ def remarks(comparison: Comparison) -> Iterator[str]:
         if run.incomparable:
             yield f"{run.url} and {first.url} differ by more than the model: {run.incomparable}"
     for run in comparison.runs:
+        if run.decided is not None and run.unfinished is not None:
+            yield f"{run.url} was ended when it was decided, and no interval here allows for that: go on with it"
+    for run in comparison.runs:
         left_out = run.num_objects - comparison.num_objects
         if left_out:
             yield f"{run.url}: {left_out:,} more objects, which another run lacks"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from infra.json_text import JsonValue
+from pipelines.errors import OptionError
 
 if TYPE_CHECKING:
     from pipelines.jobs.comparison import ComparedRun, Comparison
@@ -80,7 +82,12 @@ def judged(comparison: Comparison, margin: float) -> Gate:
     It is UNDEFINED, and fails, if the difference is not one of the models on the same data, or has no interval; if a
     run is not finished or was ended when it was decided, since its interval would not allow for that; or if it lacks
     objects of the first, which may be those that it is bad at.
+
+    Raises:
+        OptionError: the margin is no number of clicks.
     """
+    if isinstance(margin, bool) or not isinstance(margin, int | float) or not 0 <= margin < math.inf:
+        raise OptionError(f"a margin of {margin!r} clicks: give a number of 0 or more, such as 0.2")
     first, *others = comparison.runs
     return Gate(margin, tuple(_judgement(run, first, comparison, margin) for run in others))
 

@@ -16,6 +16,15 @@ SHOWN_CLICKS = (1, 3, 5, 10, 20)
 """Clicks after which the mean IoU is told."""
 
 
+def unfinished_in_words(report: Report) -> str:
+    """What is missing of a run, why, and what the figures are of; empty if nothing is missing."""
+    if report.unfinished is None:
+        return ""
+    if report.decided is None:
+        return f"{report.unfinished}; the figures are of these alone"
+    return f"{report.decided.in_words}; the figures are of the {report.num_shards:,} shards that are done"
+
+
 def heading_of(report: Report, figures: StartFigures) -> str:
     """What the figures of one kind of start are about; empty if they are those of the evaluation protocol."""
     protocol, start = report.protocol, figures.start

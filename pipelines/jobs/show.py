@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from actors.specs.checked import checked
 from actors.specs.reading import ShowSpec
 from infra.runs.run_directory import RunDirectory
 from infra.storage.files import Storage
@@ -34,8 +35,10 @@ def run_show(spec: ShowSpec) -> ShownObjects:
 
     Raises:
         OptionError: the run has no such sample or object, or was made from other data.
+        SpecError: a value of the specification is none that its field allows.
         InfraError, MfpError: run or data set cannot be read.
     """
+    spec = checked(ShowSpec, spec)
     storage = Storage(spec.storage)
     replayer = Replayer(RunDirectory(expand_home(spec.run), storage), trust_model_code=spec.trust_model_code)
     names = [(spec.key, spec.object_id)] if spec.object_id else replayer.objects_of(spec.key)

@@ -18,6 +18,7 @@ from pipelines.jobs.report_words import (
     heading_of,
     published_in_words,
     remarks,
+    unfinished_in_words,
     why_undefined,
 )
 from pipelines.jobs.start_figures import StartFigures
@@ -36,8 +37,9 @@ class ReportView:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Table | Text]:
         """Yield the tables of NoC, of published figures if there are any, of mean IoU and of models, and the totals."""
         style = box.SIMPLE_HEAD if console.is_terminal else None
-        if self._report.unfinished is not None:
-            yield Text(self._unfinished(), style="bold")
+        unfinished = unfinished_in_words(self._report)
+        if unfinished:
+            yield Text(unfinished, style="bold")
             yield Text()
         for figures in self._report.by_start:
             heading = heading_of(self._report, figures)
@@ -66,12 +68,6 @@ class ReportView:
             yield Text()
         for line in self._lines():
             yield Text(line)
-
-    def _unfinished(self) -> str:
-        report = self._report
-        if report.decided is None:
-            return f"{report.unfinished}; the figures are of these alone"
-        return f"{report.decided.in_words}; the figures are of the {report.num_shards:,} shards that are done"
 
     def _noc_table(self, style: box.Box | None, figures: StartFigures | None) -> Table:
         table = Table(box=style, padding=(0, 2, 0, 0))

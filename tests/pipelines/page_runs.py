@@ -10,8 +10,9 @@ import numpy as np
 from infra.runs.run_directory import RunDirectory
 from infra.runs.set_aside import SetAsideShard, note_set_aside
 from infra.storage.files import Storage
+from pipelines.jobs.decided import Decided, Verdict, write_decided
 from pipelines.jobs.report_files import read_reports, write_page
-from tests.pipelines.clicked_runs import begin, commit
+from tests.pipelines.clicked_runs import Ious, begin, commit
 
 SCRIPT = "<script>alert('x')</script>"
 
@@ -24,6 +25,28 @@ def drawn_run(url: str, *, num_shards: int = 4, num_objects: int = 12, max_click
         objects = [_rising(rng, max_clicks) for _ in range(num_objects)]
         commit(run, f"s{shard}.tar", objects, ["undecodable_image", SCRIPT], end_below_target="max_clicks")
     note_set_aside(run.storage, run.url, SetAsideShard(f"{SCRIPT}.tar", 3, f"no file {SCRIPT}"))
+    return run
+
+
+def decided_run(url: str, *objects: Ious) -> RunDirectory:
+    """A run that ended after two of five shards, one of them decisive; the objects are in the first."""
+    run = begin(url, num_shards=5)
+    commit(run, "s0.tar", objects)
+    commit(run, "s1.tar", [])
+    decided = Decided(
+        verdict=Verdict.WORSE,
+        low=0.5,
+        high=2.25,
+        alpha=0.05,
+        margin=0.0,
+        base_run="base",
+        shards_used=1,
+        num_shards=5,
+        objects_used=2,
+        objects_saved=6,
+        num_objects=8,
+    )
+    write_decided(run.url, decided, run.storage)
     return run
 
 

@@ -82,12 +82,6 @@ def test_another_copy_can_be_named_and_a_known_one_left_without(tmp_path: Path) 
     assert report(run_of(str(tmp_path / "known")), "none").benchmark is None
 
 
-def test_a_wrong_name_from_python_says_which_there_are(tmp_path: Path) -> None:
-    wrong: Any = "coco"
-    with pytest.raises(OptionError, match="benchmark 'coco': give auto, none, grabcut, berkeley, davis, sbd"):
-        report(run_of(str(tmp_path)), wrong)
-
-
 def test_published_rows_are_shown_and_called_that(tmp_path: Path) -> None:
     url, page = run_of(str(tmp_path / "run")), tmp_path / "page.html"
     found = report(url)

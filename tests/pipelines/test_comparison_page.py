@@ -19,7 +19,7 @@ from pipelines.jobs.object_changes import ObjectChange, ObjectChanges
 from pipelines.jobs.report_files import write_comparison
 from tests.actors.shapes import write_shapes
 from tests.pipelines.clicked_runs import Ious, begin, commit
-from tests.pipelines.page_runs import SCRIPT, ReadPage
+from tests.pipelines.page_runs import SCRIPT, ReadPage, decided_run
 from tests.pipelines.past_runs import label_here
 from tests.specs import changed, label_spec
 
@@ -93,6 +93,28 @@ def test_the_page_has_figures_differences_and_the_objects(compared: Comparison, 
     assert "script" not in page.tags
     assert page.values("src") == []
     assert [name for name, times in Counter(page.values("id")).items() if times > 1] == []
+
+
+def test_runs_whose_places_end_alike_have_names_that_tell_them_apart(tmp_path: Path) -> None:
+    urls = [
+        run_of(tmp_path / name / "eval", *objects) for name, objects in (("old", [QUICK]), ("new", [SLOW]))
+    ]
+    page = page_of(compare_runs(urls, STORAGE), tmp_path)
+    assert "old/eval and new/eval" in page.text
+    assert [len(page.row(name)) for name in ("old/eval", "new/eval")] == [1, 2], "figures, and a difference"
+    assert "Less those of old/eval" in page.text
+    assert "Objects that got worse in new/eval" in page.text
+
+
+def test_a_run_that_was_ended_when_it_was_decided_is_named(tmp_path: Path) -> None:
+    run = decided_run(str(tmp_path / "decided"), QUICK, SLOW)
+    page = page_of(compare_runs([run.url, run.url], STORAGE), tmp_path)
+    assert (
+        f"{run.url} was ended when it was decided, and no interval here allows for that: go on" in page.text
+    )
+    assert (
+        "ended when" not in page_of(compare_runs([run_of(tmp_path / "whole", QUICK)], STORAGE), tmp_path).text
+    )
 
 
 def test_the_page_says_first_how_the_runs_were_judged(compared: Comparison, tmp_path: Path) -> None:

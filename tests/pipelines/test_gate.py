@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,6 +18,7 @@ from infra.storage.files import Storage
 from mfp.bootstrap import Interval
 from pipelines.api import compare
 from pipelines.cli import app
+from pipelines.errors import OptionError
 from pipelines.exit_codes import ExitCode
 from pipelines.inputs.run_record import request_of
 from pipelines.jobs.comparison import ComparedRun, Comparison, Estimate
@@ -123,6 +125,12 @@ def test_the_command_ends_with_a_code_of_its_own_and_programs_get_the_verdict(tm
     assert mfp(first, worse, "--fail-if-worse", "2")[0] == 0
     assert mfp(first, worse)[0] == 0
     assert mfp(first, "--fail-if-worse", "1")[0] == ExitCode.USAGE
+
+
+@pytest.mark.parametrize("margin", [float("nan"), float("inf"), -0.1, "0.2", None, True])
+def test_a_margin_that_is_no_number_of_clicks_is_refused(margin: Any) -> None:
+    with pytest.raises(OptionError, match=f"a margin of {margin!r} clicks: give a number of 0 or more"):
+        Comparison((), 9, 9, is_same_data=True).gate(margin)
 
 
 def test_a_gate_needs_two_runs() -> None:

@@ -21,8 +21,9 @@ from pipelines.jobs.report_files import read_reports, write_page
 from pipelines.jobs.report_page.page import render_page
 from pipelines.jobs.report_page.page_data import PageRun, PageStrip
 from pipelines.jobs.report_page.page_run import page_run
+from pipelines.jobs.report_words import unfinished_in_words
 from tests.pipelines.clicked_runs import begin, commit
-from tests.pipelines.page_runs import SCRIPT, ReadPage, drawn_run, page_of
+from tests.pipelines.page_runs import SCRIPT, ReadPage, decided_run, drawn_run, page_of
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +134,14 @@ def test_ids_are_unique_and_references_lead_somewhere(run: RunDirectory, tmp_pat
     assert references | clips <= ids.keys()
 
 
+def test_runs_whose_places_end_alike_have_names_that_tell_them_apart(tmp_path: Path) -> None:
+    runs = [begin(str(tmp_path / name / "eval")) for name in ("old", "new")]
+    for run in runs:
+        commit(run, "s0.tar", [(0.96,)])
+    page = ReadPage(page_of(*(run.url for run in runs)))
+    assert page.row("old/eval")[0][0] == page.row("new/eval")[0][0] == "analytic"
+
+
 def test_every_plot_and_picture_says_what_is_seen(run: RunDirectory) -> None:
     strip = PageStrip("boat <1>", "the 3rd of 9", b"\x89PNG", "six looks at a <boat>")
     clicked = ClickedRun.read(run.url, run.storage)
@@ -147,6 +156,18 @@ def test_every_plot_and_picture_says_what_is_seen(run: RunDirectory) -> None:
 
 def test_an_unfinished_run_says_so_first(page: ReadPage) -> None:
     assert "unfinished: 4 of 5 shards; the figures are of these alone." in page.text
+
+
+def test_a_run_that_was_ended_when_it_was_decided_says_what_was_decided_and_what_the_figures_are_of(
+    tmp_path: Path,
+) -> None:
+    run = decided_run(str(tmp_path), (0.96,), (0.5, 0.96))
+    said = (
+        "decided after 1 of 5 shards: NoC@90 is worse than that of base by 0.50 to 2.25 clicks (95% confidence "
+        "sequence); 6 of 8 objects saved; the figures are of the 2 shards that are done"
+    )
+    assert f"{said}." in ReadPage(page_of(run.url)).text
+    assert unfinished_in_words(build_report(run.url, run.storage)) == said
 
 
 def test_a_run_without_any_shard_has_a_page_without_a_figure(tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ from pipelines.jobs.comparison import Comparison
 from pipelines.jobs.comparison_words import DECIMALS, HEADINGS, change_in_words, object_in_words, remarks
 from pipelines.jobs.gate import Gate
 from pipelines.jobs.report_page.plots.changes import change_histogram
+from pipelines.jobs.report_page.run_names import run_names
 from pipelines.jobs.report_page.strips import StripPair
-from pipelines.jobs.report_page.templating import environment, name_of
+from pipelines.jobs.report_page.templating import environment
 
 
 def render_comparison(
@@ -23,8 +24,9 @@ def render_comparison(
         pairs: by the URL of a later run, pictures of objects that got worse in it.
     """
     templates = environment((change_histogram, change_in_words, object_in_words, remarks))
-    templates.globals.update(headings=HEADINGS, decimals=DECIMALS)
-    names = [name_of(run.url) for run in comparison.runs]
-    title = " and ".join([names[0], ", ".join(names[1:])]) if names[1:] else names[0]
+    names = run_names([run.url for run in comparison.runs])
+    templates.globals.update(headings=HEADINGS, decimals=DECIMALS, names=names)
+    first, *others = (names[run.url] for run in comparison.runs)
+    title = f"{first} and {', '.join(others)}" if others else first
     page = templates.get_template("comparison.html.jinja")
     return page.render(command="mfp compare", title=title, comparison=comparison, gate=gate, pairs=pairs)

@@ -9,13 +9,15 @@ from pipelines.jobs.report_page.plots.bars import noc_histogram, throughput
 from pipelines.jobs.report_page.plots.by_click import mean_iou_by_click, share_done_by_click
 from pipelines.jobs.report_page.plots.quality_by_iou import quality_by_iou, quality_histogram
 from pipelines.jobs.report_page.provenance import deciding_settings, facts
-from pipelines.jobs.report_page.templating import environment, name_of
+from pipelines.jobs.report_page.run_names import run_names
+from pipelines.jobs.report_page.templating import environment
 from pipelines.jobs.report_words import (
     SHOWN_CLICKS,
     draws_in_words,
     heading_of,
     published_in_words,
     remarks,
+    unfinished_in_words,
     why_undefined,
 )
 from pipelines.jobs.thresholds import THRESHOLDS
@@ -26,15 +28,15 @@ _PLOTS = (
     *(quality_by_iou, quality_histogram, throughput),
 )
 _WORDS = (
-    *(draws_in_words, heading_of, published_in_words, remarks, why_undefined),
+    *(draws_in_words, heading_of, published_in_words, remarks, unfinished_in_words, why_undefined),
     *(facts, deciding_settings),
 )
 
 
 def render_page(runs: Sequence[PageRun]) -> str:
     """The page of some runs, one at least. What comes of data is escaped."""
-    names = [name_of(run.report.run_url) for run in runs]
-    title = names[0] if len(runs) == 1 else f"{len(runs)} runs"
+    names = run_names([run.report.run_url for run in runs])
+    title = names[runs[0].report.run_url] if len(runs) == 1 else f"{len(runs)} runs"
     templates = environment((*_PLOTS, *_WORDS))
     templates.globals.update(
         thresholds=tuple(THRESHOLDS), shown_clicks=SHOWN_CLICKS, time_shares=TimeShares.of

@@ -14,7 +14,6 @@ from pipelines.jobs.object_changes import ObjectChange
 from pipelines.jobs.relabel import ObjectName
 from pipelines.jobs.replay import Replay, Replayer
 from pipelines.jobs.report_page.page_data import PageStrip
-from pipelines.jobs.report_page.templating import name_of
 from pipelines.jobs.telling_objects import Role, telling_objects
 
 _HEADINGS: Final[Mapping[Role, str]] = {"worst": "Worst", "median": "Median", "best": "Best"}
@@ -22,9 +21,8 @@ _HEADINGS: Final[Mapping[Role, str]] = {"worst": "Worst", "median": "Median", "b
 
 @dataclass(frozen=True)
 class StripPair:
-    """An object in two runs; the heading of each strip is the name of its run."""
+    """An object in two runs, under one heading."""
 
-    heading: str
     before: PageStrip
     after: PageStrip
 
@@ -56,14 +54,17 @@ def strips_of_changes(
     if not changes:
         return ()
     names = [(change.sample_key, change.object_id) for change in changes]
-    of_runs = []
-    for run in (first, later):
-        replayer = Replayer(run, trust_model_code=trust_model_code)
-        replays = {(one.sample_key, one.object_id): one for one in replayer.replay(names)}
-        of_runs.append([page_strip(name_of(run.url), replays, name) for name in names])
+    before, after = (
+        {
+            (one.sample_key, one.object_id): one
+            for one in Replayer(run, trust_model_code=trust_model_code).replay(names)
+        }
+        for run in (first, later)
+    )
+    headings = [object_in_words(figure, change) for change in changes]
     return tuple(
-        StripPair(object_in_words(figure, change), before, after)
-        for change, before, after in zip(changes, *of_runs, strict=True)
+        StripPair(page_strip(heading, before, name), page_strip(heading, after, name))
+        for heading, name in zip(headings, names, strict=True)
     )
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import jinja2
 
-from infra.storage.files import basename
 from mfp.bootstrap import Interval
 
 
@@ -32,15 +31,9 @@ def environment(functions: Iterable[Callable[..., Any]]) -> jinja2.Environment:
         seconds=lambda number: f"{number:,.1f} s",
         interval=_interval,
         data_uri=lambda png: f"data:image/png;base64,{base64.b64encode(png).decode()}",
-        name=name_of,
     )
     environment.tests["finite"] = math.isfinite
     return environment
-
-
-def name_of(run_url: str) -> str:
-    """What a page calls a run: the last part of its place."""
-    return basename(run_url.rstrip("/")) or run_url
 
 
 def _interval(interval: Interval, decimals: int, sign: str = "") -> str:
