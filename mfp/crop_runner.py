@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,10 +12,12 @@ import torch
 from torch import Tensor
 
 from mfp.answers import check_logits_form
+from mfp.batch_size import USUAL_BATCH_SIZE, CudaMemory, fitting_batch_size
 from mfp.click_model import CropBatch, CropModel, Image, ModelTraits
+from mfp.clicks import Click
 from mfp.crop_features import CropFeatures, ImageFeatures, SessionFeatures
 from mfp.device_exchange import DeviceExchange
-from mfp.engine_settings import EngineSettings, Precision
+from mfp.engine_settings import BatchSize, EngineSettings, Precision
 from mfp.exchange import Answer, Exchange
 from mfp.host_exchange import HostExchange
 from mfp.image_crops import CropSize, ImageCrops, resize
@@ -26,10 +29,14 @@ from mfp.session_maps import SessionMaps
 from mfp.session_state import RegionMasks
 from mfp.start import FROM_NOTHING, FromMask, FromNothing, Start
 from mfp.stopwatch import Stopwatch
+from mfp.tf32 import allow_tf32
 from mfp.transfers import CudaTransfers
+
+logger = logging.getLogger(__name__)
 
 _AUTOCAST_TYPES: dict[Precision, torch.dtype] = {
     "fp32": torch.float32,
+    "tf32": torch.float32,
     "bf16": torch.bfloat16,
     "fp16": torch.float16,
 }
@@ -65,12 +72,15 @@ class CropRunner:
         self.traits: ModelTraits = self.model.traits
         self.network = Stopwatch()
         self.zoom = ZoomSettings() if settings.zoom else None
-        self.places = Places.of_crops(settings.batch_size, is_on_cpu=self.device.type == "cpu")
         self._zoom_size = self.model.zoom_size if settings.zoom_size == "model" else settings.zoom_size
         self._flip = settings.flip
         self._autocast_type = _AUTOCAST_TYPES[settings.precision]
+        self._uses_tf32 = settings.precision == "tf32"
         self._exchange = self._exchange_with(self.device)
         self._images = PerImage(self._of_image, _NUM_NEWEST_IMAGES)
+        self.places = Places.of_crops(
+            self._batch_size(settings.batch_size), is_on_cpu=self._exchange.is_one_memory
+        )
 
     def open(self, image: Image, start: Start = FROM_NOTHING) -> OpenCrops:
         """See Runner."""
@@ -169,9 +179,30 @@ class CropRunner:
             return logits.float(), torch.isfinite(logits).all()
 
     def _precision(self) -> torch.autocast:
+        if self.device.type == "cuda":
+            allow_tf32(
+                self._uses_tf32
+            )  # for the whole process, where another engine may have set it otherwise
         return torch.autocast(
             self.device.type, self._autocast_type, enabled=self._autocast_type is not torch.float32
         )
+
+    def _batch_size(self, asked: BatchSize) -> int:
+        if asked != "auto":
+            return asked
+        if self._exchange.is_one_memory:
+            return USUAL_BATCH_SIZE
+        size = fitting_batch_size(self._run_largest_crops, CudaMemory(self.device))
+        logger.info("%d sessions in a batch: what the memory of %s holds", size, self.device)
+        return size
+
+    def _run_largest_crops(self, num_sessions: int) -> None:
+        """A batch of first clicks on squares, of which no crop is larger."""
+        side = self._zoom_size
+        image, whole = np.zeros((side, side, 3), np.uint8), Region(0, side - 1, 0, side - 1)
+        clicks = (Click(side / 2, side / 2, True),)
+        requests = [Request(self.open(image), whole, clicks) for _ in range(num_sessions)]
+        self.predict(requests, self.batch_key(whole))
 
     def _of_image(self, image: Image) -> OfImage:
         return OfImage(self._exchange.image_crops(), ImageFeatures(*image.shape[:2]))

@@ -100,6 +100,8 @@ class _LaunchedOnDevice:
 class DeviceExchange:
     """See `Exchange`."""
 
+    is_one_memory = False
+
     def __init__(self, traits: ModelTraits, transfers: Transfers, network: Stopwatch) -> None:
         """`network` runs while the host waits for answers."""
         self._traits = traits

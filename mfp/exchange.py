@@ -42,6 +42,10 @@ class Answer:
 class Exchange(Protocol):
     """What lies between the host and the device of a model of crops."""
 
+    @property
+    def is_one_memory(self) -> bool:
+        """Whether the device is the host itself."""
+
     def image_crops(self) -> ImageCrops:
         """What cuts the crops of one image."""
 

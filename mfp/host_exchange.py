@@ -22,6 +22,8 @@ from mfp.session_state import RegionMasks, expected_iou
 class HostExchange:
     """See `Exchange`."""
 
+    is_one_memory = True
+
     def __init__(self, traits: ModelTraits) -> None:
         self._name = traits.name
         self._threshold = traits.threshold

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 
 from mfp.answers import check_map_values, check_maps_form
+from mfp.batch_size import USUAL_BATCH_SIZE
 from mfp.click_model import Image, MaskStartingModel, ModelTraits, SessionModel, SessionTurn
 from mfp.engine_settings import EngineSettings
 from mfp.errors import ClickModelError
@@ -64,7 +65,8 @@ class SessionRunner:
             )
         if self.traits.starts_from_mask and not isinstance(self.model, MaskStartingModel):
             raise lacks_begin_from_mask(self.traits)
-        self.places = Places.of_sessions(settings.batch_size, self.model.max_sessions)
+        batch_size = USUAL_BATCH_SIZE if settings.batch_size == "auto" else settings.batch_size
+        self.places = Places.of_sessions(batch_size, self.model.max_sessions)
         self._shared: PerImage[Any] = PerImage(self.model.prepare, _NUM_NEWEST_IMAGES)
 
     @torch.no_grad()

@@ -19,7 +19,6 @@ from mfp.crop_runner import CropRunner
 from mfp.device_exchange import DeviceExchange
 from mfp.engine_settings import EngineSettings
 from mfp.exchange import Exchange
-from mfp.places import Places
 from mfp.runner import Request, Runner
 from mfp.session_state import RegionMasks
 
@@ -64,15 +63,10 @@ class LateTransfers:
 
 def use_device_paths(monkeypatch: pytest.MonkeyPatch, transfers: LateTransfers) -> None:
     """Have models of crops run on the CPU as on CUDA: whole batches, two of them away, masks made on the device."""
-    of_crops = Places.of_crops
-
-    def on_cuda(batch_size: int, *, is_on_cpu: bool) -> Places:
-        return of_crops(batch_size, is_on_cpu=False)
 
     def exchange_with(runner: CropRunner, device: torch.device) -> Exchange:
         return DeviceExchange(runner.traits, transfers, runner.network)
 
-    monkeypatch.setattr(Places, "of_crops", staticmethod(on_cuda))
     monkeypatch.setattr(CropRunner, "_exchange_with", exchange_with)
 
 

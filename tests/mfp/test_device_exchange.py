@@ -111,7 +111,7 @@ def test_local_changes_and_pixels_of_others_are_those_of_the_host(
 
 
 def create_runner(model: AnalyticClickModel | None = None) -> CropRunner:
-    return CropRunner(model or AnalyticClickModel(), EngineSettings(), "cpu")
+    return CropRunner(model or AnalyticClickModel(), EngineSettings(batch_size=4), "cpu")
 
 
 def test_an_image_goes_to_the_device_once_as_bytes_for_all_its_sessions(transfers: LateTransfers) -> None:
@@ -214,7 +214,7 @@ def test_red_pixels_are_cut_alike_on_both_sides(request: pytest.FixtureRequest) 
     """The answer is the crop itself: the device's crop has the bits of the host's."""
 
     def answer() -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-        runner = CropRunner(RedChannelModel(), EngineSettings(flip=False), "cpu")
+        runner = CropRunner(RedChannelModel(), EngineSettings(batch_size=4, flip=False), "cpu")
         session = runner.open(IMAGE)
         runner.predict([Request(session, PART, CLICKS)], (64, 96))
         return runner.probabilities(session)

@@ -92,7 +92,7 @@ def test_a_batch_is_launched_without_waiting_whatever_its_sessions_are(
     with made_up_gpu(monkeypatch):
         with torch.device(CUDA):
             model = create()
-        runner = CropRunner(model, EngineSettings(flip=name != "baseline"), "cuda:0")
+        runner = CropRunner(model, EngineSettings(batch_size=4, flip=name != "baseline"), "cuda:0")
         excluded = np.zeros((90, 120), np.bool_)
         known = FromMask(np.ones((90, 120), np.bool_))
         one, other, masked = runner.open(IMAGE), runner.open(IMAGE), runner.open(IMAGE, known)
@@ -117,6 +117,6 @@ def test_a_batch_is_launched_without_waiting_whatever_its_sessions_are(
 
 def test_the_click_model_without_weights_waits_for_nothing_either(monkeypatch: pytest.MonkeyPatch) -> None:
     with made_up_gpu(monkeypatch):
-        runner = CropRunner(AnalyticClickModel(), EngineSettings(), "cuda:0")
+        runner = CropRunner(AnalyticClickModel(), EngineSettings(batch_size=4), "cuda:0")
         with NoHiddenWaits():
             runner.launch([Request(runner.open(IMAGE), WHOLE, CLICKS)], (64, 64)).collect()

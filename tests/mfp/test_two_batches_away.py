@@ -170,8 +170,9 @@ def test_a_session_that_does_not_fit_alone_ends_the_run(monkeypatch: pytest.Monk
 
 def test_seconds_are_shares_of_the_wall_time_of_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     engine, _ = engine_on_thread(monkeypatch, AnalyticClickModel(), batch_size=3)
+    sessions = create_sessions(9)
     started = time.perf_counter()
-    finished = list(engine.run(create_sessions(9)))
+    finished = list(engine.run(sessions))
     wall = time.perf_counter() - started
     seconds = [record.seconds for session in finished for record in session.clicks]
     assert min(seconds) > 0
