@@ -36,9 +36,18 @@ def check_logits_values(name: str, logits: torch.Tensor) -> None:
     Raises:
         ClickModelError: some are NaN or infinite.
     """
-    if not bool(torch.isfinite(logits).all()):
+    check_finite(name, bool(torch.isfinite(logits).all()))
+
+
+def check_finite(name: str, is_finite: bool) -> None:
+    """Check what was found of the numbers of a crop model's answer.
+
+    Raises:
+        ClickModelError: some are NaN or infinite.
+    """
+    if not is_finite:
         raise ClickModelError(
-            f"click model {name} gave logits {tuple(logits.shape)} with NaN or infinite values: all must be finite"
+            f"click model {name} gave logits with NaN or infinite values: all must be finite"
         )
 
 

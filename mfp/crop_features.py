@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 from weakref import WeakValueDictionary
 
-from mfp.per_image import Kept
+from mfp.image_crops import CropSize
 from mfp.region import Region
-from mfp.session_maps import CropSize
 
 Place: TypeAlias = tuple[Region, CropSize]
 """A region of an image and the size of its crop."""
@@ -48,11 +47,11 @@ class ImageFeatures:
 class SessionFeatures:
     """Features that one session uses; it holds those of its newest place."""
 
-    def __init__(self, of_image: Kept[ImageFeatures]) -> None:
+    def __init__(self, of_image: ImageFeatures) -> None:
         self._of_image = of_image
         self._newest: CropFeatures | None = None
 
     def at(self, place: Place, make: Callable[[], CropFeatures]) -> CropFeatures:
         """Those of a place, made now if no session on the image has them."""
-        self._newest = self._of_image.value.at(place, make)
+        self._newest = self._of_image.at(place, make)
         return self._newest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,25 +11,32 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from mfp.answers import check_logits_form, check_logits_values
+from mfp.answers import check_logits_form
+from mfp.batch_size import USUAL_BATCH_SIZE, CudaMemory, fitting_batch_size
 from mfp.click_model import CropBatch, CropModel, Image, ModelTraits
+from mfp.clicks import Click
 from mfp.crop_features import CropFeatures, ImageFeatures, SessionFeatures
-from mfp.engine_settings import EngineSettings, Precision
-from mfp.local_change import changed_part
-from mfp.per_image import PerImage
+from mfp.device_exchange import DeviceExchange
+from mfp.engine_settings import BatchSize, EngineSettings, Precision
+from mfp.exchange import Answer, Exchange
+from mfp.host_exchange import HostExchange
+from mfp.image_crops import CropSize, ImageCrops, resize
+from mfp.per_image import Kept, PerImage
 from mfp.places import Places
 from mfp.region import Region, ZoomSettings
-from mfp.runner import Request, check_confidence, check_starts_from_mask
-from mfp.session_maps import CropSize, SessionMaps, resize
-from mfp.session_state import RegionMasks, expected_iou
+from mfp.runner import Launched, Request, check_confidence, check_starts_from_mask
+from mfp.session_maps import SessionMaps
+from mfp.session_state import RegionMasks
 from mfp.start import FROM_NOTHING, FromMask, FromNothing, Start
 from mfp.stopwatch import Stopwatch
+from mfp.tf32 import allow_tf32
+from mfp.transfers import CudaTransfers
 
-ZOOM_THRESHOLD = 0.5
-"""Zoom-in thresholds at 0.5 whatever the model's own threshold is (evaluation protocol)."""
+logger = logging.getLogger(__name__)
 
 _AUTOCAST_TYPES: dict[Precision, torch.dtype] = {
     "fp32": torch.float32,
+    "tf32": torch.float32,
     "bf16": torch.bfloat16,
     "fp16": torch.float16,
 }
@@ -36,11 +44,20 @@ _NUM_NEWEST_IMAGES = 1  # with a single place no session is in flight between tw
 
 
 @dataclass(frozen=True, eq=False)
+class OfImage:
+    """What all sessions on an image share."""
+
+    crops: ImageCrops
+    features: ImageFeatures
+
+
+@dataclass(frozen=True, eq=False)
 class OpenCrops:
-    """A session under way."""
+    """A session under way; it holds what it shares with the others on its image, so that later ones find it."""
 
     maps: SessionMaps
     features: SessionFeatures
+    of_image: Kept[OfImage]
 
 
 class CropRunner:
@@ -55,11 +72,15 @@ class CropRunner:
         self.traits: ModelTraits = self.model.traits
         self.network = Stopwatch()
         self.zoom = ZoomSettings() if settings.zoom else None
-        self.places = Places.of_crops(settings.batch_size, is_on_cpu=self.device.type == "cpu")
         self._zoom_size = self.model.zoom_size if settings.zoom_size == "model" else settings.zoom_size
         self._flip = settings.flip
         self._autocast_type = _AUTOCAST_TYPES[settings.precision]
-        self._images = PerImage(lambda image: ImageFeatures(*image.shape[:2]), _NUM_NEWEST_IMAGES)
+        self._uses_tf32 = settings.precision == "tf32"
+        self._exchange = self._exchange_with(self.device)
+        self._images = PerImage(self._of_image, _NUM_NEWEST_IMAGES)
+        self.places = Places.of_crops(
+            self._batch_size(settings.batch_size), is_on_cpu=self._exchange.is_one_memory
+        )
 
     def open(self, image: Image, start: Start = FROM_NOTHING) -> OpenCrops:
         """See Runner."""
@@ -69,7 +90,10 @@ class CropRunner:
             check_confidence(self.traits, start)
         if not isinstance(start, FromNothing) and self.traits.starts_from_mask:
             prob = start.probabilities(*image.shape[:2])
-        return OpenCrops(SessionMaps(image, self.device, prob), SessionFeatures(self._images.of(image)))
+        of_image = self._images.of(image)
+        start_map = None if prob is None else self._exchange.tensor(prob)
+        maps = SessionMaps(image, of_image.value.crops, self.device, start_map)
+        return OpenCrops(maps, SessionFeatures(of_image.value.features), of_image)
 
     def batch_key(self, region: Region) -> CropSize:
         """See Runner: the size of the region's crop."""
@@ -77,48 +101,39 @@ class CropRunner:
 
     def probabilities(self, session: OpenCrops) -> npt.NDArray[np.float32]:
         """See Runner."""
-        return session.maps.probabilities()
+        return self._exchange.probabilities(session.maps)
 
     @torch.inference_mode()
-    def predict(self, requests: Sequence[Request[OpenCrops]], key: CropSize) -> list[RegionMasks]:
+    def launch(self, requests: Sequence[Request[OpenCrops]], key: CropSize) -> Launched:
         """Run the model on every region, resized to `key`, and paste the answers into the maps.
 
         If it raises, for want of memory say, no map has changed: the same requests can be made again.
         """
-        answers = [
-            self._within_limits(
-                request, resize(prob[None], (request.region.height, request.region.width))[0, 0]
-            )
-            for request, prob in zip(requests, self._probabilities(requests, key), strict=True)
-        ]
-        keeps_outside = [self.traits.keeps_outside or request.is_local for request in requests]
-        masks = self._masks(answers, keeps_outside)
-        rooms = [
-            request.session.maps.room(keeps_outside=keeps)
-            for request, keeps in zip(requests, keeps_outside, strict=True)
-        ]
-        for request, answer, room in zip(requests, answers, rooms, strict=True):
-            request.session.maps.paste(request.region, answer, room)
-        return masks
+        prob, is_finite = self._probabilities(requests, key)
+        answers = [self._answer(request, one) for request, one in zip(requests, prob, strict=True)]
+        return self._exchange.take(answers, is_finite)
 
-    def _within_limits(self, request: Request[OpenCrops], answer: Tensor) -> Tensor:
-        """The (h, w) probabilities of a region, with those of before where the answer does not count."""
+    def predict(self, requests: Sequence[Request[OpenCrops]], key: CropSize) -> list[RegionMasks]:
+        """See Runner."""
+        return self.launch(requests, key).collect()
+
+    def _answer(self, request: Request[OpenCrops], crop: Tensor) -> Answer:
+        """Of a crop's probabilities, (1, h, w)."""
         region = request.region
+        prob = resize(crop[None], (region.height, region.width))[0, 0]
         if request.excluded is not None:
-            answer = answer.masked_fill(self._on_device(region.window(request.excluded)), 0.0)
-        if not request.is_local:
-            return answer
-        before, threshold = request.session.maps.window(region), self.traits.threshold
-        mask_before, mask = self._thresholded([before, answer], threshold)
-        pixels = [region.pixel(click) for click in request.clicks[-request.num_new :]]
-        part = changed_part(mask_before, mask, pixels)
-        return torch.where(self._on_device(part), answer, before)
+            prob = prob.masked_fill(self._exchange.tensor(region.window(request.excluded)), 0.0)
+        return Answer(
+            maps=request.session.maps,
+            region=region,
+            prob=prob,
+            keeps_outside=self.traits.keeps_outside or request.is_local,
+            is_local=request.is_local,
+            pixels=tuple(region.pixel(click) for click in request.clicks[-request.num_new :]),
+        )
 
-    def _on_device(self, pixels: npt.NDArray[np.bool_]) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(pixels)).to(self.device)
-
-    def _probabilities(self, requests: Sequence[Request[OpenCrops]], size: CropSize) -> Tensor:
-        """(B, 1, h, w) float32 probabilities of the crops."""
+    def _probabilities(self, requests: Sequence[Request[OpenCrops]], size: CropSize) -> tuple[Tensor, Tensor]:
+        """(B, 1, h, w) float32 probabilities of the crops, and () bool: whether all logits are finite."""
         maps = [request.session.maps for request in requests]
         regions = [request.region for request in requests]
         image = torch.cat([one.image_crop(region, size) for one, region in zip(maps, regions, strict=True)])
@@ -129,8 +144,9 @@ class CropRunner:
             features = [self._features(request, size) for request in requests]
         straight = [one.straight for one in features]
         if not self._flip:
-            return torch.sigmoid(self._logits(CropBatch(image, prob, has_prob, clicks, straight)))
-        logits = self._logits(
+            logits, is_finite = self._logits(CropBatch(image, prob, has_prob, clicks, straight))
+            return torch.sigmoid(logits), is_finite
+        logits, is_finite = self._logits(
             CropBatch(
                 torch.cat((image, image.flip(3))),
                 torch.cat((prob, prob.flip(3))),
@@ -140,7 +156,7 @@ class CropRunner:
             )
         )
         plain, flipped = logits.chunk(2)
-        return torch.sigmoid((plain + flipped.flip(3)) * 0.5)
+        return torch.sigmoid((plain + flipped.flip(3)) * 0.5), is_finite
 
     def _features(self, request: Request[OpenCrops], size: CropSize) -> CropFeatures:
         if not self.model.prepares:
@@ -154,35 +170,44 @@ class CropRunner:
 
         return request.session.features.at((request.region, size), prepare)
 
-    def _logits(self, batch: CropBatch) -> Tensor:
+    def _logits(self, batch: CropBatch) -> tuple[Tensor, Tensor]:
+        """(B, 1, h, w) float32, and () bool: whether all of them are finite."""
         with self.network.running():
             with self._precision():
                 logits = self.model.predict(batch)
             check_logits_form(self.traits.name, logits, batch.image)
-            check_logits_values(self.traits.name, logits)  # a GPU is done when this has its result
-        return logits.float()
+            return logits.float(), torch.isfinite(logits).all()
 
     def _precision(self) -> torch.autocast:
+        if self.device.type == "cuda":
+            allow_tf32(
+                self._uses_tf32
+            )  # for the whole process, where another engine may have set it otherwise
         return torch.autocast(
             self.device.type, self._autocast_type, enabled=self._autocast_type is not torch.float32
         )
 
-    def _masks(self, regions: Sequence[Tensor], keeps_outside: Sequence[bool]) -> list[RegionMasks]:
-        threshold = self.traits.threshold
-        masks = self._thresholded(regions, threshold)
-        zoom_masks = masks if threshold == ZOOM_THRESHOLD else self._thresholded(regions, ZOOM_THRESHOLD)
-        return [
-            RegionMasks(mask, zoom, expected_iou(prob.cpu().numpy(), mask), keeps)
-            for prob, mask, zoom, keeps in zip(regions, masks, zoom_masks, keeps_outside, strict=True)
-        ]
+    def _batch_size(self, asked: BatchSize) -> int:
+        if asked != "auto":
+            return asked
+        if self._exchange.is_one_memory:
+            return USUAL_BATCH_SIZE
+        size = fitting_batch_size(self._run_largest_crops, CudaMemory(self.device))
+        logger.info("%d sessions in a batch: what the memory of %s holds", size, self.device)
+        return size
 
-    def _thresholded(self, regions: Sequence[Tensor], threshold: float) -> list[npt.NDArray[np.bool_]]:
-        """Masks on the host; on CUDA the copies run side by side and are waited for once."""
-        if self.device.type == "cpu":
-            return [region.numpy() > np.float32(threshold) for region in regions]
-        copies = []
-        for region in regions:
-            host = torch.empty(region.shape, dtype=torch.bool, pin_memory=True)
-            copies.append(host.copy_(region > threshold, non_blocking=True))
-        torch.cuda.current_stream(self.device).synchronize()
-        return [copy.numpy() for copy in copies]
+    def _run_largest_crops(self, num_sessions: int) -> None:
+        """A batch of first clicks on squares, of which no crop is larger."""
+        side = self._zoom_size
+        image, whole = np.zeros((side, side, 3), np.uint8), Region(0, side - 1, 0, side - 1)
+        clicks = (Click(side / 2, side / 2, True),)
+        requests = [Request(self.open(image), whole, clicks) for _ in range(num_sessions)]
+        self.predict(requests, self.batch_key(whole))
+
+    def _of_image(self, image: Image) -> OfImage:
+        return OfImage(self._exchange.image_crops(), ImageFeatures(*image.shape[:2]))
+
+    def _exchange_with(self, device: torch.device) -> Exchange:
+        if device.type == "cpu":
+            return HostExchange(self.traits)
+        return DeviceExchange(self.traits, CudaTransfers(device), self.network)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from mfp.clicks import Click
+from mfp.transfers import to_device
 
 DISK_RADIUS = 5.0
 
@@ -22,6 +24,8 @@ def disk_maps(
 ) -> Tensor:
     """Draw a disk around every click: 1 where (y - py)^2 + (x - px)^2 <= radius^2, else 0.
 
+    Clicks are copied to the device at once; nothing here waits for the device.
+
     Args:
         clicks: one sequence of clicks a sample, (y, x) in pixels of the map; centres may be fractional or outside.
         height, width: size of the maps in pixels.
@@ -31,27 +35,27 @@ def disk_maps(
     Returns:
         (B, 2, height, width) float32, channel 0 foreground clicks, channel 1 background clicks.
     """
-    maps = torch.zeros(len(clicks), 2, height, width)
-    rows = [
-        (sample, 0 if click.is_foreground else 1, click.y, click.x)
-        for sample, sequence in enumerate(clicks)
-        for click in sequence
-    ]
-    if rows:
-        table = torch.tensor(rows, dtype=torch.float64)
-        sample, channel = table[:, 0].long(), table[:, 1].long()
-        centre_y, centre_x = table[:, 2].float(), table[:, 3].float()
-        # Only the few pixels near a centre can lie in its disk: test a small patch, not the whole map.
-        reach = math.ceil(radius) + 1
-        offset = torch.arange(-reach, reach + 1)
-        y = centre_y.floor().long()[:, None] + offset  # (N, S)
-        x = centre_x.floor().long()[:, None] + offset
-        square = (y - centre_y[:, None])[:, :, None] ** 2 + (x - centre_x[:, None])[:, None, :] ** 2
-        inside = (
-            (square <= radius * radius)
-            & ((y >= 0) & (y < height))[:, :, None]
-            & ((x >= 0) & (x < width))[:, None, :]
-        )
-        n, i, j = inside.nonzero(as_tuple=True)
-        maps[sample[n], channel[n], y[n, i], x[n, j]] = 1.0
-    return maps.to(device, non_blocking=True)
+    table = np.zeros((len(clicks), max((len(sequence) for sequence in clicks), default=0), 3), np.float32)
+    for sequence, rows in zip(clicks, table, strict=True):
+        for click, row in zip(sequence, rows, strict=False):
+            row[:] = click.y, click.x, 1 if click.is_foreground else -1
+    centre_y, centre_x, sign = to_device(torch.from_numpy(table), torch.device(device)).unbind(2)  # (B, K)
+    # Only the few pixels near a centre can lie in its disk: test a small patch, not the whole map.
+    reach = math.ceil(radius) + 1
+    offset = torch.arange(-reach, reach + 1, device=device)
+    y = centre_y.floor().long()[..., None] + offset  # (B, K, S)
+    x = centre_x.floor().long()[..., None] + offset
+    square = ((y - centre_y[..., None]) ** 2)[..., None] + ((x - centre_x[..., None]) ** 2)[:, :, None]
+    inside = (
+        (square <= radius * radius)
+        & ((y >= 0) & (y < height))[..., None]
+        & ((x >= 0) & (x < width))[:, :, None]
+        & (sign != 0)[..., None, None]
+    )
+    num_pixels = len(clicks) * 2 * height * width
+    plane = 2 * torch.arange(len(clicks), device=device)[:, None] + (sign < 0)
+    pixel = ((plane[..., None] * height + y) * width)[..., None] + x[:, :, None]
+    # One pixel more than the maps have takes what lies in no disk: to leave it out is to wait for its number.
+    maps = torch.zeros(num_pixels + 1, device=device)
+    maps.index_fill_(0, torch.where(inside, pixel, num_pixels).flatten(), 1.0)
+    return maps[:-1].view(len(clicks), 2, height, width)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ from mfp.click_model import ClickModel, CropModel, SessionModel
 from mfp.crop_runner import CropRunner
 from mfp.engine_settings import EngineSettings
 from mfp.errors import ClickModelError, ImageSizeError
-from mfp.runner import Request, Runner
+from mfp.runner import Launched, Request, Runner
 from mfp.scheduler import Batch, BatchOutcome, Scheduler
 from mfp.session import FinishedSession, Look, Session
 from mfp.session_runner import SessionRunner
@@ -40,6 +41,15 @@ class _Running:
         """Charge what was spent to the click whose mask was taken last."""
         self.state.add_seconds(self.unbilled_seconds, self.unbilled_network_seconds)
         self.unbilled_seconds = self.unbilled_network_seconds = 0.0
+
+
+@dataclass(frozen=True)
+class _Away:
+    """A batch that was launched and not collected yet."""
+
+    batch: Batch
+    members: list[_Running]
+    launched: Launched
 
 
 def runner_of(model: ClickModel, settings: EngineSettings, device: str) -> Runner[Any, Any]:
@@ -66,6 +76,9 @@ def raise_refusal(session: Session, error: ImageSizeError) -> None:
 class Engine:
     """Runs sessions over one click model by continuous batching. One run at a time.
 
+    On a device that works beside the host two batches are away at a time: the host clicks for the sessions of one while
+    the device runs the other.
+
     A batch of crops that does not fit the GPU's memory is halved and run again; the smaller size is kept, as results
     do not depend on it. Main memory is not so handled: there a network takes one session at a time anyway.
     """
@@ -85,6 +98,7 @@ class Engine:
         self._places = self._runner.places
         self._scheduler = self._new_scheduler()
         self._running: dict[int, _Running] = {}
+        self._away: deque[_Away] = deque()  # the longest away first
         self._num_pixels = 0  # of the images of all running sessions
         self._is_abandoned = False
 
@@ -123,6 +137,7 @@ class Engine:
         """
         self._scheduler = self._new_scheduler()
         self._running = {}
+        self._away.clear()
         self._num_pixels = 0
         self._is_abandoned = False
         source = iter(sessions)
@@ -144,9 +159,12 @@ class Engine:
                     break
                 if (finished := self._admit(session, on_refused)) is not None:
                     yield finished
-            if (batch := self._scheduler.schedule()) is not None:
-                yield from self._step(batch)
+            if self._launch_next() and len(self._away) < self._places.max_batches_away:
+                continue  # the device has work: whoever is ready too goes out before anything is waited for
+            if self._away:
+                yield from self._collect(self._away.popleft())
             if self._is_abandoned:
+                self._away.clear()
                 return
 
     def abandon(self) -> None:
@@ -190,16 +208,32 @@ class Engine:
         )
         return None
 
-    def _step(self, batch: Batch) -> list[FinishedSession]:
-        """One pass over a batch and all that follows from it; returns the sessions that ended."""
+    def _launch_next(self) -> bool:
+        """Hand the next batch to the model, if there is one and it finds memory."""
+        if (batch := self._scheduler.schedule()) is None:
+            return False
         members = [self._running[ticket] for ticket in batch.tickets]
         with self._shared_among(members):
             try:
-                masks = self._runner.predict([_request(member) for member in members], batch.key)
+                launched = self._runner.launch([_request(member) for member in members], batch.key)
             except torch.OutOfMemoryError:
-                if len(members) == 1 or not self._runner.can_repeat:
+                if not self._can_try_again(batch):
                     raise
-                self._halve(batch)
+                self._put_back(batch)
+                return False
+        self._away.append(_Away(batch, members, launched))
+        return True
+
+    def _collect(self, away: _Away) -> list[FinishedSession]:
+        """Take the answers to a batch and do all that follows from them; returns the sessions that ended."""
+        batch, members = away.batch, away.members
+        with self._shared_among(members):
+            try:
+                masks = away.launched.collect()
+            except torch.OutOfMemoryError:
+                if not self._can_try_again(batch):
+                    raise
+                self._put_back(batch)
                 return []
             for member, mask in zip(members, masks, strict=True):
                 member.state.take(mask)
@@ -233,18 +267,23 @@ class Engine:
         room = self._places.max_pixels - self._num_pixels
         return not self._running or _num_pixels(session) <= room
 
-    def _halve(self, batch: Batch) -> None:
-        """Have the sessions of a batch that did not fit run in two, and later ones too."""
-        batch_size = len(batch.tickets) // 2
-        self._places = replace(self._places, batch_size=batch_size)
+    def _can_try_again(self, batch: Batch) -> bool:
+        """Whether a batch that found no memory may find some: in two parts, or once the other batches have come in."""
+        return self._runner.can_repeat and (len(batch.tickets) > 1 or bool(self._away))
+
+    def _put_back(self, batch: Batch) -> None:
+        """Have the sessions of a batch that found no memory run again; several in two batches, and later ones too."""
+        if len(batch.tickets) > 1:
+            batch_size = min(self._places.batch_size, len(batch.tickets) // 2)
+            self._places = replace(self._places, batch_size=batch_size)
+            logger.warning(
+                "out of GPU memory with %d sessions of %s in a batch: from now on %d",
+                len(batch.tickets),
+                "x".join(map(str, batch.key)),
+                batch_size,
+            )
         self._scheduler.put_back(
             batch, num_places=self._places.num_places, batch_size=self._places.sessions_per_pass
-        )
-        logger.warning(
-            "out of GPU memory with %d sessions of %s in a batch: from now on %d",
-            len(batch.tickets),
-            "x".join(map(str, batch.key)),
-            batch_size,
         )
 
     def _new_scheduler(self) -> Scheduler:

@@ -10,8 +10,9 @@ from typing_extensions import Doc
 
 from mfp.setting import Effect
 
-Precision: TypeAlias = Literal["fp32", "bf16", "fp16"]
+Precision: TypeAlias = Literal["fp32", "tf32", "bf16", "fp16"]
 Device: TypeAlias = Literal["auto", "cpu", "cuda"]
+BatchSize: TypeAlias = Annotated[int, Ge(1)] | Literal["auto"]
 ZoomSize: TypeAlias = Annotated[int, Ge(32)] | Literal["model"]
 
 
@@ -21,14 +22,20 @@ class EngineSettings:
 
     device: Annotated[Device, Effect.EXECUTION, Doc("auto: CUDA if there is a GPU, else the CPU.")] = "auto"
     batch_size: Annotated[
-        int,
-        Ge(1),
+        BatchSize,
         Effect.EXECUTION,
         Doc(
-            "Objects in one pass of the network on a GPU. On a CPU each has its own passes, and so many take turns."
+            "Objects in one pass of the network on a GPU; auto: as half of its free memory holds, 64 at most. On a CPU "
+            "each has its own passes, and so many take turns; auto: 8."
         ),
-    ] = 8
-    precision: Annotated[Precision, Doc("Arithmetic of the network.")] = "fp32"
+    ] = "auto"
+    precision: Annotated[
+        Precision,
+        Doc(
+            "Arithmetic of the network; decisions are taken in float32. tf32: float32 in which a GPU rounds factors of "
+            "products to 10 bits; on a CPU it is fp32."
+        ),
+    ] = "fp32"
     flip: Annotated[bool, Doc("Average with the mirrored image (twice the work).")] = True
     zoom: Annotated[bool, Doc("Crop to the object as it takes shape.")] = True
     zoom_size: Annotated[

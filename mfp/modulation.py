@@ -10,14 +10,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from mfp.clicks import Click
+from mfp.transfers import to_device
 
 CONFIDENT_FOREGROUND = 0.99
 CONFIDENT_BACKGROUND = 0.01
-_SMALLEST_RELEASE_RADIUS = 10.0
+_SMALLEST_RELEASE_RADIUS = np.float32(10.0)
+_WHOLE_MAP = 2.0**30  # pixels
 
 Variant = Literal["paper", "release"]
 
@@ -47,8 +50,11 @@ class _Newest:
     x: Tensor
     is_foreground: Tensor  # bool
     by_probability: Tensor  # bool: among the first N
-    radius: Tensor  # float32, R
-    disks: Tensor  # (B, K, 3) float32: y, x, radius of the discs taken out of the window; radius -1: none
+    radius: Tensor  # float32, R; -1 in a row without clicks
+    discs: tuple[
+        tuple[Tensor, Tensor, Tensor], ...
+    ]  # y, x, radius of discs taken out of the window; radius -1: none
+    reach: int  # pixels; no window reaches farther from its click
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,8 @@ class _Windows:
 def modulate(prob: Tensor, clicks: Sequence[Sequence[Click]], settings: ModulationSettings) -> Tensor:
     """Sharpen each map around the newest click of its row: P^(1/gamma) for foreground, P^gamma for background.
 
-    Rows do not affect each other. Arithmetic inside a window is float64.
+    Rows do not affect each other. Arithmetic inside a window is float64. What clicks decide is worked out on the host
+    and copied to the device at once; nothing here waits for the device.
 
     Args:
         prob: (B, 1, H, W), probabilities in [0, 1], any floating dtype.
@@ -77,14 +84,13 @@ def modulate(prob: Tensor, clicks: Sequence[Sequence[Click]], settings: Modulati
 
     Source: MFP (CVPR 2024), section 3.1.
     """
-    clicked = [row for row, sequence in enumerate(clicks) if sequence]
     result = prob.clone()
-    if not clicked:
+    if not any(clicks):
         return result
-    rows = torch.tensor(clicked, device=prob.device)
     height, width = prob.shape[-2:]
-    newest = _newest_clicks([clicks[row] for row in clicked], height, width, settings, prob.device)
+    newest = _newest_clicks(clicks, height, width, settings, prob.device)
     windows = _windows(newest, height, width)
+    rows = torch.arange(len(clicks), device=prob.device)
     take = (rows[:, None, None], 0, windows.rows[:, :, None], windows.cols[:, None, :])
     at_click = prob[rows, 0, newest.y.long(), newest.x.long()].double()
     changed = _sharpen(prob[take].double(), at_click, newest, windows)
@@ -93,7 +99,8 @@ def modulate(prob: Tensor, clicks: Sequence[Sequence[Click]], settings: Modulati
         exact = (rows, 0, newest.y.round().long(), newest.x.round().long())
         # In a flat start (P_u at the wrong end) the distance ramp is all that happens; see _sharpen.
         ramp = _needs_ramp(at_click, newest.is_foreground) & windows.inside.flatten(1).any(1)
-        result[exact] = torch.where(ramp, result[exact], newest.is_foreground.to(prob.dtype))
+        stays = ramp | (newest.radius < 0)
+        result[exact] = torch.where(stays, result[exact], newest.is_foreground.to(prob.dtype))
     return result
 
 
@@ -104,52 +111,71 @@ def _newest_clicks(
     settings: ModulationSettings,
     device: torch.device,
 ) -> _Newest:
-    newest = [sequence[-1] for sequence in clicks]
-    y = torch.tensor([min(max(click.y, 0.0), height - 1.0) for click in newest], dtype=torch.float32)
-    x = torch.tensor([min(max(click.x, 0.0), width - 1.0) for click in newest], dtype=torch.float32)
-    num_earlier = max(len(sequence) - 1 for sequence in clicks)
-    opposite = torch.full((len(clicks), max(num_earlier, 1), 2), math.inf)
+    newest = np.zeros((len(clicks), 5), np.float32)
+    opposite = np.full((len(clicks), max(1, *map(len, clicks)), 2), np.inf, np.float32)
     for row, sequence in enumerate(clicks):
-        for column, click in enumerate(sequence[:-1]):
-            if click.is_foreground != sequence[-1].is_foreground:
-                opposite[row, column, 0], opposite[row, column, 1] = click.y, click.x
-    # float32 on purpose: the radii of the released implementation are float32 numbers, and a pixel exactly on a
-    # border is in or out by that rounding. The root is taken in float64: torch's float32 root is off by one bit on some
-    # processors, and then the newest click itself would fall out of the disc that it lies on the border of.
-    gap = ((opposite - torch.stack((y, x), 1)[:, None]) ** 2).sum(-1).double().sqrt().float()
-    nearest = gap.min(dim=1).values
-    if settings.variant == "release":
-        radius = torch.where(
-            nearest.isinf(), settings.max_radius, (nearest / 2).clamp_min(_SMALLEST_RELEASE_RADIUS)
+        if not sequence:
+            continue
+        last = sequence[-1]
+        newest[row, :4] = (
+            min(max(last.y, 0.0), height - 1.0),
+            min(max(last.x, 0.0), width - 1.0),
+            last.is_foreground,
+            len(sequence) <= settings.num_probability_clicks,
         )
-        disk_radius = torch.where(gap < _SMALLEST_RELEASE_RADIUS, gap, -1.0)
+        for column, click in enumerate(sequence[:-1]):
+            if click.is_foreground != last.is_foreground:
+                opposite[row, column] = click.y, click.x
+    # float32 on purpose: the radii of the released implementation are float32 numbers, and a pixel exactly on a
+    # border is in or out by that rounding. The root is taken in float64: a float32 root is off by one bit on some
+    # processors, and then the newest click itself would fall out of the disc that it lies on the border of.
+    squares = (opposite - newest[:, None, :2]) ** 2
+    gap = np.sqrt((squares[..., 0] + squares[..., 1]).astype(np.float64)).astype(np.float32)
+    nearest = gap.min(axis=1)
+    max_radius = np.float32(settings.max_radius)
+    if settings.variant == "release":
+        radius = np.where(np.isinf(nearest), max_radius, np.maximum(nearest / 2, _SMALLEST_RELEASE_RADIUS))
+        is_disc = gap < _SMALLEST_RELEASE_RADIUS
     else:
-        radius = (nearest / 2).clamp_max(settings.max_radius)
-        disk_radius = torch.full_like(gap, -1.0)
-    disks = torch.cat((opposite.nan_to_num(posinf=0.0), disk_radius[:, :, None]), dim=2)
+        radius = np.minimum(nearest / 2, max_radius)
+        is_disc = np.zeros(gap.shape, np.bool_)
+    newest[:, 4] = np.where([bool(sequence) for sequence in clicks], radius, -1.0)
+    columns = np.flatnonzero(is_disc.any(axis=0))
+    discs = np.concatenate((opposite, np.where(is_disc, gap, -1.0)[..., None]), axis=2)[:, columns]
+    discs = np.nan_to_num(discs, posinf=0.0)
+    table = np.concatenate((newest, discs.reshape(len(clicks), -1)), axis=1, dtype=np.float32)
+    y, x, is_foreground, by_probability, radii, *of_discs = to_device(torch.from_numpy(table), device).unbind(
+        1
+    )
     return _Newest(
-        y=y.to(device),
-        x=x.to(device),
-        is_foreground=torch.tensor([click.is_foreground for click in newest], device=device),
-        by_probability=torch.tensor(
-            [len(sequence) <= settings.num_probability_clicks for sequence in clicks], device=device
-        ),
-        radius=radius.to(device),
-        disks=disks.to(device),
+        y=y,
+        x=x,
+        is_foreground=is_foreground > 0,
+        by_probability=by_probability > 0,
+        radius=radii,
+        discs=tuple(zip(of_discs[::3], of_discs[1::3], of_discs[2::3], strict=True)),
+        reach=_reach(float(newest[:, 4].max()), settings, device),
     )
 
 
+def _reach(largest_radius: float, settings: ModulationSettings, device: torch.device) -> int:
+    """Pixels from a click that hold the windows of a batch, whose largest radius is given; more changes no result.
+
+    A CPU works on no pixel too many. A GPU has pixels enough, and is given few shapes: that of R_max, or whole maps.
+    """
+    if device.type != "cpu":
+        largest_radius = settings.max_radius if largest_radius <= settings.max_radius else _WHOLE_MAP
+    return math.ceil(largest_radius) + 1
+
+
 def _windows(newest: _Newest, height: int, width: int) -> _Windows:
-    reach = math.ceil(float(newest.radius.max())) + 1
-    rows = _axis_indices(newest.y, reach, height)
-    cols = _axis_indices(newest.x, reach, width)
+    rows = _axis_indices(newest.y, newest.reach, height)
+    cols = _axis_indices(newest.x, newest.reach, width)
     distance = _distance(rows, cols, newest.y, newest.x)
     inside = distance <= newest.radius.double()[:, None, None]
-    for column in range(newest.disks.shape[1]):
-        disk_y, disk_x, disk_radius = newest.disks[:, column].unbind(1)
-        if bool((disk_radius >= 0).any()):
-            # Both sides float32: a pixel exactly on the border, the newest click among them, belongs to the disc.
-            inside &= _distance(rows, cols, disk_y, disk_x).float() > disk_radius[:, None, None]
+    for disc_y, disc_x, disc_radius in newest.discs:
+        # Both sides float32: a pixel exactly on the border, the newest click among them, belongs to the disc.
+        inside &= _distance(rows, cols, disc_y, disc_x).float() > disc_radius[:, None, None]
     return _Windows(rows, cols, distance, inside)
 
 

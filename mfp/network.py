@@ -16,6 +16,7 @@ from mfp.clicks import Click
 from mfp.disk_maps import DISK_RADIUS, disk_maps
 from mfp.errors import ModelError
 from mfp.modulation import ModulationSettings, Variant, modulate
+from mfp.transfers import to_device
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -146,13 +147,15 @@ class ModulatedNetwork(nn.Module, abc.ABC):
 
     def predict(self, batch: CropBatch) -> Tensor:
         """See CropModel. Rows without a map run twice: with empty maps, then with their own modulated answer."""
-        image, prob, clicks = batch.image, batch.prob, batch.clicks
+        image, prob = batch.image, batch.prob
+        disks = self._disks(image, batch.clicks)
         fresh = [row for row, has_prob in enumerate(batch.has_prob) if not has_prob]
         if fresh and self.click_settings.initial_pass:
             prob = prob.clone()
-            rows = torch.tensor(fresh, device=image.device)
-            prob[rows] = self.first_map(image[rows], [clicks[row] for row in fresh]).to(prob.dtype)
-        return self.forward_map(image, prob, clicks)
+            rows = to_device(torch.tensor(fresh), image.device)
+            prob[rows] = self._first_map(image[rows], disks[rows]).to(prob.dtype)
+        logits: Tensor = self(*self._inputs(image, prob, self._modulated(prob, batch.clicks), disks))
+        return logits
 
     def first_map(self, image: Tensor, clicks: Sequence[Sequence[Click]]) -> Tensor:
         """The answer to empty maps, which stands in for a previous map where there is none; without gradient.
@@ -166,12 +169,9 @@ class ModulatedNetwork(nn.Module, abc.ABC):
         Returns:
             (B, 1, H, W) float32 probabilities.
         """
-        empty = image.new_zeros(image.shape[0], 1, *image.shape[-2:])
         if not self.click_settings.initial_pass:
-            return empty.float()
-        with torch.no_grad():
-            logits: Tensor = self(*self._inputs(image, empty, empty, clicks))
-            return torch.sigmoid(logits.float())
+            return _empty_map(image).float()
+        return self._first_map(image, self._disks(image, clicks))
 
     def forward_map(self, image: Tensor, prob: Tensor, clicks: Sequence[Sequence[Click]]) -> Tensor:
         """One pass with a previous map, (B, 1, H, W) in [0, 1]: (B, 1, H, W) logits."""
@@ -188,16 +188,31 @@ class ModulatedNetwork(nn.Module, abc.ABC):
         self, image: Tensor, prob: Tensor, clicks: Sequence[Sequence[Click]]
     ) -> tuple[Tensor, Tensor, Tensor]:
         """What `forward` takes for one pass with a previous map: image, coordinates, late."""
+        return self._inputs(image, prob, self._modulated(prob, clicks), self._disks(image, clicks))
+
+    def _first_map(self, image: Tensor, disks: Tensor) -> Tensor:
+        empty = _empty_map(image)
+        with torch.no_grad():
+            logits: Tensor = self(*self._inputs(image, empty, empty, disks))
+            return torch.sigmoid(logits.float())
+
+    def _modulated(self, prob: Tensor, clicks: Sequence[Sequence[Click]]) -> Tensor:
+        """P~, or P itself for a network that is shown no modulated map."""
         settings = self.click_settings
-        modulated = modulate(prob, clicks, settings.modulation) if settings.modulated_map else None
-        return self._inputs(image, prob, modulated, clicks)
+        return modulate(prob, clicks, settings.modulation) if settings.modulated_map else prob
+
+    def _disks(self, image: Tensor, clicks: Sequence[Sequence[Click]]) -> Tensor:
+        height, width = image.shape[-2:]
+        return disk_maps(clicks, height, width, self.click_settings.disk_radius, image.device)
 
     def _inputs(
-        self, image: Tensor, prob: Tensor, modulated: Tensor | None, clicks: Sequence[Sequence[Click]]
+        self, image: Tensor, prob: Tensor, modulated: Tensor, disks: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         normalised = (image - self.mean) / self.std
-        height, width = image.shape[-2:]
-        disks = disk_maps(clicks, height, width, self.click_settings.disk_radius, image.device)
-        use_modulated = self.click_settings.modulated_map and modulated is not None
-        maps = (prob, modulated) if use_modulated else (prob,)
+        maps = (prob, modulated) if self.click_settings.modulated_map else (prob,)
         return normalised, torch.cat((*maps, disks), dim=1), torch.cat((normalised, *maps), dim=1)
+
+
+def _empty_map(image: Tensor) -> Tensor:
+    """(B, 1, H, W) zeros beside images."""
+    return image.new_zeros(image.shape[0], 1, *image.shape[-2:])

@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 _SESSIONS_PER_BATCH_ROW_ON_CUDA = 4
-"""Sessions in flight for each that a batch of crops takes. One batch runs at a time; the others wait for one of their
-crop size. Networks that keep the aspect ratio see some ten sizes, and fewer sessions would leave each of them one or
-two."""
+"""Sessions in flight for each that a batch of crops takes. Two batches are away at a time; the others wait for one of
+their crop size. Networks that keep the aspect ratio see some ten sizes, and fewer sessions would leave each of them one
+or two."""
+
+_BATCHES_AWAY_ON_CUDA = 2
+"""The device runs one while the host clicks for the sessions of the other. A third would only wait behind them, and its
+answers would hold memory."""
 
 
 _PIXELS_PER_PLACE = 2**23
@@ -22,15 +26,18 @@ class Places:
         batch_size: most sessions in one pass where the model and the device allow as many.
         places_per_batch_row: sessions in flight for each of them.
         max_sessions_per_pass: what the model and the device allow.
+        max_batches_away: batches that may be launched before the first of them is collected; 1 where the device is the
+            host itself.
     """
 
     batch_size: int
     places_per_batch_row: int
     max_sessions_per_pass: int
+    max_batches_away: int = 1
 
     @staticmethod
     def of_crops(batch_size: int, *, is_on_cpu: bool) -> Places:
-        """For a model of crops: whole batches on CUDA, one session a pass on a CPU.
+        """For a model of crops: whole batches on CUDA, two of them away at a time; one session a pass on a CPU.
 
         There the last bit of the kernels depends on the number of rows, and more rows cost time. lite0 at 224x320 on
         one thread: 43 ms a row in pairs (a session with its mirror image), 47 with 4 rows, 56 with 8, 66 with 16, 87
@@ -40,7 +47,7 @@ class Places:
         return (
             Places(batch_size, 1, 1)
             if is_on_cpu
-            else Places(batch_size, _SESSIONS_PER_BATCH_ROW_ON_CUDA, batch_size)
+            else Places(batch_size, _SESSIONS_PER_BATCH_ROW_ON_CUDA, batch_size, _BATCHES_AWAY_ON_CUDA)
         )
 
     @staticmethod

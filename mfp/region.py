@@ -49,9 +49,19 @@ class Region:
         """Number of columns."""
         return self.col_max - self.col_min + 1
 
+    @property
+    def rows(self) -> slice:
+        """Its rows of those of the image."""
+        return slice(self.row_min, self.row_max + 1)
+
+    @property
+    def cols(self) -> slice:
+        """Its columns of those of the image."""
+        return slice(self.col_min, self.col_max + 1)
+
     def window(self, pixels: NDArray[PixelT]) -> NDArray[PixelT]:
-        """The region of (H, W) pixels of the image: (height, width), a view."""
-        return pixels[self.row_min : self.row_max + 1, self.col_min : self.col_max + 1]
+        """The region of (H, W) or (H, W, C) pixels of the image: its height and width come first; a view."""
+        return pixels[self.rows, self.cols]
 
     def pixel(self, click: Click) -> tuple[int, int]:
         """(row, column), counted from those of the region, of the pixel that a click falls on."""

@@ -44,6 +44,28 @@ class Request(Generic[OpenT]):
     excluded: npt.NDArray[np.bool_] | None = None
 
 
+class Launched(Protocol):
+    """A batch that was handed to the model; its device may still be at work on it."""
+
+    def collect(self) -> list[RegionMasks]:
+        """Wait for the answers: the masks of every request's region, in the order of the requests. Called once.
+
+        Raises:
+            ClickModelError: the model's answer cannot be used: its shape, type or range is wrong.
+        """
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A batch whose answers were there when it was launched, as they are wherever the device is the host itself."""
+
+    masks: list[RegionMasks]
+
+    def collect(self) -> list[RegionMasks]:
+        """See Launched."""
+        return self.masks
+
+
 class Runner(Protocol[OpenT, KeyT]):
     """A click model on its device, with what surrounds it. `OpenT` is a session under way, `KeyT` a batch key."""
 
@@ -57,18 +79,18 @@ class Runner(Protocol[OpenT, KeyT]):
 
     @property
     def places(self) -> Places:
-        """How many sessions to keep in flight, and how many of them `predict` takes."""
+        """How many sessions to keep in flight, how many of them `launch` takes, and how many batches may be away."""
 
     @property
     def network(self) -> Stopwatch:
         """Runs while the model is at work: what it prepares, and its passes until their answers are there.
 
-        What a GPU has left undone when `open` returns counts in the pass that waits for it.
+        With a device that works beside the host it counts the host's time: to hand over the work, and to wait for it.
         """
 
     @property
     def can_repeat(self) -> bool:
-        """Whether requests may be made again after `predict` raised on them."""
+        """Whether requests may be made again after `launch` or `collect` ran out of memory on them."""
 
     def open(self, image: Image, start: Start = FROM_NOTHING) -> OpenT:
         """Begin a session on an image. Sessions on one image pass the same array, so that they share what they can.
@@ -82,15 +104,20 @@ class Runner(Protocol[OpenT, KeyT]):
     def batch_key(self, region: Region) -> KeyT:
         """Requests whose regions have the same key may be predicted together."""
 
-    def predict(self, requests: Sequence[Request[OpenT]], key: KeyT) -> list[RegionMasks]:
-        """Take the newest clicks of every request into its session.
+    def launch(self, requests: Sequence[Request[OpenT]], key: KeyT) -> Launched:
+        """Take the newest clicks of every request into its session; the answers are collected later.
+
+        Until then no other batch holds one of the sessions.
 
         Raises:
-            ClickModelError: the model's answer cannot be used: its shape, type or range is wrong.
+            ClickModelError: as `Launched.collect`, if the answers are there already.
         """
 
+    def predict(self, requests: Sequence[Request[OpenT]], key: KeyT) -> list[RegionMasks]:
+        """Launch and collect at once."""
+
     def probabilities(self, session: OpenT) -> npt.NDArray[np.float32]:
-        """(H, W) float32 in [0, 1], the map after the newest click that was predicted."""
+        """(H, W) float32 in [0, 1], the map after the newest click that was collected."""
 
 
 def check_starts_from_mask(traits: ModelTraits) -> None:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 
 from mfp.answers import check_map_values, check_maps_form
+from mfp.batch_size import USUAL_BATCH_SIZE
 from mfp.click_model import Image, MaskStartingModel, ModelTraits, SessionModel, SessionTurn
 from mfp.engine_settings import EngineSettings
 from mfp.errors import ClickModelError
@@ -18,7 +19,7 @@ from mfp.local_change import changed_part
 from mfp.per_image import Kept, PerImage
 from mfp.places import Places
 from mfp.region import Region
-from mfp.runner import Request, check_confidence, check_starts_from_mask, lacks_begin_from_mask
+from mfp.runner import Answered, Request, check_confidence, check_starts_from_mask, lacks_begin_from_mask
 from mfp.session_state import RegionMasks, expected_iou
 from mfp.start import FROM_NOTHING, FromMask, FromNothing, Start
 from mfp.stopwatch import Stopwatch
@@ -64,7 +65,8 @@ class SessionRunner:
             )
         if self.traits.starts_from_mask and not isinstance(self.model, MaskStartingModel):
             raise lacks_begin_from_mask(self.traits)
-        self.places = Places.of_sessions(settings.batch_size, self.model.max_sessions)
+        batch_size = USUAL_BATCH_SIZE if settings.batch_size == "auto" else settings.batch_size
+        self.places = Places.of_sessions(batch_size, self.model.max_sessions)
         self._shared: PerImage[Any] = PerImage(self.model.prepare, _NUM_NEWEST_IMAGES)
 
     @torch.no_grad()
@@ -90,8 +92,8 @@ class SessionRunner:
         return ()
 
     @torch.no_grad()
-    def predict(self, requests: Sequence[Request[OpenTurns]], key: tuple[()]) -> list[RegionMasks]:
-        """See Runner."""
+    def launch(self, requests: Sequence[Request[OpenTurns]], key: tuple[()]) -> Answered:
+        """See Runner: a session model answers with arrays on the host, so that there is nothing left to wait for."""
         sessions = [request.session for request in requests]
         with self.network.running():
             maps = self.model.predict([SessionTurn(one.session.state, tuple(one.clicks)) for one in requests])
@@ -103,7 +105,11 @@ class SessionRunner:
             request.session.prob = self._within_limits(request, prob)
             mask = request.session.prob > np.float32(self.traits.threshold)
             masks.append(RegionMasks(mask, mask, expected_iou(request.session.prob, mask)))
-        return masks
+        return Answered(masks)
+
+    def predict(self, requests: Sequence[Request[OpenTurns]], key: tuple[()]) -> list[RegionMasks]:
+        """See Runner."""
+        return self.launch(requests, key).collect()
 
     def _within_limits(
         self, request: Request[OpenTurns], prob: npt.NDArray[np.float32]

@@ -274,5 +274,9 @@ def expected_iou(prob: npt.NDArray[np.float32], mask: npt.NDArray[np.bool_]) -> 
     if area == 0:
         return 0.0
     inside = float(prob.sum(where=mask, dtype=np.float64))
-    outside = float(prob.sum(dtype=np.float64)) - inside
-    return min(inside / (area + max(outside, 0.0)), 1.0)
+    return iou_of_expectations(area, inside, float(prob.sum(dtype=np.float64)))
+
+
+def iou_of_expectations(area: float, inside: float, everywhere: float) -> float:
+    """See `expected_iou`: of the pixels of a mask, and the sums of the probabilities inside it and everywhere."""
+    return 0.0 if area == 0 else min(inside / (area + max(everywhere - inside, 0.0)), 1.0)

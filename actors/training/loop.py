@@ -24,6 +24,7 @@ from actors.training.validation import Validator
 from infra.storage.files import Storage
 from mfp.errors import TrainingError
 from mfp.network import ModulatedNetwork
+from mfp.tf32 import allow_tf32
 from mfp.training.averaging import WeightAverage
 from mfp.training.checkpoint import TrainingState, restore_checkpoint, take_checkpoint
 from mfp.training.optimizer import build_optimizer, set_rate
@@ -54,6 +55,8 @@ def train(job: TrainJob, group: TrainGroup, report: Report, on_step: OnStep = la
             over, in one line.
     """
     recipe, storage = job.recipe, Storage(job.storage, endpoint_is_known=True)
+    if group.device.type == "cuda":
+        allow_tf32(False)  # a recipe that says fp32 means it
     directory = TrainDirectory(job.run_url, storage, job.spec.checkpoints.keep)
 
     torch.manual_seed(job.spec.seed)  # the fresh layers' weights

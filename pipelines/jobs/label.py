@@ -202,7 +202,8 @@ class _Labelling:
 
     def _take(self, finished: ShardSummary, pool: WorkerPool) -> CommitRecord:
         """Commit a shard where that is the driver's part, and count what is in the run of it, whoever committed it."""
-        if finished.batch_size < (self.fitting_batch_size or self._spec.network.batch_size):
+        asked = self._spec.network.batch_size
+        if asked != "auto" and finished.batch_size < (self.fitting_batch_size or asked):
             self.fitting_batch_size = finished.batch_size
         outcome = finished.outcome
         if outcome is CommitOutcome.PENDING:

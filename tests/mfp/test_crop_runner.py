@@ -15,10 +15,11 @@ from mfp.clicks import Click
 from mfp.crop_runner import CropRunner, OpenCrops
 from mfp.engine_settings import EngineSettings, Precision
 from mfp.errors import ClickModelError
+from mfp.image_crops import CropSize, HostCrops
 from mfp.models.analytic import AnalyticClickModel
 from mfp.region import Region
 from mfp.runner import Request
-from mfp.session_maps import CropSize, SessionMaps
+from mfp.session_maps import SessionMaps
 from tests.mfp.session_factories import RedChannelModel, TinyNetwork, create_image, create_sessions
 
 CPU = torch.device("cpu")
@@ -45,12 +46,12 @@ def test_a_crop_is_the_bilinear_resize_of_the_region_in_unit_range() -> None:
     pixels = torch.from_numpy(IMAGE[10:50, 20:100].copy()).permute(2, 0, 1)[None].float() / 255
     expected = functional.interpolate(pixels, size=(64, 96), mode="bilinear", align_corners=True)
     torch.testing.assert_close(
-        SessionMaps(IMAGE, CPU).image_crop(PART, (64, 96)), expected, rtol=0, atol=1e-6
+        SessionMaps(IMAGE, HostCrops(), CPU).image_crop(PART, (64, 96)), expected, rtol=0, atol=1e-6
     )
 
 
 def test_the_image_is_resized_once_while_the_region_stays() -> None:
-    maps = SessionMaps(IMAGE, CPU)
+    maps = SessionMaps(IMAGE, HostCrops(), CPU)
     crop = maps.image_crop(PART, (64, 96))
     assert maps.image_crop(PART, (64, 96)) is crop
     assert maps.image_crop(PART, (32, 64)).shape == (1, 3, 32, 64)
@@ -60,7 +61,7 @@ def test_the_image_is_resized_once_while_the_region_stays() -> None:
 def test_a_read_only_image_is_taken_as_it_is() -> None:
     image = IMAGE.copy()
     image.flags.writeable = False
-    assert SessionMaps(image, CPU).image_crop(WHOLE, (90, 120)).shape == (1, 3, 90, 120)
+    assert SessionMaps(image, HostCrops(), CPU).image_crop(WHOLE, (90, 120)).shape == (1, 3, 90, 120)
 
 
 def test_outside_the_region_probabilities_keep_their_values() -> None:

@@ -36,10 +36,10 @@ def load_session(folder: Path, case: int) -> Session:
 
 
 def run_cases(folder: Path, cases: Sequence[dict], target_size: int) -> dict[object, FinishedSession]:  # type: ignore[type-arg]
-    settings = EngineSettings(batch_size=16, zoom_size=target_size)
+    engine = Engine(AnalyticClickModel(), EngineSettings(batch_size=16, zoom_size=target_size))
     sessions = [load_session(folder, case["case"]) for case in cases]
-    assert len(sessions) <= settings.batch_size
-    return {session.key: session for session in Engine(AnalyticClickModel(), settings).run(sessions)}
+    assert len(sessions) <= engine.batch_size
+    return {session.key: session for session in engine.run(sessions)}
 
 
 def check(folder: Path) -> dict[tuple[int, int], list[float]]:

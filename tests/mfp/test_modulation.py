@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
@@ -11,6 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from mfp import modulation
 from mfp.clicks import Click
 from mfp.modulation import ModulationSettings, Variant, modulate
 from tests.golden_pieces import GOLDEN_DIRECTORIES, modulation_cases
@@ -130,6 +132,24 @@ def test_maps_follow_the_formulas_of_the_method(
     for row, clicks in enumerate(batch[1]):
         expected = reference_modulation(batch[0][row, 0].numpy(), clicks, of)
         np.testing.assert_allclose(result[row, 0].numpy(), expected, rtol=0, atol=1e-6)
+
+
+@given(batches(), all_settings(), st.sampled_from(FLOAT_TYPES[:3]))
+def test_the_few_window_sizes_of_a_gpu_give_the_same_maps(
+    batch: tuple[Tensor, list[list[Click]]], of: ModulationSettings, dtype: torch.dtype
+) -> None:
+    prob, reach = batch[0].to(dtype), modulation._reach
+    expected = modulate(prob, batch[1], of)
+    chosen = []
+
+    def reach_on_gpu(largest_radius: float, settings: ModulationSettings, device: torch.device) -> int:
+        chosen.append(reach(largest_radius, settings, torch.device("cuda")))
+        return chosen[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(modulation, "_reach", reach_on_gpu)
+        assert torch.equal(modulate(prob, batch[1], of), expected)
+    assert chosen[0] in {math.ceil(of.max_radius) + 1, 2**30 + 1}
 
 
 @given(batches(), all_settings(), st.sampled_from(FLOAT_TYPES[:3]))
