@@ -12,6 +12,8 @@ from mfp.setting import Effect
 
 Precision: TypeAlias = Literal["fp32", "bf16", "fp16"]
 Device: TypeAlias = Literal["auto", "cpu", "cuda"]
+BackendName: TypeAlias = Literal["torch", "compile", "onnxruntime", "openvino"]
+BackendChoice: TypeAlias = Literal["auto", BackendName]
 ZoomSize: TypeAlias = Annotated[int, Ge(32)] | Literal["model"]
 
 
@@ -29,6 +31,13 @@ class EngineSettings:
         ),
     ] = 8
     precision: Annotated[Precision, Doc("Arithmetic of the network.")] = "fp32"
+    backend: Annotated[
+        BackendChoice,
+        Doc(
+            "What runs the network: torch, compile (torch.compile), or, fp32 on a CPU, onnxruntime or openvino. auto: "
+            "the fastest of those that are installed, tried when a run begins; run.json names it."
+        ),
+    ] = "auto"
     flip: Annotated[bool, Doc("Average with the mirrored image (twice the work).")] = True
     zoom: Annotated[bool, Doc("Crop to the object as it takes shape.")] = True
     zoom_size: Annotated[
