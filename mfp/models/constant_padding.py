@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import nn
 
 
@@ -32,8 +33,14 @@ def _padded(conv: nn.Conv2d) -> nn.Sequential:
     kernel, stride = conv.kernel_size[0], conv.stride[0]  # squares, in timm's EfficientNet
     before = (kernel - stride) // 2
     after = kernel - stride - before
-    bare = nn.Conv2d(
-        conv.in_channels, conv.out_channels, kernel, stride, groups=conv.groups, bias=conv.bias is not None
-    )
-    bare.load_state_dict(conv.state_dict())
+    with torch.device("meta"):  # no weights, which would take random numbers
+        bare = nn.Conv2d(
+            conv.in_channels,
+            conv.out_channels,
+            kernel,
+            stride,
+            groups=conv.groups,
+            bias=conv.bias is not None,
+        )
+    bare.load_state_dict(conv.state_dict(), assign=True)
     return nn.Sequential(nn.ZeroPad2d((before, after, before, after)), bare).train(conv.training)
