@@ -14,6 +14,7 @@ from mfp.network import ModulatedNetwork
 INPUTS = ("image", "coordinates", "late")
 LOGITS = "logits"
 _OPSET = 18
+_TRACED_SIDE = 128  # pixels; tracing runs the network once
 
 
 def onnx_model(network: ModulatedNetwork, size: tuple[int, int]) -> bytes:
@@ -24,12 +25,15 @@ def onnx_model(network: ModulatedNetwork, size: tuple[int, int]) -> bytes:
 
     Args:
         network: in its form for inference.
-        size: (height, width) of the crop that is traced.
+        size: (height, width) of the crops, if they do not vary.
 
     Raises:
         BackendError: it cannot be exported.
     """
-    axes = {0: "rows", 2: "height", 3: "width"} if network.crops_vary else {0: "rows"}
+    axes = {0: "rows"}
+    if network.crops_vary:
+        axes |= {2: "height", 3: "width"}
+        size = network.crop_size(1, 1, _TRACED_SIDE)
     stream = io.BytesIO()
     try:
         with warnings.catch_warnings(), torch.no_grad():
