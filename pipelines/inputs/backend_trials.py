@@ -1,4 +1,7 @@
-"""Trials of backends on this machine, each made once: they lie in the user's cache folder."""
+"""Trials of backends on this machine, each made once.
+
+They lie in the folder that the variable MFP_CACHE names, else below the user's own for such files.
+"""
 
 from __future__ import annotations
 
@@ -69,9 +72,14 @@ def tried(
 
 
 def _url_of(of: Mapping[str, str]) -> str:
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     name = hashlib.sha256(json.dumps(of, sort_keys=True).encode()).hexdigest()[:16]
-    return str(folder / "mfp" / "backends" / f"{name}.json")
+    return str(_cache() / "backends" / f"{name}.json")
+
+
+def _cache() -> Path:
+    if own := os.environ.get("MFP_CACHE"):
+        return Path(own)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mfp"
 
 
 def _try(

@@ -166,7 +166,7 @@ def now() -> str:
 def request_of(record: Record, *, keeps_backend: bool = False) -> RunRequest:
     """What the directory of a run keeps. Only settings that decide rows are compared when the run goes on.
 
-    With `keeps_backend` a run that is there keeps its backend, whatever this one would have: nobody has asked for one.
+    With the backend `auto`, or `keeps_backend`, a run that is there keeps its own: nobody has asked for another.
     """
     by_effect: defaultdict[Effect, set[str]] = defaultdict(set)
     for leaf in leaves_of(type(record.spec)):
@@ -177,9 +177,13 @@ def request_of(record: Record, *, keeps_backend: bool = False) -> RunRequest:
         to_json(record),
         undecided
         | {"model.step", "versions", "processor", "created"}
-        | ({_BACKEND} if keeps_backend else set()),
+        | ({_BACKEND} if keeps_backend or _is_auto(record) else set()),
         by_effect[Effect.CONTENT],
     )
+
+
+def _is_auto(record: Record) -> bool:
+    return not isinstance(record, TrainRecord) and record.spec.network.backend == "auto"
 
 
 def file_of(kind: type[Any]) -> str:

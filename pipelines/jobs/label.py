@@ -22,7 +22,6 @@ from actors.stop_request import check_stop, closed_in_order
 from infra.published_models import PublishedModel
 from infra.runs.commit import NONE_UNCLICKED, CommitOutcome, CommitRecord, Unclicked
 from infra.runs.commit_guard import CommitGuard, guarded
-from infra.runs.run_config import RunRequest
 from infra.runs.run_directory import RunDirectory
 from infra.runs.set_aside import SetAsideShard, committed_and_set_aside, delete_outdated, note_set_aside
 from infra.shards.manifest import ShardEntry
@@ -109,7 +108,7 @@ def _run_guarded(
     started: float,
 ) -> RunSummary:
     run = guard.run
-    run.check(_request(spec, spec, inputs))
+    run.check(request_of(label_record(spec, inputs)))
     committed, before = committed_and_set_aside(run)
     labelling = _Labelling(spec, inputs, guard, plan, _counts_of(committed.values()), on_progress)
     for notice in (*inputs.notices, str(guard)):
@@ -171,15 +170,12 @@ def _backend_without_work(run: RunDirectory, spec: LabelSpec) -> BackendName:
 def _begin(run: RunDirectory, asked: LabelSpec, backend: BackendName, inputs: LabelInputs) -> LabelSpec:
     """Begin the run, or go on with it; the specification that it is done by."""
     spec = _with_backend(asked, backend)
-    run.open(_request(asked, spec, inputs))
+    is_auto = asked.network.backend == "auto"
+    run.open(request_of(label_record(spec, inputs), keeps_backend=is_auto))
     if not spec.follows:
         keep_model(run, inputs.model)
     # another run may have begun it in the meantime, with what it chose
     return _with_backend(spec, recorded_backend(run.url, run.storage) or backend)
-
-
-def _request(asked: LabelSpec, spec: LabelSpec, inputs: LabelInputs) -> RunRequest:
-    return request_of(label_record(spec, inputs), keeps_backend=asked.network.backend == "auto")
 
 
 def _with_backend(spec: LabelSpec, backend: BackendName) -> LabelSpec:
