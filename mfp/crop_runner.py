@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from mfp.answers import check_logits_form
+from mfp.backends.registry import check_backend, run_by_backend
 from mfp.batch_size import USUAL_BATCH_SIZE, CudaMemory, fitting_batch_size
 from mfp.click_model import CropBatch, CropModel, Image, ModelTraits
 from mfp.clicks import Click
@@ -66,13 +67,19 @@ class CropRunner:
     can_repeat = True  # no map changes before all answers are there
 
     def __init__(self, model: CropModel, settings: EngineSettings, device: str) -> None:
-        """Put the model in its form for inference on the device (`cpu`, `cuda`, `cuda:1`)."""
+        """Put the model in its form for inference on the device (`cpu`, `cuda`, `cuda:1`).
+
+        Raises:
+            BackendError: the backend is not here, or cannot run the model on that device.
+        """
         self.device = torch.device(device)
-        self.model = model.for_inference(self.device)
+        check_backend(settings.backend, model, self.device, settings.precision)
+        form = model.for_inference(self.device)
+        self._zoom_size = form.zoom_size if settings.zoom_size == "model" else settings.zoom_size
+        self.model = run_by_backend(form, settings.backend, self._zoom_size)
         self.traits: ModelTraits = self.model.traits
         self.network = Stopwatch()
         self.zoom = ZoomSettings() if settings.zoom else None
-        self._zoom_size = self.model.zoom_size if settings.zoom_size == "model" else settings.zoom_size
         self._flip = settings.flip
         self._autocast_type = _AUTOCAST_TYPES[settings.precision]
         self._uses_tf32 = settings.precision == "tf32"

@@ -57,6 +57,7 @@ def runner_of(model: ClickModel, settings: EngineSettings, device: str) -> Runne
 
     Raises:
         ClickModelError: the object is no click model.
+        BackendError: the backend is not here, or cannot run the model on that device.
     """
     if isinstance(model, CropModel):
         return CropRunner(model, settings, device)
@@ -88,10 +89,12 @@ class Engine:
     ) -> None:
         """The model is put on the torch device (`cpu`, `cuda`, `cuda:1`) in its form for inference.
 
-        `identity` is what rows call it, if that is not what the model says of itself.
+        `identity` is what rows call it, if that is not what the model says of itself. The backend `auto` is torch here:
+        what is fastest on a machine is measured once, by whoever starts a run.
 
         Raises:
             ClickModelError: the object is no click model.
+            BackendError: the backend is not here, or cannot run the model on that device.
         """
         self._runner = runner_of(model, settings, device)
         self.identity = identity or self._runner.traits.identity

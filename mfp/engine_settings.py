@@ -13,6 +13,8 @@ from mfp.setting import Effect
 Precision: TypeAlias = Literal["fp32", "tf32", "bf16", "fp16"]
 Device: TypeAlias = Literal["auto", "cpu", "cuda"]
 BatchSize: TypeAlias = Annotated[int, Ge(1)] | Literal["auto"]
+BackendName: TypeAlias = Literal["torch", "compile", "onnxruntime", "openvino"]
+BackendChoice: TypeAlias = Literal["auto", BackendName]
 ZoomSize: TypeAlias = Annotated[int, Ge(32)] | Literal["model"]
 
 
@@ -36,6 +38,13 @@ class EngineSettings:
             "products to 10 bits; on a CPU it is fp32."
         ),
     ] = "fp32"
+    backend: Annotated[
+        BackendChoice,
+        Doc(
+            "What runs the network: torch, compile (torch.compile), or, fp32 on a CPU, onnxruntime or openvino. auto: "
+            "the fastest of those that are installed, tried when a run begins; run.json names it."
+        ),
+    ] = "auto"
     flip: Annotated[bool, Doc("Average with the mirrored image (twice the work).")] = True
     zoom: Annotated[bool, Doc("Crop to the object as it takes shape.")] = True
     zoom_size: Annotated[

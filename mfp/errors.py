@@ -20,6 +20,10 @@ class ModelError(MfpError):
     """An unknown model name, or a configuration that describes no model."""
 
 
+class BackendError(MfpError):
+    """A backend that is not here, or that cannot run a model as asked."""
+
+
 class ClickModelError(MfpError):
     """An object that is no click model, or a click model whose answer has a wrong shape, type or range."""
 
@@ -38,3 +42,8 @@ class TrainingError(MfpError):
 
 class StartError(MfpError):
     """A mask or box that a session cannot start from."""
+
+
+def first_line(error: BaseException) -> str:
+    """What another library says of its failure, in one line."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import abc
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import Self, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -63,6 +63,15 @@ UNSAVED = "unsaved"
 """The identity of weights that no model file holds, such as those of a network that is being trained."""
 
 
+Layers: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""(image, coordinates, late) -> logits, as `ModulatedNetwork.forward`."""
+
+
+def _by_torch(network: nn.Module, image: Tensor, coordinates: Tensor, late: Tensor) -> Tensor:
+    logits: Tensor = network(image, coordinates, late)
+    return logits
+
+
 class ModulatedNetwork(nn.Module, abc.ABC):
     """The frame of MFP around a network of tensors: modulation, click maps and the two passes of a first click.
 
@@ -79,11 +88,14 @@ class ModulatedNetwork(nn.Module, abc.ABC):
     mean: Tensor
     std: Tensor
     prepares = False
+    crops_vary = True
+    """Whether crops of one zoom size differ in height and width; else `crop_size` is the same for every region."""
 
     def __init__(self, click_settings: ClickSettings) -> None:
         super().__init__()
         self.click_settings = click_settings
         self._identity = UNSAVED
+        self._run = _by_torch
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN)[:, None, None], persistent=False)
         self.register_buffer("std", torch.tensor(IMAGENET_STD)[:, None, None], persistent=False)
 
@@ -131,6 +143,16 @@ class ModulatedNetwork(nn.Module, abc.ABC):
         network.click_settings = replace(settings, modulation=replace(settings.modulation, variant=variant))
         return network
 
+    def run_by(self, layers: Layers) -> Self:
+        """The same network, with `layers` in the place of its own `forward` in all passes."""
+
+        def run(network: nn.Module, image: Tensor, coordinates: Tensor, late: Tensor) -> Tensor:
+            return layers(image, coordinates, late)
+
+        network = copy.copy(self)
+        network._run = run
+        return network
+
     def for_inference(self, device: torch.device) -> Self:
         """See CropModel."""
         network = self.inference_form()
@@ -154,8 +176,7 @@ class ModulatedNetwork(nn.Module, abc.ABC):
             prob = prob.clone()
             rows = to_device(torch.tensor(fresh), image.device)
             prob[rows] = self._first_map(image[rows], disks[rows]).to(prob.dtype)
-        logits: Tensor = self(*self._inputs(image, prob, self._modulated(prob, batch.clicks), disks))
-        return logits
+        return self._run(self, *self._inputs(image, prob, self._modulated(prob, batch.clicks), disks))
 
     def first_map(self, image: Tensor, clicks: Sequence[Sequence[Click]]) -> Tensor:
         """The answer to empty maps, which stands in for a previous map where there is none; without gradient.
@@ -175,8 +196,7 @@ class ModulatedNetwork(nn.Module, abc.ABC):
 
     def forward_map(self, image: Tensor, prob: Tensor, clicks: Sequence[Sequence[Click]]) -> Tensor:
         """One pass with a previous map, (B, 1, H, W) in [0, 1]: (B, 1, H, W) logits."""
-        logits: Tensor = self(*self.map_inputs(image, prob, clicks))
-        return logits
+        return self._run(self, *self.map_inputs(image, prob, clicks))
 
     def forward_training(
         self, image: Tensor, prob: Tensor, clicks: Sequence[Sequence[Click]]
@@ -193,7 +213,7 @@ class ModulatedNetwork(nn.Module, abc.ABC):
     def _first_map(self, image: Tensor, disks: Tensor) -> Tensor:
         empty = _empty_map(image)
         with torch.no_grad():
-            logits: Tensor = self(*self._inputs(image, empty, empty, disks))
+            logits = self._run(self, *self._inputs(image, empty, empty, disks))
             return torch.sigmoid(logits.float())
 
     def _modulated(self, prob: Tensor, clicks: Sequence[Sequence[Click]]) -> Tensor:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 
 from mfp.answers import check_map_values, check_maps_form
+from mfp.backends.registry import check_backend
 from mfp.batch_size import USUAL_BATCH_SIZE
 from mfp.click_model import Image, MaskStartingModel, ModelTraits, SessionModel, SessionTurn
 from mfp.engine_settings import EngineSettings
@@ -54,8 +55,10 @@ class SessionRunner:
         """Put the model on the device (`cpu`, `cuda`, `cuda:1`). Of the settings only `batch_size` counts.
 
         Raises:
+            BackendError: another backend than torch is asked for.
             ClickModelError: its `max_sessions` is below 1, or it lacks the `begin_from_mask` that its traits promise.
         """
+        check_backend(settings.backend, model, torch.device(device), settings.precision)
         self.model = model.for_inference(torch.device(device))
         self.traits: ModelTraits = self.model.traits
         self.network = Stopwatch()

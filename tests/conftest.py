@@ -7,6 +7,7 @@ import itertools
 import os
 import re
 import secrets
+import shutil
 import socket
 import subprocess
 import sys
@@ -31,6 +32,12 @@ settings.load_profile("mfp")
 # On a busy machine, threads that share a small tensor wait for each other longer than they compute. Read when torch is
 # imported; tests about threads set their own number.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# What is tried on this machine, such as backends, is tried anew by every process of tests, and leaves nothing behind.
+if "MFP_CACHE" not in os.environ:
+    _cache = tempfile.mkdtemp(prefix="mfp-tests-cache-")
+    atexit.register(shutil.rmtree, _cache, ignore_errors=True)
+    os.environ["MFP_CACHE"] = _cache
 
 # For every training Ray starts a process that asks whether a node is about to be taken away; nobody takes this one.
 # And Ray Train looks twice a second whether a training is over, not every two seconds.

@@ -89,6 +89,7 @@ def label_record(
         model=OneModel(model_id="analytic"),
         given=GivenContent(clicks=content),
         versions={},
+        processor="a processor",
         created="2026-01-01T00:00:00+00:00",
     )
 

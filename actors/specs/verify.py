@@ -12,6 +12,7 @@ from actors.specs.label import StorageSection
 from actors.specs.marks import LOCATION, Argument
 from actors.specs.model import TrustModelCode
 from infra.storage.options import StorageOptions
+from mfp.engine_settings import BackendName
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,5 +34,9 @@ class VerifySpec:
     ] = 0.0
     seed: Annotated[int, Ge(0), Doc("Draws the objects.")] = 0
     device: Annotated[Literal["cpu", "cuda"], Doc("What labels them again.")] = "cpu"
+    backend: Annotated[
+        Literal["run", BackendName],
+        Doc("What runs the network then: that of the run, or another; what that can promise is said."),
+    ] = "run"
     trust_model_code: TrustModelCode = False
     storage: StorageSection = StorageOptions()

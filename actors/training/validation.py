@@ -44,7 +44,8 @@ class Validator:
 
         A finished object carries its last IoU forward.
         """
-        engine = Engine(network, EngineSettings(), str(self._group.device))
+        # each network is evaluated once: making a backend ready would cost more than it gains
+        engine = Engine(network, EngineSettings(backend="torch"), str(self._group.device))
         mine = {
             finished.key: [record.iou for record in finished.clicks]
             for finished in engine.run(self._sessions())

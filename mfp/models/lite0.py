@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mfp.models.batch_norm_folding import fold_batch_norms
+from mfp.models.constant_padding import fix_paddings
 from mfp.models.coordinate_branch import CoordinateBranch
 from mfp.models.crop_sizes import longest_side_crop
 from mfp.models.late_fusion import LateFusion, XceptionBlock
@@ -102,9 +103,10 @@ class Lite0(ModulatedNetwork):
         return joined
 
     def inference_form(self) -> Self:
-        """A copy without BatchNorm, which costs a fifth of the time on a CPU."""
+        """A copy without BatchNorm, which costs a fifth of the time on a CPU, and with paddings that are constants."""
         network = copy.deepcopy(self).eval()
         fold_batch_norms(network)
+        fix_paddings(network)
         return network
 
     def load_imagenet_backbone(self, state: dict[str, Tensor]) -> int:

@@ -104,6 +104,8 @@ class ViT(ModulatedNetwork):
     halves the tokens once.
     """
 
+    crops_vary = False
+
     def __init__(self, config: ViTConfig) -> None:
         super().__init__(config.clicks)
         self.config = config

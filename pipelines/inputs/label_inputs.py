@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 
 from actors.click_models.model_ref import ModelRef
 from actors.labelling.given import Given
@@ -17,6 +18,7 @@ from infra.shards.glance import look_into
 from infra.shards.manifest import DatasetManifest
 from infra.starts.starts import Starts
 from infra.storage.files import Storage
+from mfp.backends.registry import check_backend
 from mfp.click_model import ClickModel, CropModel
 from mfp.engine_settings import OF_CROPS, EngineSettings
 from mfp.errors import ImageSizeError, StartError, WeightsError
@@ -26,6 +28,7 @@ from pipelines.errors import OptionError
 from pipelines.inputs.given_inputs import check_given, find_given, given_content
 from pipelines.inputs.masks_there import has_objects
 from pipelines.inputs.model_source import find_and_build
+from pipelines.inputs.processor import processor
 from pipelines.inputs.published_source import find_published
 from pipelines.inputs.run_folder import load_beside
 from pipelines.inputs.run_record import (
@@ -124,6 +127,8 @@ def _check_fits(model: ClickModel, spec: LabelSpec) -> None:
             check_confidence(model.traits, FromMask(np.zeros((1, 1), np.bool_), confidence))
         except StartError as error:
             raise OptionError(f"--start {spec.start.source}: {error}") from None
+    device = torch.device("cuda" if spec.network.device == "cuda" else "cpu")
+    check_backend(spec.network.backend, model, device, spec.network.precision)
     zoom_size = spec.network.zoom_size
     if isinstance(model, CropModel):
         try:
@@ -167,7 +172,8 @@ def label_record(spec: LabelSpec, inputs: LabelInputs) -> LabelRecord:
         dataset=DatasetContent(fingerprint=inputs.dataset.fingerprint, num_shards=len(inputs.dataset.shards)),
         model=model,
         given=given_content(inputs.given),
-        versions=versions(),
+        versions=versions(spec.network.backend),
+        processor=processor(),
         created=now(),
     )
 

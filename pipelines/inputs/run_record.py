@@ -25,9 +25,11 @@ from infra.runs.run_config import (
 )
 from infra.storage.files import Storage, join
 from infra.strict_json import from_json, to_json
+from mfp.engine_settings import BackendChoice
 from mfp.setting import Effect
 
 _VERSIONED = ("mfp-pipeline", "torch", "timm", "ray")
+_BACKEND = "spec.network.backend"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +97,7 @@ StartContent: TypeAlias = ModelFile | Literal["fresh"]
 
 @dataclass(frozen=True, kw_only=True)
 class LabelRecord:
-    """`run.json`."""
+    """`run.json`. `processor` is that of the machine that began the run; it decides the last bit of a map."""
 
     job: Literal["label"] = "label"
     spec: LabelSpec
@@ -103,6 +105,7 @@ class LabelRecord:
     model: OneModel | FollowedRun
     given: GivenContent
     versions: Mapping[str, str]
+    processor: str
     created: str
 
 
@@ -149,9 +152,10 @@ _FILES: Mapping[type[Any], str] = {
 }
 
 
-def versions() -> dict[str, str]:
-    """Of the packages that decide the last bit of a result."""
-    return {name: version(name) for name in _VERSIONED}
+def versions(backend: BackendChoice = "torch") -> dict[str, str]:
+    """Of the packages that decide the last bit of a result, that of the backend among them."""
+    of_backend = (backend,) if backend in ("onnxruntime", "openvino") else ()
+    return {name: version(name) for name in (*_VERSIONED, *of_backend)}
 
 
 def now() -> str:
@@ -159,21 +163,31 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def request_of(record: Record) -> RunRequest:
-    """What the directory of a run keeps. Only settings that decide rows are compared when the run goes on."""
+def request_of(record: Record, *, keeps_backend: bool = False) -> RunRequest:
+    """What the directory of a run keeps. Only settings that decide rows are compared when the run goes on.
+
+    With the backend `auto`, or `keeps_backend`, a run that is there keeps its own: nobody has asked for another.
+    """
     by_effect: defaultdict[Effect, set[str]] = defaultdict(set)
     for leaf in leaves_of(type(record.spec)):
         by_effect[leaf.effect].add(f"spec.{leaf.name}")
     undecided = by_effect[Effect.CONTENT] | by_effect[Effect.EXECUTION]
     return RunRequest(
-        _file_of(type(record)),
+        file_of(type(record)),
         to_json(record),
-        undecided | {"model.step", "versions", "created"},
+        undecided
+        | {"model.step", "versions", "processor", "created"}
+        | ({_BACKEND} if keeps_backend or _is_auto(record) else set()),
         by_effect[Effect.CONTENT],
     )
 
 
-def _file_of(kind: type[Any]) -> str:
+def _is_auto(record: Record) -> bool:
+    return not isinstance(record, TrainRecord) and record.spec.network.backend == "auto"
+
+
+def file_of(kind: type[Any]) -> str:
+    """The name of the file in a run's directory that holds such a record."""
     return next(file for known, file in _FILES.items() if issubclass(kind, known))
 
 
@@ -184,7 +198,7 @@ def read_record(kind: type[_RecordT], run_url: str, storage: Storage) -> _Record
         RunDirectoryError: there is no such run, or its file does not say what it should.
 
     """
-    file = _file_of(kind)
+    file = file_of(kind)
     document = read_config(storage, run_url, file)
     try:
         record = from_json(kind, document)

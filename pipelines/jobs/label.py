@@ -22,13 +22,18 @@ from actors.stop_request import check_stop, closed_in_order
 from infra.published_models import PublishedModel
 from infra.runs.commit import NONE_UNCLICKED, CommitOutcome, CommitRecord, Unclicked
 from infra.runs.commit_guard import CommitGuard, guarded
-from infra.runs.run_config import RunRequest
 from infra.runs.run_directory import RunDirectory
 from infra.runs.set_aside import SetAsideShard, committed_and_set_aside, delete_outdated, note_set_aside
 from infra.shards.manifest import ShardEntry
 from infra.storage.files import Storage
 from infra.taken_models import add_taken
+from mfp.engine_settings import BackendName
 from pipelines.errors import OptionError
+from pipelines.inputs.backend_choice import (
+    ChosenBackend,
+    choose_backend,
+    recorded_backend,
+)
 from pipelines.inputs.label_inputs import LabelInputs, find_inputs, label_record, num_expected
 from pipelines.inputs.masks_there import no_masks
 from pipelines.inputs.published_source import keep_model
@@ -103,8 +108,7 @@ def _run_guarded(
     started: float,
 ) -> RunSummary:
     run = guard.run
-    request = request_of(label_record(spec, inputs))
-    run.check(request)
+    run.check(request_of(label_record(spec, inputs)))
     committed, before = committed_and_set_aside(run)
     labelling = _Labelling(spec, inputs, guard, plan, _counts_of(committed.values()), on_progress)
     for notice in (*inputs.notices, str(guard)):
@@ -114,10 +118,13 @@ def _run_guarded(
     if plan.goes_on(run, committed.values(), before) and missing:
         # if workers do not fit, nothing was written yet: the next options may be others
         with workers_that_fit(spec.workers, spec.network.device) as workers:
-            models = _begin(run, request, spec, inputs)
-            labelling.run_shards(missing, workers, models)
+            chosen = _chosen_backend(run, spec, inputs, workers)
+            if chosen.notice:
+                labelling.report(notice=chosen.notice)
+            begun = _begin(run, spec, chosen.name, inputs)
+            labelling.run_shards(begun, missing, workers, _models(begun, inputs, run))
     else:
-        _begin(run, request, spec, inputs)
+        _begin(run, spec, _backend_without_work(run, spec), inputs)
     committed_now, set_aside = committed_and_set_aside(run)
     delete_outdated(run.storage, run.url, committed_now)
     labelling.done = _counts_of(committed_now.values())  # another run may have done what this one set aside
@@ -147,12 +154,32 @@ def _run_guarded(
     )
 
 
-def _begin(run: RunDirectory, request: RunRequest, spec: LabelSpec, inputs: LabelInputs) -> ModelFeed:
-    """Begin the run, or go on with it; the models that it is done by."""
-    run.open(request)
+def _chosen_backend(
+    run: RunDirectory, spec: LabelSpec, inputs: LabelInputs, workers: FittingWorkers
+) -> ChosenBackend:
+    recorded = recorded_backend(run.url, run.storage)
+    return choose_backend(spec.network, inputs.model, workers.resources, run.url, recorded)
+
+
+def _backend_without_work(run: RunDirectory, spec: LabelSpec) -> BackendName:
+    if spec.network.backend != "auto":
+        return spec.network.backend
+    return recorded_backend(run.url, run.storage) or "torch"
+
+
+def _begin(run: RunDirectory, asked: LabelSpec, backend: BackendName, inputs: LabelInputs) -> LabelSpec:
+    """Begin the run, or go on with it; the specification that it is done by."""
+    spec = _with_backend(asked, backend)
+    is_auto = asked.network.backend == "auto"
+    run.open(request_of(label_record(spec, inputs), keeps_backend=is_auto))
     if not spec.follows:
         keep_model(run, inputs.model)
-    return _models(spec, inputs, run)
+    # another run may have begun it in the meantime, with what it chose
+    return _with_backend(spec, recorded_backend(run.url, run.storage) or backend)
+
+
+def _with_backend(spec: LabelSpec, backend: BackendName) -> LabelSpec:
+    return replace(spec, network=replace(spec.network, backend=backend))
 
 
 class _Labelling:
@@ -181,13 +208,14 @@ class _Labelling:
         self.num_lost = 0
         self.fitting_batch_size: int | None = None
 
-    def run_shards(self, shards: list[ShardEntry], workers: FittingWorkers, models: ModelFeed) -> None:
-        """Have workers do the shards that are not committed yet."""
+    def run_shards(
+        self, spec: LabelSpec, shards: list[ShardEntry], workers: FittingWorkers, models: ModelFeed
+    ) -> None:
+        """Have workers do the shards that are not committed yet, by the specification that run.json holds."""
         from actors.labelling.worker_pool import WorkerPool  # see `workers_that_fit`
 
-        pool = WorkerPool(
-            self._job(), workers.size, workers.resources, models=models, given=self._inputs.given
-        )
+        job = LabelJob(spec, self._inputs.dataset.url, self._guard.driver_commits)
+        pool = WorkerPool(job, workers.size, workers.resources, models=models, given=self._inputs.given)
         with pool:
             for event in pool.run(shards):
                 self._guard.check()
@@ -253,9 +281,6 @@ class _Labelling:
         if total is None and self._num_expected is not None:
             total = max(self._num_expected - now.quarantined, now.objects)
         self._on_progress(ProgressReport(now.objects, total, now.clicks, now.quarantined, note, notice))
-
-    def _job(self) -> LabelJob:
-        return LabelJob(self._spec, self._inputs.dataset.url, self._guard.driver_commits)
 
     def _too_many_errors(self) -> str:
         errors = self._run.read_errors(["reason", "sample_key"])

@@ -32,6 +32,7 @@ from infra.storage.files import Storage
 from infra.strict_json import to_json
 from infra.taken_models import taken_models
 from mfp.engine import Engine
+from mfp.engine_settings import BackendName
 from pipelines.errors import OptionError
 from pipelines.inputs.given_inputs import given_content, load_given
 from pipelines.inputs.model_source import find_model
@@ -125,9 +126,17 @@ class PastRun:
         """Threads that each worker had: they decide the last bit of a map."""
         return max(1, int(self.record.spec.workers.cpus_per_worker))
 
-    def load(self, model_id: str, device: str) -> Engine:
+    @property
+    def backend(self) -> BackendName:
+        """What ran the network."""
+        backend = self.record.spec.network.backend
+        return "torch" if backend == "auto" else backend  # as of an engine by itself
+
+    def load(self, model_id: str, device: str, backend: BackendName) -> Engine:
         """An engine over a model of the run. OptionError if it is not there any more, or is another now."""
-        return LabelJob(self.record.spec, self.manifest.url).load(self._model(model_id), device)
+        network = replace(self.record.spec.network, backend=backend)
+        job = LabelJob(replace(self.record.spec, network=network), self.manifest.url)
+        return job.load(self._model(model_id), device)
 
     def _model(self, model_id: str) -> ModelRef:
         choice, storage = self.record.spec.model, self.run.storage
@@ -184,7 +193,9 @@ def choose(
     return chosen
 
 
-def redo(past: PastRun, record: CommitRecord, names: Sequence[ObjectName], device: str) -> Iterator[Redone]:
+def redo(
+    past: PastRun, record: CommitRecord, names: Sequence[ObjectName], device: str, backend: BackendName
+) -> Iterator[Redone]:
     """Click these objects of a committed shard again, in this process, and compare.
 
     Raises:
@@ -198,7 +209,7 @@ def redo(past: PastRun, record: CommitRecord, names: Sequence[ObjectName], devic
         by_model.setdefault(before[name][0]["model_id"], []).append(name)
     entry = next(shard for shard in past.manifest.shards if shard.name == record.shard)
     for model_id, of_model in by_model.items():
-        after = _label_again(past, entry, past.load(model_id, device), of_model)
+        after = _label_again(past, entry, past.load(model_id, device, backend), of_model)
         yield from (_compared(record.shard, name, before[name], after.get(name)) for name in of_model)
 
 

@@ -20,8 +20,10 @@ from infra.runs.run_directory import RunDirectory
 from infra.runs.tables import CLICKS, MASKS
 from infra.shards.sample import Sample
 from infra.shards.shard_reader import read_shard
+from mfp.backends.registry import BACKENDS
 from mfp.clicks import Click
 from mfp.engine import Engine
+from mfp.engine_settings import BackendName
 from mfp.errors import MfpError
 from mfp.session import LoggedClicks, Look, SessionLimits
 from pipelines.errors import OptionError, PipelineError
@@ -166,10 +168,15 @@ class Replayer:
         if model_id not in self._engines:
             torch.set_num_threads(self._past.num_threads)  # as its worker had: the last bit depends on it
             try:
-                self._engines[model_id] = self._past.load(model_id, "cpu")
+                self._engines[model_id] = self._past.load(model_id, "cpu", self._backend())
             except (PipelineError, InfraError, ActorsError, MfpError) as error:
                 self._engines[model_id] = str(error)
         return self._engines[model_id]
+
+    def _backend(self) -> BackendName:
+        """That of the run; torch if it cannot run here, since a picture does not show a last bit."""
+        backend, precision = self._past.backend, self._past.record.spec.network.precision
+        return "torch" if BACKENDS[backend].refusal(torch.device("cpu"), precision) else backend
 
     def _rows(self, record: CommitRecord, wanted: set[ObjectName]) -> dict[ObjectName, tuple[Any, list[Any]]]:
         (masks,) = self._past.run.read_parts(MASKS, [record])

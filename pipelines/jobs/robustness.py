@@ -13,6 +13,7 @@ from actors.specs.places import absolute
 from actors.stop_request import closed_in_order
 from infra.storage.files import Storage
 from pipelines.errors import IncompleteRunError
+from pipelines.inputs.backend_choice import recorded_backend
 from pipelines.jobs import label
 from pipelines.jobs.drawn_figures import draw_url
 from pipelines.jobs.until_decided import UntilDecided
@@ -38,7 +39,10 @@ def run_evaluation(spec: EvaluateSpec, on_progress: OnProgress) -> label.RunSumm
     with closed_in_order(), ray_session(spec.workers.ray_address):
         told = _ToldOnce(on_progress)
         summary = label.run_label(spec.labelling(), told)
-        for draw, of_draw in enumerate(_draws(spec)):
+        backend = recorded_backend(absolute(spec.out), Storage(spec.storage))
+        # draws differ from the evaluation in their clicks alone
+        alike = replace(spec, network=replace(spec.network, backend=backend or spec.network.backend))
+        for draw, of_draw in enumerate(_draws(alike)):
             _run_draw(of_draw, f"draw {draw + 1} of {spec.robustness.draws}", told)
     return summary
 

@@ -25,6 +25,7 @@ from pipelines.inputs.run_record import LabelRecord, read_record
 from pipelines.jobs.relabel import PastRun, Redone, choose, redo
 from pipelines.jobs.report import build_report
 from pipelines.jobs.report_files import REPORT_FOLDER, SUMMARY_FILE
+from pipelines.jobs.sameness import expected_sameness
 from pipelines.progress_report import OnProgress, ProgressReport
 
 
@@ -33,7 +34,8 @@ class Verification:
     """What `mfp verify` looked at, and what it found.
 
     `num_shards` are the committed ones of `num_expected` (as many if run.json is damaged). `redone` are the
-    objects that were labelled again. `set_aside` are no finding: what is committed may be good without them.
+    objects that were labelled again, `expected_sameness` says how alike they can come out on this machine;
+    it is empty if none was. `set_aside` are no finding: what is committed may be good without them.
     """
 
     num_shards: int
@@ -44,6 +46,7 @@ class Verification:
     redone: tuple[Redone, ...]
     findings: tuple[Finding, ...]
     tolerance: float
+    expected_sameness: str
 
     @property
     def largest_pixel_share(self) -> float:
@@ -77,6 +80,7 @@ class Verification:
             "set_aside": [asdict(shard) for shard in self.set_aside],
             "redone": len(self.redone),
             "redone_with_same_clicks": self.num_same_clicks,
+            "expected_sameness": self.expected_sameness,
             "largest_pixel_share": self.largest_pixel_share,
             "largest_iou_difference": self.largest_iou_difference,
             "findings": [str(finding) for finding in self.findings],
@@ -105,8 +109,9 @@ def run_verify(spec: VerifySpec, on_progress: OnProgress | None = None) -> Verif
     if not findings:
         findings += _check_summary(run, records)
     redone: tuple[Redone, ...] = ()
+    sameness = ""
     if spec.sample > 0 and not findings:  # rows that contradict each other need no second opinion
-        redone, trouble = _redo(run, records, spec)
+        redone, sameness, trouble = _redo(run, records, spec)
         findings += [*trouble, *_differing(redone, spec.tolerance)]
     return Verification(
         num_shards=len(records),
@@ -117,6 +122,7 @@ def run_verify(spec: VerifySpec, on_progress: OnProgress | None = None) -> Verif
         redone=redone,
         findings=tuple(findings),
         tolerance=spec.tolerance,
+        expected_sameness=sameness,
     )
 
 
@@ -164,20 +170,24 @@ def _check_summary(run: RunDirectory, records: Collection[CommitRecord]) -> list
 
 def _redo(
     run: RunDirectory, records: Collection[CommitRecord], spec: VerifySpec
-) -> tuple[tuple[Redone, ...], list[Finding]]:
+) -> tuple[tuple[Redone, ...], str, list[Finding]]:
+    """Objects labelled again, how alike they can be expected to come out, and what stood in the way."""
     import torch
 
     redone: list[Redone] = []
+    sameness = ""
     by_shard = {record.shard: record for record in records}
     try:
         past = PastRun.of(run, trust_model_code=spec.trust_model_code)
         torch.set_num_threads(past.num_threads)
+        backend = past.backend if spec.backend == "run" else spec.backend
         for shard, names in choose(past, list(records), spec.sample, spec.seed).items():
             check_stop()
-            redone.extend(redo(past, by_shard[shard], names, spec.device))
+            redone.extend(redo(past, by_shard[shard], names, spec.device, backend))
+            sameness = expected_sameness(past.record, spec.device, backend)
     except (PipelineError, InfraError, MfpError, KeyError) as error:
-        return tuple(redone), [Finding("labelling again", f"not possible: {error}")]
-    return tuple(redone), []
+        return tuple(redone), sameness, [Finding("labelling again", f"not possible: {error}")]
+    return tuple(redone), sameness, []
 
 
 def _differing(redone: Collection[Redone], tolerance: float) -> list[Finding]:

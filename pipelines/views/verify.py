@@ -23,6 +23,7 @@ def verification_lines(found: Verification) -> Iterator[str]:
             f"{len(found.redone):,} objects labelled again, {found.num_same_clicks:,} with the same clicks; largest "
             f"difference {found.largest_pixel_share:.2g} of an image's pixels{of_iou} (tolerance {found.tolerance:g})"
         )
+        yield found.expected_sameness
     else:
         yield "no object was labelled again"
     yield from (f"  {finding}" for finding in found.findings[:_MOST_LINES])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from actors.labelling.hand_out import Assignment
 from actors.labelling.job import LabelJob, build_labeller
 from actors.specs.label import LabelSpec
@@ -13,8 +15,10 @@ from pipelines.inputs.run_record import request_of
 
 
 def label_here(spec: LabelSpec, *, num_shards: int | None = None) -> RunDirectory:
-    """Label the first shards of a data set, or all of them."""
+    """Label the first shards of a data set, or all of them; by torch, unless the specification names a backend."""
     spec = spec.resolved()
+    if spec.network.backend == "auto":
+        spec = replace(spec, network=replace(spec.network, backend="torch"))
     storage = Storage(spec.storage)
     inputs = find_inputs(spec, storage)
     run = RunDirectory(spec.out, storage)

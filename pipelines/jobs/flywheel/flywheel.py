@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-from actors.ray_session import ray_session
+from actors.ray_session import Cluster, ray_session
 from actors.specs.checked import checked
 from actors.specs.clicks import Clicks
 from actors.specs.flywheel import FlywheelSpec
@@ -25,8 +25,10 @@ from infra.runs.run_directory import RunDirectory
 from infra.shards.manifest import load_manifest
 from infra.storage.files import Storage
 from infra.strict_json import from_bytes, to_bytes
+from mfp.engine_settings import BackendName
 from mfp.model_file import model_from_bytes
 from pipelines.errors import IncompleteRunError, OptionError
+from pipelines.inputs.backend_choice import choose_backend, recorded_backend
 from pipelines.inputs.given_inputs import check_given, find_given, given_content
 from pipelines.inputs.held_out import image_hashes, refuse_shared_shards
 from pipelines.inputs.model_source import find_model, refuse_plug_ins, trainable_name
@@ -38,6 +40,7 @@ from pipelines.jobs.flywheel.selection import Selection, SelectionCounts
 from pipelines.jobs.flywheel.training_beside import TrainingBeside
 from pipelines.jobs.label import run_label
 from pipelines.jobs.report import ModelFigures, Report, build_report
+from pipelines.jobs.workers_that_fit import uses_gpu
 from pipelines.progress_report import OnProgress, ProgressReport
 
 _LINEAGE_OF_EVALUATION = "held_out"
@@ -116,7 +119,7 @@ class _Flywheel:
             if told:
                 with self._show("flywheel", "stages") as on_progress:
                     on_progress(ProgressReport(0, notice=told))
-            start_url = self._begin()
+            start_url = self._begin(self._backend(cluster))
             before = self._evaluate("before", start_url)
             held_out = image_hashes(self._evaluation, self._storage)
             model_url, selected = start_url, list[str]()
@@ -152,9 +155,23 @@ class _Flywheel:
         check_start(self._spec.model.name, config, spec.recipe, most)
         find_training_inputs(spec, self._storage)
 
-    def _begin(self) -> str:
+    def _backend(self, cluster: Cluster) -> BackendName:
+        """What runs the network in every stage that labels or evaluates: its figures are compared."""
+        from actors.labelling.worker import WorkerResources  # see `workers_that_fit`
+
+        spec, url = self._spec, self._directory.url
+        num_gpus = spec.workers.gpus_per_worker if uses_gpu(spec.network.device, cluster) else 0.0
+        workers = WorkerResources(spec.workers.cpus_per_worker, num_gpus)
+        recorded = recorded_backend(url, self._storage, FlywheelRecord)
+        return choose_backend(spec.network, self._model, workers, url, recorded).name
+
+    def _begin(self, backend: BackendName) -> str:
         """Write down what was asked for, and the model to begin with; its URL."""
-        request_of(self._record).begin(self._storage, self._directory.url)
+        record = replace(self._record, spec=_with_backend(self._record.spec, backend))
+        is_open = self._spec.network.backend == "auto"
+        request_of(record, keeps_backend=is_open).begin(self._storage, self._directory.url)
+        recorded = recorded_backend(self._directory.url, self._storage, FlywheelRecord)
+        self._spec = _with_backend(self._spec, recorded or backend)
         url = self._directory.start_model
         if not self._storage.exists(url):
             self._storage.write_bytes(url, self._model.weights)
@@ -257,6 +274,10 @@ class _Flywheel:
             seed=spec.seed,
             storage=spec.storage,
         )
+
+
+def _with_backend(spec: FlywheelSpec, backend: BackendName) -> FlywheelSpec:
+    return replace(spec, network=replace(spec.network, backend=backend))
 
 
 def _label_whole(spec: LabelSpec, on_progress: OnProgress) -> None:

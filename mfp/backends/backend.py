@@ -1,0 +1,60 @@
+"""The port of backends: what runs the layers of a network. Modulation, click maps and passes stay as they are."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+import torch
+
+from mfp.engine_settings import BackendName, Precision
+from mfp.network import Layers, ModulatedNetwork
+
+Prepare = Callable[[ModulatedNetwork, tuple[int, int]], Layers]
+"""Takes a network in its form for inference, and the (height, width) of a crop, and gives what runs its layers.
+
+The number of threads is torch's at that moment. BackendError: the network cannot be run so.
+"""
+
+
+@dataclass(frozen=True)
+class Backend:
+    """One way to run a network.
+
+    Attributes:
+        name: as the setting calls it.
+        prepare: see Prepare.
+        packages: that it imports, beside those that every installation has.
+        install: what `pip install` is to be given if one of them is missing.
+        is_float32_on_cpu: it runs nothing else.
+    """
+
+    name: BackendName
+    prepare: Prepare
+    packages: tuple[str, ...] = ()
+    install: str = ""
+    is_float32_on_cpu: bool = False
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether its packages are here."""
+        return not self._missing()
+
+    def refusal(self, device: torch.device, precision: Precision) -> str:
+        """Why it cannot run a network here in that way, and what to do; empty if it can."""
+        if missing := self._missing():
+            return (
+                f"backend {self.name}: package {missing[0]} is not installed in {sys.prefix}: "
+                f"pip install '{self.install}', or take backend torch"
+            )
+        if self.is_float32_on_cpu and (device.type != "cpu" or precision != "fp32"):
+            return (
+                f"backend {self.name} with precision {precision} on {device.type}: it runs fp32 on cpu alone; take "
+                "device cpu and precision fp32, or backend torch"
+            )
+        return ""
+
+    def _missing(self) -> list[str]:
+        return [package for package in self.packages if find_spec(package) is None]

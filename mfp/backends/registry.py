@@ -1,0 +1,47 @@
+"""The backends by name, and a network run by one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+
+from mfp.backends.backend import Backend
+from mfp.backends.onnxruntime import ONNXRUNTIME
+from mfp.backends.openvino import OPENVINO
+from mfp.backends.torch_compile import COMPILE
+from mfp.backends.torch_eager import TORCH
+from mfp.click_model import ClickModel, CropModel
+from mfp.engine_settings import BackendChoice, Precision
+from mfp.errors import BackendError
+from mfp.network import ModulatedNetwork
+
+BACKENDS: Mapping[str, Backend] = {
+    backend.name: backend for backend in (TORCH, COMPILE, ONNXRUNTIME, OPENVINO)
+}
+
+
+def check_backend(
+    choice: BackendChoice, model: ClickModel, device: torch.device, precision: Precision
+) -> None:
+    """Raise BackendError if a backend cannot run a model here on the device; `auto` and `torch` run everything."""
+    if choice in ("auto", "torch"):
+        return
+    if not isinstance(model, ModulatedNetwork):
+        raise BackendError(
+            f"backend {choice}: {model.traits.name} is none of our own networks, and runs itself; take backend auto or "
+            "torch"
+        )
+    if refusal := BACKENDS[choice].refusal(device, precision):
+        raise BackendError(refusal)
+
+
+def run_by_backend(model: CropModel, choice: BackendChoice, zoom_size: int) -> CropModel:
+    """A model in its form for inference, which `check_backend` has let pass, with its layers run by a backend.
+
+    `auto` is torch: what is fastest on a machine is measured by whoever starts a run.
+    """
+    if choice in ("auto", "torch") or not isinstance(model, ModulatedNetwork):
+        return model
+    size = model.crop_size(1, 1, zoom_size)
+    return model.run_by(BACKENDS[choice].prepare(model, size))

@@ -1,0 +1,92 @@
+"""Which backend runs the network of a run: chosen once, by the driver, before workers start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from actors.click_models.model_ref import ModelRef, Weights
+from infra.storage.files import Storage, join
+from mfp.backends.registry import BACKENDS
+from mfp.backends.trial import fastest
+from mfp.engine_settings import BackendName, EngineSettings
+from pipelines.errors import OptionError
+from pipelines.inputs.backend_trials import tried
+from pipelines.inputs.run_record import FlywheelRecord, LabelRecord, file_of, read_record
+
+if TYPE_CHECKING:
+    from actors.labelling.worker import WorkerResources
+
+_TRIED: tuple[BackendName, ...] = ("onnxruntime", "openvino")
+"""What `auto` may take beside torch. compile is not among them: every worker would compile for a minute first."""
+
+
+@dataclass(frozen=True)
+class ChosenBackend:
+    """A backend, and a line for a person on why it was chosen; empty if somebody has named it."""
+
+    name: BackendName
+    notice: str = ""
+
+
+def recorded_backend(
+    run_url: str, storage: Storage, kind: type[LabelRecord] | type[FlywheelRecord] = LabelRecord
+) -> BackendName | None:
+    """The backend that a run was begun with; None if there is no run. RunDirectoryError if its file is damaged."""
+    if not storage.exists(join(run_url, file_of(kind))):
+        return None
+    backend = read_record(kind, run_url, storage).spec.network.backend
+    return "torch" if backend == "auto" else backend  # as of an engine by itself
+
+
+def choose_backend(
+    settings: EngineSettings,
+    model: ModelRef,
+    workers: WorkerResources,
+    run_url: str,
+    recorded: BackendName | None,
+) -> ChosenBackend:
+    """The backend that the settings name. Of `auto` that which the run has, or the best of this machine.
+
+    Workers are taken to be like this machine.
+
+    Args:
+        settings: of the run.
+        model: that it begins with.
+        workers: what each of them gets.
+        run_url: its directory.
+        recorded: what `recorded_backend` says of it.
+
+    Raises:
+        OptionError: the backend is not installed here, or does not run on the workers' device.
+    """
+    if settings.backend != "auto":
+        _check_runs(settings.backend, settings, workers)
+        return ChosenBackend(settings.backend)
+    if recorded is not None:
+        _check_runs(recorded, settings, workers, f"{run_url} was begun with backend {recorded}: ")
+        return ChosenBackend(recorded)
+    installed = [name for name in _TRIED if BACKENDS[name].is_installed]
+    is_for_them = (
+        workers.device == "cpu" and settings.precision == "fp32" and isinstance(model.origin, Weights)
+    )
+    if not installed or not is_for_them:
+        return ChosenBackend("torch")
+    trials = tried(model, installed, settings.zoom_size, workers.num_threads)
+    best = fastest(trials)
+    if best.name == "torch":
+        return ChosenBackend("torch")
+    (by_torch,) = (trial for trial in trials if trial.name == "torch")
+    return ChosenBackend(
+        best.name,
+        f"backend {best.name}: {1000 * best.seconds:.0f} ms for two crops, {1000 * by_torch.seconds:.0f} ms by torch",
+    )
+
+
+def _check_runs(
+    backend: BackendName, settings: EngineSettings, workers: WorkerResources, beginning: str = ""
+) -> None:
+    if refusal := BACKENDS[backend].refusal(torch.device(workers.device), settings.precision):
+        raise OptionError(f"{beginning}{refusal}")

@@ -1,0 +1,101 @@
+"""Trials of backends on this machine, each made once.
+
+They lie in the folder that the variable MFP_CACHE names, else below the user's own for such files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+from actors.click_models.model_ref import ModelRef
+from infra.errors import StorageError
+from infra.storage.files import Storage
+from infra.strict_json import from_bytes, to_bytes
+from mfp.backends.trial import Trial, try_backends
+from mfp.engine_settings import BackendName, ZoomSize
+from mfp.model_file import model_from_bytes
+from pipelines.inputs.processor import processor
+
+logger = logging.getLogger(__name__)
+
+_ALWAYS_THERE = ("mfp-pipeline", "torch")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Trials:
+    """A file of the cache: what was tried, so that a person can read it, and what came out."""
+
+    of: Mapping[str, str]
+    trials: tuple[Trial, ...]
+
+
+def tried(
+    model: ModelRef, names: Sequence[BackendName], zoom_size: ZoomSize, num_threads: int
+) -> tuple[Trial, ...]:
+    """Trials of torch and these backends, made now if this machine has not made them before.
+
+    Another model, crop size, number of threads, processor or version of a package is tried anew.
+
+    Args:
+        model: with weights.
+        names: others than torch, all of them installed.
+        zoom_size: of the run.
+        num_threads: of a worker.
+    """
+    of = {
+        "model": model.identity,
+        "zoom_size": str(zoom_size),
+        "threads": str(num_threads),
+        "processor": processor(),
+    } | {name: version(name) for name in (*_ALWAYS_THERE, *names)}
+    url, storage = _url_of(of), Storage()
+    try:
+        return from_bytes(_Trials, storage.read_bytes(url)).trials
+    except (StorageError, ValueError):
+        pass  # never tried, or damaged
+    trials = _try(model, names, zoom_size, num_threads)
+    try:
+        storage.write_bytes(url, to_bytes(_Trials(of=of, trials=trials)))
+    except StorageError as error:
+        logger.warning("backends are tried again next time: %s", error)
+    return trials
+
+
+def _url_of(of: Mapping[str, str]) -> str:
+    name = hashlib.sha256(json.dumps(of, sort_keys=True).encode()).hexdigest()[:16]
+    return str(_cache() / "backends" / f"{name}.json")
+
+
+def _cache() -> Path:
+    if own := os.environ.get("MFP_CACHE"):
+        return Path(own)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mfp"
+
+
+def _try(
+    model: ModelRef, names: Sequence[BackendName], zoom_size: ZoomSize, num_threads: int
+) -> tuple[Trial, ...]:
+    with _threads(num_threads):
+        network = model_from_bytes(model.weights).network.for_inference(torch.device("cpu"))
+        return try_backends(network, names, network.zoom_size if zoom_size == "model" else zoom_size)
+
+
+@contextmanager
+def _threads(num_threads: int) -> Iterator[None]:
+    """As a worker has them, inside the block."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(num_threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
