@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
@@ -27,6 +27,7 @@ from pipelines.inputs.sample_split import SampleSplit
 
 NO_CATEGORY = "object"
 _FIGURES = ("iou", "quality", "num_clicks", "model_id")
+_COLUMNS = ("sample_key", "object_id", "rle", "bbox", "area", *_FIGURES)
 
 
 @dataclass
@@ -37,12 +38,14 @@ class ExportCounts:
         samples, objects: that are exported.
         filtered: objects that the filters leave out, also of samples that are not exported at all.
         thinned: samples that are exported without some of their objects.
+        attributes: names of all attributes that the samples of the data set and their objects have.
     """
 
     samples: int = 0
     objects: int = 0
     filtered: int = 0
     thinned: int = 0
+    attributes: set[str] = field(default_factory=set)
 
 
 class ExportedSamples:
@@ -97,6 +100,7 @@ class ExportedSamples:
             counts.samples += 1
             counts.objects += len(kept)
             counts.thinned += dropped > 0
+            counts.attributes.update(item.attributes, *(truth.attributes for truth in item.objects))
             yield self._sample(item, paths.of_key(item.key), kept, dropped)
 
     def _rows_by_sample(self, table: pa.Table) -> tuple[Mapping[str, list[Any]], Mapping[str, int]]:
@@ -104,7 +108,7 @@ class ExportedSamples:
         passes = self._condition.passing(table)
         rows: dict[str, list[Any]] = defaultdict(list)
         left_out: dict[str, int] = defaultdict(int)
-        for is_kept, row in zip(passes, _rows(table), strict=True):
+        for is_kept, row in zip(passes, _rows(table.select(_COLUMNS)), strict=True):
             if is_kept:
                 rows[row["sample_key"]].append(row)
             else:

@@ -165,14 +165,14 @@ def test_half_a_run_goes_out_as_half_and_none_is_refused(tmp_path: Path) -> None
     none = write_run(str(tmp_path / "none"), data, num_shards=0)
     with pytest.raises(OptionError, match="has nothing to export"):
         run_export(spec(none.url, tmp_path / "no"))
-    assert not (tmp_path / "no").exists()
+    assert files_of(tmp_path / "no") == []
 
 
 def test_a_folder_that_is_not_empty_is_refused_and_stays_as_it_is(run: str, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
     (out / "mine.txt").write_text("x")
-    with pytest.raises(OptionError, match=r"is not empty .*mine\.txt.*give another folder"):
+    with pytest.raises(ExportError, match=r"is not empty .*mine\.txt.*give another folder"):
         run_export(spec(run, out))
     assert files_of(out) == ["mine.txt"]
 
@@ -188,8 +188,16 @@ def test_a_data_set_that_has_changed_since_is_refused(run: str, tmp_path: Path) 
 def test_options_that_a_format_has_no_use_for_are_refused(run: str, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="--shape polygons: png has one way"):
         run_export(spec(run, tmp_path / "out", "png", shape="polygons"))
-    with pytest.raises(OptionError, match="--image-prefix x/: datasets does not say where images lie"):
-        run_export(spec(run, tmp_path / "out", "datasets", image_prefix="x/"))
+    for name in ("datasets", "yolo-seg"):
+        with pytest.raises(OptionError, match=f"--image-prefix x/: {name} does not say where images lie"):
+            run_export(spec(run, tmp_path / "out", name, image_prefix="x/"))
+
+
+@pytest.mark.parametrize("name", [name for name, known in FORMATS.items() if known.names_images])
+def test_an_image_prefix_stands_before_the_name_of_every_image(name: str, run: str, tmp_path: Path) -> None:
+    run_export(spec(run, tmp_path / "out", name, image_prefix="s3://bucket/x/"))
+    texts = [path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert any(b"s3://bucket/x/b/c.png" in text for text in texts)
 
 
 class Tampering(PngWriter):
