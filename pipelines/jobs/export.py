@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 
@@ -10,15 +11,16 @@ import numpy as np
 
 from actors.specs.checked import checked
 from actors.specs.export import ExportSpec
-from actors.stop_request import check_stop
+from actors.stop_request import check_stop, closed_in_order
 from infra.errors import ExportError, StorageError
 from infra.exports.compared_masks import compared
 from infra.exports.export_format import ExportFormat, ExportTarget
 from infra.exports.exported_sample import ExportedSample
 from infra.exports.formats import FORMATS
 from infra.exports.kept_masks import KeptMask, KeptMasksFile
-from infra.exports.own_files import EXPORT_FILE, OBJECTS_FILE
+from infra.exports.own_files import CLAIM_FILE, EXPORT_FILE, OBJECTS_FILE
 from infra.json_text import JsonValue
+from infra.storage.create_once import create_or_read
 from infra.storage.files import Storage, join
 from infra.storage.locations import expand_home
 from pipelines.errors import OptionError
@@ -35,7 +37,8 @@ class Exported:
 
     Attributes:
         url, format: where it lies, and what it is.
-        samples, objects, filtered, thinned: see `ExportCounts`.
+        samples, objects, filtered, thinned, unclassed: see `ExportCounts`.
+        category: the attribute that was to hold the class.
         exact: objects whose mask came back pixel for pixel.
         mean_kept, worst_kept: IoU of the masks in the files with those of the run, in [0, 1].
         worst: sample key and object id of the worst one.
@@ -49,6 +52,8 @@ class Exported:
     objects: int
     filtered: int
     thinned: int
+    unclassed: int
+    category: str
     exact: int
     mean_kept: float
     worst_kept: float
@@ -66,6 +71,8 @@ class Exported:
             "objects": self.objects,
             "filtered": self.filtered,
             "thinned": self.thinned,
+            "unclassed": self.unclassed,
+            "category": self.category,
             "exact": self.exact,
             "mean_kept": self.mean_kept,
             "worst_kept": self.worst_kept,
@@ -92,12 +99,14 @@ def run_export(spec: ExportSpec, on_progress: OnProgress | None = None) -> Expor
     _refuse_what_is_there(storage, spec.to)
     samples = ExportedSamples(spec, storage)
     export = _Export(spec, known, samples, storage, on_progress)
-    try:
-        export.write()
-        return export.read_back()
-    except BaseException:
-        export.delete()
-        raise
+    with closed_in_order():
+        _claim(storage, spec.to)
+        try:
+            export.write()
+            return export.read_back()
+        except BaseException:
+            export.delete()
+            raise
 
 
 class _Export:
@@ -166,6 +175,8 @@ class _Export:
             objects=num_objects,
             filtered=self._counts.filtered,
             thinned=self._counts.thinned,
+            unclassed=self._counts.unclassed,
+            category=self._spec.category,
             exact=exact,
             mean_kept=total / num_objects if num_objects else 1.0,
             worst_kept=worst.kept_iou if num_objects else 1.0,
@@ -175,14 +186,18 @@ class _Export:
             first_unmatched=tuple(unmatched[:_MOST_NAMED]),
         )
         document = {"summary": exported.to_json(), "provenance": dict(self._target.provenance)}
+        self._storage.delete(join(self._spec.to, CLAIM_FILE))
         self._storage.write_bytes(join(self._spec.to, EXPORT_FILE), json.dumps(document, indent=1).encode())
         return exported
 
     def delete(self) -> None:
         """Delete what was written: half an export looks like a whole one to the next program."""
+        claim = join(self._spec.to, CLAIM_FILE)
         with suppress(StorageError):
             for url in list(self._storage.walk(self._spec.to)):
-                self._storage.delete(url)
+                if url != claim:
+                    self._storage.delete(url)
+            self._storage.delete(claim)  # last: what could not be deleted still looks unfinished
 
     def _image_url(self, sample: ExportedSample) -> str:
         return join(self._spec.to, self._format.images_folder, sample.file_name)
@@ -212,11 +227,42 @@ def _format(spec: ExportSpec) -> ExportFormat:
 
 
 def _refuse_what_is_there(storage: Storage, url: str) -> None:
+    claim = join(url, CLAIM_FILE)
+    if storage.exists(claim):
+        raise _is_claimed(claim)
     there = next(iter(storage.walk(url)), None)
     if there is not None:
-        raise OptionError(
-            f"{url} is not empty (it holds {there}): an export never replaces files; give another folder as --to"
-        )
+        raise _is_not_empty(url, there)
+
+
+def _claim(storage: Storage, url: str) -> None:
+    """Take the folder for this export alone: another one would delete its files if it failed.
+
+    Raises:
+        OptionError: another export has taken it, or files have come since it was looked into.
+        StorageError: nothing can be written there.
+    """
+    claim = join(url, CLAIM_FILE)
+    mine = json.dumps({"export": uuid.uuid4().hex}).encode()
+    if create_or_read(storage, claim, mine) not in (None, mine):
+        raise _is_claimed(claim)
+    there = next((found for found in storage.walk(url) if found != claim), None)
+    if there is not None:
+        storage.delete(claim)
+        raise _is_not_empty(url, there)
+
+
+def _is_claimed(claim: str) -> OptionError:
+    return OptionError(
+        f"there is {claim}: another export writes into this folder, or was killed; give another folder as --to, or "
+        "delete this one if no export is going on"
+    )
+
+
+def _is_not_empty(url: str, there: str) -> OptionError:
+    return OptionError(
+        f"{url} is not empty (it holds {there}): an export never replaces files; give another folder as --to"
+    )
 
 
 def _provenance(spec: ExportSpec, samples: ExportedSamples) -> dict[str, JsonValue]:
