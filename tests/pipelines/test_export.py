@@ -317,7 +317,7 @@ def test_export_json_is_written_last(run: str, tmp_path: Path, monkeypatch: pyte
     with pytest.raises(
         OptionError, match=r"there is .*/no/unfinished\.json: another export writes .*delete this"
     ):
-        run_export(spec(run, tmp_path / "no"))
+        run_export(spec(run, tmp_path / "no", "png"))
 
 
 class Rival(PngWriter):
@@ -385,7 +385,7 @@ def test_an_image_of_another_size_than_its_masks_is_refused(
             yield replace(item, width=item.width + 1)
 
     monkeypatch.setattr(exported_samples, "read_shard", wider)
-    with pytest.raises(ExportError, match="sample 'a' has 12 x 17 pixels, and its masks in .* have 12 x 16"):
+    with pytest.raises(ExportError, match=r"sample 'a' has 12 x 17 pixels, and its masks in .* have 12 x 16"):
         run_export(spec(run, tmp_path / "out"))
 
 

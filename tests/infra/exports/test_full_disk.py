@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from secrets import token_hex
 
 import pytest
 
@@ -31,7 +32,7 @@ def little_room() -> Iterator[None]:
 def test_text_that_finds_no_room(num_bytes: int) -> None:
     with (
         little_room(),
-        pytest.raises(StorageError, match="cannot write .* make room"),
+        pytest.raises(StorageError, match=r"cannot write .* make room"),
         closing(SpooledText()) as text,
     ):
         text.append("x" * num_bytes)
@@ -41,7 +42,7 @@ def test_text_that_finds_no_room(num_bytes: int) -> None:
 def test_rows_of_objects_that_find_no_room() -> None:
     with (
         little_room(),
-        pytest.raises(StorageError, match="cannot write .* make room"),
+        pytest.raises(StorageError, match=r"cannot write .* make room"),
         KeptMasksFile() as file,
     ):
         for number in range(70_000):
@@ -49,9 +50,9 @@ def test_rows_of_objects_that_find_no_room() -> None:
         file.write(Storage(), "unused")
 
 
-def test_a_footer_that_finds_no_room() -> None:
-    with pytest.raises(StorageError, match="cannot write .* make room"), KeptMasksFile() as file:
+def test_the_last_rows_of_objects_that_find_no_room() -> None:
+    with pytest.raises(StorageError, match=r"cannot write .* make room"), KeptMasksFile() as file:
         for number in range(3):
-            file.append(KeptMask("k" * 5_000, str(number), "cat", 1.0))
+            file.append(KeptMask(token_hex(5_000), str(number), "cat", 1.0))
         with little_room():
             file.write(Storage(), "unused")
