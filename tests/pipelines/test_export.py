@@ -336,7 +336,7 @@ class Rival(PngWriter):
 def test_of_two_exports_into_one_folder_the_later_is_refused_and_deletes_nothing(
     run: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    both = FORMATS | {"png": replace(FORMATS["png"], write=Rival)}
+    both = dict(FORMATS) | {"png": replace(FORMATS["png"], write=Rival)}
     monkeypatch.setattr(job, "FORMATS", both)
     exported = run_export(spec(run, tmp_path / "out", "png"))
     assert "unfinished.json: another export writes into this folder" in Rival.told
@@ -381,6 +381,7 @@ def test_an_image_of_another_size_than_its_masks_is_refused(
     run: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def wider(*arguments: Any) -> Iterator[Any]:
+        item: Any
         for item in read_shard(*arguments):
             yield replace(item, width=item.width + 1)
 
