@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-BEGUN_FILE: Final = "export.begun"
-"""Created first, deleted at the end: two exports do not write into one folder."""
 EXPORT_FILE: Final = "export.json"
 """Created last: a folder without it holds no whole export."""
+CLAIM_FILE: Final = "unfinished.json"
+"""Created first, by one export alone, and deleted before EXPORT_FILE is created."""
 OBJECTS_FILE: Final = "objects.parquet"
-OWN_FILES: Final = frozenset({BEGUN_FILE, EXPORT_FILE, OBJECTS_FILE})
+OWN_FILES: Final = frozenset({CLAIM_FILE, EXPORT_FILE, OBJECTS_FILE})

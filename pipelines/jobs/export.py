@@ -10,7 +10,7 @@ import numpy as np
 
 from actors.specs.checked import checked
 from actors.specs.export import USUAL_CATEGORY, ExportSpec
-from actors.stop_request import check_stop
+from actors.stop_request import check_stop, closed_in_order
 from infra.errors import ExportError
 from infra.exports.compared_masks import compared
 from infra.exports.export_folder import ExportFolder
@@ -36,7 +36,8 @@ class Exported:
 
     Attributes:
         url, format: where it lies, and what it is.
-        samples, objects, filtered, thinned: see `ExportCounts`.
+        samples, objects, filtered, thinned, unclassed: see `ExportCounts`.
+        category: the attribute that was to hold the class.
         exact: objects whose mask came back pixel for pixel.
         mean_kept, worst_kept: IoU of the masks in the files with those of the run, in [0, 1].
         worst: sample key and object id of the worst one.
@@ -50,6 +51,8 @@ class Exported:
     objects: int
     filtered: int
     thinned: int
+    unclassed: int
+    category: str
     exact: int
     mean_kept: float
     worst_kept: float
@@ -67,6 +70,8 @@ class Exported:
             "objects": self.objects,
             "filtered": self.filtered,
             "thinned": self.thinned,
+            "unclassed": self.unclassed,
+            "category": self.category,
             "exact": self.exact,
             "mean_kept": self.mean_kept,
             "worst_kept": self.worst_kept,
@@ -93,14 +98,15 @@ def run_export(spec: ExportSpec, on_progress: OnProgress | None = None) -> Expor
     folder = ExportFolder(storage, spec.to)
     folder.refuse_files()
     export = _Export(spec, known, ExportedSamples(spec, storage), storage, on_progress)
-    folder.take()
-    try:
-        export.write()
-        exported = export.read_back()
-        folder.call_whole({"summary": exported.to_json(), "provenance": export.provenance})
-    except BaseException:
-        folder.empty()
-        raise
+    with closed_in_order():
+        folder.take()
+        try:
+            export.write()
+            exported = export.read_back()
+            folder.call_whole({"summary": exported.to_json(), "provenance": export.provenance})
+        except BaseException:
+            folder.empty()
+            raise
     return exported
 
 
@@ -173,6 +179,8 @@ class _Export:
             objects=num_objects,
             filtered=self._counts.filtered,
             thinned=self._counts.thinned,
+            unclassed=self._counts.unclassed,
+            category=self._spec.category,
             exact=exact,
             mean_kept=total / num_objects if num_objects else 1.0,
             worst_kept=worst.kept_iou if num_objects else 1.0,

@@ -62,7 +62,7 @@ def said(*arguments: str) -> str:
         ),
         (
             ["run", "--to", "file/below"],
-            "cannot write file/below/export.begun: a file is where a folder has to be; give another folder as --to",
+            "cannot write file/below/unfinished.json: a file is where a folder has to be; give another folder as --to",
         ),
         (
             ["run", "--to", "x://y"],
