@@ -33,7 +33,8 @@ class ExportFolder:
             UnusableStorageError: of a storage that wants something else first.
         """
         with _remedy():
-            if self._storage.exists(self._claim):
+            there = next(iter(self._storage.walk(self._url)), None)
+            if there is not None and self._storage.exists(self._claim):
                 raise self._is_taken()
             self._refuse_other_files()
 
