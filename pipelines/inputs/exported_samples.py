@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from actors.specs.export import ExportSpec
 from infra.errors import ExportError
-from infra.exports.exported_sample import ExportedObject, ExportedSample
+from infra.exports.exported_sample import NO_CATEGORY, ExportedObject, ExportedSample
 from infra.exports.file_name import DistinctPaths
 from infra.json_text import JsonValue
 from infra.runs.commit import CommitRecord
@@ -26,7 +26,6 @@ from pipelines.inputs.row_condition import RowCondition
 from pipelines.inputs.run_record import LabelRecord, read_record
 from pipelines.inputs.sample_split import SampleSplit
 
-NO_CATEGORY = "object"
 _FIGURES = ("iou", "quality", "num_clicks", "model_id")
 _COLUMNS = ("sample_key", "object_id", "height", "width", "rle", "bbox", "area", *_FIGURES)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipelines.inputs.exported_samples import NO_CATEGORY
+from infra.exports.exported_sample import NO_CATEGORY
 from pipelines.jobs.export import Exported
 
 
