@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from infra.runs.commit import NONE_UNCLICKED
+from pipelines.counted import counted
 from pipelines.jobs.benchmarks import Benchmark
 from pipelines.jobs.click_protocol import LOGGED
 from pipelines.jobs.drawn_figures import DrawnNoc
@@ -39,7 +40,7 @@ def heading_of(report: Report, figures: StartFigures) -> str:
     elif len(report.by_start) > 1:
         words.append("from nothing")
     if len(report.by_start) > 1:
-        words.append(f"{figures.objects:,} object{'s' if figures.objects > 1 else ''}")
+        words.append(counted(figures.objects, "object"))
     if protocol.is_simulated and not protocol.is_published_one:
         words.append(f"clicks of the simulated user {protocol.user}, not the protocol's")
     return "; ".join(words)[:1].upper() + "; ".join(words)[1:]
@@ -79,11 +80,11 @@ def remarks(report: Report) -> Iterator[str]:
     """What is to be known of the clicks and objects beside the figures."""
     without_truth = report.objects - report.objects_with_truth
     if without_truth:
-        yield f"{without_truth:,} objects without truth: no IoU, not in the figures above"
+        yield f"{counted(without_truth, 'object')} without truth: no IoU, not in the figures above"
     if report.disobeyed_clicks:
-        yield f"{report.disobeyed_clicks:,} clicks were not obeyed: the mask has their pixel on the other side"
+        yield f"not obeyed: {counted(report.disobeyed_clicks, 'click')}; the mask has the pixel on the other side"
     if report.clamped_clicks:
-        yield f"{report.clamped_clicks:,} clicks were aimed outside their image, and made at its edge"
+        yield f"aimed outside the image, and made at its edge: {counted(report.clamped_clicks, 'click')}"
     if report.mean_divergence is not None:
         yield f"mean divergence from the annotators' last masks {report.mean_divergence:.3f} (1 - IoU)"
     if report.unclicked != NONE_UNCLICKED:

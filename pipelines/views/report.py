@@ -9,6 +9,7 @@ from rich.console import Console, ConsoleOptions
 from rich.table import Table
 from rich.text import Text
 
+from pipelines.counted import counted
 from pipelines.jobs.benchmarks import Benchmark
 from pipelines.jobs.drawn_figures import DrawnNoc
 from pipelines.jobs.report import Report
@@ -132,15 +133,18 @@ class ReportView:
     def _lines(self) -> Iterator[str]:
         report = self._report
         speed = "" if report.clicks_per_second is None else f", {report.clicks_per_second:.2f} clicks/s"
-        of_shards = "" if report.unfinished is None else f" of {report.num_expected:,}"
-        yield f"{report.objects:,} objects, {report.clicks:,} clicks{speed}, {report.num_shards:,}{of_shards} shards"
+        shards = counted(report.num_shards, "shard")
+        if report.unfinished is not None:
+            shards = f"{report.num_shards:,} of {counted(report.num_expected, 'shard')}"
+        yield f"{counted(report.objects, 'object')}, {counted(report.clicks, 'click')}{speed}, {shards}"
         if spent := TimeShares.of(report.spent).in_words():
             yield spent
         if any(None in figures.at_threshold.values() for figures in report.by_start):
             yield f"{_UNDEFINED} not defined: {why_undefined(report)}"
         yield from remarks(report)
         reasons = ", ".join(f"{number:,} {reason}" for reason, number in report.errors_by_reason.items())
-        yield f"{sum(report.errors_by_reason.values()):,} errors{f': {reasons}' if reasons else ''}"
+        errors = counted(sum(report.errors_by_reason.values()), "error")
+        yield f"{errors}: {reasons}" if reasons else errors
         for note in report.notes:
             yield f"in the shards: {note}"
         for shard in report.set_aside:

@@ -117,10 +117,19 @@ def test_a_run_that_was_ended_when_it_was_decided_is_named(tmp_path: Path) -> No
     )
 
 
-def test_the_page_says_first_how_the_runs_were_judged(compared: Comparison, tmp_path: Path) -> None:
+def test_the_page_says_first_how_the_runs_were_judged(tmp_path: Path) -> None:
+    first = run_of(tmp_path / "first", *[QUICK] * 40)
+    compared = compare_runs([first, run_of(tmp_path / "later", *[SLOW] * 40)], STORAGE)
     assert "later fails" in page_of(compared, tmp_path, margin=0.1).text
     assert "later passes" in page_of(compared, tmp_path, margin=3.0).text
     assert "passes" not in page_of(compared, tmp_path).text
+
+
+def test_intervals_over_few_images_are_called_too_narrow(compared: Comparison, tmp_path: Path) -> None:
+    said = "intervals over fewer than 20 images are too narrow"
+    assert said in page_of(compared, tmp_path).text
+    many = run_of(tmp_path / "many", *[QUICK] * 40)
+    assert said not in page_of(compare_runs([many], STORAGE), tmp_path).text
 
 
 def test_runs_that_differ_by_more_than_the_model_have_no_object_that_got_worse(tmp_path: Path) -> None:

@@ -218,6 +218,11 @@ def test_objects_of_one_image_have_no_interval(tmp_path: Path) -> None:
     assert "All objects are of one image: there are no intervals." in ReadPage(page_of(run.url)).text
 
 
+def test_a_page_says_of_how_many_images_the_intervals_are(run: RunDirectory, page: ReadPage) -> None:
+    assert "48 objects with truth, of 24 images." in page.text
+    assert "Those over fewer than 20 images are too narrow." in page.text
+
+
 def test_many_objects_make_no_large_page(tmp_path: Path) -> None:
     run = begin(str(tmp_path), max_clicks=3)
     ious = np.random.default_rng(0).uniform(0.5, 1, (3_000, 3))

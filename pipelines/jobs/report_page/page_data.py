@@ -45,6 +45,7 @@ class StartDetail:
 
     Attributes:
         figures: those of the report.
+        num_images: how many images the objects are of.
         noc_intervals: by threshold; one whose NoC is not defined is left out, here and in `shares_done`.
         iou_intervals: of `figures.mean_iou`, pointwise, as many.
         auc_interval: of `figures.auc`.
@@ -55,6 +56,7 @@ class StartDetail:
     """
 
     figures: StartFigures
+    num_images: int
     noc_intervals: Mapping[str, Interval]
     iou_intervals: Sequence[Interval]
     auc_interval: Interval | None

@@ -32,6 +32,7 @@ def start_detail(objects: RunObjects, figures: StartFigures, max_clicks: int) ->
     truth_area = objects.column("truth_area")[of].astype(np.float64)
     return StartDetail(
         figures=figures,
+        num_images=len(np.unique(image_idx)),
         noc_intervals=_noc_intervals(nocs, image_idx),
         iou_intervals=of_clicks,
         auc_interval=mean_interval(_areas_under(ious, max_clicks), image_idx),
