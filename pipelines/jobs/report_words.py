@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from actors.specs.clicks import BOX_CENTRE
 from infra.runs.commit import NONE_UNCLICKED
 from pipelines.counted import counted
 from pipelines.jobs.benchmarks import Benchmark
@@ -13,6 +14,7 @@ from pipelines.jobs.report import Report
 from pipelines.jobs.start_figures import StartFigures
 from pipelines.jobs.thresholds import THRESHOLDS
 
+_CLICKED_BY = {LOGGED: "clicks of a log", BOX_CENTRE: "one click in the middle of each box"}
 SHOWN_CLICKS = (1, 3, 5, 10, 20)
 """Clicks after which the mean IoU is told."""
 
@@ -27,12 +29,13 @@ def unfinished_in_words(report: Report) -> str:
 
 
 def heading_of(report: Report, figures: StartFigures) -> str:
-    """What the figures of one kind of start are about; empty if they are those of the evaluation protocol."""
+    """How the objects of one kind of start were clicked; empty if as the evaluation protocol does it."""
     protocol, start = report.protocol, figures.start
+    start_settings = protocol.start
     words = []
     if start == "mask":
         words.append(
-            f"from masks of mean IoU {figures.mean_start_iou:.3f}, {protocol.start.changes} changes; a good "
+            f"from masks of mean IoU {figures.mean_start_iou:.3f}, {start_settings.changes} changes; a good "
             "start counts 0 clicks"
         )
     elif start == "box":
@@ -41,8 +44,12 @@ def heading_of(report: Report, figures: StartFigures) -> str:
         words.append("from nothing")
     if len(report.by_start) > 1:
         words.append(counted(figures.objects, "object"))
-    if protocol.is_simulated and not protocol.is_published_one:
+    if protocol.user in _CLICKED_BY:
+        words.append(_CLICKED_BY[protocol.user])
+    elif not protocol.is_published_one:
         words.append(f"clicks of the simulated user {protocol.user}, not the protocol's")
+    if start_settings.overlap != "allow":
+        words.append(f"objects of an image kept apart (--overlap {start_settings.overlap})")
     return "; ".join(words)[:1].upper() + "; ".join(words)[1:]
 
 

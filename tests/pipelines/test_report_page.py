@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from infra.runs.run_directory import RunDirectory
 from infra.runs.time_spent import TimeSpent
 from infra.storage.files import Storage, join
 from mfp.bootstrap import Interval
+from pipelines.inputs.run_record import request_of
 from pipelines.jobs.clicked_run import ClickedRun
 from pipelines.jobs.report import build_report, report_of
 from pipelines.jobs.report_files import read_reports, write_page
@@ -24,6 +26,7 @@ from pipelines.jobs.report_page.page_run import page_run
 from pipelines.jobs.report_words import unfinished_in_words
 from tests.pipelines.clicked_runs import begin, commit
 from tests.pipelines.page_runs import SCRIPT, ReadPage, decided_run, drawn_run, page_of
+from tests.specs import label_record
 
 
 @pytest.fixture(scope="module")
@@ -198,6 +201,35 @@ def test_objects_of_different_starts_have_no_common_figure(tmp_path: Path) -> No
     assert mask[0].split()[0] == "1.50"
     assert nothing[0].split()[0] == "2.00"
     assert "From masks of mean IoU 0.350" in page.text
+
+
+HOW_CLICKED: list[tuple[dict[str, Any], str]] = [
+    ({"clicks": "logged:log.csv", "max_clicks": "all", "target_iou": "none"}, "Clicks of a log"),
+    ({"clicks": "simulated:uniform"}, "Clicks of the simulated user uniform, not the protocol's"),
+    ({"overlap": "exclude"}, "Objects of an image kept apart (--overlap exclude)"),
+]
+
+
+@pytest.mark.parametrize(("settings", "said"), HOW_CLICKED)
+def test_a_run_that_was_clicked_otherwise_than_the_protocol_says_so_also_beside_others(
+    tmp_path: Path, settings: dict[str, Any], said: str
+) -> None:
+    plain, other = (RunDirectory(str(tmp_path / name), Storage()) for name in ("plain", "other"))
+    for run, own in ((plain, {}), (other, settings)):
+        run.open(request_of(label_record(**own)))
+        commit(run, "s0.tar", [(0.5, 0.96)])
+    assert page_of(plain.url).count(said) == 0
+    both = page_of(plain.url, other.url).replace("&#39;", "'")
+    assert both.count(said) == 2, "in the table of all runs, and above the figures of the run"
+
+
+def test_where_clicks_and_starts_came_from_is_told(tmp_path: Path) -> None:
+    run = RunDirectory(str(tmp_path), Storage())
+    run.open(request_of(label_record(clicks="logged:clicks.csv", start="masks:old")))
+    commit(run, "s0.tar", [(0.5, 0.96)], start_ious=[0.3])
+    text = page_of(run.url)
+    for name, place in (("clicks", "logged:"), ("start", "masks:")):
+        assert re.search(rf"<dt>{name}</dt><dd>{place}", text), name
 
 
 def test_a_noc_that_is_not_defined_is_said_with_the_reason(tmp_path: Path) -> None:
