@@ -15,8 +15,13 @@ from pipelines.jobs.start_figures import StartFigures
 from pipelines.jobs.thresholds import THRESHOLDS
 
 _CLICKED_BY = {LOGGED: "clicks of a log", BOX_CENTRE: "one click in the middle of each box"}
-SHOWN_CLICKS = (1, 3, 5, 10, 20)
-"""Clicks after which the mean IoU is told."""
+_SHOWN_CLICKS = (1, 3, 5, 10, 20)
+
+
+def shown_clicks(figures: StartFigures) -> tuple[int, ...]:
+    """Clicks after which the mean IoU is told: some of them, and the last."""
+    last = len(figures.mean_iou)
+    return (*(click for click in _SHOWN_CLICKS if click < last), last)
 
 
 def unfinished_in_words(report: Report) -> str:

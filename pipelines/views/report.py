@@ -14,11 +14,11 @@ from pipelines.jobs.benchmarks import Benchmark
 from pipelines.jobs.drawn_figures import DrawnNoc
 from pipelines.jobs.report import Report
 from pipelines.jobs.report_words import (
-    SHOWN_CLICKS,
     draws_in_words,
     heading_of,
     published_in_words,
     remarks,
+    shown_clicks,
     unfinished_in_words,
     why_undefined,
 )
@@ -100,7 +100,7 @@ class ReportView:
 
     def _mean_iou_table(self, style: box.Box | None, figures: StartFigures) -> Table:
         table = Table(box=style, padding=(0, 2, 0, 0))
-        clicks = [click for click in SHOWN_CLICKS if click <= len(figures.mean_iou)]
+        clicks = shown_clicks(figures)
         table.add_column("clicks")
         for click in clicks:
             table.add_column(str(click), justify="right")

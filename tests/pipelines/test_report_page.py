@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections import Counter
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
 from infra.runs.run_directory import RunDirectory
 from infra.runs.time_spent import TimeSpent
@@ -24,6 +26,7 @@ from pipelines.jobs.report_page.page import render_page
 from pipelines.jobs.report_page.page_data import PageRun, PageStrip
 from pipelines.jobs.report_page.page_run import page_run
 from pipelines.jobs.report_words import unfinished_in_words
+from pipelines.views.report import ReportView
 from tests.pipelines.clicked_runs import begin, commit
 from tests.pipelines.page_runs import SCRIPT, ReadPage, decided_run, drawn_run, page_of
 from tests.specs import label_record
@@ -55,11 +58,32 @@ def test_the_figures_are_those_of_the_report(run: RunDirectory, page: ReadPage) 
     assert page.row("NoF, objects with NoC = 20") == [[str(of.nof_published) for of in at]]
     assert page.row("NoF, objects that never got there") == [[str(of.nof_never_reached) for of in at]]
     (ious,) = page.row("mean IoU")
-    shown = [*(figures.mean_iou[click - 1] for click in (1, 3, 5, 10, 20)), figures.auc]
+    shown = [
+        *(figures.mean_iou[click - 1] for click in (1, 3, 5, 10, 20)),
+        figures.auc,
+        figures.mean_boundary_iou,
+    ]
     assert [cell.split()[0] for cell in ious] == [f"{value:.3f}" for value in shown]
     for text in (f"{report.objects:,}", f"{report.clicks:,}", f"{report.clicks_per_second:,.1f}"):
         assert text in page.text
     assert page.row("undecodable_image") == [["4"]]
+
+
+@pytest.mark.parametrize(
+    ("max_clicks", "clicks"), [(1, [1]), (4, [1, 3, 4]), (20, [1, 3, 5, 10, 20]), (25, [1, 3, 5, 10, 20, 25])]
+)
+def test_the_mean_iou_is_told_after_some_clicks_and_the_last(
+    tmp_path: Path, max_clicks: int, clicks: list[int]
+) -> None:
+    run = begin(str(tmp_path), max_clicks=max_clicks)
+    commit(run, "s0.tar", [(0.5,) * max_clicks], end_below_target="max_clicks", boundary_ious=[0.25])
+    page = ReadPage(page_of(run.url))
+    assert page.row("after clicks") == [[*map(str, clicks), "AuC", "boundary IoU, last"]]
+    assert page.row("mean IoU") == [[*["0.500"] * len(clicks), "0.500", "0.250"]]
+    stream = io.StringIO()
+    Console(file=stream, width=120).print(ReportView(build_report(run.url, run.storage)))
+    (line,) = [line.split() for line in stream.getvalue().splitlines() if line.startswith("clicks ")]
+    assert line == ["clicks", *map(str, clicks), "AuC", "boundary", "IoU,", "last"]
 
 
 def test_intervals_and_distributions_belong_to_the_figures(run: RunDirectory) -> None:
@@ -72,6 +96,8 @@ def test_intervals_and_distributions_belong_to_the_figures(run: RunDirectory) ->
         assert start.shares_done[name][-1] == pytest.approx(1 - at.nof_never_reached / figures.objects)
     assert start.auc_interval is not None
     assert start.auc_interval.low < figures.auc < start.auc_interval.high
+    assert start.boundary_interval is not None
+    assert start.boundary_interval.low < figures.mean_boundary_iou < start.boundary_interval.high
     assert all(
         low < mean < high for mean, (low, high) in zip(figures.mean_iou, start.iou_intervals, strict=True)
     )
@@ -246,7 +272,8 @@ def test_objects_of_one_image_have_no_interval(tmp_path: Path) -> None:
     run = begin(str(tmp_path))
     commit(run, "s0.tar", [(0.5, 0.97), (0.96,)])
     (start,) = page_data(run).starts
-    assert (start.noc_intervals, start.iou_intervals, start.auc_interval) == ({}, (), None)
+    assert (start.noc_intervals, start.iou_intervals) == ({}, ())
+    assert (start.auc_interval, start.boundary_interval) == (None, None)
     assert "All objects are of one image: there are no intervals." in ReadPage(page_of(run.url)).text
 
 

@@ -14,11 +14,11 @@ from pipelines.jobs.report_page.provenance import deciding_settings, facts
 from pipelines.jobs.report_page.run_names import run_names
 from pipelines.jobs.report_page.templating import environment
 from pipelines.jobs.report_words import (
-    SHOWN_CLICKS,
     draws_in_words,
     heading_of,
     published_in_words,
     remarks,
+    shown_clicks,
     unfinished_in_words,
     why_undefined,
 )
@@ -30,7 +30,8 @@ _PLOTS = (
     *(quality_by_iou, quality_histogram, throughput),
 )
 _WORDS = (
-    *(draws_in_words, heading_of, published_in_words, remarks, unfinished_in_words, why_undefined),
+    *(draws_in_words, heading_of, published_in_words, remarks, shown_clicks, unfinished_in_words),
+    why_undefined,
     *(facts, deciding_settings, counted),
 )
 
@@ -42,7 +43,6 @@ def render_page(runs: Sequence[PageRun]) -> str:
     templates = environment((*_PLOTS, *_WORDS))
     templates.globals.update(
         thresholds=tuple(THRESHOLDS),
-        shown_clicks=SHOWN_CLICKS,
         fewest_images=FEWEST_TRUSTED_IMAGES,
         time_shares=TimeShares.of,
     )

@@ -49,6 +49,7 @@ class StartDetail:
         noc_intervals: by threshold; one whose NoC is not defined is left out, here and in `shares_done`.
         iou_intervals: of `figures.mean_iou`, pointwise, as many.
         auc_interval: of `figures.auc`.
+        boundary_interval: of `figures.mean_boundary_iou`.
         shares_done: by threshold, (max_clicks + 1,) share of the objects that have reached it after 0, 1, ... clicks.
         noc90_counts: (max_clicks + 1,) objects whose NoC@90 is 0, 1, ...; empty if it is not defined. The last entry
             counts those that never got there too.
@@ -60,6 +61,7 @@ class StartDetail:
     noc_intervals: Mapping[str, Interval]
     iou_intervals: Sequence[Interval]
     auc_interval: Interval | None
+    boundary_interval: Interval | None
     shares_done: Mapping[str, NDArray[np.float64]]
     noc90_counts: Sequence[int]
     by_size: Sequence[SizeFigures]
