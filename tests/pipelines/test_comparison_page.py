@@ -17,6 +17,7 @@ from infra.storage.files import Storage
 from pipelines.jobs.comparison import Comparison, compare_runs
 from pipelines.jobs.object_changes import ObjectChange, ObjectChanges
 from pipelines.jobs.report_files import write_comparison
+from pipelines.jobs.report_page.plots.changes import edges_around_zero
 from tests.actors.shapes import write_shapes
 from tests.pipelines.clicked_runs import Ious, begin, commit
 from tests.pipelines.page_runs import SCRIPT, ReadPage, decided_run
@@ -81,6 +82,17 @@ def test_every_object_is_worse_better_or_the_same(pairs: list[tuple[int, int]], 
     losses = [(one.after - one.before) * (1 if is_cost else -1) for one in worst]
     assert losses == sorted(losses, reverse=True)
     assert all(loss > 0 for loss in losses)
+
+
+@given(st.lists(st.integers(-100, 100).filter(bool), min_size=1, max_size=30))
+def test_bars_of_the_histogram_are_alike_for_gains_and_losses_of_one_size(changes: list[int]) -> None:
+    losses = np.array(changes, float)
+    edges = edges_around_zero(losses, is_whole=True)
+    counts = np.histogram(losses, edges)[0]
+    assert counts.sum() == len(changes)
+    assert len(counts) <= 41
+    assert np.array_equal(counts[::-1], np.histogram(-losses, edges)[0])
+    assert counts[len(counts) // 2] == 0, "no bar of changes for the better and for the worse"
 
 
 def test_the_page_has_figures_differences_and_the_objects(compared: Comparison, tmp_path: Path) -> None:
