@@ -154,6 +154,15 @@ def test_runs_that_differ_by_more_than_the_model_have_no_object_that_got_worse(t
     assert "no object can be said to have got worse" in page.text
 
 
+def test_without_the_data_set_the_page_has_no_strips_and_says_why(
+    compared: Comparison, tmp_path: Path
+) -> None:
+    file = tmp_path / "page.html"
+    (said,) = write_comparison(compared, str(file), STORAGE, strips=1)
+    assert said.startswith(f"no film strips of {compared.runs[1].url}: no data set at ")
+    assert f"No film strips: {said.partition(': ')[2]}" in ReadPage(file.read_text()).text
+
+
 def test_equal_runs_have_a_page(tmp_path: Path) -> None:
     url = run_of(tmp_path / "run", QUICK, SLOW)
     assert "No object differs in NoC@90." in page_of(compare_runs([url, url], STORAGE), tmp_path).text

@@ -22,6 +22,7 @@ from pipelines.inputs.run_record import request_of
 from pipelines.jobs.clicked_run import ClickedRun
 from pipelines.jobs.report import build_report, report_of
 from pipelines.jobs.report_files import read_reports, write_page
+from pipelines.jobs.report_page import strips
 from pipelines.jobs.report_page.page import render_page
 from pipelines.jobs.report_page.page_data import PageRun, PageStrip
 from pipelines.jobs.report_page.page_run import page_run
@@ -197,6 +198,29 @@ def test_a_run_that_was_ended_when_it_was_decided_says_what_was_decided_and_what
     )
     assert f"{said}." in ReadPage(page_of(run.url)).text
     assert unfinished_in_words(build_report(run.url, run.storage)) == said
+
+
+def test_a_run_whose_data_set_is_gone_has_a_page_without_strips_that_says_why(
+    run: RunDirectory, tmp_path: Path
+) -> None:
+    file = tmp_path / "page.html"
+    (said,) = write_page(read_reports([run.url], Storage()), str(file), Storage(), strips=2)
+    assert said.startswith(f"no film strips of {run.url}: no data set at ")
+    page = ReadPage(file.read_text())
+    assert f"No film strips: {said.partition(': ')[2]}" in page.text
+    assert page.values("src") == []
+    assert page.row("NoC, mean number of clicks")
+
+
+def test_a_defect_is_not_taken_for_a_data_set_that_is_gone(
+    run: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*arguments: object, **options: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(strips, "strips_of", broken)
+    with pytest.raises(ZeroDivisionError):
+        write_page(read_reports([run.url], Storage()), str(tmp_path / "page.html"), Storage(), strips=2)
 
 
 def test_a_run_without_any_shard_has_a_page_without_a_figure(tmp_path: Path) -> None:

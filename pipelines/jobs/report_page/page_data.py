@@ -79,6 +79,7 @@ class PageRun:
         iou: (num_objects,) [0, 1], of the same; NaN without truth.
         bin_seconds: width of the bins of `clicks_per_second`, which go over the busy time.
         strips: pictures of some of its objects.
+        why_no_strips: why there are none although there were to be some, in words; else empty.
     """
 
     report: Report
@@ -90,6 +91,7 @@ class PageRun:
     bin_seconds: float
     clicks_per_second: Sequence[float]
     strips: Sequence[PageStrip] = ()
+    why_no_strips: str = ""
 
     @property
     def has_iou(self) -> bool:
