@@ -9,6 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 LEVEL = 0.95
+FEWEST_TRUSTED_IMAGES = 20
+"""Over fewer images an interval misses the mean more than twice as often as its level says (docs/comparison.md): what a
+bootstrap draws from lacks images of a kind that is rare."""
 NUM_RESAMPLES = 9999
 _FEWEST_IMAGES = 2
 _MOST_DRAWN_IMAGES = 5_000

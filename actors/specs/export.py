@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Final
 
 from annotated_types import Interval, Unit
 from typing_extensions import Doc
@@ -12,6 +12,8 @@ from actors.specs.label import StorageSection
 from actors.specs.marks import LOCATION, Argument, Option, Section
 from infra.exports.format_names import FormatName, Shape
 from infra.storage.options import StorageOptions
+
+USUAL_CATEGORY: Final = "category"
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class ExportSpec:
         Doc(
             "Attribute of objects, or else of samples, that holds the class; without it the class is `object`."
         ),
-    ] = "category"
+    ] = USUAL_CATEGORY
     max_loss: Annotated[
         float,
         Interval(ge=0, le=1),

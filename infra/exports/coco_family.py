@@ -149,6 +149,10 @@ class CocoReader:
 def _counts(segmentation: Any, height: int, width: int) -> bytes:
     """Compressed counts of what stands in an annotation; ValueError if it is no mask."""
     if isinstance(segmentation, dict):
+        if segmentation.get("size") != [height, width]:
+            raise ValueError(
+                f"a mask of size {segmentation.get('size')} is not one of {height} x {width} pixels"
+            )
         return str(segmentation.get("counts", "")).encode()
     if not segmentation:
         return rle.encode(np.zeros((height, width), np.bool_))

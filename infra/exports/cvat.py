@@ -46,7 +46,7 @@ class CvatWriter:
     def add(self, sample: ExportedSample) -> None:
         """See ExportWriter."""
         tag = (
-            f"<image id={quoteattr(str(self._num_images))} name={quoteattr(sample.file_name)} "
+            f"<image id={quoteattr(str(self._num_images))} name={quoteattr(_name(self._target, sample))} "
             f'width="{sample.width}" height="{sample.height}" sample_key={quoteattr(sample.key)}>\n'
         )
         refuse_what_xml_lacks(sample.key, f"the key of sample {sample.key!r}", "cvat")
@@ -105,6 +105,7 @@ class CvatReader:
     """See ExportReader."""
 
     def __init__(self, target: ExportTarget) -> None:
+        self._target = target
         self._url = join(target.url, FILE)
         self._stream = target.storage.open_read(self._url)
         self._images = self._elements()
@@ -112,7 +113,7 @@ class CvatReader:
     def masks(self, sample: ExportedSample) -> Sequence[bytes]:
         """See ExportReader."""
         image = next(self._images, None)
-        expected = (sample.key, sample.file_name, str(sample.width), str(sample.height))
+        expected = (sample.key, _name(self._target, sample), str(sample.width), str(sample.height))
         if (
             image is None
             or tuple(image.get(name) for name in ("sample_key", "name", "width", "height")) != expected
@@ -158,6 +159,10 @@ class CvatReader:
                     root.clear()
         except ElementTree.ParseError as error:
             raise ExportError(f"{self._url} is no whole XML ({error}): export again") from None
+
+
+def _name(target: ExportTarget, sample: ExportedSample) -> str:
+    return target.image_prefix + sample.file_name
 
 
 def _runs_of_rows(window: npt.NDArray[np.bool_]) -> list[int]:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from infra.json_text import JsonValue
 from infra.runs.tables import BoundingBox
+
+NO_CATEGORY: Final = "object"
+"""The class of an object of which no class is known."""
 
 
 @dataclass(frozen=True)

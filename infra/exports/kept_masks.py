@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from types import TracebackType
 from typing import Self
@@ -11,7 +12,7 @@ import pyarrow.parquet as pq
 
 from infra.exports.own_files import OBJECTS_FILE
 from infra.storage.files import Storage
-from infra.storage.scratch_folder import ScratchFolder
+from infra.storage.scratch_folder import ScratchFolder, no_room
 
 _ROWS_IN_GROUP = 65_536
 _SCHEMA = pa.schema(
@@ -41,7 +42,11 @@ class KeptMasksFile:
         """StorageError if the local disk has no room."""
         self._scratch = ScratchFolder()
         self._path = self._scratch.path / OBJECTS_FILE
-        self._file = pq.ParquetWriter(self._path, _SCHEMA, compression="zstd")
+        try:
+            self._file = pq.ParquetWriter(self._path, _SCHEMA, compression="zstd")
+        except OSError as error:
+            self._scratch.close()
+            raise no_room(self._path, error) from error
         self._waiting: list[KeptMask] = []
         self.num_rows = 0
 
@@ -51,11 +56,12 @@ class KeptMasksFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        with suppress(OSError):  # a full disk was told before
+            self._file.close()
         self._scratch.close()
 
     def append(self, row: KeptMask) -> None:
-        """Take a row in."""
+        """Take a row in. StorageError if the local disk does not take it."""
         self._waiting.append(row)
         self.num_rows += 1
         if len(self._waiting) == _ROWS_IN_GROUP:
@@ -64,7 +70,10 @@ class KeptMasksFile:
     def write(self, storage: Storage, url: str) -> None:
         """Write the file. StorageError if it cannot be written."""
         self._write_group()
-        self._file.close()
+        try:
+            self._file.close()
+        except OSError as error:
+            raise no_room(self._path, error) from error
         storage.write_file(url, self._path)
 
     def _write_group(self) -> None:
@@ -72,5 +81,8 @@ class KeptMasksFile:
             pa.array([getattr(row, field.name) for row in self._waiting], _SCHEMA.field(field.name).type)
             for field in fields(KeptMask)
         ]
-        self._file.write_table(pa.Table.from_arrays(columns, schema=_SCHEMA))
+        try:
+            self._file.write_table(pa.Table.from_arrays(columns, schema=_SCHEMA))
+        except OSError as error:
+            raise no_room(self._path, error) from error
         self._waiting.clear()

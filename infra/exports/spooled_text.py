@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 from collections.abc import Generator
+from contextlib import suppress
 from typing import BinaryIO
 
 from infra.storage.files import Storage
@@ -37,7 +38,8 @@ class SpooledText:
 
     def close(self) -> None:
         """Delete what waits."""
-        self._file.close()
+        with suppress(OSError):  # it writes what is buffered, and a full disk was told before
+            self._file.close()
         self._scratch.close()
 
 

@@ -18,5 +18,5 @@ def yaml_text(text: str) -> str:
 def _number(character: str) -> str:
     if character in '"\\':
         return f"\\{character}"
-    code = ord(character)
-    return f"\\u{code:04X}" if code < 0x10000 else f"\\U{code:08X}"
+    number = ord(character)
+    return f"\\u{number:04X}" if number < 0x10000 else f"\\U{number:08X}"

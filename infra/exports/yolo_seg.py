@@ -155,4 +155,4 @@ def _counts(line: str, height: int, width: int) -> bytes:
     return counts_of(window > 0, int(first[0]), int(first[1]), height, width)
 
 
-YOLO_SEG = ExportFormat("yolo-seg", YoloWriter, YoloReader)
+YOLO_SEG = ExportFormat("yolo-seg", YoloWriter, YoloReader, names_images=False)

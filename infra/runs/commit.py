@@ -80,8 +80,9 @@ class Unclicked:
 
     def __str__(self) -> str:
         of_others = " of other samples" if self.samples else ""
-        counts = ((self.samples, "samples"), (self.objects, f"objects{of_others}"))
-        return " and ".join(f"{count:,} {what}" for count, what in counts if count) or "nothing"
+        counts = ((self.samples, "sample", ""), (self.objects, "object", of_others))
+        told = [f"{count:,} {what}{'s' * (count != 1)}{of}" for count, what, of in counts if count]
+        return " and ".join(told) or "nothing"
 
 
 NONE_UNCLICKED = Unclicked()

@@ -17,7 +17,7 @@ from pipelines.commands.spec_command import SpecCommand
 from pipelines.exit_codes import ExitCode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from pipelines.api import ReportedRun
     from pipelines.jobs.label import RunSummary
@@ -97,13 +97,19 @@ def report(spec: ReportSpec, as_json: JsonOption = False) -> None:
     """
     from infra.storage.files import Storage
     from pipelines.commands.terminal import print_result
+    from pipelines.inputs.output_names import check_page_name
     from pipelines.jobs.report_files import read_reports, write_page
     from pipelines.views.report import ReportView
 
+    if spec.html is not None:
+        check_page_name(spec.html)
     storage = Storage(spec.storage)
     reported = read_reports(spec.runs, storage, spec.benchmark)
     if spec.html is not None:
-        write_page(reported, spec.html, storage, strips=spec.strips, trust_model_code=spec.trust_model_code)
+        without = write_page(
+            reported, spec.html, storage, strips=spec.strips, trust_model_code=spec.trust_model_code
+        )
+        _tell_missing(without)
     if as_json:
         documents = [figures.to_json() for _, figures in reported]
         typer.echo(json.dumps(documents[0] if len(documents) == 1 else documents, indent=1))
@@ -121,7 +127,10 @@ def compare(spec: CompareSpec, as_json: JsonOption = False) -> None:
     """
     from infra.storage.files import Storage
     from pipelines.first_look import look_at_runs
+    from pipelines.inputs.output_names import check_page_name
 
+    if spec.html is not None:
+        check_page_name(spec.html)
     storage = Storage(spec.storage)
     look_at_runs(spec.runs, storage)
     from pipelines.commands.terminal import print_result
@@ -133,7 +142,7 @@ def compare(spec: CompareSpec, as_json: JsonOption = False) -> None:
     if spec.html is not None:
         from pipelines.jobs.report_files import write_comparison
 
-        write_comparison(
+        without = write_comparison(
             compared,
             spec.html,
             storage,
@@ -141,6 +150,7 @@ def compare(spec: CompareSpec, as_json: JsonOption = False) -> None:
             strips=spec.strips,
             trust_model_code=spec.trust_model_code,
         )
+        _tell_missing(without)
     if as_json:
         verdict = {} if gate is None else {"gate": gate.to_json()}
         typer.echo(json.dumps(compared.to_json() | verdict, indent=1))
@@ -153,6 +163,11 @@ def compare(spec: CompareSpec, as_json: JsonOption = False) -> None:
             typer.echo(f"mfp: {judgement}", err=True)
         if not gate.passes:
             raise typer.Exit(ExitCode.NOT_PASSED)
+
+
+def _tell_missing(lines: Iterable[str]) -> None:
+    for line in lines:
+        typer.echo(f"mfp: {line}", err=True)
 
 
 def users(as_json: JsonOption = False) -> None:

@@ -25,12 +25,15 @@ def show(spec: ShowSpec) -> None:
     from infra.storage.files import Storage
     from pipelines.commands.terminal_picture import picture_escape, shows_pictures
     from pipelines.errors import OptionError
+    from pipelines.inputs.output_names import check_picture_name
     from pipelines.jobs.show import run_show
 
     if spec.out == _TERMINAL and not shows_pictures(os.environ):
         raise OptionError(
             "--out -: this terminal is not known to show pictures (TERM, TERM_PROGRAM): give a file, --out strip.png"
         )
+    if spec.out != _TERMINAL:
+        check_picture_name(spec.out)
     shown = run_show(spec)
     if spec.out == _TERMINAL:
         typer.echo(picture_escape(shown.png, os.environ))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
 
 from actors.specs.export import ExportSpec
-from infra.exports.exported_sample import ExportedObject, ExportedSample
+from infra.errors import ExportError
+from infra.exports.exported_sample import NO_CATEGORY, ExportedObject, ExportedSample
 from infra.exports.file_name import DistinctPaths
 from infra.json_text import JsonValue
 from infra.runs.commit import CommitRecord
@@ -25,8 +26,8 @@ from pipelines.inputs.row_condition import RowCondition
 from pipelines.inputs.run_record import LabelRecord, read_record
 from pipelines.inputs.sample_split import SampleSplit
 
-NO_CATEGORY = "object"
 _FIGURES = ("iou", "quality", "num_clicks", "model_id")
+_COLUMNS = ("sample_key", "object_id", "height", "width", "rle", "bbox", "area", *_FIGURES)
 
 
 @dataclass
@@ -37,12 +38,16 @@ class ExportCounts:
         samples, objects: that are exported.
         filtered: objects that the filters leave out, also of samples that are not exported at all.
         thinned: samples that are exported without some of their objects.
+        attributes: names of all attributes that the samples of the data set and their objects have.
+        unclassed: objects that are exported as `NO_CATEGORY`, since neither they nor their samples have the attribute.
     """
 
     samples: int = 0
     objects: int = 0
     filtered: int = 0
     thinned: int = 0
+    attributes: set[str] = field(default_factory=set)
+    unclassed: int = 0
 
 
 class ExportedSamples:
@@ -73,6 +78,11 @@ class ExportedSamples:
         """Yield the samples, shard by shard in the order of the data set, and count them.
 
         Every call reads run and data set again, and yields the same.
+
+        Raises:
+            OptionError: `--where` says one thing of a mask and then another.
+            ExportError: the data set does not have the sample of a mask, or has it in another size.
+            RunDirectoryError, DatasetError, StorageError: run or data set cannot be read.
         """
         paths = DistinctPaths()
         for entry in self._manifest.shards:
@@ -85,8 +95,13 @@ class ExportedSamples:
     ) -> Iterator[ExportedSample]:
         (table,) = self.run.read_parts(MASKS, [record])
         rows, left_out = self._rows_by_sample(table)
-        for item in read_shard(self._storage, self._manifest.shard_url(entry), entry):
-            if not isinstance(item, Sample) or not self.split.takes(item.key):
+        not_met = rows.keys() | left_out.keys()
+        url = self._manifest.shard_url(entry)
+        for item in read_shard(self._storage, url, entry):
+            if not isinstance(item, Sample):
+                continue
+            not_met.discard(item.key)
+            if not self.split.takes(item.key):
                 continue
             kept = rows.get(item.key, [])
             dropped = left_out.get(item.key, 0)
@@ -97,14 +112,22 @@ class ExportedSamples:
             counts.samples += 1
             counts.objects += len(kept)
             counts.thinned += dropped > 0
-            yield self._sample(item, paths.of_key(item.key), kept, dropped)
+            counts.attributes.update(item.attributes, *(truth.attributes for truth in item.objects))
+            sample = self._sample(item, paths.of_key(item.key), kept, dropped)
+            counts.unclassed += sum(not one.category for one in sample.objects)
+            yield _classed(sample)
+        if not_met:
+            raise ExportError(
+                f"{url} does not have the sample {min(not_met)!r} of which {self._spec.run} has masks: it is not the "
+                "shard that the run was made from; restore it, or make the run again"
+            )
 
     def _rows_by_sample(self, table: pa.Table) -> tuple[Mapping[str, list[Any]], Mapping[str, int]]:
         """Rows that pass, by sample key in the order of the part, and the number of those that do not."""
         passes = self._condition.passing(table)
         rows: dict[str, list[Any]] = defaultdict(list)
         left_out: dict[str, int] = defaultdict(int)
-        for is_kept, row in zip(passes, _rows(table), strict=True):
+        for is_kept, row in zip(passes, _rows(table.select(_COLUMNS)), strict=True):
             if is_kept:
                 rows[row["sample_key"]].append(row)
             else:
@@ -112,6 +135,13 @@ class ExportedSamples:
         return rows, left_out
 
     def _sample(self, sample: Sample, path: str, rows: list[Any], dropped: int) -> ExportedSample:
+        for row in rows:
+            if (row["height"], row["width"]) != (sample.height, sample.width):
+                raise ExportError(
+                    f"sample {sample.key!r} has {sample.height} x {sample.width} pixels, and its masks in "
+                    f"{self._spec.run} have {row['height']} x {row['width']}: it is not the image that the run was "
+                    "made from; restore it, or make the run again"
+                )
         attributes = {truth.object_id: truth.attributes for truth in sample.objects}
         name = self._spec.category
         objects = tuple(
@@ -141,9 +171,16 @@ def _rows(table: pa.Table) -> Iterator[Any]:
         yield from batch.to_pylist()
 
 
+def _classed(sample: ExportedSample) -> ExportedSample:
+    """The sample with `NO_CATEGORY` for a class that is not known."""
+    objects = (replace(one, category=one.category or NO_CATEGORY) for one in sample.objects)
+    return replace(sample, objects=tuple(objects))
+
+
 def _category(name: str, of_object: Mapping[str, JsonValue], of_sample: Mapping[str, JsonValue]) -> str:
+    """The name of the class; empty if it is not known."""
     value = of_object.get(name, of_sample.get(name))
-    return NO_CATEGORY if value is None or value == "" else str(value)
+    return "" if value is None else str(value)
 
 
 def _manifest(record: LabelRecord, storage: Storage) -> DatasetManifest:

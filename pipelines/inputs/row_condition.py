@@ -25,12 +25,23 @@ class RowCondition:
         self.passing(MASKS.empty())
 
     def passing(self, table: pa.Table) -> npt.NDArray[np.bool_]:
-        """(num_rows,) bool: the rows for which the condition is true; an unknown value makes it false."""
+        """(num_rows,) bool: the rows for which the condition is true; an unknown value makes it false.
+
+        OptionError if the condition says something else of the same rows when it is asked again.
+        """
         passes = np.ones(table.num_rows, np.bool_)
         if self._min_quality > 0:
             quality = table["quality"].to_numpy()
             passes &= np.nan_to_num(quality.astype(np.float64), nan=-1.0) >= self._min_quality
-        return passes & self._meeting(table) if self._where else passes
+        if not self._where:
+            return passes
+        meets = self._meeting(table)
+        if (meets != self._meeting(table)).any():
+            raise OptionError(
+                f"--where {self._where!r}: it says one thing of a mask and then another; what it says may depend on "
+                "the columns alone, so leave out random() and the like"
+            )
+        return passes & meets
 
     def _meeting(self, table: pa.Table) -> npt.NDArray[np.bool_]:
         import duckdb

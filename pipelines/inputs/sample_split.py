@@ -70,8 +70,8 @@ def _keys_of(split: str, storage: Storage) -> Sequence[str]:
 
 def _no_shard(split: str, manifest: DatasetManifest) -> str:
     known = splits_of(entry.name for entry in manifest.shards)
-    remedy = f"give one of {', '.join(known)}" if known else "its paths tell none"
+    names = f"one of {', '.join(known)}, or " if known else ""
     return (
-        f"--split {split}: no shard of the data set has that split in its path; {remedy}, or give a list of sample "
-        f"keys ({_LIST_SUFFIX})"
+        f"--split {split}: no shard of the data set has that split in its path; give {names}a text file "
+        f"({_LIST_SUFFIX}) with one sample key a line"
     )

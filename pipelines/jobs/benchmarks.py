@@ -177,4 +177,6 @@ def _why_not_comparable(clicked: ClickedRun) -> str:
         return f"{protocol.max_clicks} clicks at most, not {MAX_CLICKS}"
     if protocol.start.source != NOTHING:
         return f"objects started from {protocol.start_in_words}, not from nothing"
+    if protocol.start.overlap != "allow":
+        return f"objects of an image were kept apart (--overlap {protocol.start.overlap})"
     return ""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,7 +109,16 @@ def differing_clicks(one: LabelRecord, other: LabelRecord) -> str:
     if mine.user != theirs.user:
         return f"clicks of {mine.user} and of {theirs.user}"
     if mine.start_of_masks != theirs.start_of_masks:
-        return f"starts: {mine.start_in_words} and {theirs.start_in_words}"
+        return f"starts: {', '.join(_differing_start_settings(mine, theirs))}"
     if one.given.start != other.given.start:
         return f"starts of other contents, {mine.start_in_words} and {theirs.start_in_words}"
     return ""
+
+
+def _differing_start_settings(one: ClickProtocol, other: ClickProtocol) -> Iterator[str]:
+    if one.start_of_masks.source != other.start_of_masks.source:
+        yield f"{one.start.source} and {other.start.source}"
+    for name in [field.name for field in fields(Start) if field.name != "source"]:
+        mine, theirs = getattr(one.start_of_masks, name), getattr(other.start_of_masks, name)
+        if mine != theirs:
+            yield f"--{name.replace('_', '-')} {mine} and {theirs}"

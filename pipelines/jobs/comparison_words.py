@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mfp.bootstrap import FEWEST_TRUSTED_IMAGES
+from pipelines.counted import counted
 from pipelines.jobs.comparison import MEAN_BOUNDARY_IOU, MEAN_IOU, NOC, ComparedRun, Comparison
 from pipelines.jobs.object_changes import ObjectChange
 
@@ -24,9 +26,11 @@ def remarks(comparison: Comparison) -> Iterator[str]:
         if run.drawn:
             yield f"{run.url}: drawn clicks are {run.draws}"
     yield (
-        f"{comparison.num_objects:,} objects of {comparison.num_images:,} images that every run has; intervals are "
-        "95 %, bootstrapped over images"
+        f"{counted(comparison.num_objects, 'object')} of {counted(comparison.num_images, 'image')} that every run has; "
+        "intervals are 95 %, bootstrapped over images"
     )
+    if comparison.num_images < FEWEST_TRUSTED_IMAGES:
+        yield f"intervals over fewer than {FEWEST_TRUSTED_IMAGES} images are too narrow"
     if not comparison.is_same_data:
         yield "the data sets differ: objects were matched by sample key and object id"
     for run in others:
@@ -38,15 +42,16 @@ def remarks(comparison: Comparison) -> Iterator[str]:
     for run in comparison.runs:
         left_out = run.num_objects - comparison.num_objects
         if left_out:
-            yield f"{run.url}: {left_out:,} more objects, which another run lacks"
+            yield f"{run.url}: {counted(left_out, 'more object')}, which another run lacks"
 
 
 def change_in_words(run: ComparedRun, first: ComparedRun) -> str:
     """How many objects got worse and better from the first run, and which one got most worse."""
     changes = run.changes
     assert changes is not None, "the caller asks for runs that have them"
+    worse = counted(changes.num_worse, "object")
     counts = (
-        f"{run.url}: {changes.num_worse:,} objects got worse than in {first.url}, {changes.num_better:,} better "
+        f"{run.url}: {worse} got worse than in {first.url}, {changes.num_better:,} better "
         f"({HEADINGS[changes.figure]})"
     )
     worst = changes.worst(1)

@@ -18,6 +18,7 @@ from infra.errors import SampleError
 from infra.layouts.source_note import SourceNote, Topic
 from infra.shards.image_file import decode_image
 from infra.shards.sample import Sample
+from pipelines.counted import counted
 
 _SIDE = 300  # pixels of a tile
 _CAPTION = 65
@@ -108,7 +109,7 @@ def _drawn(tile: _Tile) -> Image.Image:
     draw, font = ImageDraw.Draw(drawn), ImageFont.load_default(12)
     num_objects = len(tile.sample.objects)
     size = f"{tile.sample.width} x {tile.sample.height}"
-    lines = [tile.sample.key[-_LETTERS:], f"{size}, {num_objects} object{'s' * (num_objects != 1)}"]
+    lines = [tile.sample.key[-_LETTERS:], f"{size}, {counted(num_objects, 'object')}"]
     doubts = [line for doubt in tile.doubts[:1] for line in _wrapped(doubt)]
     for number, line in enumerate([*lines, *doubts]):
         colour = _AMBER if number >= len(lines) else _GREY

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import json
-from contextlib import closing, suppress
+from collections.abc import Set
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from actors.specs.checked import checked
-from actors.specs.export import ExportSpec
-from actors.stop_request import check_stop
-from infra.errors import ExportError, StorageError
+from actors.specs.export import USUAL_CATEGORY, ExportSpec
+from actors.stop_request import check_stop, closed_in_order
+from infra.errors import ExportError
 from infra.exports.compared_masks import compared
+from infra.exports.export_folder import ExportFolder
 from infra.exports.export_format import ExportFormat, ExportTarget
 from infra.exports.exported_sample import ExportedSample
 from infra.exports.formats import FORMATS
 from infra.exports.kept_masks import KeptMask, KeptMasksFile
-from infra.exports.own_files import EXPORT_FILE, OBJECTS_FILE
+from infra.exports.own_files import OBJECTS_FILE
 from infra.json_text import JsonValue
 from infra.storage.files import Storage, join
 from infra.storage.locations import expand_home
@@ -26,7 +27,7 @@ from pipelines.inputs.exported_samples import ExportCounts, ExportedSamples
 from pipelines.progress_report import OnProgress, ProgressReport
 
 _MOST_NAMED = 3
-"""Of the keys in a list that no sample has."""
+"""Of keys or names in a message."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class Exported:
 
     Attributes:
         url, format: where it lies, and what it is.
-        samples, objects, filtered, thinned: see `ExportCounts`.
+        samples, objects, filtered, thinned, unclassed: see `ExportCounts`.
+        category: the attribute that was to hold the class.
         exact: objects whose mask came back pixel for pixel.
         mean_kept, worst_kept: IoU of the masks in the files with those of the run, in [0, 1].
         worst: sample key and object id of the worst one.
@@ -49,6 +51,8 @@ class Exported:
     objects: int
     filtered: int
     thinned: int
+    unclassed: int
+    category: str
     exact: int
     mean_kept: float
     worst_kept: float
@@ -66,6 +70,8 @@ class Exported:
             "objects": self.objects,
             "filtered": self.filtered,
             "thinned": self.thinned,
+            "unclassed": self.unclassed,
+            "category": self.category,
             "exact": self.exact,
             "mean_kept": self.mean_kept,
             "worst_kept": self.worst_kept,
@@ -80,24 +86,28 @@ def run_export(spec: ExportSpec, on_progress: OnProgress | None = None) -> Expor
     """Export the masks of a run.
 
     Raises:
-        OptionError: options that do not go together, a folder that is not empty, or nothing to export.
-        ExportError: the format has no room for a mask, or a mask read back has lost more than `spec.max_loss`; what
-            was written is deleted then.
+        OptionError: options that do not go together, or that name what the run has not; nothing to export.
+        ExportError: the folder is not empty, or is another export's; the format has no room for a mask; what was read
+            back is not what was written, or has lost more than `spec.max_loss`. What was written is deleted then.
         InfraError: run, data set or storage cannot be read or written.
     """
     spec = checked(ExportSpec, spec)
     spec = replace(spec, run=expand_home(spec.run), to=expand_home(spec.to))
     storage = Storage(spec.storage)
     known = _format(spec)
-    _refuse_what_is_there(storage, spec.to)
-    samples = ExportedSamples(spec, storage)
-    export = _Export(spec, known, samples, storage, on_progress)
-    try:
-        export.write()
-        return export.read_back()
-    except BaseException:
-        export.delete()
-        raise
+    folder = ExportFolder(storage, spec.to)
+    folder.refuse_files()
+    export = _Export(spec, known, ExportedSamples(spec, storage), storage, on_progress)
+    with closed_in_order():
+        folder.take()
+        try:
+            export.write()
+            exported = export.read_back()
+            folder.call_whole({"summary": exported.to_json(), "provenance": export.provenance})
+        except BaseException:
+            folder.empty()
+            raise
+    return exported
 
 
 class _Export:
@@ -116,8 +126,9 @@ class _Export:
         self._samples = samples
         self._storage = storage
         self._on_progress = on_progress
+        self.provenance = _provenance(spec, samples)
         self._target = ExportTarget(
-            storage, spec.to, _provenance(spec, samples), spec.shape, spec.image_prefix, samples.split.name
+            storage, spec.to, self.provenance, spec.shape, spec.image_prefix, samples.split.name
         )
         self._is_exact = spec.shape in known.exact_shapes
         self._has_copies = spec.images and not known.always_has_images
@@ -134,10 +145,12 @@ class _Export:
                 self._report(self._counts.objects, "writing")
             if not self._counts.samples:
                 raise OptionError(_nothing(self._counts, self._samples, self._spec))
+            if self._counts.objects and self._spec.category not in {USUAL_CATEGORY, *self._counts.attributes}:
+                raise OptionError(_no_attribute(self._spec.category, self._counts.attributes))
             writer.finish()
 
     def read_back(self) -> Exported:
-        """Compare every mask in the files with that of the run, and call the export done."""
+        """Compare every mask in the files with that of the run, and write down how much of each is there."""
         worst, exact, total = KeptMask("", "", "", np.inf), 0, 0.0
         with KeptMasksFile() as file, closing(self._format.read(self._target)) as reader:
             for sample in self._samples.read(ExportCounts()):
@@ -159,13 +172,15 @@ class _Export:
             self._check_loss(worst)
             file.write(self._storage, join(self._spec.to, OBJECTS_FILE))
         num_objects, unmatched = self._counts.objects, self._samples.split.unmatched
-        exported = Exported(
+        return Exported(
             url=self._spec.to,
             format=self._format.name,
             samples=self._counts.samples,
             objects=num_objects,
             filtered=self._counts.filtered,
             thinned=self._counts.thinned,
+            unclassed=self._counts.unclassed,
+            category=self._spec.category,
             exact=exact,
             mean_kept=total / num_objects if num_objects else 1.0,
             worst_kept=worst.kept_iou if num_objects else 1.0,
@@ -174,15 +189,6 @@ class _Export:
             num_unmatched=len(unmatched),
             first_unmatched=tuple(unmatched[:_MOST_NAMED]),
         )
-        document = {"summary": exported.to_json(), "provenance": dict(self._target.provenance)}
-        self._storage.write_bytes(join(self._spec.to, EXPORT_FILE), json.dumps(document, indent=1).encode())
-        return exported
-
-    def delete(self) -> None:
-        """Delete what was written: half an export looks like a whole one to the next program."""
-        with suppress(StorageError):
-            for url in list(self._storage.walk(self._spec.to)):
-                self._storage.delete(url)
 
     def _image_url(self, sample: ExportedSample) -> str:
         return join(self._spec.to, self._format.images_folder, sample.file_name)
@@ -211,14 +217,6 @@ def _format(spec: ExportSpec) -> ExportFormat:
     return known
 
 
-def _refuse_what_is_there(storage: Storage, url: str) -> None:
-    there = next(iter(storage.walk(url)), None)
-    if there is not None:
-        raise OptionError(
-            f"{url} is not empty (it holds {there}): an export never replaces files; give another folder as --to"
-        )
-
-
 def _provenance(spec: ExportSpec, samples: ExportedSamples) -> dict[str, JsonValue]:
     record = samples.record
     return {
@@ -228,6 +226,14 @@ def _provenance(spec: ExportSpec, samples: ExportedSamples) -> dict[str, JsonVal
         "dataset": record.spec.dataset,
         "dataset_fingerprint": record.dataset.fingerprint,
     }
+
+
+def _no_attribute(category: str, attributes: Set[str]) -> str:
+    names = ", ".join(sorted(attributes)[:_MOST_NAMED]) or "none"
+    return (
+        f"--category {category}: no object that would go out has that attribute, nor has its sample; give one that "
+        f"they have ({names}), or leave it out"
+    )
 
 
 def _nothing(counts: ExportCounts, samples: ExportedSamples, spec: ExportSpec) -> str:
@@ -243,7 +249,10 @@ def _nothing(counts: ExportCounts, samples: ExportedSamples, spec: ExportSpec) -
             "--min-quality or --where"
         )
     if not samples.is_whole:
-        return f"{spec.run} has nothing to export: it is unfinished, and no shard of it that would go out is committed"
+        return (
+            f"{spec.run} has nothing to export: it is unfinished, and no shard that would go out is committed; go on "
+            "with it, or wait until one is"
+        )
     return (
         f"{spec.run} has nothing to export: none of its samples has a mask; --empty-images exports the images"
     )

@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from mfp.clicks import Click
 from mfp.region import Region
+from pipelines.counted import counted
 from pipelines.jobs.replay import Replay
 
 _SIDE = 250  # pixels of a frame
@@ -76,17 +77,15 @@ def png_of(strips: Sequence[Image.Image]) -> bytes:
 
 def in_words(replay: Replay) -> str:
     """What a strip shows, in one line: for who cannot see it."""
-    count = len(replay.clicks)
     end = f"IoU {replay.iou:.3f}" if replay.iou is not None else "no truth"
-    return f"object {replay.object_id} of {replay.sample_key}: {count} click{'s' * (count != 1)}, {end}"
+    return f"object {replay.object_id} of {replay.sample_key}: {counted(len(replay.clicks), 'click')}, {end}"
 
 
 def _write_header(draw: ImageDraw.ImageDraw, replay: Replay) -> None:
     key = replay.sample_key if len(replay.sample_key) <= 48 else f"...{replay.sample_key[-45:]}"
     quality = "" if replay.quality is None else f", quality {replay.quality:.2f}"
-    count = len(replay.clicks)
     end = f", IoU {replay.iou:.3f}" if replay.iou is not None else ", no truth"
-    title = f"{key}  object {replay.object_id}  {count} click{'s' * (count != 1)}{end}{quality}"
+    title = f"{key}  object {replay.object_id}  {counted(len(replay.clicks), 'click')}{end}{quality}"
     draw.text((_GAP + 2, 6), title, fill=_INK, font=ImageFont.load_default(17))
     left = _GAP + 2
     small = ImageFont.load_default(13)

@@ -9,6 +9,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from infra.json_text import JsonValue
+from mfp.bootstrap import FEWEST_TRUSTED_IMAGES
+from pipelines.counted import counted
 from pipelines.errors import OptionError
 
 if TYPE_CHECKING:
@@ -75,13 +77,15 @@ def judged(comparison: Comparison, margin: float) -> Gate:
 
     A run passes if the upper end of the 95 % interval of its difference is no more than `margin` clicks: it is shown
     to be no worse by more than that, and a run that is too small to tell does not pass. (That is a test of
-    non-inferiority, of 2.5 % one-sided.) To ask that the lower end lies above the margin, so that the run is proven
-    worse, would pass every run with few images. False alarms are kept off by the margin, which is to be larger than
-    half the width of the interval. The reason tells the two ways to fail apart.
+    non-inferiority, nominally of 2.5 % one-sided; docs/comparison.md says what it is over few images.) To ask that the
+    lower end lies above the margin, so that the run is proven worse, would pass every run with few images. False
+    alarms are kept off by the margin, which is to be larger than half the width of the interval. The reason tells the
+    two ways to fail apart.
 
-    It is UNDEFINED, and fails, if the difference is not one of the models on the same data, or has no interval; if a
-    run is not finished or was ended when it was decided, since its interval would not allow for that; or if it lacks
-    objects of the first, which may be those that it is bad at.
+    It is UNDEFINED, and fails, if the difference is not one of the models on the same data; if there are fewer images
+    than `FEWEST_TRUSTED_IMAGES`, whose interval is too narrow; if a run is not finished or was ended when it was
+    decided, since its interval would not allow for that; or if it lacks objects of the first, which may be those that
+    it is bad at.
 
     Raises:
         OptionError: the margin is no number of clicks.
@@ -103,7 +107,7 @@ def _judgement(run: ComparedRun, first: ComparedRun, comparison: Comparison, mar
     )
     if high <= margin:
         return Judgement(
-            run.url, GateVerdict.NO_WORSE, f"{found}: it is shown to be worse by no more than {margin:g}"
+            run.url, GateVerdict.NO_WORSE, f"{found}: it is shown to be no worse by more than {margin:g}"
         )
     if low > margin:
         return Judgement(
@@ -112,7 +116,7 @@ def _judgement(run: ComparedRun, first: ComparedRun, comparison: Comparison, mar
     return Judgement(
         run.url,
         GateVerdict.UNCERTAIN,
-        f"{found}: it is neither shown to be worse by more than {margin:g} nor by no more than that; evaluate more "
+        f"{found}: it is shown neither to be worse by more than {margin:g} nor to be no worse by more; evaluate more "
         "images, or allow more",
     )
 
@@ -124,9 +128,12 @@ def _why_undefined(run: ComparedRun, first: ComparedRun, comparison: Comparison)
         if one.unfinished is not None:
             yield f"{one.url} is not finished ({one.unfinished}): go on with it, without --until-decided"
     if run.num_missing:
-        yield f"it lacks {run.num_missing:,} objects that {first.url} has; see the table errors of the run"
+        yield f"it lacks {counted(run.num_missing, 'object')} that {first.url} has; see the table errors of the run"
     difference = run.differences[_FIGURE]
     if difference is None:
         yield run.incomparable or "NoC@90 is not defined for both runs"
-    elif difference.interval is None:
-        yield f"all {comparison.num_objects:,} objects are of one image, and an interval needs two"
+    if comparison.num_images < FEWEST_TRUSTED_IMAGES:
+        yield (
+            f"{counted(comparison.num_images, 'image')} are too few: the interval over fewer than "
+            f"{FEWEST_TRUSTED_IMAGES} is too narrow to judge by; evaluate more"
+        )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from actors.specs.clicks import BOX_CENTRE
 from infra.runs.commit import NONE_UNCLICKED
+from pipelines.counted import counted
 from pipelines.jobs.benchmarks import Benchmark
 from pipelines.jobs.click_protocol import LOGGED
 from pipelines.jobs.drawn_figures import DrawnNoc
@@ -12,8 +14,14 @@ from pipelines.jobs.report import Report
 from pipelines.jobs.start_figures import StartFigures
 from pipelines.jobs.thresholds import THRESHOLDS
 
-SHOWN_CLICKS = (1, 3, 5, 10, 20)
-"""Clicks after which the mean IoU is told."""
+_CLICKED_BY = {LOGGED: "clicks of a log", BOX_CENTRE: "one click in the middle of each box"}
+_SHOWN_CLICKS = (1, 3, 5, 10, 20)
+
+
+def shown_clicks(figures: StartFigures) -> tuple[int, ...]:
+    """Clicks after which the mean IoU is told: some of them, and the last."""
+    last = len(figures.mean_iou)
+    return (*(click for click in _SHOWN_CLICKS if click < last), last)
 
 
 def unfinished_in_words(report: Report) -> str:
@@ -26,12 +34,13 @@ def unfinished_in_words(report: Report) -> str:
 
 
 def heading_of(report: Report, figures: StartFigures) -> str:
-    """What the figures of one kind of start are about; empty if they are those of the evaluation protocol."""
+    """How the objects of one kind of start were clicked; empty if as the evaluation protocol does it."""
     protocol, start = report.protocol, figures.start
+    start_settings = protocol.start
     words = []
     if start == "mask":
         words.append(
-            f"from masks of mean IoU {figures.mean_start_iou:.3f}, {protocol.start.changes} changes; a good "
+            f"from masks of mean IoU {figures.mean_start_iou:.3f}, {start_settings.changes} changes; a good "
             "start counts 0 clicks"
         )
     elif start == "box":
@@ -39,9 +48,13 @@ def heading_of(report: Report, figures: StartFigures) -> str:
     elif len(report.by_start) > 1:
         words.append("from nothing")
     if len(report.by_start) > 1:
-        words.append(f"{figures.objects:,} object{'s' if figures.objects > 1 else ''}")
-    if protocol.is_simulated and not protocol.is_published_one:
+        words.append(counted(figures.objects, "object"))
+    if protocol.user in _CLICKED_BY:
+        words.append(_CLICKED_BY[protocol.user])
+    elif not protocol.is_published_one:
         words.append(f"clicks of the simulated user {protocol.user}, not the protocol's")
+    if start_settings.overlap != "allow":
+        words.append(f"objects of an image kept apart (--overlap {start_settings.overlap})")
     return "; ".join(words)[:1].upper() + "; ".join(words)[1:]
 
 
@@ -79,11 +92,11 @@ def remarks(report: Report) -> Iterator[str]:
     """What is to be known of the clicks and objects beside the figures."""
     without_truth = report.objects - report.objects_with_truth
     if without_truth:
-        yield f"{without_truth:,} objects without truth: no IoU, not in the figures above"
+        yield f"{counted(without_truth, 'object')} without truth: no IoU, not in the figures above"
     if report.disobeyed_clicks:
-        yield f"{report.disobeyed_clicks:,} clicks were not obeyed: the mask has their pixel on the other side"
+        yield f"not obeyed: {counted(report.disobeyed_clicks, 'click')}; the mask has the pixel on the other side"
     if report.clamped_clicks:
-        yield f"{report.clamped_clicks:,} clicks were aimed outside their image, and made at its edge"
+        yield f"aimed outside the image, and made at its edge: {counted(report.clamped_clicks, 'click')}"
     if report.mean_divergence is not None:
         yield f"mean divergence from the annotators' last masks {report.mean_divergence:.3f} (1 - IoU)"
     if report.unclicked != NONE_UNCLICKED:

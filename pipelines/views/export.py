@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from infra.exports.exported_sample import NO_CATEGORY
 from pipelines.jobs.export import Exported
 
 
@@ -26,6 +27,11 @@ def summary_lines(exported: Exported) -> Iterator[str]:
         yield (
             f"  {exported.filtered:,} masks left out by the filters; {exported.thinned:,} of the images show "
             "objects that have no mask here"
+        )
+    if exported.unclassed:
+        yield (
+            f"  {exported.unclassed:,} objects have no attribute {exported.category!r}, nor have their images: their "
+            f"class is {NO_CATEGORY!r}"
         )
     if exported.num_unmatched:
         first = ", ".join(map(repr, exported.first_unmatched))

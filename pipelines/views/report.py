@@ -9,15 +9,16 @@ from rich.console import Console, ConsoleOptions
 from rich.table import Table
 from rich.text import Text
 
+from pipelines.counted import counted
 from pipelines.jobs.benchmarks import Benchmark
 from pipelines.jobs.drawn_figures import DrawnNoc
 from pipelines.jobs.report import Report
 from pipelines.jobs.report_words import (
-    SHOWN_CLICKS,
     draws_in_words,
     heading_of,
     published_in_words,
     remarks,
+    shown_clicks,
     unfinished_in_words,
     why_undefined,
 )
@@ -99,7 +100,7 @@ class ReportView:
 
     def _mean_iou_table(self, style: box.Box | None, figures: StartFigures) -> Table:
         table = Table(box=style, padding=(0, 2, 0, 0))
-        clicks = [click for click in SHOWN_CLICKS if click <= len(figures.mean_iou)]
+        clicks = shown_clicks(figures)
         table.add_column("clicks")
         for click in clicks:
             table.add_column(str(click), justify="right")
@@ -132,15 +133,18 @@ class ReportView:
     def _lines(self) -> Iterator[str]:
         report = self._report
         speed = "" if report.clicks_per_second is None else f", {report.clicks_per_second:.2f} clicks/s"
-        of_shards = "" if report.unfinished is None else f" of {report.num_expected:,}"
-        yield f"{report.objects:,} objects, {report.clicks:,} clicks{speed}, {report.num_shards:,}{of_shards} shards"
+        shards = counted(report.num_shards, "shard")
+        if report.unfinished is not None:
+            shards = f"{report.num_shards:,} of {counted(report.num_expected, 'shard')}"
+        yield f"{counted(report.objects, 'object')}, {counted(report.clicks, 'click')}{speed}, {shards}"
         if spent := TimeShares.of(report.spent).in_words():
             yield spent
         if any(None in figures.at_threshold.values() for figures in report.by_start):
             yield f"{_UNDEFINED} not defined: {why_undefined(report)}"
         yield from remarks(report)
         reasons = ", ".join(f"{number:,} {reason}" for reason, number in report.errors_by_reason.items())
-        yield f"{sum(report.errors_by_reason.values()):,} errors{f': {reasons}' if reasons else ''}"
+        errors = counted(sum(report.errors_by_reason.values()), "error")
+        yield f"{errors}: {reasons}" if reasons else errors
         for note in report.notes:
             yield f"in the shards: {note}"
         for shard in report.set_aside:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mfp.bootstrap import mean_interval, mean_intervals
+from mfp.bootstrap import FEWEST_TRUSTED_IMAGES, mean_interval, mean_intervals
+from tests.mfp.measure_intervals import misses, populations
 
 
 def test_the_interval_covers_the_true_mean_about_as_often_as_it_says() -> None:
@@ -68,3 +69,11 @@ def test_of_many_images_the_interval_is_that_of_the_drawn_ones() -> None:
     assert drawn is not None
     width = drawn.high - drawn.low
     assert computed == pytest.approx(drawn, abs=0.05 * width)
+
+
+def test_over_few_images_the_interval_is_too_narrow_to_be_trusted() -> None:
+    """What `FEWEST_TRUSTED_IMAGES` is about; `measure_intervals` has the figures of more images."""
+    nocs = populations()["NoC"]
+    (of_few, _), (of_enough, _) = (misses(nocs, num, num_tries=300) for num in (5, FEWEST_TRUSTED_IMAGES))
+    assert of_few > 0.16
+    assert of_enough < 0.14

@@ -26,7 +26,7 @@ EMPTY = "empty"
 
 
 def write_data(url: str, keys: Sequence[str], samples_per_shard: int = 2) -> DatasetManifest:
-    """Samples of two objects each, `cat` and `dog`, and one of none."""
+    """Samples of two objects each, `cat`, which has a colour, and `dog`, and one of none."""
     samples = [_sample(key) for key in keys]
     samples.append(replace(sample(EMPTY), objects=()))
     return write_dataset(samples, url, STORAGE, samples_per_shard)
@@ -50,8 +50,10 @@ def _sample(key: str) -> Sample:
     return replace(
         made,
         objects=tuple(
-            ObjectTruth(truth.object_id, truth.rle, {"category": name})
-            for truth, name in zip(made.objects, ("cat", "dog"), strict=True)
+            ObjectTruth(truth.object_id, truth.rle, attributes)
+            for truth, attributes in zip(
+                made.objects, ({"category": "cat", "colour": "black"}, {"category": "dog"}), strict=True
+            )
         ),
     )
 

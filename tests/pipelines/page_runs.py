@@ -73,6 +73,7 @@ class ReadPage(HTMLParser):
         self.attributes: list[tuple[str, str]] = []
         self.rows: list[list[str]] = []
         self.text = ""
+        self._is_in_cell = False
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -82,9 +83,14 @@ class ReadPage(HTMLParser):
             self.rows.append([])
         if tag in {"td", "th"}:
             self.rows[-1].append("")
+            self._is_in_cell = True
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in {"td", "th"}:
+            self._is_in_cell = False
 
     def handle_data(self, data: str) -> None:
-        if self.rows and self.rows[-1] and self.tags[-1] != "style":
+        if self._is_in_cell:
             self.rows[-1][-1] += f" {data}"
         self.text += data
 

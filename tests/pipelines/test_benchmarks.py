@@ -58,6 +58,7 @@ OTHER_RUNS: dict[str, tuple[dict[str, Any], str]] = {
     "unfinished": ({"shards": 1}, "it is not finished"),
     "another user": ({"clicks": "simulated:uniform"}, "clicks of uniform, not of the protocol's user"),
     "fewer clicks": ({"max_clicks": 10}, "10 clicks at most, not 20"),
+    "objects apart": ({"overlap": "exclude"}, r"kept apart \(--overlap exclude\)"),
     "a start": ({"start": "damaged"}, "objects started from damaged"),
 }
 

@@ -6,6 +6,7 @@ import io
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -124,6 +125,28 @@ def test_runs_from_other_masks_differ_by_more_than_the_model(tmp_path: Path) -> 
     assert set(other.differences.values()) == {None}
     assert same.incomparable == ""
     assert same.differences["noc85"] is not None
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"overlap": "exclude"}, "starts: --overlap exclude and allow"),
+        ({"start": "damaged"}, "starts: damaged and nothing, --changes local and global"),
+        ({"start": "damaged", "damage_seed": 3}, "--damage-seed 3 and 0"),
+    ],
+)
+def test_starts_that_differ_are_told_by_the_settings_that_do(
+    tmp_path: Path, settings: dict[str, Any], reason: str
+) -> None:
+    urls = []
+    for name, own in (("first", {}), ("later", settings)):
+        run = RunDirectory(str(tmp_path / name), STORAGE)
+        run.open(request_of(label_record(**{"max_clicks": 4, "target_iou": 0.95} | own)))
+        commit(run, "s0.tar", [QUICK, QUICK, QUICK])
+        urls.append(run.url)
+    later = compare_runs(urls, STORAGE).runs[1]
+    assert reason in later.incomparable
+    assert set(later.differences.values()) == {None}
 
 
 def test_runs_over_other_data_are_compared_and_that_is_said(tmp_path: Path) -> None:

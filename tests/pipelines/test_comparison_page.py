@@ -17,6 +17,7 @@ from infra.storage.files import Storage
 from pipelines.jobs.comparison import Comparison, compare_runs
 from pipelines.jobs.object_changes import ObjectChange, ObjectChanges
 from pipelines.jobs.report_files import write_comparison
+from pipelines.jobs.report_page.plots.changes import edges_around_zero
 from tests.actors.shapes import write_shapes
 from tests.pipelines.clicked_runs import Ious, begin, commit
 from tests.pipelines.page_runs import SCRIPT, ReadPage, decided_run
@@ -83,6 +84,17 @@ def test_every_object_is_worse_better_or_the_same(pairs: list[tuple[int, int]], 
     assert all(loss > 0 for loss in losses)
 
 
+@given(st.lists(st.integers(-100, 100).filter(bool), min_size=1, max_size=30))
+def test_bars_of_the_histogram_are_alike_for_gains_and_losses_of_one_size(changes: list[int]) -> None:
+    losses = np.array(changes, float)
+    edges = edges_around_zero(losses, is_whole=True)
+    counts = np.histogram(losses, edges)[0]
+    assert counts.sum() == len(changes)
+    assert len(counts) <= 41
+    assert np.array_equal(counts[::-1], np.histogram(-losses, edges)[0])
+    assert counts[len(counts) // 2] == 0, "no bar of changes for the better and for the worse"
+
+
 def test_the_page_has_figures_differences_and_the_objects(compared: Comparison, tmp_path: Path) -> None:
     page = page_of(compared, tmp_path)
     figures, differences = page.row("later")
@@ -117,10 +129,19 @@ def test_a_run_that_was_ended_when_it_was_decided_is_named(tmp_path: Path) -> No
     )
 
 
-def test_the_page_says_first_how_the_runs_were_judged(compared: Comparison, tmp_path: Path) -> None:
+def test_the_page_says_first_how_the_runs_were_judged(tmp_path: Path) -> None:
+    first = run_of(tmp_path / "first", *[QUICK] * 40)
+    compared = compare_runs([first, run_of(tmp_path / "later", *[SLOW] * 40)], STORAGE)
     assert "later fails" in page_of(compared, tmp_path, margin=0.1).text
     assert "later passes" in page_of(compared, tmp_path, margin=3.0).text
     assert "passes" not in page_of(compared, tmp_path).text
+
+
+def test_intervals_over_few_images_are_called_too_narrow(compared: Comparison, tmp_path: Path) -> None:
+    said = "intervals over fewer than 20 images are too narrow"
+    assert said in page_of(compared, tmp_path).text
+    many = run_of(tmp_path / "many", *[QUICK] * 40)
+    assert said not in page_of(compare_runs([many], STORAGE), tmp_path).text
 
 
 def test_runs_that_differ_by_more_than_the_model_have_no_object_that_got_worse(tmp_path: Path) -> None:
@@ -131,6 +152,15 @@ def test_runs_that_differ_by_more_than_the_model_have_no_object_that_got_worse(t
         urls.append(run.url)
     page = page_of(compare_runs(urls, STORAGE), tmp_path)
     assert "no object can be said to have got worse" in page.text
+
+
+def test_without_the_data_set_the_page_has_no_strips_and_says_why(
+    compared: Comparison, tmp_path: Path
+) -> None:
+    file = tmp_path / "page.html"
+    (said,) = write_comparison(compared, str(file), STORAGE, strips=1)
+    assert said.startswith(f"no film strips of {compared.runs[1].url}: no data set at ")
+    assert f"No film strips: {said.partition(': ')[2]}" in ReadPage(file.read_text()).text
 
 
 def test_equal_runs_have_a_page(tmp_path: Path) -> None:

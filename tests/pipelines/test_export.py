@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,20 +20,24 @@ from typer.testing import CliRunner
 
 from actors.specs.export import ExportedMasks, ExportSpec
 from infra.errors import ExportError, StorageError
+from infra.exports.export_folder import ExportFolder
 from infra.exports.export_format import ExportTarget
 from infra.exports.exported_sample import ExportedSample
 from infra.exports.formats import FORMATS
 from infra.exports.mask_png import png_of
 from infra.exports.png import PngWriter
+from infra.shards.shard_reader import read_shard
 from infra.starts.load import load_masks
 from infra.starts.starts import GivenMask
 from infra.storage.files import Storage
 from pipelines.cli import app
 from pipelines.errors import OptionError
+from pipelines.inputs import exported_samples
 from pipelines.inputs.exported_samples import ExportCounts, ExportedSamples
 from pipelines.jobs import export as job
 from pipelines.jobs.export import run_export
 from pipelines.jobs.shard import run_shard
+from pipelines.views.export import summary_lines
 from tests.pipelines.exported_runs import EMPTY, STORAGE, write_data, write_run
 from tests.specs import shard_spec
 
@@ -165,14 +173,14 @@ def test_half_a_run_goes_out_as_half_and_none_is_refused(tmp_path: Path) -> None
     none = write_run(str(tmp_path / "none"), data, num_shards=0)
     with pytest.raises(OptionError, match="has nothing to export"):
         run_export(spec(none.url, tmp_path / "no"))
-    assert not (tmp_path / "no").exists()
+    assert files_of(tmp_path / "no") == []
 
 
 def test_a_folder_that_is_not_empty_is_refused_and_stays_as_it_is(run: str, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
     (out / "mine.txt").write_text("x")
-    with pytest.raises(OptionError, match=r"is not empty .*mine\.txt.*give another folder"):
+    with pytest.raises(ExportError, match=r"is not empty .*mine\.txt.*give another folder"):
         run_export(spec(run, out))
     assert files_of(out) == ["mine.txt"]
 
@@ -188,8 +196,16 @@ def test_a_data_set_that_has_changed_since_is_refused(run: str, tmp_path: Path) 
 def test_options_that_a_format_has_no_use_for_are_refused(run: str, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="--shape polygons: png has one way"):
         run_export(spec(run, tmp_path / "out", "png", shape="polygons"))
-    with pytest.raises(OptionError, match="--image-prefix x/: datasets does not say where images lie"):
-        run_export(spec(run, tmp_path / "out", "datasets", image_prefix="x/"))
+    for name in ("datasets", "yolo-seg"):
+        with pytest.raises(OptionError, match=f"--image-prefix x/: {name} does not say where images lie"):
+            run_export(spec(run, tmp_path / "out", name, image_prefix="x/"))
+
+
+@pytest.mark.parametrize("name", [name for name, known in FORMATS.items() if known.names_images])
+def test_an_image_prefix_stands_before_the_name_of_every_image(name: str, run: str, tmp_path: Path) -> None:
+    run_export(spec(run, tmp_path / "out", name, image_prefix="s3://bucket/x/"))
+    texts = [path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert any(b"s3://bucket/x/b/c.png" in text for text in texts)
 
 
 class Tampering(PngWriter):
@@ -295,7 +311,9 @@ def test_export_json_is_written_last(run: str, tmp_path: Path, monkeypatch: pyte
             super().write_file(url, source)
 
         def delete(self, url: str) -> None:
-            raise StorageError("nothing can be deleted")
+            if not url.endswith("out/unfinished.json"):
+                raise StorageError("nothing can be deleted")
+            super().delete(url)
 
     monkeypatch.setattr(job, "Storage", Watched)
     run_export(spec(run, tmp_path / "out", "png", images=True))
@@ -304,7 +322,123 @@ def test_export_json_is_written_last(run: str, tmp_path: Path, monkeypatch: pyte
     with pytest.raises(ExportError, match="came back changed"):
         run_export(spec(run, tmp_path / "no", "png"))
     left = files_of(tmp_path / "no")
-    assert left and "export.json" not in left, "what could not be deleted does not look whole"
+    assert "masks/a/1.png" in left and "export.json" not in left, "it does not look whole"
+    with pytest.raises(
+        ExportError, match=r"there is .*/no/unfinished\.json: another export writes .*delete this"
+    ):
+        run_export(spec(run, tmp_path / "no", "png"))
+
+
+class Rival(PngWriter):
+    """Another export into the same folder begins when this one is under way."""
+
+    told = ""
+
+    def add(self, sample: ExportedSample) -> None:
+        super().add(sample)
+        if not Rival.told:
+            with pytest.raises(ExportError) as caught:
+                run_export(spec(str(Path(self._target.url).parent / "run"), self._target.url))
+            Rival.told = str(caught.value)
+
+
+def test_of_two_exports_into_one_folder_the_later_is_refused_and_deletes_nothing(
+    run: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = dict(FORMATS) | {"png": replace(FORMATS["png"], write=Rival)}
+    monkeypatch.setattr(job, "FORMATS", both)
+    exported = run_export(spec(run, tmp_path / "out", "png"))
+    assert "unfinished.json: another export writes into this folder" in Rival.told
+    assert exported.exact == NUM_OBJECTS
+    assert {"export.json", "masks/a/1.png"} <= set(files_of(tmp_path / "out"))
+    assert "unfinished.json" not in files_of(tmp_path / "out")
+
+
+def test_of_exports_that_begin_at_the_same_moment_one_takes_the_folder(tmp_path: Path) -> None:
+    out = str(tmp_path / "out")
+    with ThreadPoolExecutor(8) as threads:
+        ends = [threads.submit(ExportFolder(STORAGE, out).take) for _ in range(8)]
+    refused = [end.exception() for end in ends if end.exception() is not None]
+    assert len(refused) == 7
+    assert all(isinstance(error, ExportError) for error in refused)
+    assert files_of(tmp_path / "out") == ["unfinished.json"]
+
+
+def test_a_file_that_comes_before_the_folder_is_taken_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("x")
+    with pytest.raises(ExportError, match=r"is not empty .*mine\.txt"):
+        ExportFolder(STORAGE, str(tmp_path)).take()
+    assert files_of(tmp_path) == ["mine.txt"]
+
+
+def test_a_mask_whose_sample_the_data_set_does_not_have_is_not_left_out_in_silence(
+    run: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without_d(*arguments: Any) -> Iterator[Any]:
+        for item in read_shard(*arguments):
+            yield replace(item, key="other") if item.key == "d.e" else item
+
+    monkeypatch.setattr(exported_samples, "read_shard", without_d)
+    with pytest.raises(
+        ExportError, match=r"shard-000001\.tar does not have the sample 'd\.e' of which .*/run has"
+    ):
+        run_export(spec(run, tmp_path / "out"))
+    assert files_of(tmp_path / "out") == []
+
+
+def test_an_image_of_another_size_than_its_masks_is_refused(
+    run: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wider(*arguments: Any) -> Iterator[Any]:
+        item: Any
+        for item in read_shard(*arguments):
+            yield replace(item, width=item.width + 1)
+
+    monkeypatch.setattr(exported_samples, "read_shard", wider)
+    with pytest.raises(ExportError, match=r"sample 'a' has 12 x 17 pixels, and its masks in .* have 12 x 16"):
+        run_export(spec(run, tmp_path / "out"))
+
+
+def test_a_condition_that_is_not_of_the_columns_alone_is_refused(tmp_path: Path) -> None:
+    write_data(str(tmp_path / "data"), [f"s{number}" for number in range(30)], 40)
+    run = write_run(str(tmp_path / "run"), str(tmp_path / "data")).url
+    with pytest.raises(
+        OptionError, match=r"--where 'random\(\) > 0\.5': it says one thing .*leave out random"
+    ):
+        run_export(spec(run, tmp_path / "out", masks=ExportedMasks(where="random() > 0.5")))
+    assert files_of(tmp_path / "out") == []
+
+
+def test_objects_without_the_attribute_of_the_class_are_counted_and_told(run: str, tmp_path: Path) -> None:
+    assert run_export(spec(run, tmp_path / "good")).unclassed == 0
+    exported = run_export(spec(run, tmp_path / "out", category="colour"))
+    assert exported.unclassed == NUM_OBJECTS // 2, "every second object is a dog"
+    told = "  3 objects have no attribute 'colour', nor have their images: their class is 'object'"
+    assert told in list(summary_lines(exported))
+
+
+def test_a_terminated_export_leaves_nothing_behind(tmp_path: Path) -> None:
+    write_data(str(tmp_path / "data"), [f"s{number:03}" for number in range(300)], 400)
+    run = write_run(str(tmp_path / "run"), str(tmp_path / "data")).url
+    command = [
+        sys.executable,
+        "-m",
+        "pipelines",
+        "export",
+        run,
+        "--format",
+        "png",
+        "--to",
+        str(tmp_path / "out"),
+    ]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        end = time.monotonic() + 60
+        while not list((tmp_path / "out").rglob("*.png")) and time.monotonic() < end:
+            time.sleep(0.02)
+        process.terminate()
+        _, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors.splitlines()[-1]) == (143, "mfp: terminated")
+    assert files_of(tmp_path / "out") == []
 
 
 def test_samples_pass_one_by_one(run: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,7 +45,7 @@ def verdict(urls: list[str], margin: float) -> tuple[GateVerdict, str]:
 def of_interval(low: float, high: float, margin: float) -> GateVerdict:
     estimate = Estimate((low + high) / 2, Interval(low, high))
     runs = tuple(ComparedRun(name, 9, 1, 1, {}, {"noc90": estimate}) for name in ("first", "later"))
-    return Comparison(runs, 9, 9, is_same_data=True).gate(margin).judgements[0].verdict
+    return Comparison(runs, 90, 90, is_same_data=True).gate(margin).judgements[0].verdict
 
 
 @given(st.tuples(st.floats(-20, 20), st.floats(-20, 20)), st.floats(0, 20))
@@ -60,50 +60,57 @@ def test_what_passes_is_shown_to_be_no_worse_and_a_larger_margin_passes_more(
 
 
 def test_the_verdict_is_that_of_the_paired_interval(tmp_path: Path) -> None:
-    first = run_of(tmp_path / "first", [QUICK] * 8 + [SLOW] * 4)
-    same = run_of(tmp_path / "same", [QUICK] * 8 + [SLOW] * 4)
-    worse = run_of(tmp_path / "worse", [SLOW] * 12)
-    mixed = run_of(tmp_path / "mixed", [SLOW, *[QUICK] * 7, *[SLOW] * 4])
+    first = run_of(tmp_path / "first", [QUICK] * 32 + [SLOW] * 16)
+    same = run_of(tmp_path / "same", [QUICK] * 32 + [SLOW] * 16)
+    worse = run_of(tmp_path / "worse", [SLOW] * 48)
+    mixed = run_of(tmp_path / "mixed", [SLOW] * 4 + [QUICK] * 28 + [SLOW] * 16)
     assert verdict([first, same], 0.0)[0] is GateVerdict.NO_WORSE
     assert verdict([first, worse], 0.2)[0] is GateVerdict.WORSE
     found, reason = verdict([first, mixed], 0.2)
-    assert found is GateVerdict.UNCERTAIN, "2 clicks more on one of 12 objects"
+    assert found is GateVerdict.UNCERTAIN, "2 clicks more on 4 of 48 objects"
     assert "differs by +0.17 [+0.00, " in reason
-    assert "neither shown to be worse by more than 0.2 nor by no more than that" in reason
+    assert "shown neither to be worse by more than 0.2 nor to be no worse by more" in reason
     assert verdict([first, mixed], 1.5)[0] is GateVerdict.NO_WORSE
 
 
 def test_what_cannot_be_judged_does_not_pass(tmp_path: Path) -> None:
-    first = run_of(tmp_path / "first", [QUICK] * 6)
-    half = run_of(tmp_path / "half", [QUICK] * 6, num_shards=2)
-    lacking = run_of(tmp_path / "lacking", [QUICK] * 5)
+    first = run_of(tmp_path / "first", [QUICK] * 40)
+    half = run_of(tmp_path / "half", [QUICK] * 40, num_shards=2)
+    lacking = run_of(tmp_path / "lacking", [QUICK] * 39)
     other = RunDirectory(str(tmp_path / "other"), STORAGE)
     record = label_record(max_clicks=4, target_iou=0.95)
     other.open(request_of(replace(record, dataset=replace(record.dataset, fingerprint="other"))))
-    commit(other, "s0.tar", [QUICK] * 6)
+    commit(other, "s0.tar", [QUICK] * 40)
     another_user = RunDirectory(str(tmp_path / "user"), STORAGE)
     another_user.open(request_of(label_record(max_clicks=4, target_iou=0.95, clicks="simulated:uniform")))
-    commit(another_user, "s0.tar", [QUICK] * 6)
+    commit(another_user, "s0.tar", [QUICK] * 40)
     for run, expected in (
         (half, "is not finished (unfinished: 1 of 2 shards)"),
-        (lacking, "it lacks 1 objects that"),
+        (lacking, "it lacks 1 object that"),
         (other.url, "the data sets differ"),
         (another_user.url, "clicks of uniform and of protocol"),
     ):
         found, reason = verdict([first, run], 20.0)
         assert found is GateVerdict.UNDEFINED
         assert expected in reason
-    one_image = [run_of(tmp_path / name, [QUICK, QUICK]) for name in ("a", "b")]
-    assert verdict(one_image, 20.0) == (
-        GateVerdict.UNDEFINED,
-        "it cannot be judged: all 2 objects are of one image, and an interval needs two",
-    )
     assert not compare([first]).gate(20.0).passes, "nothing was judged"
 
 
+@pytest.mark.parametrize("num_images", [1, 2, 19])
+def test_fewer_than_twenty_images_are_too_few_to_judge_by(tmp_path: Path, num_images: int) -> None:
+    urls = [run_of(tmp_path / name, [QUICK, QUICK] * num_images) for name in ("first", "same")]
+    assert verdict(urls, 20.0) == (
+        GateVerdict.UNDEFINED,
+        f"it cannot be judged: {num_images} image{'s' * (num_images > 1)} are too few: the interval over fewer than 20 "
+        "is too narrow to judge by; evaluate more",
+    )
+    urls = [run_of(tmp_path / f"{name}-more", [QUICK, QUICK] * 20) for name in ("first", "same")]
+    assert verdict(urls, 0.0)[0] is GateVerdict.NO_WORSE
+
+
 def test_the_command_ends_with_a_code_of_its_own_and_programs_get_the_verdict(tmp_path: Path) -> None:
-    first = run_of(tmp_path / "first", [QUICK] * 8)
-    worse = run_of(tmp_path / "worse", [SLOW] * 8)
+    first = run_of(tmp_path / "first", [QUICK] * 40)
+    worse = run_of(tmp_path / "worse", [SLOW] * 40)
 
     def mfp(*options: str) -> tuple[int, str, str]:
         result = CliRunner().invoke(app, ["compare", *options])

@@ -253,7 +253,7 @@ def test_a_run_that_has_committed_nothing_has_a_report(folder_url: str) -> None:
     figures = report.to_json()
     assert (figures["objects"], figures["clicks"], figures["errors"]) == (0, 0, 0)
     assert figures["clicks_per_second"] is None
-    assert "0 objects, 0 clicks, 0 of 1 shards" in printed(report)
+    assert "0 objects, 0 clicks, 0 of 1 shard\n" in printed(report)
 
 
 @pytest.mark.parametrize(

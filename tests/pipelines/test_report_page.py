@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
 from infra.runs.run_directory import RunDirectory
 from infra.runs.time_spent import TimeSpent
 from infra.storage.files import Storage, join
 from mfp.bootstrap import Interval
+from pipelines.inputs.run_record import request_of
 from pipelines.jobs.clicked_run import ClickedRun
 from pipelines.jobs.report import build_report, report_of
 from pipelines.jobs.report_files import read_reports, write_page
+from pipelines.jobs.report_page import strips
 from pipelines.jobs.report_page.page import render_page
 from pipelines.jobs.report_page.page_data import PageRun, PageStrip
 from pipelines.jobs.report_page.page_run import page_run
 from pipelines.jobs.report_words import unfinished_in_words
+from pipelines.views.report import ReportView
 from tests.pipelines.clicked_runs import begin, commit
 from tests.pipelines.page_runs import SCRIPT, ReadPage, decided_run, drawn_run, page_of
+from tests.specs import label_record
 
 
 @pytest.fixture(scope="module")
@@ -52,11 +59,32 @@ def test_the_figures_are_those_of_the_report(run: RunDirectory, page: ReadPage) 
     assert page.row("NoF, objects with NoC = 20") == [[str(of.nof_published) for of in at]]
     assert page.row("NoF, objects that never got there") == [[str(of.nof_never_reached) for of in at]]
     (ious,) = page.row("mean IoU")
-    shown = [*(figures.mean_iou[click - 1] for click in (1, 3, 5, 10, 20)), figures.auc]
+    shown = [
+        *(figures.mean_iou[click - 1] for click in (1, 3, 5, 10, 20)),
+        figures.auc,
+        figures.mean_boundary_iou,
+    ]
     assert [cell.split()[0] for cell in ious] == [f"{value:.3f}" for value in shown]
     for text in (f"{report.objects:,}", f"{report.clicks:,}", f"{report.clicks_per_second:,.1f}"):
         assert text in page.text
     assert page.row("undecodable_image") == [["4"]]
+
+
+@pytest.mark.parametrize(
+    ("max_clicks", "clicks"), [(1, [1]), (4, [1, 3, 4]), (20, [1, 3, 5, 10, 20]), (25, [1, 3, 5, 10, 20, 25])]
+)
+def test_the_mean_iou_is_told_after_some_clicks_and_the_last(
+    tmp_path: Path, max_clicks: int, clicks: list[int]
+) -> None:
+    run = begin(str(tmp_path), max_clicks=max_clicks)
+    commit(run, "s0.tar", [(0.5,) * max_clicks], end_below_target="max_clicks", boundary_ious=[0.25])
+    page = ReadPage(page_of(run.url))
+    assert page.row("after clicks") == [[*map(str, clicks), "AuC", "boundary IoU, last"]]
+    assert page.row("mean IoU") == [[*["0.500"] * len(clicks), "0.500", "0.250"]]
+    stream = io.StringIO()
+    Console(file=stream, width=120).print(ReportView(build_report(run.url, run.storage)))
+    (line,) = [line.split() for line in stream.getvalue().splitlines() if line.startswith("clicks ")]
+    assert line == ["clicks", *map(str, clicks), "AuC", "boundary", "IoU,", "last"]
 
 
 def test_intervals_and_distributions_belong_to_the_figures(run: RunDirectory) -> None:
@@ -69,6 +97,8 @@ def test_intervals_and_distributions_belong_to_the_figures(run: RunDirectory) ->
         assert start.shares_done[name][-1] == pytest.approx(1 - at.nof_never_reached / figures.objects)
     assert start.auc_interval is not None
     assert start.auc_interval.low < figures.auc < start.auc_interval.high
+    assert start.boundary_interval is not None
+    assert start.boundary_interval.low < figures.mean_boundary_iou < start.boundary_interval.high
     assert all(
         low < mean < high for mean, (low, high) in zip(figures.mean_iou, start.iou_intervals, strict=True)
     )
@@ -170,6 +200,29 @@ def test_a_run_that_was_ended_when_it_was_decided_says_what_was_decided_and_what
     assert unfinished_in_words(build_report(run.url, run.storage)) == said
 
 
+def test_a_run_whose_data_set_is_gone_has_a_page_without_strips_that_says_why(
+    run: RunDirectory, tmp_path: Path
+) -> None:
+    file = tmp_path / "page.html"
+    (said,) = write_page(read_reports([run.url], Storage()), str(file), Storage(), strips=2)
+    assert said.startswith(f"no film strips of {run.url}: no data set at ")
+    page = ReadPage(file.read_text())
+    assert f"No film strips: {said.partition(': ')[2]}" in page.text
+    assert page.values("src") == []
+    assert page.row("NoC, mean number of clicks")
+
+
+def test_a_defect_is_not_taken_for_a_data_set_that_is_gone(
+    run: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*arguments: object, **options: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(strips, "strips_of", broken)
+    with pytest.raises(ZeroDivisionError):
+        write_page(read_reports([run.url], Storage()), str(tmp_path / "page.html"), Storage(), strips=2)
+
+
 def test_a_run_without_any_shard_has_a_page_without_a_figure(tmp_path: Path) -> None:
     text = ReadPage(page_of(begin(str(tmp_path)).url)).text
     assert "No object is there yet" in text
@@ -200,6 +253,35 @@ def test_objects_of_different_starts_have_no_common_figure(tmp_path: Path) -> No
     assert "From masks of mean IoU 0.350" in page.text
 
 
+HOW_CLICKED: list[tuple[dict[str, Any], str]] = [
+    ({"clicks": "logged:log.csv", "max_clicks": "all", "target_iou": "none"}, "Clicks of a log"),
+    ({"clicks": "simulated:uniform"}, "Clicks of the simulated user uniform, not the protocol's"),
+    ({"overlap": "exclude"}, "Objects of an image kept apart (--overlap exclude)"),
+]
+
+
+@pytest.mark.parametrize(("settings", "said"), HOW_CLICKED)
+def test_a_run_that_was_clicked_otherwise_than_the_protocol_says_so_also_beside_others(
+    tmp_path: Path, settings: dict[str, Any], said: str
+) -> None:
+    plain, other = (RunDirectory(str(tmp_path / name), Storage()) for name in ("plain", "other"))
+    for run, own in ((plain, {}), (other, settings)):
+        run.open(request_of(label_record(**own)))
+        commit(run, "s0.tar", [(0.5, 0.96)])
+    assert page_of(plain.url).count(said) == 0
+    both = page_of(plain.url, other.url).replace("&#39;", "'")
+    assert both.count(said) == 2, "in the table of all runs, and above the figures of the run"
+
+
+def test_where_clicks_and_starts_came_from_is_told(tmp_path: Path) -> None:
+    run = RunDirectory(str(tmp_path), Storage())
+    run.open(request_of(label_record(clicks="logged:clicks.csv", start="masks:old")))
+    commit(run, "s0.tar", [(0.5, 0.96)], start_ious=[0.3])
+    text = page_of(run.url)
+    for name, place in (("clicks", "logged:"), ("start", "masks:")):
+        assert re.search(rf"<dt>{name}</dt><dd>{place}", text), name
+
+
 def test_a_noc_that_is_not_defined_is_said_with_the_reason(tmp_path: Path) -> None:
     run = begin(str(tmp_path), target_iou=0.87)
     commit(run, "s0.tar", [(0.5, 0.88), (0.87,)])
@@ -214,8 +296,14 @@ def test_objects_of_one_image_have_no_interval(tmp_path: Path) -> None:
     run = begin(str(tmp_path))
     commit(run, "s0.tar", [(0.5, 0.97), (0.96,)])
     (start,) = page_data(run).starts
-    assert (start.noc_intervals, start.iou_intervals, start.auc_interval) == ({}, (), None)
+    assert (start.noc_intervals, start.iou_intervals) == ({}, ())
+    assert (start.auc_interval, start.boundary_interval) == (None, None)
     assert "All objects are of one image: there are no intervals." in ReadPage(page_of(run.url)).text
+
+
+def test_a_page_says_of_how_many_images_the_intervals_are(run: RunDirectory, page: ReadPage) -> None:
+    assert "48 objects with truth, of 24 images." in page.text
+    assert "Those over fewer than 20 images are too narrow." in page.text
 
 
 def test_many_objects_make_no_large_page(tmp_path: Path) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import re
 import shutil
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.pipelines.clicked_runs import begin, commit
@@ -133,6 +136,41 @@ def test_on_paper_all_sections_are_there_in_light_and_no_table_is_cut(page: Page
     headings = page.locator("h2, h3").count()
     assert outline(page.pdf(format="A4", outline=True, tagged=True)) >= headings
     assert len(re.findall(rb"/Type /Page\b", pdf)) >= 4
+
+
+def test_on_paper_no_number_is_broken_in_two(page: Page) -> None:
+    page.set_viewport_size({"width": 700, "height": 1000})
+    page.emulate_media(media="print")
+    lines = page.evaluate(
+        """[...document.querySelectorAll(".number")].map((cell) => cell.firstChild)
+            .filter((node) => node && node.nodeType === Node.TEXT_NODE && /[0-9]/.test(node.data)).map((node) => {
+                const range = document.createRange();
+                range.selectNodeContents(node);
+                return [node.data, new Set([...range.getClientRects()].map((one) => one.top)).size];
+            })"""
+    )
+    assert len(lines) > 50
+    assert [text for text, count in lines if count != 1] == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_table_that_goes_on_at_the_right_has_a_shadow_there_until_its_end_is_reached(
+    page: Page, scheme: str
+) -> None:
+    page.set_viewport_size({"width": 375, "height": 800})
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    table = page.locator(".scroll").filter(has_text="after clicks").first
+    assert table.evaluate("(one) => one.scrollWidth > one.clientWidth")
+
+    def right_edge() -> float:
+        """Brightness of the last column of pixels."""
+        with Image.open(io.BytesIO(table.screenshot())) as picture:
+            return float(np.asarray(picture.convert("L"))[:, -1].mean())
+
+    shadow = right_edge()
+    table.evaluate("(one) => { one.scrollLeft = one.scrollWidth; }")
+    paper = right_edge()
+    assert abs(shadow - paper) > 20
 
 
 def outline(pdf: bytes) -> int:

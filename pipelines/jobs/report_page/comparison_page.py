@@ -14,7 +14,10 @@ from pipelines.jobs.report_page.templating import environment
 
 
 def render_comparison(
-    comparison: Comparison, gate: Gate | None, pairs: Mapping[str, Sequence[StripPair]]
+    comparison: Comparison,
+    gate: Gate | None,
+    pairs: Mapping[str, Sequence[StripPair]],
+    why_no_pairs: Mapping[str, str],
 ) -> str:
     """The page of a comparison.
 
@@ -22,6 +25,7 @@ def render_comparison(
         comparison: the runs.
         gate: the verdicts on them; None if nobody asked for any.
         pairs: by the URL of a later run, pictures of objects that got worse in it.
+        why_no_pairs: by the URL of a later run, why there are no pictures although there were to be some.
     """
     templates = environment((change_histogram, change_in_words, object_in_words, remarks))
     names = run_names([run.url for run in comparison.runs])
@@ -29,4 +33,11 @@ def render_comparison(
     first, *others = (names[run.url] for run in comparison.runs)
     title = f"{first} and {', '.join(others)}" if others else first
     page = templates.get_template("comparison.html.jinja")
-    return page.render(command="mfp compare", title=title, comparison=comparison, gate=gate, pairs=pairs)
+    return page.render(
+        command="mfp compare",
+        title=title,
+        comparison=comparison,
+        gate=gate,
+        pairs=pairs,
+        why_no_pairs=why_no_pairs,
+    )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mfp.bootstrap import FEWEST_TRUSTED_IMAGES
+from pipelines.counted import counted
 from pipelines.jobs.report_page.page_data import PageRun
 from pipelines.jobs.report_page.plots.bars import noc_histogram, throughput
 from pipelines.jobs.report_page.plots.by_click import mean_iou_by_click, share_done_by_click
@@ -12,11 +14,11 @@ from pipelines.jobs.report_page.provenance import deciding_settings, facts
 from pipelines.jobs.report_page.run_names import run_names
 from pipelines.jobs.report_page.templating import environment
 from pipelines.jobs.report_words import (
-    SHOWN_CLICKS,
     draws_in_words,
     heading_of,
     published_in_words,
     remarks,
+    shown_clicks,
     unfinished_in_words,
     why_undefined,
 )
@@ -28,8 +30,9 @@ _PLOTS = (
     *(quality_by_iou, quality_histogram, throughput),
 )
 _WORDS = (
-    *(draws_in_words, heading_of, published_in_words, remarks, unfinished_in_words, why_undefined),
-    *(facts, deciding_settings),
+    *(draws_in_words, heading_of, published_in_words, remarks, shown_clicks, unfinished_in_words),
+    why_undefined,
+    *(facts, deciding_settings, counted),
 )
 
 
@@ -39,7 +42,9 @@ def render_page(runs: Sequence[PageRun]) -> str:
     title = names[runs[0].report.run_url] if len(runs) == 1 else f"{len(runs)} runs"
     templates = environment((*_PLOTS, *_WORDS))
     templates.globals.update(
-        thresholds=tuple(THRESHOLDS), shown_clicks=SHOWN_CLICKS, time_shares=TimeShares.of
+        thresholds=tuple(THRESHOLDS),
+        fewest_images=FEWEST_TRUSTED_IMAGES,
+        time_shares=TimeShares.of,
     )
     page = templates.get_template("page.html.jinja")
     return page.render(command="mfp report", title=title, runs=runs, names=names)

@@ -45,9 +45,11 @@ class StartDetail:
 
     Attributes:
         figures: those of the report.
+        num_images: how many images the objects are of.
         noc_intervals: by threshold; one whose NoC is not defined is left out, here and in `shares_done`.
         iou_intervals: of `figures.mean_iou`, pointwise, as many.
         auc_interval: of `figures.auc`.
+        boundary_interval: of `figures.mean_boundary_iou`.
         shares_done: by threshold, (max_clicks + 1,) share of the objects that have reached it after 0, 1, ... clicks.
         noc90_counts: (max_clicks + 1,) objects whose NoC@90 is 0, 1, ...; empty if it is not defined. The last entry
             counts those that never got there too.
@@ -55,9 +57,11 @@ class StartDetail:
     """
 
     figures: StartFigures
+    num_images: int
     noc_intervals: Mapping[str, Interval]
     iou_intervals: Sequence[Interval]
     auc_interval: Interval | None
+    boundary_interval: Interval | None
     shares_done: Mapping[str, NDArray[np.float64]]
     noc90_counts: Sequence[int]
     by_size: Sequence[SizeFigures]
@@ -75,6 +79,7 @@ class PageRun:
         iou: (num_objects,) [0, 1], of the same; NaN without truth.
         bin_seconds: width of the bins of `clicks_per_second`, which go over the busy time.
         strips: pictures of some of its objects.
+        why_no_strips: why there are none although there were to be some, in words; else empty.
     """
 
     report: Report
@@ -86,6 +91,7 @@ class PageRun:
     bin_seconds: float
     clicks_per_second: Sequence[float]
     strips: Sequence[PageStrip] = ()
+    why_no_strips: str = ""
 
     @property
     def has_iou(self) -> bool:

@@ -20,6 +20,7 @@ def page_run(
     clicked: ClickedRun,
     report: Report,
     strips: Sequence[PageStrip] = (),
+    why_no_strips: str = "",
 ) -> PageRun:
     """The run with what is drawn of it.
 
@@ -27,6 +28,7 @@ def page_run(
         clicked: the run.
         report: its figures, `report_of(clicked)`.
         strips: pictures of some of its objects.
+        why_no_strips: why there are none although there were to be some.
     """
     quality, iou = (clicked.objects.column(name).astype(np.float64) for name in ("quality", "iou"))
     has_quality = np.isfinite(quality)
@@ -43,4 +45,5 @@ def page_run(
         bin_seconds=bin_seconds,
         clicks_per_second=rates,
         strips=strips,
+        why_no_strips=why_no_strips,
     )

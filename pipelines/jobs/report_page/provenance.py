@@ -31,9 +31,11 @@ def facts(record: LabelRecord) -> Iterator[Fact]:
     yield Fact("data set", spec.dataset)
     yield Fact("fingerprint of the data set", record.dataset.fingerprint)
     yield Fact("shards", f"{record.dataset.num_shards:,}")
+    yield Fact("clicks", spec.clicks.source)
     clicks = record.given.clicks
     if not isinstance(clicks, str):
         yield Fact("fingerprint of the click log", f"{clicks.fingerprint} ({clicks.num_clicks:,} clicks)")
+    yield Fact("start", spec.start.source)
     if isinstance(record.given.start, StartsContent):
         yield Fact("fingerprint of the starts", record.given.start.fingerprint)
     yield Fact("seed", str(spec.seed))

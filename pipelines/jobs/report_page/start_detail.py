@@ -32,9 +32,11 @@ def start_detail(objects: RunObjects, figures: StartFigures, max_clicks: int) ->
     truth_area = objects.column("truth_area")[of].astype(np.float64)
     return StartDetail(
         figures=figures,
+        num_images=len(np.unique(image_idx)),
         noc_intervals=_noc_intervals(nocs, image_idx),
         iou_intervals=of_clicks,
         auc_interval=mean_interval(_areas_under(ious, max_clicks), image_idx),
+        boundary_interval=mean_interval(objects.column("boundary_iou")[of].astype(np.float64), image_idx),
         shares_done={name: _shares(clicks, max_clicks) for name, clicks in reached.items()},
         noc90_counts=_counts(nocs, max_clicks),
         by_size=tuple(_by_size(nocs, truth_area, image_idx)),

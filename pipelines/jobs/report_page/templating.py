@@ -11,6 +11,8 @@ import jinja2
 
 from mfp.bootstrap import Interval
 
+_NO_BREAK = "\N{NO-BREAK SPACE}"
+
 
 def environment(functions: Iterable[Callable[..., Any]]) -> jinja2.Environment:
     """The environment of a page whose templates call these functions by their names."""
@@ -28,7 +30,7 @@ def environment(functions: Iterable[Callable[..., Any]]) -> jinja2.Environment:
         signed=lambda number, decimals: f"{number:+.{decimals}f}",
         percent=lambda share: f"{share:.1%}",
         rate=lambda number: f"{number:,.1f}",
-        seconds=lambda number: f"{number:,.1f} s",
+        seconds=lambda number: f"{number:,.1f}{_NO_BREAK}s",
         interval=_interval,
         data_uri=lambda png: f"data:image/png;base64,{base64.b64encode(png).decode()}",
     )
@@ -37,4 +39,4 @@ def environment(functions: Iterable[Callable[..., Any]]) -> jinja2.Environment:
 
 
 def _interval(interval: Interval, decimals: int, sign: str = "") -> str:
-    return f"{interval.low:{sign}.{decimals}f} to {interval.high:{sign}.{decimals}f}"
+    return f"{interval.low:{sign}.{decimals}f} to{_NO_BREAK}{interval.high:{sign}.{decimals}f}"

@@ -90,6 +90,7 @@ CASES: list[tuple[ExportFormat, str, Callable[[Path], object]]] = [
             ),
             (known, "another class", lambda at: replace(at / JSON, '"category_id":1', '"category_id":2')),
             (known, "another size", lambda at: replace(at / JSON, '"height":4', '"height":6')),
+            (known, "a mask of another size", lambda at: replace(at / JSON, '"size":[4,6]', '"size":[6,4]')),
             (known, "half a file", lambda at: (at / JSON).write_text((at / JSON).read_text()[:-200])),
             (known, "no JSON", lambda at: replace(at / JSON, '"image_id":1', '"image_id:1')),
         )

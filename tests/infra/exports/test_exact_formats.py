@@ -17,8 +17,11 @@ from hypothesis import given
 from infra import rle
 from infra.errors import ExportError
 from infra.exports.brush_rle import counts_of_brush
+from infra.exports.exported_sample import ExportedObject
 from infra.exports.format_names import FormatName
 from infra.exports.formats import FORMATS
+from infra.exports.mask_window import counts_of
+from infra.runs.tables import BoundingBox
 from tests.infra.exports.drawn_masks import masks_of_image
 from tests.infra.exports.written import (
     HARD_NAMES,
@@ -73,11 +76,12 @@ def test_ten_thousand_objects_on_an_image_take_less_than_ten_seconds(
     name: FormatName, tmp_path: Path
 ) -> None:
     # FiftyOne has a file per mask: the disk decides
-    objects = []
+    objects, window = [], np.ones((5, 4), np.bool_)
     for number in range(10_000):
-        mask = np.zeros((600, 600), bool)
-        mask[number // 100 * 6 :, number % 100 * 6 :][:5, :4] = True
-        objects.append(exported_object(str(number), mask))
+        x, y = number % 100 * 6, number // 100 * 6
+        box = BoundingBox(x, y, 4, 5)
+        counts = counts_of(window, x, y, 600, 600)
+        objects.append(ExportedObject(str(number), "object", counts, box, window.size))
     sample = exported_sample("a", (600, 600), objects)
     start = time.process_time()
     with closing(FORMATS[name].read(write_export(tmp_path, name, [sample]))) as reader:

@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from infra.layouts.source_note import SourceNote, Topic
 from tests.infra.layouts.sources import HEIGHT, WIDTH, image_file
 
 TRIANGLE = [[1, 1, 9, 1, 1, 9]]
+FULL = {"size": [HEIGHT, WIDTH], "counts": [5, HEIGHT * WIDTH - 5]}
 CATEGORIES = [{"id": 1, "name": "cat"}, {"id": 3, "name": "dog"}]
 
 
@@ -36,3 +38,8 @@ def write_source(
     for entry in images:
         if isinstance(entry, dict) and "file_name" in entry:
             image_file(folder / images_folder / entry["file_name"])
+
+
+def told(notes: list[SourceNote], topic: Topic, words: str) -> list[str]:
+    """Return the keys of the notes of a topic that have these words in them."""
+    return [note.key for note in notes if note.topic is topic and words in note.text]

@@ -10,15 +10,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import Image
 from pycocotools.coco import COCO
 
 from infra import rle
 from infra.errors import Reason
 from infra.layout_options import CrowdRegions, LayoutOptions
-from infra.layouts.source_note import SourceNote, Topic
-from infra.shards.image_reading import ImageReading
-from tests.infra.layouts.coco_source import TRIANGLE, annotation, image, write_source
+from infra.layouts.source_note import Topic
+from tests.infra.layouts.coco_source import FULL, TRIANGLE, annotation, image, told, write_source
 from tests.infra.layouts.sources import HEIGHT, WIDTH, image_file, masks_of, notes_of, read_all
 from tests.shared_data import SHARED, requires_shared
 
@@ -36,12 +34,6 @@ def test_images_come_by_name_and_objects_with_id_and_category(tmp_path: Path) ->
 
 
 AREA = 28  # of the triangle, as pycocotools rasterises it
-FULL = {"size": [HEIGHT, WIDTH], "counts": [5, HEIGHT * WIDTH - 5]}
-
-
-def told(notes: list[SourceNote], topic: Topic, words: str) -> list[str]:
-    """Return the keys of the notes of a topic that have these words in them."""
-    return [note.key for note in notes if note.topic is topic and words in note.text]
 
 
 @pytest.mark.parametrize("written", [1, True, "1"])
@@ -115,86 +107,6 @@ def test_missing_resized_and_repeated_images_are_set_aside(tmp_path: Path) -> No
     assert "images[2] 000000000003.jpg, images[3] 000000000003.png" in quarantined[2].detail
 
 
-def test_two_entries_of_one_id_are_set_aside_with_their_annotations(tmp_path: Path) -> None:
-    images = [image(1), image(1, file_name="other.jpg"), image(2)]
-    write_source(tmp_path, images, [annotation(7, 1), annotation(8, 1), annotation(9, 2)])
-    (sample,), records = read_all("coco", tmp_path)
-    assert (sample.key, list(masks_of(sample))) == ("000000000002", ["9"])
-    assert {(record.key, record.object_id) for record in records} == {
-        ("000000000001", None),
-        ("other", None),
-        ("image_id 1", "7"),
-        ("image_id 1", "8"),
-    }
-    assert {record.reason for record in records} == {Reason.DUPLICATE_KEY}
-    assert "images[0] 000000000001.jpg, images[1] other.jpg" in records[0].detail
-
-
-def test_two_entries_of_one_file_are_set_aside(tmp_path: Path) -> None:
-    images = [image(1), image(2, file_name="./000000000001.jpg"), image(3)]
-    write_source(tmp_path, images, [annotation(7, 1), annotation(8, 2)])
-    (sample,), records = read_all("coco", tmp_path)
-    assert sample.key == "000000000003"
-    assert [record.reason for record in records] == [Reason.DUPLICATE_KEY] * 2
-    assert "have the file images/000000000001.jpg" in records[0].detail
-
-
-def test_an_id_that_two_annotations_of_an_image_have_is_no_name_of_either(tmp_path: Path) -> None:
-    annotations = [annotation(1, 1), annotation(1, 1, FULL), annotation(2, 1)]
-    write_source(tmp_path, [image(1)], annotations)
-    (sample,), records = read_all("coco", tmp_path)
-    assert list(masks_of(sample)) == ["2"]
-    assert [(record.object_id, record.reason) for record in records] == [("1", Reason.DUPLICATE_KEY)] * 2
-    assert "annotations[0], annotations[1]" in records[0].detail
-
-
-def test_an_id_that_annotations_of_different_images_have_is_kept_and_said(tmp_path: Path) -> None:
-    write_source(tmp_path, [image(1), image(2)], [annotation(5, 1), annotation(5, 2), annotation(6, 2)])
-    samples, records = read_all("coco", tmp_path)
-    assert not records
-    assert [list(masks_of(sample)) for sample in samples] == [["5"], ["5", "6"]]
-    assert told(notes_of("coco", tmp_path), Topic.READ, "others have") == ["000000000001", "000000000002"]
-
-
-@pytest.mark.parametrize(
-    ("image_id", "in_annotation", "said"),
-    [
-        (25.0, 25, "25.0"),
-        (25, 25.0, "25.0"),
-        ("25.0", 25, "25.0"),
-        ("25", 25, '(1 and "1")'),
-        (25, "25", '(1 and "1")'),
-        ("25", "25", ""),
-        (25, 25, ""),
-        ("a-1", "a-1", ""),
-    ],
-)
-def test_ids_are_one_however_they_are_written(
-    tmp_path: Path, image_id: Any, in_annotation: Any, said: str
-) -> None:
-    write_source(tmp_path, [image(1, id=image_id)], [annotation(1, in_annotation, category_id=3.0)])
-    (sample,), records = read_all("coco", tmp_path)
-    assert not records
-    assert [truth.attributes for truth in sample.objects] == [{"category": "dog"}]
-    notes = [note for note in notes_of("coco", tmp_path) if "id" in note.text.split()]
-    assert [said in note.text for note in notes] == ([True] if said else [])
-
-
-@pytest.mark.parametrize("image_id", [None, True, 2.5, float("nan"), [], {}])
-def test_what_is_no_id_is_a_record_that_shows_it(tmp_path: Path, image_id: Any) -> None:
-    write_source(tmp_path, [image(1), image(2, id=image_id)], [annotation(5, 1), annotation(6, image_id)])
-    (sample,), records = read_all("coco", tmp_path)
-    assert sample.key == "000000000001"
-    assert [record.key for record in records] == ["images[1]", "annotations[1]"]
-    assert repr(image_id) in records[0].detail
-
-
-def test_ids_of_objects_are_whole_numbers_too(tmp_path: Path) -> None:
-    write_source(tmp_path, [image(1)], [annotation(1, 1, id=9.0)])
-    (sample,), _ = read_all("coco", tmp_path)
-    assert list(masks_of(sample)) == ["9"]
-
-
 @pytest.mark.parametrize(
     ("more", "said"),
     [
@@ -224,72 +136,6 @@ def test_categories_that_the_file_does_not_name_are_said(tmp_path: Path) -> None
     (sample,), _ = read_all("coco", tmp_path)
     assert [truth.attributes for truth in sample.objects] == [{}, {}]
     assert told(notes_of("coco", tmp_path), Topic.DOUBT, "without a category") == ["000000000001"]
-
-
-@pytest.mark.parametrize("size", [{}, {"height": 0, "width": 0}, {"height": None, "width": WIDTH}])
-def test_sizes_that_the_file_does_not_say_are_those_of_the_image(
-    tmp_path: Path, size: dict[str, Any]
-) -> None:
-    entry = {"id": 1, "file_name": "000000000001.jpg"} | size
-    write_source(tmp_path, [entry], [annotation(1, 1)])
-    (sample,), _ = read_all("coco", tmp_path)
-    assert (sample.height, sample.width) == (HEIGHT, WIDTH)
-    assert told(notes_of("coco", tmp_path), Topic.READ, "does not say") == ["000000000001"]
-
-
-@pytest.mark.parametrize(
-    ("height", "width", "segmentation", "advice"),
-    [
-        (WIDTH, HEIGHT, [[1, 1, 15, 1, 1, 9]], "fit the image as it is, so swap the two"),
-        (WIDTH, HEIGHT, [[1, 1, 9, 1, 1, 9]], "swapped in the annotation file, or the image was turned"),
-        (WIDTH, HEIGHT, [[1, 1, 9, 1, 1, 15]], "swapped in the annotation file, or the image was turned"),
-        (2 * HEIGHT, 2 * WIDTH, [[1, 1, 9, 1, 1, 9]], "was resized after"),
-        ("24", 32.0, [[1, 1, 9, 1, 1, 9]], "was resized after"),
-        (HEIGHT + 1, WIDTH, [[1, 1, 9, 1, 1, 9]], "has 12 x 16"),
-    ],
-)
-def test_a_size_that_is_not_the_images_is_a_reason_with_both_sizes(
-    tmp_path: Path, height: Any, width: Any, segmentation: Any, advice: str
-) -> None:
-    images = [image(1, height=height, width=width), image(2)]
-    write_source(tmp_path, images, [annotation(1, 1, segmentation)])
-    _, (record,) = read_all("coco", tmp_path)
-    assert (record.key, record.reason) == ("000000000001", Reason.MASK_SIZE_MISMATCH)
-    assert f"annotated at {int(height)} x {int(width)} pixels" in record.detail
-    assert "the image has 12 x 16" in record.detail
-    assert advice in record.detail
-
-
-def turn(path: Path, orientation: int) -> None:
-    """Give a JPEG an EXIF orientation; its pixels stay."""
-    with Image.open(path) as photograph:
-        exif = photograph.getexif()
-        exif[0x0112] = orientation
-        photograph.save(path, exif=exif)
-
-
-def test_an_image_turned_by_exif_is_read_like_every_image_and_the_option_is_named(tmp_path: Path) -> None:
-    write_source(
-        tmp_path, [image(1), image(2, height=WIDTH, width=HEIGHT)], [annotation(1, 1), annotation(2, 2)]
-    )
-    for index in (1, 2):
-        turn(tmp_path / f"images/00000000000{index}.jpg", 6)
-    (sample,), (record,) = read_all("coco", tmp_path)
-    assert (sample.key, sample.height, sample.width) == ("000000000002", WIDTH, HEIGHT)
-    assert record.key == "000000000001"
-    assert "--orientation stored" in record.detail
-    assert told(notes_of("coco", tmp_path), Topic.READ, "EXIF") == ["000000000002"]
-    stored = LayoutOptions(images=ImageReading(orientation="stored"))
-    (sample,), (record,) = read_all("coco", tmp_path, stored)
-    assert (sample.key, sample.height, sample.width) == ("000000000001", HEIGHT, WIDTH)
-    assert "--orientation stored, which may be" in record.detail
-
-
-def test_an_rle_of_the_stored_pixels_names_the_option(tmp_path: Path) -> None:
-    write_source(tmp_path, [{"id": 1, "file_name": "000000000001.jpg"}], [annotation(1, 1, FULL)])
-    turn(tmp_path / "images/000000000001.jpg", 8)
-    _, (record,) = read_all("coco", tmp_path)
-    assert "--orientation stored" in record.detail
 
 
 @pytest.mark.parametrize(

@@ -51,13 +51,14 @@ def test_a_page_is_told_by_its_place_and_no_table_is_printed(
 
     def write_page(
         reported: object, url: str, storage: object, *, strips: int, trust_model_code: bool
-    ) -> None:
+    ) -> tuple[str, ...]:
         written.append((url, strips))
+        return ("no film strips of run: its data set is gone",)
 
     monkeypatch.setattr(pipelines.jobs.report_files, "write_page", write_page)
-    assert mfp("report", "run", "--html", "s3://bucket/page.html", "--strips", "3").stdout == (
-        "the page: s3://bucket/page.html\n"
-    )
+    told = mfp("report", "run", "--html", "s3://bucket/page.html", "--strips", "3")
+    assert told.stdout == "the page: s3://bucket/page.html\n"
+    assert told.stderr == "mfp: no film strips of run: its data set is gone\n"
     assert written == [("s3://bucket/page.html", 3)]
 
 

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
 from pipelines.jobs.report_page.page_data import StartDetail
-from pipelines.jobs.report_page.plots.style import SERIES, mark_clicks, name_axes, plot_svg
+from pipelines.jobs.report_page.plots.style import SERIES, legend_above, mark_clicks, name_axes, plot_svg
 
 _DASHES = ("-", (0, (5, 2)), (0, (2, 2)))
 _MOST_MARKED = 30
@@ -47,13 +47,13 @@ def share_done_by_click(name: str, detail: StartDetail) -> Markup:
                 where="post",
                 color=colour,
                 linestyle=dash,
-                label=f"IoU ≥ {threshold} %",
+                label=f"≥ {threshold} %",
             )
-        name_axes(axes, "clicks", "objects done")
+        name_axes(axes, "clicks", "objects done, by IoU")
         axes.set(ylim=(0, 1.02), xlim=(0, len(detail.figures.mean_iou) + 0.3))
         mark_clicks(axes)
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-        axes.legend(loc="lower right")
+        legend_above(axes)
 
     ends = ", ".join(f"{shares[-1]:.0%} at {name} %" for name, shares in detail.shares_done.items())
     return plot_svg(name, f"Share of objects done by click; in the end {ends}", draw)

@@ -12,13 +12,13 @@ from pipelines.jobs.comparison_words import HEADINGS
 from pipelines.jobs.object_changes import ObjectChanges
 from pipelines.jobs.report_page.plots.style import SERIES, name_axes, plot_svg
 
-_MOST_BINS = 41
+_MOST_BINS = 20  # on each side of 0
 
 
 def change_histogram(name: str, changes: ObjectChanges) -> Markup:
     """Objects by how much worse they got; those that did not change are left out, since they would hide all others."""
     losses = changes.losses[changes.losses != 0]
-    edges = _edges(losses, is_whole=changes.is_cost)
+    edges = edges_around_zero(losses, is_whole=changes.is_cost)
     counts = np.histogram(losses, edges)[0]
     figure = HEADINGS[changes.figure]
 
@@ -33,9 +33,16 @@ def change_histogram(name: str, changes: ObjectChanges) -> Markup:
     return plot_svg(name, f"Histogram of the change in {figure}: {counted}", draw)
 
 
-def _edges(losses: NDArray[np.float64], *, is_whole: bool) -> NDArray[np.float64]:
-    """Edges of bins, alike on both sides of 0; a click a bin if those are few enough."""
+def edges_around_zero(losses: NDArray[np.float64], *, is_whole: bool) -> NDArray[np.float64]:
+    """Edges of bins that are alike on both sides of 0, so that gains fall into bins as losses of that size do.
+
+    Args:
+        losses: (num_objects,), one at least, and none of them 0.
+        is_whole: they are whole numbers, and so are the widths of the bins; the edges lie between whole numbers.
+    """
     most = float(np.abs(losses).max())
-    if is_whole and 2 * most + 1 <= _MOST_BINS:
-        return np.arange(-most - 0.5, most + 1)
-    return np.linspace(-most, most, _MOST_BINS)
+    if not is_whole:
+        return np.linspace(-most, most, 2 * _MOST_BINS + 1)
+    width = np.ceil(most / _MOST_BINS)
+    side = 0.5 + width * np.arange(np.ceil(most / width) + 1)
+    return np.concatenate([-side[::-1], side])

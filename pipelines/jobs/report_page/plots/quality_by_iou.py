@@ -22,7 +22,7 @@ def quality_by_iou(name: str, run: PageRun) -> Markup:
     """A point for each object with truth, or shaded cells if there are many; on the diagonal quality is IoU."""
     known = np.isfinite(run.iou)
     quality, iou = run.quality[known], run.iou[known]
-    floor = max(0.0, float(np.floor(min(iou.min(), quality.min()) * 10)) / 10)
+    floor = min(0.9, float(np.floor(min(iou.min(), quality.min()) * 10)) / 10)  # the axes have a length
 
     def draw(axes: Axes) -> None:
         axes.plot([floor, 1], [floor, 1], color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
@@ -32,6 +32,7 @@ def quality_by_iou(name: str, run: PageRun) -> Markup:
             axes.plot(iou, quality, "o", color=SERIES[0], markersize=3.5, alpha=0.6, markeredgewidth=0)
         name_axes(axes, "IoU with the truth", "quality")
         axes.set(xlim=(floor, 1.01), ylim=(floor, 1.01))
+        axes.xaxis.set_major_locator(MaxNLocator(5))
 
     difference = float(np.mean(quality - iou))
     return plot_svg(

@@ -55,6 +55,19 @@ def name_axes(axes: Axes, across: str, up: str) -> None:
     axes.set_title(up, loc="left", x=-0.1, fontsize="medium", pad=10)
 
 
+def legend_above(axes: Axes) -> None:
+    """Say above the axes what the lines are: inside, a legend would hide some of them."""
+    axes.legend(
+        loc="lower right",
+        bbox_to_anchor=(1.0, 1.0),
+        ncols=len(axes.lines),
+        borderaxespad=0,
+        handlelength=1.8,
+        handletextpad=0.5,
+        columnspacing=1.0,
+    )
+
+
 def mark_clicks(axes: Axes) -> None:
     """Give the axis of clicks round whole numbers."""
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
