@@ -23,7 +23,6 @@ def decoding(samples: Sequence[Sample]) -> Piece:
             Choice("OpenCV alone", lambda: _opencv),
             Choice("simplejpeg", _simplejpeg),
             Choice("PyTurboJPEG", _turbojpeg),
-            Choice("torchvision", _torchvision),
             Choice("torchcodec", _torchcodec),
         ),
         np.array_equal,
@@ -45,17 +44,6 @@ def _turbojpeg() -> Function:
 
     decoder = TurboJPEG()  # RuntimeError without the library of the system
     return lambda data: decoder.decode(data, pixel_format=TJPF_RGB)
-
-
-def _torchvision() -> Function:
-    import torch
-    from torchvision.io import ImageReadMode, decode_jpeg
-
-    def decode(data: bytes) -> Any:
-        encoded = torch.frombuffer(bytearray(data), dtype=torch.uint8)
-        return decode_jpeg(encoded, mode=ImageReadMode.RGB).permute(1, 2, 0).numpy()
-
-    return decode
 
 
 def _torchcodec() -> Function:
