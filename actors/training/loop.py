@@ -92,9 +92,7 @@ def train(job: TrainJob, group: TrainGroup, report: Report, on_step: OnStep = la
         batch = next(batches)
         waited = time.monotonic() - started
 
-        rounds = draw_rounds(
-            np.random.default_rng((job.spec.seed, _ROUNDS, step)), recursive=recipe.recursive
-        )
+        rounds = rounds_of(job, step)
         set_rate(state.optimizer, schedule.factor(step))
         state.optimizer.zero_grad(set_to_none=True)
         parts = _gradients(job, group, step, batch, rounds, network, gradient_pass, state.scaler, sample_map)
@@ -137,6 +135,11 @@ def train(job: TrainJob, group: TrainGroup, report: Report, on_step: OnStep = la
         if figures or is_last or (step + 1) % job.spec.checkpoints.checkpoint_every == 0:
             record.checkpoint(take_checkpoint(step + 1, state), figures)
             report({"step": step + 1, "loss": trained.loss, "iou": trained.iou, **figures})
+
+
+def rounds_of(job: TrainJob, step: int) -> Rounds:
+    """The rounds of a step, counted from 0: the same in every worker."""
+    return draw_rounds(np.random.default_rng((job.spec.seed, _ROUNDS, step)), recursive=job.recipe.recursive)
 
 
 def _gradients(
