@@ -21,8 +21,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from mfp.clicks import Click
-from mfp.crop_runner import ZOOM_THRESHOLD
 from mfp.engine_settings import EngineSettings
+from mfp.exchange import ZOOM_THRESHOLD
 from mfp.modulation import modulate
 from mfp.network import ModulatedNetwork
 from mfp.region import Region, ZoomSettings, next_region
