@@ -35,9 +35,9 @@ _PASSES = "its passes, replayed"
 class WatchedEngine(Engine):
     """An engine that keeps the batches its model is given, can replay them, and knows where its time goes."""
 
-    def __init__(self, model: ModelRef, settings: EngineSettings) -> None:
+    def __init__(self, model: ModelRef, settings: EngineSettings, device: str = "cpu") -> None:
         """OptionError if the model runs its images itself."""
-        super().__init__(model.build(), settings, "cpu", model.identity)
+        super().__init__(model.build(), settings, device, model.identity)
         if not isinstance(self._runner, CropRunner):
             raise OptionError(
                 f"--model {model.name} holds its sessions itself: there are no passes to replay"

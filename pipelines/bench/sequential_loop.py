@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from mfp.clicks import Click
+from mfp.crop_runner import AUTOCAST_TYPES
 from mfp.engine_settings import EngineSettings
 from mfp.exchange import ZOOM_THRESHOLD
 from mfp.modulation import modulate
@@ -34,9 +35,13 @@ _ROUNDING = 1e-4  # pixels: OpenCV's roots of equal squares differ in their last
 class SequentialLoop:
     """Clicks objects with one network, one at a time."""
 
-    def __init__(self, network: ModulatedNetwork, engine: EngineSettings, num_clicks: int) -> None:
-        """The network is used as it is; flip and zoom are those of the engine that it stands beside."""
-        self._network = network.eval()
+    def __init__(
+        self, network: ModulatedNetwork, engine: EngineSettings, num_clicks: int, device: str = "cpu"
+    ) -> None:
+        """The network is used as it is; flip, zoom and arithmetic are those of the engine that it stands beside."""
+        self._device = torch.device(device)
+        self._network = network.eval().to(self._device)
+        self._autocast_type = AUTOCAST_TYPES[engine.precision]
         self._settings = network.click_settings
         self._flip = bool(engine.flip)
         self._zoom = engine.zoom
@@ -50,7 +55,8 @@ class SequentialLoop:
         assert truth is not None, "simulated clicks have one"
         height, width = truth.shape
         image = torch.from_numpy(np.array(session.image)).permute(2, 0, 1)[None].float() / 255
-        prob = torch.zeros(1, 1, height, width)
+        image = image.to(self._device)
+        prob = torch.zeros(1, 1, height, width, device=self._device)
         clicks: list[Click] = []
         ious: list[float] = []
         not_clicked = np.ones(truth.shape, np.bool_)
@@ -89,7 +95,7 @@ class SequentialLoop:
         return pasted
 
     def _logits(self, crop: Tensor, previous: Tensor, clicks: Sequence[Sequence[Click]]) -> Tensor:
-        disks = _disk_maps(clicks, crop.shape[2], crop.shape[3], self._settings.disk_radius)
+        disks = _disk_maps(clicks, crop.shape[2], crop.shape[3], self._settings.disk_radius).to(self._device)
         if len(clicks[0]) == 1 and self._settings.initial_pass:
             empty = torch.zeros_like(previous)
             previous = torch.sigmoid(self._pass(crop, empty, empty, disks))
@@ -100,10 +106,12 @@ class SequentialLoop:
         network = self._network
         normalised = (crop - network.mean) / network.std
         maps = (previous, modulated) if self._settings.modulated_map else (previous,)
-        logits: Tensor = network(
-            normalised, torch.cat((*maps, disks), dim=1), torch.cat((normalised, *maps), dim=1)
-        )
-        return logits
+        is_lower = self._autocast_type is not torch.float32
+        with torch.autocast(self._device.type, self._autocast_type, enabled=is_lower):
+            logits: Tensor = network(
+                normalised, torch.cat((*maps, disks), dim=1), torch.cat((normalised, *maps), dim=1)
+            )
+        return logits.float()
 
 
 def _next_click(
@@ -148,7 +156,7 @@ def _disk_maps(clicks: Sequence[Sequence[Click]], height: int, width: int, radiu
 
 
 def _mask(prob: Tensor, threshold: float) -> NDArray[np.bool_]:
-    mask: NDArray[np.bool_] = prob[0, 0].numpy() > np.float32(threshold)
+    mask: NDArray[np.bool_] = prob[0, 0].cpu().numpy() > np.float32(threshold)
     return mask
 
 

@@ -1,7 +1,7 @@
 """How many training crops a core makes in a second; no test, since figures depend on the machine.
 
-python -m tests.actors.training.measure_loading [DATASET] [--recipe lite0]: one process, by its own processor time. Without
-a data set, on 64 photographs of 375x500 pixels that are made up.
+python -m tests.actors.training.measure_loading [DATASET] [--recipe lite0]: one process, by its own processor time.
+Without a data set, on 64 photographs of 375x500 pixels that are made up.
 """
 
 from __future__ import annotations
