@@ -22,6 +22,10 @@ from typing import Any
 from actors.errors import ClusterError
 from actors.stop_request import before_leaving, check_stop, closed_in_order
 
+logger = logging.getLogger(__name__)
+
+CONNECTING = "Ray at %s: connecting"
+CONNECTED = "Ray at %s: connected"
 _CONNECT_SECONDS = 5.0
 _LONGEST_SOCKET = (
     107 if sys.platform.startswith("linux") else 103
@@ -90,6 +94,7 @@ def _connect(address: str, given_by: str) -> None:
     if address == "local":
         _check_temporary_folder()
     _check_listening(address, given_by)
+    logger.info(CONNECTING, address)
     try:
         ray.init(
             address=address,
@@ -104,6 +109,7 @@ def _connect(address: str, given_by: str) -> None:
                 f"Ray does not start on this machine: {reason}; end what else keeps it busy, or try again"
             ) from error
         raise ClusterError(f"Ray at {address!r} cannot be used: {reason}; check {given_by}") from error
+    logger.info(CONNECTED, address)
 
 
 def _check_temporary_folder() -> None:

@@ -37,6 +37,7 @@ def fitting_batch_size(run_batch: Callable[[int], object], memory: DeviceMemory)
     Returns:
         1, 2, 4, ... 64; 1 also if not even one session fits: the engine says so when it meets it.
     """
+    memory.most_used()  # what was there before is not of these batches
     most = memory.most_used() + _SHARE_OF_FREE_MEMORY * memory.free()
     size = 1
     while size <= _LARGEST:
@@ -57,10 +58,11 @@ class CudaMemory:
     device: torch.device
 
     def free(self) -> int:
-        """See DeviceMemory: workers on one GPU have a fraction of it each."""
+        """See DeviceMemory: workers on one GPU have a fraction of it each, and PyTorch keeps what it is given back."""
         free, total = torch.cuda.mem_get_info(self.device)
-        share = torch.cuda.get_per_process_memory_fraction(self.device) * total
-        return max(0, min(free, int(share) - torch.cuda.memory_reserved(self.device)))
+        share = int(torch.cuda.get_per_process_memory_fraction(self.device) * total)
+        held, used = torch.cuda.memory_reserved(self.device), torch.cuda.memory_allocated(self.device)
+        return max(0, min(free + held, share) - used)
 
     def most_used(self) -> int:
         """See DeviceMemory."""

@@ -35,7 +35,7 @@ from mfp.transfers import CudaTransfers
 
 logger = logging.getLogger(__name__)
 
-_AUTOCAST_TYPES: dict[Precision, torch.dtype] = {
+AUTOCAST_TYPES: dict[Precision, torch.dtype] = {
     "fp32": torch.float32,
     "tf32": torch.float32,
     "bf16": torch.bfloat16,
@@ -81,7 +81,7 @@ class CropRunner:
         self.network = Stopwatch()
         self.zoom = ZoomSettings() if settings.zoom else None
         self._flip = settings.flip
-        self._autocast_type = _AUTOCAST_TYPES[settings.precision]
+        self._autocast_type = AUTOCAST_TYPES[settings.precision]
         self._uses_tf32 = settings.precision == "tf32"
         self._exchange = self._exchange_with(self.device)
         self._images = PerImage(self._of_image, _NUM_NEWEST_IMAGES)

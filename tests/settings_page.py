@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from actors.specs.bench import BenchSpec
 from actors.specs.evaluate import EvaluateSpec
 from actors.specs.export import ExportSpec
 from actors.specs.flywheel import FlywheelSpec
@@ -40,6 +41,7 @@ SPECS: Final[Mapping[str, type[Any]]] = {
     "status": StatusSpec,
     "convert": ConvertSpec,
     "check-model": CheckModelSpec,
+    "bench": BenchSpec,
 }
 """Every command that takes settings."""
 

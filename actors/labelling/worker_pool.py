@@ -42,6 +42,7 @@ from mfp.errors import MfpError
 logger = logging.getLogger(__name__)
 
 START_SECONDS = 300.0  # a cluster may have to bring up a node first
+HANDED_OUT = "shard %s goes to worker %d as attempt %s"
 _POLL_SECONDS = 1.0
 
 
@@ -214,12 +215,7 @@ class WorkerPool:
             ref = self._workers[worker_idx].label.remote(assignment, self._newest_model())
             self._calls[ref] = _Call("label", worker_idx, assignment.attempt)
             self._attempts.add(assignment.attempt)
-            logger.info(
-                "shard %s goes to worker %d as attempt %s",
-                assignment.shard.name,
-                worker_idx,
-                assignment.attempt,
-            )
+            logger.info(HANDED_OUT, assignment.shard.name, worker_idx, assignment.attempt)
 
     def _newest_model(self) -> Stored:
         model = self._models.newest()

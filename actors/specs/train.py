@@ -93,6 +93,12 @@ class TrainSpec:
         Effect.EXECUTION,
         Doc("auto: CUDA if there is a GPU, else the CPU."),
     ] = "auto"
+    compile: Annotated[
+        bool,
+        Option(panel="Workers"),
+        Effect.EXECUTION,
+        Doc("Have torch.compile make kernels for the network: minutes at the start for faster steps."),
+    ] = False
     storage: StorageSection = StorageOptions()
 
     def resolved(self) -> TrainSpec:

@@ -6,6 +6,7 @@ import copy
 import math
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from typing import Any, TypeAlias
 
@@ -32,6 +33,7 @@ from mfp.training.sample_order import numbers_of_worker
 from mfp.training.step import (
     GradientPass,
     Rounds,
+    SampleMap,
     StepFigures,
     StepSettings,
     TrainingBatch,
@@ -78,21 +80,22 @@ def train(job: TrainJob, group: TrainGroup, report: Report, on_step: OnStep = la
     _resume(directory, state, done)
     validator = None if job.validation is None else Validator(job.validation, group, storage)
     evaluated = copy.deepcopy(network)  # holds the averaged weights while they are evaluated
+    if job.spec.compile:
+        network.compile()
     gradient_pass = group.joined(GradientPass(network))
     schedule = recipe.schedule_of_rate()
     batches = training_batches(job, Share(group.rank, group.size, done), group.device)
+    sample_map = _sample_map(job, group.device)
 
     for step in range(done, recipe.steps):
         started = time.monotonic()
         batch = next(batches)
         waited = time.monotonic() - started
 
-        rounds = draw_rounds(
-            np.random.default_rng((job.spec.seed, _ROUNDS, step)), recursive=recipe.recursive
-        )
+        rounds = rounds_of(job, step)
         set_rate(state.optimizer, schedule.factor(step))
         state.optimizer.zero_grad(set_to_none=True)
-        parts = _gradients(job, group, step, batch, rounds, network, gradient_pass, state.scaler)
+        parts = _gradients(job, group, step, batch, rounds, network, gradient_pass, state.scaler, sample_map)
         state.scaler.unscale_(state.optimizer)
         norm = nn.utils.clip_grad_norm_(network.parameters(), recipe.clip or math.inf)
         state.scaler.step(state.optimizer)
@@ -134,6 +137,11 @@ def train(job: TrainJob, group: TrainGroup, report: Report, on_step: OnStep = la
             report({"step": step + 1, "loss": trained.loss, "iou": trained.iou, **figures})
 
 
+def rounds_of(job: TrainJob, step: int) -> Rounds:
+    """The rounds of a step, counted from 0: the same in every worker."""
+    return draw_rounds(np.random.default_rng((job.spec.seed, _ROUNDS, step)), recursive=job.recipe.recursive)
+
+
 def _gradients(
     job: TrainJob,
     group: TrainGroup,
@@ -143,6 +151,7 @@ def _gradients(
     network: ModulatedNetwork,
     gradient_pass: nn.Module,
     scaler: torch.amp.GradScaler,
+    sample_map: SampleMap = map,
 ) -> list[StepFigures]:
     """Forward and backward over this worker's share of a step, in as many parts as the recipe says.
 
@@ -171,9 +180,20 @@ def _gradients(
             StepSettings.of(recipe),
             backward,
             exchanging_in(part),
+            sample_map,
         )
         for part in range(num_parts)
     ]
+
+
+def _sample_map(job: TrainJob, device: torch.device) -> SampleMap:
+    """What clicks the samples of a batch: threads where a GPU waits for it meanwhile.
+
+    On a CPU the cores are no idler then: OpenCV has taken them for the one sample.
+    """
+    if device.type == "cpu" or job.num_threads == 1:
+        return map
+    return ThreadPoolExecutor(job.num_threads, "clicks").map
 
 
 def _torch_seed(seed: int, step: int, rank: int) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +11,9 @@ from torch import Tensor, nn
 
 from mfp.errors import TrainingError
 from mfp.training.averaging import WeightAverage
+
+_OF_THIS_START = ("base_lr", "fused")
+"""What the present options and the present device say of an optimizer's groups, whatever a checkpoint has."""
 
 
 @dataclass(frozen=True)
@@ -83,11 +85,13 @@ def restore_checkpoint(checkpoint: Checkpoint, state: TrainingState) -> None:
     try:
         state.network.load_state_dict(checkpoint.weights)
         state.average.restore(checkpoint.average, checkpoint.average_updates)
-        # the learning rate is a function of the step and of the present options
-        groups: list[Mapping[str, Any]] = [dict(group) for group in state.optimizer.param_groups]
-        state.optimizer.load_state_dict(checkpoint.optimizer)
-        for group, own in zip(state.optimizer.param_groups, groups, strict=True):
-            group["base_lr"] = own["base_lr"]
+        groups = [
+            {**saved, **{name: own[name] for name in _OF_THIS_START}}
+            for saved, own in zip(
+                checkpoint.optimizer["param_groups"], state.optimizer.param_groups, strict=True
+            )
+        ]
+        state.optimizer.load_state_dict({**checkpoint.optimizer, "param_groups": groups})
         state.scaler.load_state_dict(checkpoint.scaler)
     except (RuntimeError, KeyError, ValueError):
         raise TrainingError(

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -30,6 +31,9 @@ MAX_ROUNDS = 24
 ROUND_DECAY = 0.8
 MAX_ROUNDS_WITHOUT_RECURSION = 3
 AUXILIARY_WEIGHT = 0.4
+
+SampleMap: TypeAlias = Callable[..., Any]
+"""`map`, or one that works on several samples at a time, such as that of a pool of threads."""
 
 _DTYPES: dict[str, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -159,6 +163,7 @@ def accumulate_gradients(
     settings: StepSettings,
     backward: Callable[[Tensor], None],
     exchanging: Callable[[bool], AbstractContextManager[object]] = no_contexts,
+    sample_map: SampleMap = map,
 ) -> StepFigures:
     """Play the rounds on every sample and go back through those that count. The caller steps the optimizer.
 
@@ -174,12 +179,10 @@ def accumulate_gradients(
         settings: how the step is made.
         backward: goes back from a scalar: the batch's weighted losses summed, over the number of rounds that count.
         exchanging: the context of a pass; True for the last of this call.
+        sample_map: goes through the samples of the batch to click them. Clicks do not depend on it.
     """
     labels = batch.label[:, 0].cpu().numpy()
-    clicks = [
-        [first_click(label == 1, rng), *random_clicks(label, rounds.num_clicks - 1, rng)]
-        for label, rng in zip(labels, rngs, strict=True)
-    ]
+    clicks = list(sample_map(_first_clicks, labels, [rounds.num_clicks] * len(labels), rngs))
     device = batch.image.device
     num_losses = rounds.num_rounds if settings.loss_rounds == "all" else 1
     network.eval()
@@ -188,11 +191,11 @@ def accumulate_gradients(
         prob = network.first_map(batch.image, clicks)
         for _ in range(rounds.num_rounds - num_losses):
             prob = torch.sigmoid(network.forward_map(batch.image, prob, clicks).float())
-            _click_again(clicks, prob, labels, rngs)
+            _click_again(clicks, prob, labels, rngs, sample_map)
     network.train()
     if settings.frozen_statistics:
         freeze_statistics(network)
-    total_loss, iou = 0.0, 0.0
+    total_loss, iou = torch.zeros(2, dtype=torch.float64, device=device)  # read once: a GPU is waited for
     for round_idx in range(num_losses):
         is_last = round_idx == num_losses - 1
         with exchanging(is_last):
@@ -200,13 +203,18 @@ def accumulate_gradients(
                 logits, auxiliary = gradient_pass(batch.image, prob, clicks)
             loss = (batch.weight * _losses(logits, auxiliary, batch.label)).sum() / num_losses
             backward(loss)
-        total_loss += float(loss.detach())
+        total_loss += loss.detach()
         if is_last:
             iou = _sum_of_ious(logits.detach(), batch.label)
         else:
             prob = torch.sigmoid(logits.detach().float())
-            _click_again(clicks, prob, labels, rngs)
-    return StepFigures(total_loss, iou, len(labels))
+            _click_again(clicks, prob, labels, rngs, sample_map)
+    return StepFigures(float(total_loss), float(iou), len(labels))
+
+
+def _first_clicks(label: NDArray[np.int8], number: int, rng: np.random.Generator) -> list[Click]:
+    """Before the first prediction: one inside the object, and the others anywhere."""
+    return [first_click(label == 1, rng), *random_clicks(label, number - 1, rng)]
 
 
 def freeze_statistics(network: TrainableNetwork) -> None:
@@ -234,16 +242,17 @@ def _click_again(
     prob: Tensor,
     labels: NDArray[np.int8],
     rngs: Sequence[np.random.Generator],
+    sample_map: SampleMap,
 ) -> None:
     maps = prob[:, 0].cpu().numpy()
-    for sequence, probability, label, rng in zip(clicks, maps, labels, rngs, strict=True):
-        click = next_training_click(probability, label, rng)
+    for sequence, click in zip(clicks, sample_map(next_training_click, maps, labels, rngs), strict=True):
         if click is not None:
             sequence.append(click)
 
 
-def _sum_of_ious(logits: Tensor, label: Tensor) -> float:
+def _sum_of_ious(logits: Tensor, label: Tensor) -> Tensor:
+    """() float32."""
     predicted, is_object = (logits > 0) & (label != -1), label == 1
     intersection = (predicted & is_object).flatten(1).sum(1)
     union = (predicted | is_object).flatten(1).sum(1)
-    return float((intersection / union.clamp_min(1)).sum())
+    return (intersection / union.clamp_min(1)).sum()

@@ -156,14 +156,14 @@ def _trainer(job: TrainJob, spec: TrainSpec, cluster: Cluster, notes: str) -> To
             storage_path=notes,  # checkpoints are in the run directory
             failure_config=FailureConfig(max_failures=-1, controller_failure_limit=_START_ATTEMPTS),
             callbacks=[FailureRule()],
-            worker_runtime_env={"env_vars": _worker_environment(threads)},
+            worker_runtime_env={"env_vars": worker_environment(threads)},
             logging_config=LoggingConfig(log_level="CRITICAL"),
         ),
     )
 
 
-def _worker_environment(num_threads: str) -> dict[str, str]:
-    """Variables of the worker and its loader processes."""
+def worker_environment(num_threads: str) -> dict[str, str]:
+    """Variables of a worker of that many threads and its loader processes."""
     return {
         "OMP_NUM_THREADS": num_threads,
         "MKL_NUM_THREADS": num_threads,

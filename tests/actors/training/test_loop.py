@@ -69,6 +69,29 @@ def test_a_resumed_run_ends_in_the_same_weights_as_an_undisturbed_one(dataset: s
     assert losses[0] == losses[1]
 
 
+def test_a_compiled_network_learns_the_same_and_is_published_as_it_is(
+    dataset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Traced as torch.compile does it; kernels of its own would take minutes here."""
+    compiled: list[torch.nn.Module] = []
+
+    def traced(network: torch.nn.Module) -> None:
+        compiled.append(network)
+        compile_network(network, backend="eager")
+
+    compile_network = torch.nn.Module.compile
+    monkeypatch.setattr(torch.nn.Module, "compile", traced)
+    plain = small_job(dataset, tmp_path / "plain", steps=2)
+    train(plain, ALONE, _nothing)
+    assert compiled == []
+    job = small_job(dataset, tmp_path / "compiled", steps=2, compile=True)
+    train(job, ALONE, _nothing)
+    assert len(compiled) == 1
+    weights = _weights(plain)
+    for name, value in _weights(job).items():
+        torch.testing.assert_close(value, weights[name], rtol=1e-3, atol=1e-4)
+
+
 def test_only_the_last_two_checkpoints_and_their_models_are_kept(dataset: str, tmp_path: Path) -> None:
     train(small_job(dataset, tmp_path, steps=6), ALONE, _nothing)
     assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == [

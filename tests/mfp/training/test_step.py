@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -228,6 +229,27 @@ def test_draws_of_a_sample_do_not_depend_on_its_neighbours() -> None:
     play(batch.part(0, 2), [0, 2])
     assert [seen[0][1]] == seen[1]
     assert [seen[0][0], seen[0][2]] == seen[2]
+
+
+def test_threads_make_the_same_clicks() -> None:
+    batch = _batch(5)
+    rounds = Rounds(num_clicks=2, num_rounds=4)
+    seen: list[list[list[Click]]] = []
+
+    def note(image: Tensor, prob: Tensor, clicks: list[list[Click]]) -> tuple[Tensor, None]:
+        seen.append([list(sequence) for sequence in clicks])
+        return network.forward_map(image, prob, clicks), None
+
+    network = _Recorder()
+    with ThreadPoolExecutor(3) as pool:
+        for sample_map in (map, pool.map):
+            rngs = [np.random.default_rng(row) for row in range(5)]
+            accumulate_gradients(
+                note, network, batch, rounds, rngs, LAST, lambda _: None, sample_map=sample_map
+            )
+    assert len(seen[0]) == 5
+    assert all(len(sequence) == 5 for sequence in seen[0])
+    assert seen[0] == seen[1]
 
 
 @given(mask=hnp.arrays(np.bool_, (23, 31)), seed=st.integers(0, 2**32 - 1))

@@ -28,6 +28,7 @@ COMMANDS = (
     "convert",
     "models",
     "check-model",
+    "bench",
     "flywheel",
     "submit",
     "jobs",

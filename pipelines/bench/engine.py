@@ -1,0 +1,172 @@
+"""`mfp bench engine`: the engine over some objects beside its network passes alone, replayed from a recording."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+import cv2
+import torch
+from torch import Tensor, nn
+
+from actors.click_models.model_ref import ModelRef
+from actors.specs.bench import BenchSpec
+from infra.storage.files import Storage
+from mfp.click_model import CropBatch, CropModel
+from mfp.crop_runner import CropRunner
+from mfp.engine import Engine
+from mfp.engine_settings import EngineSettings
+from mfp.session import Session
+from pipelines.bench.machine import cores_of, this_machine
+from pipelines.bench.processes import shape
+from pipelines.bench.result import BenchResult, Fact, Line
+from pipelines.bench.subject import find_benched_model, samples_of, sessions_on
+from pipelines.bench.turns import take_turns, timed
+from pipelines.errors import OptionError
+
+_ENGINE = "engine"
+_PASSES = "its passes, replayed"
+
+
+class WatchedEngine(Engine):
+    """An engine that keeps the batches its model is given, can replay them, and knows where its time goes."""
+
+    def __init__(self, model: ModelRef, settings: EngineSettings, device: str = "cpu") -> None:
+        """OptionError if the model runs its images itself."""
+        super().__init__(model.build(), settings, device, model.identity)
+        if not isinstance(self._runner, CropRunner):
+            raise OptionError(
+                f"--model {model.name} holds its sessions itself: there are no passes to replay"
+            )
+        self._watched = _Watched(self._runner.model)
+        self._runner.model = self._watched
+
+    def run_watched(self, sessions: Sequence[Session], *, keep_batches: bool = False) -> WatchedRun:
+        """Run the sessions to their end, and say where the time went."""
+        watched = self._watched
+        watched.passes, watched.layers = 0.0, 0.0
+        if keep_batches:
+            watched.batches.clear()
+        watched.keeps_batches = keep_batches
+        started = time.perf_counter()
+        num_clicks = sum(len(finished.clicks) for finished in self.run(sessions))
+        return WatchedRun(num_clicks, time.perf_counter() - started, watched.passes, watched.layers)
+
+    def replay(self) -> None:
+        """Run the model on the batches that were kept, and do nothing else."""
+        with torch.inference_mode():
+            for batch in self._watched.batches:
+                self._watched.model.predict(batch)
+
+
+@dataclass(frozen=True)
+class WatchedRun:
+    """Where the time of a run went.
+
+    Attributes:
+        num_clicks: that were made.
+        seconds: in all.
+        passes: of them, in `CropModel.predict`.
+        layers: of those, in the network's own `forward`, without click maps, modulation and normalisation. 0 if the
+            model is no module of torch.
+    """
+
+    num_clicks: int
+    seconds: float
+    passes: float
+    layers: float
+
+
+class _Watched:
+    """A crop model that keeps its batches, and the seconds of its passes."""
+
+    def __init__(self, model: CropModel) -> None:
+        self.model = model
+        self.batches: list[CropBatch] = []
+        self.keeps_batches = False
+        self.passes = 0.0
+        self.layers = 0.0
+        self._began = 0.0
+        if isinstance(model, nn.Module):
+            model.register_forward_pre_hook(self._begin)
+            model.register_forward_hook(self._end)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.model, name)
+
+    def predict(self, batch: CropBatch) -> Tensor:
+        if self.keeps_batches:
+            self.batches.append(batch)
+        started = time.perf_counter()
+        logits = self.model.predict(batch)
+        self.passes += time.perf_counter() - started
+        return logits
+
+    def _begin(self, *_: object) -> None:
+        self._began = time.perf_counter()
+
+    def _end(self, *_: object) -> None:
+        self.layers += time.perf_counter() - self._began
+
+
+def bench_engine(spec: BenchSpec) -> BenchResult:
+    """Measure it on one thread, and on all.
+
+    Raises:
+        OptionError, ModelError, StorageError: see `find_benched_model` and `samples_of`.
+
+    """
+    machine, storage = this_machine(), Storage(spec.storage)
+    model = find_benched_model(spec.model, storage)
+    sessions = sessions_on(samples_of(spec, storage), spec.objects, spec.clicks)
+    engine = WatchedEngine(model, spec.network)
+    num_clicks = engine.run_watched(sessions, keep_batches=True).num_clicks
+    lines: list[Line] = []
+    facts = [Fact("objects", len(sessions)), Fact("clicks", num_clicks)]
+    seconds: dict[str, tuple[float, ...]] = {}
+    for num_threads in sorted({1, cores_of(spec)}):
+        runs: list[WatchedRun] = []
+
+        def run(runs: list[WatchedRun] = runs) -> float:
+            runs.append(engine.run_watched(sessions))
+            return runs[-1].seconds
+
+        with _threads(num_threads):
+            engine.replay()  # kernels are chosen
+            timings = take_turns({_ENGINE: run, _PASSES: timed(engine.replay)}, spec.repeats)
+        on = shape(1, num_threads)
+        for name, of_way in timings.seconds.items():
+            milliseconds = 1000 * timings.median(name) / num_clicks
+            lines.append(Line(on, name, milliseconds, timings.ratio(name, _ENGINE), _note(name, runs)))
+            seconds[f"{on}, {name}"] = of_way
+        facts.append(Fact(f"{on}: engine's time in passes", _share(runs, lambda one: one.passes)))
+        facts.append(Fact(f"{on}: engine's time in layers", _share(runs, lambda one: one.layers)))
+    return BenchResult(spec, machine, "click", "of the engine's time", tuple(lines), tuple(facts), seconds)
+
+
+def _note(name: str, runs: Sequence[WatchedRun]) -> str:
+    if name != _ENGINE:
+        return ""
+    passes, layers = _share(runs, lambda one: one.passes), _share(runs, lambda one: one.layers)
+    beside = f"{1 - passes:.1%} beside the passes"
+    return f"{layers:.1%} in layers, {beside}" if layers else beside
+
+
+def _share(runs: Sequence[WatchedRun], of_it: Callable[[WatchedRun], float]) -> float:
+    return median(of_it(one) / one.seconds for one in runs)
+
+
+@contextmanager
+def _threads(number: int) -> Iterator[None]:
+    before = torch.get_num_threads(), cv2.getNumThreads()
+    torch.set_num_threads(number)
+    cv2.setNumThreads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before[0])
+        cv2.setNumThreads(before[1])
