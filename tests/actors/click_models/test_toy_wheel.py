@@ -20,7 +20,6 @@ from tests.actors.click_models.toy_wheel import install_toy
 from tests.actors.shapes import write_shapes
 from tests.pipelines.commands.replaced_jobs import mfp
 
-pytest.importorskip("onnxruntime", reason="the toy's network needs onnxruntime, which the dev extra has")
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("toy wheel")]
 
 ROOT = Path(__file__).parents[3]
