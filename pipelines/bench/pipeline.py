@@ -88,7 +88,6 @@ def bench_pipeline(spec: BenchSpec) -> BenchResult:
         engine = f"engine, {shape(cores, 1)}"
         shares = [(Share(of_all, model, samples, idx, cores),) for idx in range(cores)]
         with WorkProcesses(prepare_engine, shares, num_threads=1) as processes:
-            processes.run()
             timings = take_turns({engine: processes.run, _LABEL: run_label}, spec.repeats)
         imports, building = _of_a_worker(model, Path(notes))
     return BenchResult(

@@ -70,8 +70,6 @@ def bench_sequential(spec: BenchSpec) -> BenchResult:
         for name, prepare, processes, threads in shapes:
             shares = [(Share(spec, model, samples, idx, processes),) for idx in range(processes)]
             ways[name] = stack.enter_context(WorkProcesses(prepare, shares, threads))
-        for way in ways.values():
-            way.run()  # memory is handed out, kernels are chosen
         timings = take_turns({name: way.run for name, way in ways.items()}, spec.repeats)
         clicked = {name: dict(pair for share in way.results for pair in share) for name, way in ways.items()}
     lines, facts = [], [Fact("objects", len(clicked[loop]))]
@@ -99,6 +97,7 @@ def prepare_loop(share: Share) -> Callable[[], Clicked]:
     assert isinstance(network, ModulatedNetwork), "checked before"
     sessions = _sessions(share)
     loop = SequentialLoop(network, share.spec.network, share.spec.clicks)
+    loop.clicks_on(sessions[0])  # memory is handed out, kernels are chosen
 
     def work() -> Clicked:
         clicked: Clicked = []
@@ -115,6 +114,7 @@ def prepare_engine(share: Share) -> Callable[[], Clicked]:
     sessions = _sessions(share)
     names = {session.key: name_of(session) for session in sessions}
     engine = Engine(share.model.build(), share.spec.network, "cpu", share.model.identity)
+    list(engine.run(sessions[:1]))  # memory is handed out, kernels are chosen
 
     def work() -> Clicked:
         return [
