@@ -17,7 +17,7 @@ from typing import Final
 import boto3
 
 from infra.strict_json import from_bytes
-from pipelines.bench.result import BenchResult
+from pipelines.benchmarks.result import BenchResult
 from pipelines.views.bench import cost_line, fact_line, groups, machine_line, milliseconds, ratio
 from tests.moto_server import moto_server
 

@@ -16,12 +16,12 @@ from mfp.engine import Engine
 from mfp.metrics import ClickIous, noc
 from mfp.network import ModulatedNetwork
 from mfp.session import Session
-from pipelines.bench.machine import cores_of, this_machine
-from pipelines.bench.processes import WorkProcesses, shape
-from pipelines.bench.result import BenchResult, Fact, Line
-from pipelines.bench.sequential_loop import SequentialLoop
-from pipelines.bench.subject import ObjectName, find_benched_model, name_of, samples_of, sessions_on
-from pipelines.bench.turns import take_turns
+from pipelines.benchmarks.machine import cores_of, this_machine
+from pipelines.benchmarks.processes import WorkProcesses, shape
+from pipelines.benchmarks.result import BenchResult, Fact, Line
+from pipelines.benchmarks.sequential_loop import SequentialLoop
+from pipelines.benchmarks.subject import ObjectName, find_benched_model, name_of, samples_of, sessions_on
+from pipelines.benchmarks.turns import take_turns
 from pipelines.errors import OptionError
 
 _NOC_AT = 0.9
