@@ -4,6 +4,7 @@
 # make chaos   kills workers, nodes, drivers and the S3 server of labelling runs for ten minutes, and compares; then
 #              sends commands signals at random moments, for twenty minutes at most and one run of each before and after
 # make readers   other programs' own readers of what `mfp export` writes, each set in an environment of its own
+# make bench  what the parts cost beside the bare work; writes docs/performance.md. Some ten minutes: leave the machine alone
 # All but `make readers` build .venv when it is missing or when what it should hold has changed.
 
 PYTHON ?= python3
@@ -16,8 +17,9 @@ DEMO := demo-run
 WHEEL := flywheel-run
 CHAOS := chaos-run
 READERS := .readers
+BENCH := bench-run
 
-.PHONY: setup lint test readers demo demo-flywheel chaos
+.PHONY: setup lint test readers demo demo-flywheel chaos bench
 
 setup: $(STAMP)
 
@@ -69,3 +71,8 @@ demo-flywheel: $(STAMP)
 chaos: $(STAMP)
 	rm -rf $(CHAOS)
 	$(BIN)/python -m tests.chaos --out $(CHAOS) $(CHAOS_OPTIONS)
+
+# Every figure as JSON in bench-run/; BENCH_NAMES="engine sequential" for some of them, which are printed only.
+bench: $(STAMP)
+	rm -rf $(BENCH)
+	$(BIN)/python -m tests.performance_page $(BENCH) $(BENCH_NAMES)

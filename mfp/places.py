@@ -39,9 +39,8 @@ class Places:
     def of_crops(batch_size: int, *, is_on_cpu: bool) -> Places:
         """For a model of crops: whole batches on CUDA, two of them away at a time; one session a pass on a CPU.
 
-        There the last bit of the kernels depends on the number of rows, and more rows cost time. lite0 at 224x320 on
-        one thread: 43 ms a row in pairs (a session with its mirror image), 47 with 4 rows, 56 with 8, 66 with 16, 87
-        with 32, where logits also differ by 4e-8 from 16 rows on (python -m tests.mfp.measure_cpu rows). The number of
+        There the last bit of the kernels depends on the number of rows, and more rows cost time: eight rows of lite0 at
+        once take half as long again as in pairs, a session with its mirror image (`mfp bench pieces`). The number of
         threads changes that bit too: a caller who wants the same bits everywhere gives each process the same number.
         """
         return (

@@ -16,6 +16,7 @@ from os import PathLike
 from typing import TYPE_CHECKING
 
 from actors.errors import SpecError
+from actors.specs.bench import BenchSpec
 from actors.specs.evaluate import EvaluateSpec
 from actors.specs.export import ExportSpec
 from actors.specs.flywheel import FlywheelSpec
@@ -30,6 +31,7 @@ from pipelines.progress_report import OnProgress, ProgressReport
 
 if TYPE_CHECKING:
     from infra.storage.files import Storage
+    from pipelines.benchmarks.result import BenchResult
     from pipelines.jobs.check_model import CheckedModel
     from pipelines.jobs.comparison import Comparison
     from pipelines.jobs.convert import ConvertedModel
@@ -269,6 +271,13 @@ def check_model(spec: CheckModelSpec) -> CheckedModel:
     from pipelines.jobs import check_model as job
 
     return job.run_check_model(spec)
+
+
+def bench(spec: BenchSpec) -> BenchResult:
+    """Measure what a part of this system costs beside the bare work; takes a minute or some."""
+    from pipelines.benchmarks.run import run_bench
+
+    return run_bench(spec)
 
 
 def open_run(url: str, storage: StorageOptions = StorageOptions()) -> Run:

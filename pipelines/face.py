@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from actors.errors import ActorsError
+from actors.specs.bench import BenchSpec
 from actors.specs.clicks import Clicks, logged
 from actors.specs.evaluate import Decision, EvaluateSpec, Protocol, Robustness
 from actors.specs.export import ExportedMasks, ExportSpec
@@ -25,6 +26,7 @@ from mfp.errors import MfpError
 from mfp.training.recipe import Recipe
 from pipelines.api import (
     ReportedRun,
+    bench,
     check_model,
     compare,
     compare_page,
@@ -49,6 +51,7 @@ from pipelines.progress_report import OnProgress, ProgressReport
 
 __all__ = [
     "ActorsError",
+    "BenchSpec",
     "CheckModelSpec",
     "Checkpoints",
     "ClickLogOptions",
@@ -85,6 +88,7 @@ __all__ = [
     "Validating",
     "VerifySpec",
     "Workers",
+    "bench",
     "check_model",
     "compare",
     "compare_page",

@@ -5,12 +5,9 @@ from __future__ import annotations
 import atexit
 import itertools
 import os
-import re
 import secrets
 import shutil
 import socket
-import subprocess
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
@@ -20,8 +17,8 @@ import boto3
 import pytest
 from hypothesis import settings
 
+from tests.moto_server import moto_server
 from tests.shared_ray import SharedRay
-from tests.waiting import wait_until
 
 _bucket_number = itertools.count()
 
@@ -105,23 +102,16 @@ def free_port() -> int:
 @pytest.fixture(scope="session")
 def s3_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """URL of a moto server in a process of its own; the AWS variables point to it until the session ends."""
-    log = tmp_path_factory.mktemp("moto") / "log.txt"
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]
-    with log.open("wb") as stream, pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ACCESS_KEY_ID", "test")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
         for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3"):
             patch.delenv(name, raising=False)
-        server = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT)
-        try:
-            url = _url_of(server, log)
+        with moto_server(tmp_path_factory.mktemp("moto") / "log.txt") as url:
             patch.setenv("AWS_ENDPOINT_URL", url)
             yield url
-        finally:
-            server.kill()
-            server.wait()
 
 
 @pytest.fixture
@@ -160,19 +150,6 @@ def ray_cluster(s3_endpoint: str, shared_ray: SharedRay) -> None:
 def without_ray(shared_ray: SharedRay) -> None:
     """For what behaves differently if this process is connected to a Ray."""
     shared_ray.stop()
-
-
-def _url_of(server: subprocess.Popen[bytes], log: Path) -> str:
-    """The URL that the server announces: nobody else can have taken a port that it chose itself."""
-
-    def announced() -> list[str]:
-        return re.findall(r"Running on (http://127\.0\.0\.1:\d+)", log.read_text())
-
-    def check_alive() -> None:
-        assert server.poll() is None, f"moto's server did not start: {log.read_text()}"
-
-    wait_until(lambda: bool(announced()), check_alive)
-    return announced()[0]
 
 
 @pytest.fixture

@@ -46,7 +46,7 @@ KNOWN = {
     "actors/training": (*_METHOD_AND_BYTES, "actors"),
     "pipelines/*.py": (*_METHOD_AND_BYTES, "actors", "pipelines"),
     "pipelines/inputs": (*_METHOD_AND_BYTES, "actors", "pipelines.errors"),
-    "pipelines/bench": (*_METHOD_AND_BYTES, "actors", "pipelines"),
+    "pipelines/benchmarks": (*_METHOD_AND_BYTES, "actors", "pipelines"),
     "pipelines/jobs": (*_METHOD_AND_BYTES, "actors", "pipelines"),
     "pipelines/views": (*_METHOD_AND_BYTES, "pipelines"),
     "pipelines/commands": (*_METHOD_AND_BYTES, "actors", "pipelines"),
@@ -55,7 +55,7 @@ KNOWN = {
 UNKNOWN = {
     "actors/*.py": ("actors.click_models", "actors.labelling", "actors.training"),
     "pipelines/*.py": ("pipelines.cli", "pipelines.commands", "pipelines.views"),
-    "pipelines/bench": ("pipelines.cli", "pipelines.commands", "pipelines.views"),
+    "pipelines/benchmarks": ("pipelines.cli", "pipelines.commands", "pipelines.views"),
     "pipelines/jobs": ("pipelines.cli", "pipelines.commands", "pipelines.views"),
     "pipelines/views": ("pipelines.cli", "pipelines.commands", "pipelines.inputs"),
     "pipelines/commands": ("pipelines.cli",),

@@ -21,7 +21,7 @@ def bench(spec: BenchSpec, as_json: JsonOption = False) -> None:
 
     For example: mfp bench sequential --model lite0 --objects 8 --clicks 10
     """
-    from pipelines.bench.run import run_bench
+    from pipelines.benchmarks.run import run_bench
     from pipelines.commands.terminal import print_result
     from pipelines.views.bench import BenchView
 

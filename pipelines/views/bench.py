@@ -9,8 +9,8 @@ from rich.console import Console, ConsoleOptions
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.bench.machine import Machine
-from pipelines.bench.result import BenchResult, Cost, Fact, Line
+from pipelines.benchmarks.machine import Machine
+from pipelines.benchmarks.result import BenchResult, Cost, Fact, Line
 
 _COSTS_SHOWN = 3
 _BUSY = 0.5  # a core: more is other work

@@ -48,7 +48,9 @@ def test_every_function_of_the_api_is_public() -> None:
     assert functions <= set(face.__all__)
 
 
-@pytest.mark.parametrize("name", ["shard", "label", "evaluate", "train", "flywheel", "verify", "export"])
+@pytest.mark.parametrize(
+    "name", ["shard", "label", "evaluate", "train", "flywheel", "verify", "export", "bench"]
+)
 def test_the_specification_of_a_function_is_public_with_all_of_its_sections(name: str) -> None:
     public = {value for name in face.__all__ if inspect.isclass(value := getattr(face, name))}
     assert inspect.signature(getattr(api, name)).parameters["spec"].annotation == SPECS[name].__name__

@@ -12,8 +12,8 @@ from mfp.engine import Engine
 from mfp.engine_settings import EngineSettings
 from mfp.network import ModulatedNetwork
 from mfp.session import Session
-from pipelines.bench.sequential_loop import SequentialLoop
-from pipelines.bench.subject import find_benched_model, samples_of, sessions_on
+from pipelines.benchmarks.sequential_loop import SequentialLoop
+from pipelines.benchmarks.subject import find_benched_model, samples_of, sessions_on
 from tests.mfp.session_factories import create_session
 
 NUM_CLICKS = 5

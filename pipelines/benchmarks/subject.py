@@ -20,7 +20,7 @@ from mfp.model_file import model_id_of, model_to_bytes
 from mfp.models.registry import TRAINABLE, NetworkConfig, build_network
 from mfp.models.vit import ViTConfig
 from mfp.session import Session, SessionLimits
-from pipelines.bench.photographs import photograph
+from pipelines.benchmarks.photographs import photograph
 from pipelines.errors import OptionError
 from pipelines.inputs.model_names import shipped_models
 from pipelines.inputs.model_source import find_model

@@ -8,8 +8,8 @@ from typing import Any
 
 from actors.specs.bench import BenchSpec
 from infra.strict_json import to_json
-from pipelines.bench.machine import Machine
-from pipelines.bench.turns import Ratio
+from pipelines.benchmarks.machine import Machine
+from pipelines.benchmarks.turns import Ratio
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from mfp.clicks import Click
 from mfp.modulation import CONFIDENT_FOREGROUND, ModulationSettings, modulate
-from pipelines.bench.pieces.piece import Choice, Piece
+from pipelines.benchmarks.pieces.piece import Choice, Piece
 
 _SIZE = (224, 320)  # a crop of lite0
 _CLICK = Click(100.0, 150.0, is_foreground=True)

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from actors.specs.bench import BenchSpec
 from infra import rle
 from infra.storage.files import Storage
-from pipelines.bench.machine import this_machine
-from pipelines.bench.pieces import gets, images, maps, masks, tables
-from pipelines.bench.pieces.piece import Choice, Piece
-from pipelines.bench.result import BenchResult, Fact, Line
-from pipelines.bench.subject import samples_of
-from pipelines.bench.turns import Timings, take_turns, timed
-from pipelines.bench.workplace import workplace
+from mfp.network import ModulatedNetwork
+from pipelines.benchmarks.machine import this_machine
+from pipelines.benchmarks.pieces import gets, images, maps, masks, rows, tables
+from pipelines.benchmarks.pieces.piece import Choice, Piece
+from pipelines.benchmarks.result import BenchResult, Fact, Line
+from pipelines.benchmarks.subject import find_benched_model, samples_of
+from pipelines.benchmarks.threads import on_threads
+from pipelines.benchmarks.turns import Timings, take_turns, timed
+from pipelines.benchmarks.workplace import workplace
 
 _SECONDS_AT_ONCE = 0.1  # that a turn takes at least
 
@@ -34,14 +36,14 @@ def bench_pieces(spec: BenchSpec) -> BenchResult:
     """Measure every piece whose inputs are here, on one thread where a library lets one say so.
 
     Raises:
-        OptionError, InfraError: the specification names a data set or a place that is not there.
+        OptionError, InfraError, MfpError: the specification names a data set, a place or a model that is not there.
 
     """
     machine, storage = this_machine(), Storage(spec.storage)
     lines: list[Line] = []
     seconds: dict[str, tuple[float, ...]] = {}
     remarks: list[str] = []
-    with ExitStack() as stack:
+    with ExitStack() as stack, on_threads(1):
         for piece in _pieces(spec, storage, stack, remarks):
             timings, found = _measured(piece, spec.repeats, remarks)
             lines += _lines(piece, timings, found)
@@ -69,6 +71,9 @@ def _pieces(spec: BenchSpec, storage: Storage, stack: ExitStack, remarks: list[s
     yield masks.encoding(truths)
     yield masks.decoding(truths)
     yield tables.writing(truths)
+    network = find_benched_model(spec.model, storage).build()
+    if isinstance(network, ModulatedNetwork):
+        yield rows.rows(network)
     if spec.place is None or not spec.place.startswith("s3://"):
         remarks.append("gets from S3 were not measured: name a bucket, --at s3://bucket")
         return

@@ -10,7 +10,7 @@ import numpy as np
 
 from infra.shards.image_file import decode_image
 from infra.shards.sample import Sample
-from pipelines.bench.pieces.piece import Choice, Function, Piece
+from pipelines.benchmarks.pieces.piece import Choice, Function, Piece
 
 
 def decoding(samples: Sequence[Sample]) -> Piece:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from infra.storage.files import Storage, join
 from infra.storage.s3 import open_client
-from pipelines.bench.pieces.piece import Choice, Function, Piece
+from pipelines.benchmarks.pieces.piece import Choice, Function, Piece
 
 
 def gets(contents: Sequence[bytes], place: str, storage: Storage) -> Piece:

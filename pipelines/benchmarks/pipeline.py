@@ -21,14 +21,14 @@ from actors.specs.workers import Workers
 from infra.runs.run_directory import RunDirectory
 from infra.shards.shard_writer import write_dataset
 from infra.storage.files import Storage, join
-from pipelines.bench.machine import cores_of, this_machine
-from pipelines.bench.processes import WorkProcesses, shape
-from pipelines.bench.result import BenchResult, Fact, Line
-from pipelines.bench.sequential import Share, prepare_engine
-from pipelines.bench.stamped_command import Stamps, run_stamped
-from pipelines.bench.subject import find_benched_model, samples_of
-from pipelines.bench.turns import take_turns
-from pipelines.bench.workplace import workplace, write_config
+from pipelines.benchmarks.machine import cores_of, this_machine
+from pipelines.benchmarks.processes import WorkProcesses, shape
+from pipelines.benchmarks.result import BenchResult, Fact, Line
+from pipelines.benchmarks.sequential import Share, prepare_engine
+from pipelines.benchmarks.stamped_command import Stamps, run_stamped
+from pipelines.benchmarks.subject import find_benched_model, samples_of
+from pipelines.benchmarks.turns import take_turns
+from pipelines.benchmarks.workplace import workplace, write_config
 
 _SHARDS_PER_WORKER = 2
 _LABEL = "mfp label"
@@ -88,7 +88,6 @@ def bench_pipeline(spec: BenchSpec) -> BenchResult:
         engine = f"engine, {shape(cores, 1)}"
         shares = [(Share(of_all, model, samples, idx, cores),) for idx in range(cores)]
         with WorkProcesses(prepare_engine, shares, num_threads=1) as processes:
-            processes.run()
             timings = take_turns({engine: processes.run, _LABEL: run_label}, spec.repeats)
         imports, building = _of_a_worker(model, Path(notes))
     return BenchResult(

@@ -30,13 +30,13 @@ from infra.storage.files import Storage, join
 from mfp.training.optimizer import build_optimizer
 from mfp.training.sample_order import numbers_of_worker
 from mfp.training.step import GradientPass, StepSettings, accumulate_gradients
-from pipelines.bench.machine import cores_of, this_machine
-from pipelines.bench.processes import WorkProcesses, shape
-from pipelines.bench.result import BenchResult, Fact, Line
-from pipelines.bench.stamped_command import run_stamped
-from pipelines.bench.subject import samples_of
-from pipelines.bench.turns import Way, take_turns
-from pipelines.bench.workplace import workplace, write_config
+from pipelines.benchmarks.machine import cores_of, this_machine
+from pipelines.benchmarks.processes import WorkProcesses, shape
+from pipelines.benchmarks.result import BenchResult, Fact, Line
+from pipelines.benchmarks.stamped_command import run_stamped
+from pipelines.benchmarks.subject import samples_of
+from pipelines.benchmarks.turns import Way, take_turns
+from pipelines.benchmarks.workplace import workplace, write_config
 from pipelines.inputs.training_recipe import recipe
 from pipelines.jobs.train import plan_training, worker_environment
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from actors.specs.bench import BenchName, BenchSpec
-from pipelines.bench.engine import bench_engine
-from pipelines.bench.pieces.job import bench_pieces
-from pipelines.bench.pipeline import bench_pipeline
-from pipelines.bench.result import BenchResult
-from pipelines.bench.sequential import bench_sequential
-from pipelines.bench.train import bench_train
+from pipelines.benchmarks.engine import bench_engine
+from pipelines.benchmarks.pieces.job import bench_pieces
+from pipelines.benchmarks.pipeline import bench_pipeline
+from pipelines.benchmarks.result import BenchResult
+from pipelines.benchmarks.sequential import bench_sequential
+from pipelines.benchmarks.train import bench_train
 
 BENCHES: Final[Mapping[BenchName, Callable[[BenchSpec], BenchResult]]] = {
     "engine": bench_engine,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.bench.profiling import costs_of
-from pipelines.bench.result import Cost
+from pipelines.benchmarks.profiling import costs_of
+from pipelines.benchmarks.result import Cost
 
 STACKS = [
     "<module> (pipelines/__main__.py:32);Engine.run (mfp/engine.py:141);conv (torch/nn/conv.py:9) 6",

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 from infra import rle
 from infra.runs.part_writer import PartWriter
 from infra.runs.tables import MASKS, BoundingBox, MaskRow
-from pipelines.bench.pieces.masks import Mask
-from pipelines.bench.pieces.piece import Choice, Function, Piece
+from pipelines.benchmarks.pieces.masks import Mask
+from pipelines.benchmarks.pieces.piece import Choice, Function, Piece
 
 _ROWS = 500
 

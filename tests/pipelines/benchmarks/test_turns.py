@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipelines.bench.turns import Ratio, Timings, Way, take_turns, timed
+from pipelines.benchmarks.turns import Ratio, Timings, Way, take_turns, timed
 
 
 class SlowingClock:

@@ -12,9 +12,9 @@ import ray
 
 from actors.specs.bench import BenchName, BenchSpec
 from infra.storage.files import Storage
-from pipelines.bench.registry import BENCHES
-from pipelines.bench.result import BenchResult
-from pipelines.bench.run import run_bench
+from pipelines.benchmarks.registry import BENCHES
+from pipelines.benchmarks.result import BenchResult
+from pipelines.benchmarks.run import run_bench
 from pipelines.errors import OptionError
 from tests.pipelines.commands.replaced_jobs import mfp
 
@@ -97,7 +97,7 @@ def test_training_through_ray_beside_the_bare_step(joined_ray: None, tmp_path: P
 def test_pieces_beside_other_libraries(s3_bucket: str, tmp_path: Path) -> None:
     result = measured("pieces", tmp_path, place=f"{s3_bucket}/bench")
     groups = {line.group for line in result.lines}
-    assert len(groups) == 7
+    assert len(groups) == 8
     for group in groups:
         ours, *others = [line for line in result.lines if line.group == group]
         assert ours.what.startswith("ours")
@@ -105,7 +105,7 @@ def test_pieces_beside_other_libraries(s3_bucket: str, tmp_path: Path) -> None:
         assert others
         assert {line.note for line in others} == {"same result"}, group
     missing = [remark for remark in result.remarks if "is not here" in remark]
-    assert len(missing) + len(result.lines) == 24
+    assert len(missing) + len(result.lines) == 28
     assert list(STORAGE.walk(f"{s3_bucket}/bench")) == []
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-import cv2
 import torch
 from torch import Tensor, nn
 
@@ -21,11 +19,12 @@ from mfp.crop_runner import CropRunner
 from mfp.engine import Engine
 from mfp.engine_settings import EngineSettings
 from mfp.session import Session
-from pipelines.bench.machine import cores_of, this_machine
-from pipelines.bench.processes import shape
-from pipelines.bench.result import BenchResult, Fact, Line
-from pipelines.bench.subject import find_benched_model, samples_of, sessions_on
-from pipelines.bench.turns import take_turns, timed
+from pipelines.benchmarks.machine import cores_of, this_machine
+from pipelines.benchmarks.processes import shape
+from pipelines.benchmarks.result import BenchResult, Fact, Line
+from pipelines.benchmarks.subject import find_benched_model, samples_of, sessions_on
+from pipelines.benchmarks.threads import on_threads
+from pipelines.benchmarks.turns import take_turns, timed
 from pipelines.errors import OptionError
 
 _ENGINE = "engine"
@@ -135,7 +134,7 @@ def bench_engine(spec: BenchSpec) -> BenchResult:
             runs.append(engine.run_watched(sessions))
             return runs[-1].seconds
 
-        with _threads(num_threads):
+        with on_threads(num_threads):
             engine.replay()  # kernels are chosen
             timings = take_turns({_ENGINE: run, _PASSES: timed(engine.replay)}, spec.repeats)
         on = shape(1, num_threads)
@@ -158,15 +157,3 @@ def _note(name: str, runs: Sequence[WatchedRun]) -> str:
 
 def _share(runs: Sequence[WatchedRun], of_it: Callable[[WatchedRun], float]) -> float:
     return median(of_it(one) / one.seconds for one in runs)
-
-
-@contextmanager
-def _threads(number: int) -> Iterator[None]:
-    before = torch.get_num_threads(), cv2.getNumThreads()
-    torch.set_num_threads(number)
-    cv2.setNumThreads(number)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before[0])
-        cv2.setNumThreads(before[1])

@@ -1,6 +1,6 @@
 """A command of `mfp` that notes when it came how far: what it logs anyway, with the time of each line.
 
-`python -m pipelines.bench.stamped_command STAMPS.json label ...` is `mfp label ...` with such notes.
+`python -m pipelines.benchmarks.stamped_command STAMPS.json label ...` is `mfp label ...` with such notes.
 """
 
 from __future__ import annotations

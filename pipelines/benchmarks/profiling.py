@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from actors.specs.bench import BenchName, BenchSpec
-from pipelines.bench.result import Cost
-from pipelines.bench.workplace import write_config
+from pipelines.benchmarks.result import Cost
+from pipelines.benchmarks.workplace import write_config
 from pipelines.errors import JobError
 
 _SAMPLES_PER_SECOND = 100

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from infra import rle
 from mfp.distance import object_distance
-from pipelines.bench.pieces.piece import Choice, Function, Piece
+from pipelines.benchmarks.pieces.piece import Choice, Function, Piece
 
 Mask = NDArray[np.bool_]
 

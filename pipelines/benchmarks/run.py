@@ -8,9 +8,9 @@ from dataclasses import replace
 from actors.specs.bench import BenchSpec
 from actors.specs.checked import checked
 from infra.storage.files import Storage
-from pipelines.bench.profiling import profiled
-from pipelines.bench.registry import BENCHES
-from pipelines.bench.result import BenchResult
+from pipelines.benchmarks.profiling import profiled
+from pipelines.benchmarks.registry import BENCHES
+from pipelines.benchmarks.result import BenchResult
 
 
 def run_bench(spec: BenchSpec) -> BenchResult:

@@ -16,12 +16,12 @@ from mfp.engine import Engine
 from mfp.metrics import ClickIous, noc
 from mfp.network import ModulatedNetwork
 from mfp.session import Session
-from pipelines.bench.machine import cores_of, this_machine
-from pipelines.bench.processes import WorkProcesses, shape
-from pipelines.bench.result import BenchResult, Fact, Line
-from pipelines.bench.sequential_loop import SequentialLoop
-from pipelines.bench.subject import ObjectName, find_benched_model, name_of, samples_of, sessions_on
-from pipelines.bench.turns import take_turns
+from pipelines.benchmarks.machine import cores_of, this_machine
+from pipelines.benchmarks.processes import WorkProcesses, shape
+from pipelines.benchmarks.result import BenchResult, Fact, Line
+from pipelines.benchmarks.sequential_loop import SequentialLoop
+from pipelines.benchmarks.subject import ObjectName, find_benched_model, name_of, samples_of, sessions_on
+from pipelines.benchmarks.turns import take_turns
 from pipelines.errors import OptionError
 
 _NOC_AT = 0.9
@@ -70,8 +70,6 @@ def bench_sequential(spec: BenchSpec) -> BenchResult:
         for name, prepare, processes, threads in shapes:
             shares = [(Share(spec, model, samples, idx, processes),) for idx in range(processes)]
             ways[name] = stack.enter_context(WorkProcesses(prepare, shares, threads))
-        for way in ways.values():
-            way.run()  # memory is handed out, kernels are chosen
         timings = take_turns({name: way.run for name, way in ways.items()}, spec.repeats)
         clicked = {name: dict(pair for share in way.results for pair in share) for name, way in ways.items()}
     lines, facts = [], [Fact("objects", len(clicked[loop]))]
@@ -99,6 +97,7 @@ def prepare_loop(share: Share) -> Callable[[], Clicked]:
     assert isinstance(network, ModulatedNetwork), "checked before"
     sessions = _sessions(share)
     loop = SequentialLoop(network, share.spec.network, share.spec.clicks)
+    loop.clicks_on(sessions[0])  # memory is handed out, kernels are chosen
 
     def work() -> Clicked:
         clicked: Clicked = []
@@ -115,6 +114,7 @@ def prepare_engine(share: Share) -> Callable[[], Clicked]:
     sessions = _sessions(share)
     names = {session.key: name_of(session) for session in sessions}
     engine = Engine(share.model.build(), share.spec.network, "cpu", share.model.identity)
+    list(engine.run(sessions[:1]))  # memory is handed out, kernels are chosen
 
     def work() -> Clicked:
         return [

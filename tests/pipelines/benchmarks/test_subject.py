@@ -13,8 +13,8 @@ from infra.shards.image_file import decode_image
 from infra.shards.shard_writer import write_dataset
 from infra.storage.files import Storage
 from mfp.errors import ModelError
-from pipelines.bench.photographs import HEIGHT, WIDTH, photograph
-from pipelines.bench.subject import find_benched_model, name_of, samples_of, sessions_on
+from pipelines.benchmarks.photographs import HEIGHT, WIDTH, photograph
+from pipelines.benchmarks.subject import find_benched_model, name_of, samples_of, sessions_on
 from pipelines.errors import OptionError
 
 STORAGE = Storage()

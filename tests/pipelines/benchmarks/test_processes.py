@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from mfp.errors import ModelError
-from pipelines.bench.processes import WorkProcesses, shape
+from pipelines.benchmarks.processes import WorkProcesses, shape
 from tests.process_tree import is_running
 from tests.waiting import wait_until
 
