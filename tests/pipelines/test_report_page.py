@@ -65,7 +65,7 @@ def test_the_figures_are_those_of_the_report(run: RunDirectory, page: ReadPage) 
         figures.mean_boundary_iou,
     ]
     assert [cell.split()[0] for cell in ious] == [f"{value:.3f}" for value in shown]
-    for text in (f"{report.objects:,}", f"{report.clicks:,}", f"{report.clicks_per_second:,.1f}"):
+    for text in (f"{report.objects:,}", f"{report.clicks:,}", f"{report.clicks_per_second:,.2f}"):
         assert text in page.text
     assert page.row("undecodable_image") == [["4"]]
 
