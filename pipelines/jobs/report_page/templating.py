@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -35,7 +34,6 @@ def environment(functions: Iterable[Callable[..., Any]]) -> jinja2.Environment:
         interval=_interval,
         data_uri=lambda png: f"data:image/png;base64,{base64.b64encode(png).decode()}",
     )
-    environment.tests["finite"] = math.isfinite
     return environment
 
 
