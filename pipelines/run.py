@@ -15,6 +15,7 @@ from infra.runs.run_directory import RunDirectory
 from infra.runs.tables import CLICKS, ERRORS, MASKS, TableKind
 from infra.storage.files import Storage
 from pipelines.errors import OptionError
+from pipelines.inputs.missing_objects import no_such_object
 from pipelines.inputs.run_record import LabelRecord, read_record
 from pipelines.jobs.report import Report, build_report
 
@@ -60,15 +61,13 @@ class Run:
             RunDirectoryError, StorageError: its rows cannot be read.
 
         """
-        records = self._directory.committed().values()
+        records = list(self._directory.committed().values())
         for part in self._directory.read_parts(MASKS, records, _COLUMNS):
             for row in part.to_pylist():
                 if (row["sample_key"], row["object_id"]) == (key, object_id):
                     return rle.decode(row["rle"], row["height"], row["width"])
-        rest = "" if self.is_finished else ", and some of its shards are not committed yet"
-        raise OptionError(
-            f"{self.url} has no mask of object {object_id!r} of sample {key!r}{rest}: masks() has those there are"
-        )
+        what = f"object {object_id!r} of sample {key!r}"
+        raise no_such_object(self._directory, records, self._record.dataset.num_shards, key, what)
 
     def report(self) -> Report:
         """Its figures."""

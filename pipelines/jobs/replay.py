@@ -26,7 +26,9 @@ from mfp.engine import Engine
 from mfp.engine_settings import BackendName
 from mfp.errors import MfpError
 from mfp.session import LoggedClicks, Look, SessionLimits
+from mfp.start import Start
 from pipelines.errors import OptionError, PipelineError
+from pipelines.inputs.missing_objects import no_such_object
 from pipelines.jobs.relabel import ObjectName, PastRun
 
 _WITHOUT_END = SessionLimits(max_clicks=None, target_iou=None)
@@ -37,10 +39,10 @@ class Replay:
     """An object of a run.
 
     Attributes:
-        sample_key, object_id, model_id: which object, and what clicked it.
+        shard, sample_key, object_id, model_id: which object, and what clicked it.
         image: (H, W, 3) uint8 RGB, at the size that it was worked on.
         truth: (H, W) int8: 1 object, 0 background, -1 ignore; None if it is not known.
-        start: (H, W) bool, the mask that it started from; None if it did not start from one.
+        start: what it started from, in pixels of `image`.
         mask: (H, W) bool, that of the run.
         clicks: of the run, in pixels of `image`.
         ious: after each click, in [0, 1]; None if that is not known.
@@ -49,12 +51,13 @@ class Replay:
         why_no_looks: why, in words; empty if there are looks, or no click.
     """
 
+    shard: str
     sample_key: str
     object_id: str
     model_id: str
     image: npt.NDArray[np.uint8]
     truth: npt.NDArray[np.int8] | None
-    start: npt.NDArray[np.bool_] | None
+    start: Start
     mask: npt.NDArray[np.bool_]
     clicks: tuple[Click, ...]
     ious: tuple[float | None, ...]
@@ -90,10 +93,7 @@ class Replayer:
             ]
             if found:
                 return found
-        raise OptionError(
-            f"{self._past.run.url} has no mask of a sample {sample_key!r}: the column sample_key of its masks table "
-            "has those there are"
-        )
+        raise self._missing(sample_key, f"sample {sample_key!r}")
 
     def replay(self, names: Sequence[ObjectName]) -> Iterator[Replay]:
         """Yield these objects, shard by shard; those of one sample in the order that is given.
@@ -110,9 +110,11 @@ class Replayer:
                 yield from self._of_shard(record, rows)
         for key, object_id in names:
             if (key, object_id) not in found:
-                raise OptionError(
-                    f"{self._past.run.url} has no mask of object {object_id!r} of sample {key!r}"
-                )
+                raise self._missing(key, f"object {object_id!r} of sample {key!r}")
+
+    def _missing(self, sample_key: str, what: str) -> OptionError:
+        records, num_shards = list(self._records.values()), self._past.record.dataset.num_shards
+        return no_such_object(self._past.run, records, num_shards, sample_key, what)
 
     def _of_shard(
         self, record: CommitRecord, rows: Mapping[ObjectName, tuple[Any, list[Any]]]
@@ -125,7 +127,7 @@ class Replayer:
             decoded = self._sessions.decode(item)
             planned = {one.key.object_id: one for one in self._sessions.plan("again", decoded)}
             for (key, object_id), (mask, clicks) in rows.items():
-                if key == item.key and object_id in planned:
+                if key == item.key:
                     yield self._replayed(decoded, planned[object_id], mask, clicks)
 
     def _replayed(
@@ -141,14 +143,14 @@ class Replayer:
         if isinstance(engine, Engine):
             logged = LoggedClicks(clicks, _looks(rows))
             looks = tuple(engine.looks(replace(session, clicks=logged, limits=_WITHOUT_END)))
-        start = getattr(session.known, "mask", None)
         return Replay(
+            mask["shard"],
             planned.key.sample_key,
             planned.key.object_id,
             mask["model_id"],
             decoded.image,
             session.truth,
-            start,
+            session.known,
             whole[:: size.reduction, :: size.reduction],
             clicks,
             tuple(row["iou"] for row in rows),

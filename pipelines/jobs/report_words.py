@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from actors.specs.clicks import BOX_CENTRE
 from infra.runs.commit import NONE_UNCLICKED
+from mfp.robustness import Robustness
 from pipelines.counted import counted
 from pipelines.jobs.benchmarks import Benchmark
 from pipelines.jobs.click_protocol import LOGGED
@@ -86,6 +88,11 @@ def draws_in_words(draws: DrawnNoc) -> str:
         f"{draws.num_draws} draws of the simulated user {draws.user}; spread: the worst tenth of each object's "
         "draws over the best; sizes: below 32 x 32, below 96 x 96, larger"
     )
+
+
+def spread_in_words(draws: DrawnNoc, found: Robustness) -> str:
+    """How far draws lie apart; empty if there is one draw, or if some objects need no click in their best draws."""
+    return f"{found.spread:.1%}" if draws.num_draws > 1 and math.isfinite(found.spread) else ""
 
 
 def remarks(report: Report) -> Iterator[str]:

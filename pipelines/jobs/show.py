@@ -9,7 +9,7 @@ from actors.specs.reading import ShowSpec
 from infra.runs.run_directory import RunDirectory
 from infra.storage.files import Storage
 from infra.storage.locations import expand_home
-from pipelines.jobs.film_strip import film_strip, in_words, png_of
+from pipelines.jobs.film_strip import film_strip, in_words, png_of, why_no_maps
 from pipelines.jobs.replay import Replayer
 
 MOST_OBJECTS = 10
@@ -43,7 +43,7 @@ def run_show(spec: ShowSpec) -> ShownObjects:
     replayer = Replayer(RunDirectory(expand_home(spec.run), storage), trust_model_code=spec.trust_model_code)
     names = [(spec.key, spec.object_id)] if spec.object_id else replayer.objects_of(spec.key)
     replays = list(replayer.replay(names[:MOST_OBJECTS]))
-    lines = [line for one in replays for line in (in_words(one), one.why_no_looks) if line]
+    lines = [line for one in replays for line in (in_words(one), why_no_maps(one)) if line]
     return ShownObjects(
         png_of([film_strip(one) for one in replays]),
         tuple(dict.fromkeys(lines)),

@@ -18,9 +18,10 @@ Role: TypeAlias = Literal["worst", "median", "best"]
 
 @dataclass(frozen=True)
 class TellingObject:
-    """An object and why it was chosen; `score` in [0, 1] is what objects were ranked by."""
+    """An object of a shard and why it was chosen; `score` in [0, 1] is what objects were ranked by."""
 
     role: Role
+    shard: str
     name: ObjectName
     score: float
 
@@ -40,12 +41,12 @@ def telling_objects(objects: RunObjects, max_clicks: int, each: int) -> tuple[Te
         quality = objects.column("quality").astype(np.float64)
         rows = np.flatnonzero(~np.isnan(quality))
         score = quality[rows]
-    keys, ids = objects.column("sample_key")[rows], objects.column("object_id")[rows]
+    keys, ids, shards = (objects.column(name)[rows] for name in ("sample_key", "object_id", "shard"))
     ranked = np.array(
         sorted(range(len(rows)), key=lambda place: (score[place], keys[place], ids[place])), np.int64
     )
     return tuple(
-        TellingObject(role, (str(keys[place]), str(ids[place])), float(score[place]))
+        TellingObject(role, str(shards[place]), (str(keys[place]), str(ids[place])), float(score[place]))
         for role, places in _places(len(ranked), each)
         for place in ranked[places]
     )

@@ -19,6 +19,7 @@ from pipelines.jobs.report_words import (
     published_in_words,
     remarks,
     shown_clicks,
+    spread_in_words,
     unfinished_in_words,
     why_undefined,
 )
@@ -167,6 +168,6 @@ class ReportView:
                     f"{found.protocol:.2f}",
                     f"{found.drawn:.2f}",
                     f"{found.worse:+.1%}",
-                    f"{found.spread:.1%}" if draws.num_draws > 1 else _UNDEFINED,
+                    spread_in_words(draws, found) or _UNDEFINED,
                 )
         return table

@@ -97,7 +97,7 @@ def said(*arguments: str) -> str:
         (
             ["run", "--to", "out", "--category", "kind"],
             "--category kind: no object that would go out has that attribute, nor has its sample; give one that they "
-            "have (category), or leave it out",
+            "have (category, colour), or leave it out",
         ),
     ],
     ids=str,

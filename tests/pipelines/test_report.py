@@ -434,7 +434,7 @@ def test_seconds_are_those_of_attempts_that_were_committed(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("num_clicks", "shown"), [(7, ["1", "3", "5"]), (20, ["1", "3", "5", "10", "20"]), (1, ["1"])]
+    ("num_clicks", "shown"), [(7, ["1", "3", "5", "7"]), (20, ["1", "3", "5", "10", "20"]), (1, ["1"])]
 )
 def test_mean_iou_is_shown_for_clicks_that_were_made(num_clicks: int, shown: list[str]) -> None:
     figures = replace(REPORT.by_start[0], mean_iou=REPORT.by_start[0].mean_iou[:num_clicks])

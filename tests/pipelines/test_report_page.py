@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from infra.storage.files import Storage, join
 from mfp.bootstrap import Interval
 from pipelines.inputs.run_record import request_of
 from pipelines.jobs.clicked_run import ClickedRun
+from pipelines.jobs.drawn_figures import DrawnNoc
 from pipelines.jobs.report import build_report, report_of
 from pipelines.jobs.report_files import read_reports, write_page
 from pipelines.jobs.report_page import strips
@@ -65,7 +67,7 @@ def test_the_figures_are_those_of_the_report(run: RunDirectory, page: ReadPage) 
         figures.mean_boundary_iou,
     ]
     assert [cell.split()[0] for cell in ious] == [f"{value:.3f}" for value in shown]
-    for text in (f"{report.objects:,}", f"{report.clicks:,}", f"{report.clicks_per_second:,.1f}"):
+    for text in (f"{report.objects:,}", f"{report.clicks:,}", f"{report.clicks_per_second:,.2f}"):
         assert text in page.text
     assert page.row("undecodable_image") == [["4"]]
 
@@ -169,7 +171,7 @@ def test_runs_whose_places_end_alike_have_names_that_tell_them_apart(tmp_path: P
     for run in runs:
         commit(run, "s0.tar", [(0.96,)])
     page = ReadPage(page_of(*(run.url for run in runs)))
-    assert page.row("old/eval")[0][0] == page.row("new/eval")[0][0] == "analytic"
+    assert len(page.row("old/eval analytic")) == len(page.row("new/eval analytic")) == 1
 
 
 def test_every_plot_and_picture_says_what_is_seen(run: RunDirectory) -> None:
@@ -304,6 +306,42 @@ def test_objects_of_one_image_have_no_interval(tmp_path: Path) -> None:
 def test_a_page_says_of_how_many_images_the_intervals_are(run: RunDirectory, page: ReadPage) -> None:
     assert "48 objects with truth, of 24 images." in page.text
     assert "Those over fewer than 20 images are too narrow." in page.text
+
+
+def drawn_beside(protocol: list[float], *draws: list[float]) -> DrawnNoc:
+    """NoC@90 of objects whose names and areas do not matter, of the protocol's clicks and of each draw."""
+    return DrawnNoc(
+        user="uniform",
+        names=np.array([f"{number}" for number in range(len(protocol))], object),
+        truth_area=np.full(len(protocol), 1e6),
+        protocol={"90": np.array(protocol)},
+        drawn={"90": np.array(draws)},
+        left_out=("draw-002: unfinished",),
+    )
+
+
+@pytest.mark.parametrize(
+    ("draws", "cells"),
+    [
+        (drawn_beside([2, 2], [1, 2], [3, 4]), ["2", "2.00", "2.50", "+25.0%", "133.3%"]),
+        (drawn_beside([4, 4], [2, 4]), ["2", "4.00", "3.00", "-25.0%", ""]),
+        (drawn_beside([2, 2], [0, 0], [3, 4]), ["2", "2.00", "1.75", "-12.5%", ""]),
+    ],
+    ids=["two draws", "one draw", "best draws without a click"],
+)
+def test_what_drawn_clicks_cost_is_told_alike_on_a_page_and_on_a_terminal(
+    run: RunDirectory, draws: DrawnNoc, cells: list[str]
+) -> None:
+    clicked = ClickedRun.read(run.url, run.storage)
+    report = replace(report_of(clicked), draws=draws)
+    page = ReadPage(render_page([page_run(clicked, report)]))
+    assert page.row("90 %, large") == page.row("90 %")[:1] == [[*cells[:-1], cells[-1] or "not defined"]]
+    assert page.row("90 %, small") == [["not defined"]]
+    assert "Left out: draw-002: unfinished" in page.text
+    stream = io.StringIO()
+    Console(file=stream, width=120).print(ReportView(report))
+    lines = [line.split() for line in stream.getvalue().splitlines()]
+    assert ["90", "%,", "large", *cells[:-1], cells[-1] or "-"] in lines
 
 
 def test_many_objects_make_no_large_page(tmp_path: Path) -> None:

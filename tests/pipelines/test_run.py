@@ -25,7 +25,13 @@ from tests.infra.rows import click_row, commit_rows, error_row, mask_row
 from tests.pipelines.clicked_runs import begin
 from tests.specs import label_record
 
-SHAPES = {("a", "1"): (4, 6), ("a", "2"): (4, 6), ("b", "1"): (9, 2), ("c", "1"): (1, 1)}
+SHAPES = {
+    ("boat", "1"): (3, 3),
+    ("a", "1"): (4, 6),
+    ("a", "2"): (4, 6),
+    ("b", "1"): (9, 2),
+    ("c", "1"): (1, 1),
+}
 
 
 def drawn(key: str, object_id: str) -> npt.NDArray[np.bool_]:
@@ -77,16 +83,35 @@ def test_a_mask_is_that_of_its_object_in_pixels_of_its_image(folder_url: str) ->
         np.testing.assert_array_equal(mask, drawn(*name))
 
 
-@pytest.mark.parametrize("name", [("a", "3"), ("z", "1"), ("", ""), ("a", "")])
-def test_an_object_that_is_not_there_is_refused_by_its_name(tmp_path: Path, name: tuple[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [
+        (("a", "3"), "that sample has objects '1', '2'"),
+        (("a", ""), "that sample has objects '1', '2'"),
+        (("z", "1"), "there are samples 'a', 'boat'"),
+        (("baot", "1"), "there are samples 'a', 'boat' (did you mean boat?)"),
+        (("", ""), "there are samples 'a', 'boat'"),
+    ],
+)
+def test_an_object_that_is_not_there_is_refused_with_those_that_are(
+    tmp_path: Path, name: tuple[str, str], instead: str
+) -> None:
     directory = begin(str(tmp_path))
-    commit(directory, "s0.tar", [("a", "1")])
+    commit(directory, "s0.tar", [("a", "1"), ("a", "2"), ("boat", "1")])
     with pytest.raises(OptionError) as caught:
         open_run(str(tmp_path)).mask(*name)
     key, object_id = name
-    assert str(caught.value) == (
-        f"{tmp_path} has no mask of object {object_id!r} of sample {key!r}: masks() has those there are"
-    )
+    assert str(caught.value) == f"{tmp_path} has no mask of object {object_id!r} of sample {key!r}: {instead}"
+
+
+def test_of_an_object_that_was_quarantined_the_reason_is_told(tmp_path: Path) -> None:
+    directory = begin(str(tmp_path), num_shards=2)
+    commit_rows(directory, "s0.tar", "x", [], [], [error_row("bad", "empty_object", shard="s0.tar")])
+    with pytest.raises(
+        OptionError,
+        match=r"of sample 'bad': the sample was quarantined, empty_object: .*; some of its shards",
+    ):
+        open_run(str(tmp_path)).mask("bad", "1")
 
 
 def test_a_run_that_goes_on_has_what_is_committed_and_later_more(folder_url: str) -> None:
@@ -98,7 +123,9 @@ def test_a_run_that_goes_on_has_what_is_committed_and_later_more(folder_url: str
     commit(directory, "s0.tar", [("a", "1")])
     assert not run.is_finished
     assert run.masks().num_rows == 1
-    with pytest.raises(OptionError, match="'b', and some of its shards are not committed yet: "):
+    with pytest.raises(
+        OptionError, match="'b': there is sample 'a'; some of its shards are not committed yet"
+    ):
         run.mask("b", "1")
     commit(directory, "s1.tar", [("b", "1")])
     assert run.is_finished

@@ -14,13 +14,18 @@ from typer.testing import CliRunner
 from actors.specs.label import LabelSpec
 from actors.specs.reading import ShowSpec
 from infra.runs.run_directory import RunDirectory
+from infra.shards.shard_writer import write_dataset
 from infra.storage.files import Storage
+from mfp.region import Region
+from mfp.start import FromBox, FromMask
 from pipelines.cli import app
 from pipelines.errors import OptionError
+from pipelines.jobs.clicked_run import ClickedRun
 from pipelines.jobs.film_strip import film_strip
 from pipelines.jobs.replay import Replay, Replayer
+from pipelines.jobs.report_page.strips import strips_of
 from pipelines.jobs.show import run_show
-from tests.actors.shapes import write_shapes
+from tests.actors.shapes import shape_sample, write_shapes
 from tests.pipelines.past_runs import label_here
 from tests.specs import label_spec
 
@@ -64,7 +69,7 @@ def test_a_replay_starts_from_what_the_run_started_from(spec: LabelSpec) -> None
     run = label_here(replace(spec, start=replace(spec.start, source="damaged")))
     replays = _replays(run)
     _check_is_the_run(run, replays)
-    assert all(one.start is not None and one.start.any() for one in replays)
+    assert all(isinstance(one.start, FromMask) and one.start.mask.any() for one in replays)
 
 
 def test_a_replay_of_reduced_images_shows_them_at_the_size_that_was_worked_on(spec: LabelSpec) -> None:
@@ -102,6 +107,23 @@ def test_a_strip_paints_missed_and_surplus_pixels_in_other_colours(spec: LabelSp
     assert nothing[orange] > good.get(orange, 0)
 
 
+def test_a_strip_is_as_wide_as_its_words(spec: LabelSpec) -> None:
+    one = replace(_replays(label_here(spec))[0], object_id="7" * 400, sample_key="key" * 100)
+    without = replace(one, looks=(), why_no_looks="the model is gone")
+    for strip in (film_strip(one), film_strip(without)):
+        header = np.asarray(strip)[:50]
+        assert (header[:, -4:] == 255).all(), "no letter is cut off at the right"
+        assert strip.width < 2_000
+
+
+def test_a_strip_shows_the_box_that_an_object_started_from(spec: LabelSpec) -> None:
+    one = _replays(label_here(spec))[0]
+    boxed = replace(one, start=FromBox(Region(10, 30, 12, 40)))
+    yellow = (240, 228, 66)
+    assert _colours(film_strip(boxed))[yellow] > 200
+    assert yellow not in _colours(film_strip(one))
+
+
 def _colours(strip: Image.Image) -> dict[tuple[int, ...], int]:
     pixels = np.asarray(strip).reshape(-1, 3)
     values, counts = np.unique(pixels, axis=0, return_counts=True)
@@ -124,6 +146,35 @@ def test_what_the_run_does_not_have_is_said_in_one_line(spec: LabelSpec, key: st
     run = label_here(spec)
     with pytest.raises(OptionError, match="has no mask of"):
         run_show(ShowSpec(run=run.url, key=key or _names(run)[0][0], object_id=object_id))
+
+
+def test_why_there_are_no_maps_is_told_as_that(spec: LabelSpec) -> None:
+    run = label_here(replace(spec, start=replace(spec.start, overlap="priority")))
+    key, object_id = _names(run)[0]
+    shown = run_show(ShowSpec(run=run.url, key=key, object_id=object_id))
+    assert [line.partition(": ")[0] for line in shown.lines] == [
+        f"object {object_id} of {key}",
+        "no probability maps",
+    ]
+
+
+def test_the_worst_object_is_shown_though_an_object_of_another_shard_has_its_name(tmp_path: Path) -> None:
+    """Two shards have a sample of one key, and an object 1 in it."""
+    (tmp_path / "data").mkdir()
+    for index in (1, 2):
+        sample = replace(shape_sample(index, num_objects=1), key="same")
+        write_dataset(iter([sample]), str(tmp_path / f"{index}"), STORAGE, samples_per_shard=1)
+        (shard,) = (tmp_path / f"{index}").rglob("*.tar")
+        shard.rename(tmp_path / f"data/{index}.tar")
+    run = label_here(
+        label_spec(
+            str(tmp_path / "data/*.tar"), str(tmp_path / "run"), "analytic", zoom_size=96, max_clicks=2
+        )
+    )
+    clicked = ClickedRun.read(run.url, run.storage)
+    assert clicked.objects.repeated
+    strips = strips_of(clicked, 1)
+    assert len({strip.png for strip in strips}) == len(strips) == 2
 
 
 def test_the_command_writes_a_png_and_says_what_it_shows(spec: LabelSpec, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from pipelines.jobs.report_words import (
     published_in_words,
     remarks,
     shown_clicks,
+    spread_in_words,
     unfinished_in_words,
     why_undefined,
 )
@@ -31,7 +32,7 @@ _PLOTS = (
 )
 _WORDS = (
     *(draws_in_words, heading_of, published_in_words, remarks, shown_clicks, unfinished_in_words),
-    why_undefined,
+    *(spread_in_words, why_undefined),
     *(facts, deciding_settings, counted),
 )
 

@@ -9,9 +9,8 @@ from typing import Final
 from infra.runs.run_directory import RunDirectory
 from pipelines.jobs.clicked_run import ClickedRun
 from pipelines.jobs.comparison_words import object_in_words
-from pipelines.jobs.film_strip import film_strip, in_words, png_of
+from pipelines.jobs.film_strip import film_strip, in_words, png_of, why_no_maps
 from pipelines.jobs.object_changes import ObjectChange
-from pipelines.jobs.relabel import ObjectName
 from pipelines.jobs.replay import Replay, Replayer
 from pipelines.jobs.report_page.page_data import PageStrip
 from pipelines.jobs.telling_objects import Role, telling_objects
@@ -38,8 +37,12 @@ def strips_of(clicked: ClickedRun, each: int, *, trust_model_code: bool = False)
     if not chosen:
         return ()
     replayer = Replayer(clicked.run, trust_model_code=trust_model_code)
-    replays = {(one.sample_key, one.object_id): one for one in replayer.replay([one.name for one in chosen])}
-    return tuple(page_strip(_HEADINGS[one.role], replays, one.name) for one in chosen)
+    # samples of several shards may have one key
+    replays = {
+        (one.shard, (one.sample_key, one.object_id)): one
+        for one in replayer.replay([one.name for one in chosen])
+    }
+    return tuple(page_strip(_HEADINGS[one.role], replays[one.shard, one.name]) for one in chosen)
 
 
 def strips_of_changes(
@@ -63,14 +66,13 @@ def strips_of_changes(
     )
     headings = [object_in_words(figure, change) for change in changes]
     return tuple(
-        StripPair(page_strip(heading, before, name), page_strip(heading, after, name))
+        StripPair(page_strip(heading, before[name]), page_strip(heading, after[name]))
         for heading, name in zip(headings, names, strict=True)
     )
 
 
-def page_strip(heading: str, replays: Mapping[ObjectName, Replay], name: ObjectName) -> PageStrip:
-    """The strip of one of these objects under a heading."""
-    replay = replays[name]
+def page_strip(heading: str, replay: Replay) -> PageStrip:
+    """The strip of an object under a heading."""
     words = in_words(replay)
-    caption = f"{words}; {replay.why_no_looks}" if replay.why_no_looks else words
+    caption = f"{words}; {why_no_maps(replay)}" if replay.why_no_looks else words
     return PageStrip(heading, caption, png_of([film_strip(replay)]), f"film strip of {words}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -29,12 +28,12 @@ def environment(functions: Iterable[Callable[..., Any]]) -> jinja2.Environment:
         fixed=lambda number, decimals: f"{number:.{decimals}f}",
         signed=lambda number, decimals: f"{number:+.{decimals}f}",
         percent=lambda share: f"{share:.1%}",
-        rate=lambda number: f"{number:,.1f}",
+        signed_percent=lambda share: f"{share:+.1%}",
+        rate=lambda number: f"{number:,.2f}",
         seconds=lambda number: f"{number:,.1f}{_NO_BREAK}s",
         interval=_interval,
         data_uri=lambda png: f"data:image/png;base64,{base64.b64encode(png).decode()}",
     )
-    environment.tests["finite"] = math.isfinite
     return environment
 
 
