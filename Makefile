@@ -4,7 +4,10 @@
 # make chaos   kills workers, nodes, drivers and the S3 server of labelling runs for ten minutes, and compares; then
 #              sends commands signals at random moments, for twenty minutes at most and one run of each before and after
 # make readers   other programs' own readers of what `mfp export` writes, each set in an environment of its own
-# All but `make readers` build .venv when it is missing or when what it should hold has changed.
+# make gpu-wheels   what a GPU machine without a network lacks, downloaded into $(GPU_WHEELS); carry it along
+# make bench-gpu   on that machine, without .venv: its wheels, then rates of the networks in tables (docs/gpu.md)
+# make test-gpu    there too: pytest -m gpu
+# All but `make readers` and those for GPUs build .venv when it is missing or when what it should hold has changed.
 
 PYTHON ?= python3
 VENV := .venv
@@ -16,8 +19,11 @@ DEMO := demo-run
 WHEEL := flywheel-run
 CHAOS := chaos-run
 READERS := .readers
+GPU_WHEELS := gpu-wheels
+GPU_LIBS := .gpu-libs
+ON_GPU = PYTHONPATH=$(CURDIR):$(CURDIR)/$(GPU_LIBS) $(PYTHON)
 
-.PHONY: setup lint test readers demo demo-flywheel chaos
+.PHONY: setup lint test readers demo demo-flywheel chaos gpu-wheels bench-gpu test-gpu
 
 setup: $(STAMP)
 
@@ -69,3 +75,17 @@ demo-flywheel: $(STAMP)
 chaos: $(STAMP)
 	rm -rf $(CHAOS)
 	$(BIN)/python -m tests.chaos --out $(CHAOS) $(CHAOS_OPTIONS)
+
+gpu-wheels: $(STAMP)
+	$(BIN)/python -m tests.gpu.wheels fetch $(GPU_WHEELS)
+
+# The machine's own torch is used: nothing of what it has is replaced.
+$(GPU_LIBS):
+	if test -d $(GPU_WHEELS); then $(PYTHON) -m tests.gpu.wheels install $(GPU_WHEELS) $@; else mkdir $@; fi
+
+# BENCH_GPU_OPTIONS="--models lite0 --seconds 1" for less; the tables are also in bench-gpu/.
+bench-gpu: $(GPU_LIBS)
+	$(ON_GPU) -m tests.gpu.bench --out bench-gpu $(BENCH_GPU_OPTIONS)
+
+test-gpu: $(GPU_LIBS)
+	$(ON_GPU) -m pytest -m gpu tests/gpu
