@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Callable, Iterable
 
 import numpy as np
@@ -170,7 +171,9 @@ def test_nothing_waits_for_the_gpu_in_secret(precision: str, sessions: list[Sess
         "cuda",
     )
     run(engine, sessions[:6])  # kernels are loaded and chosen
-    torch.cuda.set_sync_debug_mode("error")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PyTorch calls the mode a prototype
+        torch.cuda.set_sync_debug_mode("error")
     try:
         assert len(run(engine, sessions[:6])) == 6
     finally:
@@ -184,13 +187,12 @@ def test_a_batch_that_does_not_fit_is_halved_and_changes_no_click(
     """Its memory is limited to what a batch of 8 takes and a half more."""
     settings = EngineSettings(batch_size=8, zoom_size=512)
     many = create_sessions(40)
-    device = torch.device("cuda")
-    torch.cuda.reset_peak_memory_stats(device)
+    torch.cuda.reset_peak_memory_stats()
     expected = run(Engine(AnalyticClickModel(), settings, "cuda"), many)
-    needed = torch.cuda.max_memory_reserved(device)
-    total = torch.cuda.get_device_properties(device).total_memory
+    needed = torch.cuda.max_memory_reserved()
+    total = torch.cuda.get_device_properties().total_memory
     torch.cuda.empty_cache()
-    torch.cuda.set_per_process_memory_fraction(1.5 * needed / total, device)
+    torch.cuda.set_per_process_memory_fraction(1.5 * needed / total)
     engine = Engine(AnalyticClickModel(), EngineSettings(batch_size=64, zoom_size=512), "cuda")
     with caplog.at_level(logging.WARNING):
         again = run(engine, many)

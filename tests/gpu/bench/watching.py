@@ -38,7 +38,9 @@ def hidden_waits(engine: Engine, sessions: list[Session], device: torch.device) 
                 pass
         finally:
             torch.cuda.set_sync_debug_mode("default")
-    counted.update(f"{one.filename}:{one.lineno}" for one in caught if "synchroniz" in str(one.message))
+    counted.update(
+        f"{one.filename}:{one.lineno}" for one in caught if "called a synchronizing" in str(one.message)
+    )
     return dict(counted)
 
 
