@@ -42,10 +42,10 @@ def test_a_download_waits_for_its_moment_and_not_for_the_work_behind_it() -> Non
     transfers = CudaTransfers(CUDA)
     numbers = torch.zeros(1000, device=CUDA)
     torch.cuda.synchronize()
-    torch.cuda._sleep(SLEEP // 4)
+    torch.cuda._sleep(SLEEP // 4)  # type: ignore[no-untyped-call]
     numbers.add_(1)
     done = transfers.mark()
-    torch.cuda._sleep(SLEEP)
+    torch.cuda._sleep(SLEEP)  # type: ignore[no-untyped-call]
     arrival = done.download([numbers])
     started = time.perf_counter()
     (array,) = arrival.wait()
@@ -66,7 +66,7 @@ def test_work_handed_over_after_an_upload_finds_it() -> None:
 def test_memory_of_an_upload_is_not_given_away_while_it_is_worked_on() -> None:
     """The tensor is dropped while the work that reads it still waits for its turn."""
     transfers = CudaTransfers(CUDA)
-    torch.cuda._sleep(SLEEP // 4)
+    torch.cuda._sleep(SLEEP // 4)  # type: ignore[no-untyped-call]
     kept = transfers.upload(np.full(10**6, 7, np.float32)) * 1
     for _ in range(8):
         transfers.upload(np.full(10**6, 1, np.float32))
