@@ -5,7 +5,10 @@
 #              sends commands signals at random moments, for twenty minutes at most and one run of each before and after
 # make readers   other programs' own readers of what `mfp export` writes, each set in an environment of its own
 # make bench  what the parts cost beside the bare work; writes docs/performance.md. Some ten minutes: leave the machine alone
-# All but `make readers` build .venv when it is missing or when what it should hold has changed.
+# make gpu-wheels   what a GPU machine without a network lacks, downloaded into $(GPU_WHEELS); carry it along
+# make bench-gpu   on that machine, without .venv: its wheels, then rates of the networks in tables (docs/gpu.md)
+# make test-gpu    there too: pytest -m gpu
+# All but `make readers` and those for GPUs build .venv when it is missing or when what it should hold has changed.
 
 PYTHON ?= python3
 VENV := .venv
@@ -18,8 +21,11 @@ WHEEL := flywheel-run
 CHAOS := chaos-run
 READERS := .readers
 BENCH := bench-run
+GPU_WHEELS := gpu-wheels
+GPU_LIBS := .gpu-libs
+ON_GPU = PYTHONPATH=$(CURDIR):$(CURDIR)/$(GPU_LIBS) $(PYTHON)
 
-.PHONY: setup lint test readers demo demo-flywheel chaos bench
+.PHONY: setup lint test readers demo demo-flywheel chaos bench gpu-wheels bench-gpu test-gpu
 
 setup: $(STAMP)
 
@@ -76,3 +82,17 @@ chaos: $(STAMP)
 bench: $(STAMP)
 	rm -rf $(BENCH)
 	$(BIN)/python -m tests.performance_page $(BENCH) $(BENCH_NAMES)
+
+gpu-wheels: $(STAMP)
+	$(BIN)/python -m tests.gpu.wheels fetch $(GPU_WHEELS)
+
+# The machine's own torch is used: nothing of what it has is replaced.
+$(GPU_LIBS):
+	if test -d $(GPU_WHEELS); then $(PYTHON) -m tests.gpu.wheels install $(GPU_WHEELS) $@; else mkdir $@; fi
+
+# BENCH_GPU_OPTIONS="--models lite0 --seconds 1" for less; the tables are also in bench-gpu/.
+bench-gpu: $(GPU_LIBS)
+	$(ON_GPU) -m tests.gpu.bench --out bench-gpu $(BENCH_GPU_OPTIONS)
+
+test-gpu: $(GPU_LIBS)
+	$(ON_GPU) -m pytest -m gpu tests/gpu

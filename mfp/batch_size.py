@@ -59,13 +59,14 @@ class CudaMemory:
 
     def free(self) -> int:
         """See DeviceMemory: workers on one GPU have a fraction of it each, and PyTorch keeps what it is given back."""
-        free, total = torch.cuda.mem_get_info(self.device)
-        share = int(torch.cuda.get_per_process_memory_fraction(self.device) * total)
-        held, used = torch.cuda.memory_reserved(self.device), torch.cuda.memory_allocated(self.device)
+        index = self.device.index  # None: the present one; not all of these functions take `cuda` for it
+        free, total = torch.cuda.mem_get_info(index)
+        share = int(torch.cuda.get_per_process_memory_fraction(index) * total)
+        held, used = torch.cuda.memory_reserved(index), torch.cuda.memory_allocated(index)
         return max(0, min(free + held, share) - used)
 
     def most_used(self) -> int:
         """See DeviceMemory."""
-        used = torch.cuda.max_memory_allocated(self.device)
-        torch.cuda.reset_peak_memory_stats(self.device)
+        used = torch.cuda.max_memory_allocated(self.device.index)
+        torch.cuda.reset_peak_memory_stats(self.device.index)
         return used

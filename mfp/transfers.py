@@ -76,7 +76,8 @@ class _CudaMoment:
                 tensor.record_stream(
                     self._downloads
                 )  # its memory is not given out again before the copy is over
-        arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        # a host that waits leaves its core to the threads that read and decode
+        arrived = torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]
         arrived.record(self._downloads)
         return _CudaArrival(hosts, arrived)
 

@@ -18,6 +18,7 @@ from infra.reduced_rle import decode_reduced
 from infra.shards.image_file import decode_image
 from infra.shards.sample import Sample
 from mfp.errors import TrainingError
+from mfp.training.augment import augmented_view
 from mfp.training.augment_settings import IGNORED, AugmentSettings
 
 MERGE_PROBABILITY = 0.15
@@ -50,9 +51,6 @@ def crop_of(sample: Sample | None, number: int, seed: int, settings: AugmentSett
     Raises:
         TrainingError: the sample's weight is no number, or below 0.
     """
-    # Imported here: torchvision takes seconds, which only processes that make crops need to spend.
-    from mfp.training.augment import augmented_view
-
     if sample is None:
         return _blank(settings)
     weight = sample_weight(sample)

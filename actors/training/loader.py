@@ -155,7 +155,8 @@ def _collate(
             return crop
         good.append(crop)
     return (
-        torch.stack([crop.image for crop in good]),
+        # channels last, as OpenCV drew them and as networks take them
+        torch.stack([crop.image.permute(1, 2, 0) for crop in good]).permute(0, 3, 1, 2),
         torch.stack([crop.label for crop in good]),
         torch.tensor([crop.weight for crop in good], dtype=torch.float32),
     )

@@ -1,4 +1,4 @@
-"""How far a training view may differ from its image; apart from the views, whose library takes seconds to import."""
+"""How far a training view may differ from its image."""
 
 from __future__ import annotations
 

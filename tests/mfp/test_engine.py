@@ -347,19 +347,6 @@ def test_a_session_that_does_not_fit_alone_is_an_error(whole_batches: None) -> N
     assert engine.batch_size == 1
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_cuda_makes_the_clicks_of_the_cpu() -> None:
-    sessions = create_sessions(9)
-    on_cpu, on_cuda = (
-        {
-            finished.key: [record.click for record in finished.clicks]
-            for finished in Engine(AnalyticClickModel(), EngineSettings(), device).run(sessions)
-        }
-        for device in ("cpu", "cuda")
-    )
-    assert on_cpu == on_cuda
-
-
 def test_sessions_on_cuda_wait_in_more_places_than_a_batch_takes() -> None:
     assert Places.of_crops(8, is_on_cpu=True).num_places == 8
     assert Places.of_crops(8, is_on_cpu=False).num_places == 32

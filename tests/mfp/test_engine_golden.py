@@ -35,20 +35,25 @@ def load_session(folder: Path, case: int) -> Session:
     return Session(case, np.asarray(image, np.uint8), truth, SimulatedClicks(), limits)
 
 
-def run_cases(folder: Path, cases: Sequence[dict], target_size: int) -> dict[object, FinishedSession]:  # type: ignore[type-arg]
-    engine = Engine(AnalyticClickModel(), EngineSettings(batch_size=16, zoom_size=target_size))
+def run_cases(
+    folder: Path,
+    cases: Sequence[dict],  # type: ignore[type-arg]
+    target_size: int,
+    device: str,
+) -> dict[object, FinishedSession]:
+    engine = Engine(AnalyticClickModel(), EngineSettings(batch_size=16, zoom_size=target_size), device)
     sessions = [load_session(folder, case["case"]) for case in cases]
     assert len(sessions) <= engine.batch_size
     return {session.key: session for session in engine.run(sessions)}
 
 
-def check(folder: Path) -> dict[tuple[int, int], list[float]]:
+def check(folder: Path, device: str = "cpu") -> dict[tuple[int, int], list[float]]:
     """Compare every recorded case; return the IoUs by case and target size."""
     golden = json.loads((folder / "loop.json").read_text())
     ious: dict[tuple[int, int], list[float]] = {}
     for target_size in (448, 672):
         cases = [case for case in golden["cases"] if case["target_size"] == target_size]
-        finished = run_cases(folder, cases, target_size)
+        finished = run_cases(folder, cases, target_size, device)
         for case in cases:
             records = finished[case["case"]].clicks
             clicks = [[record.click.y, record.click.x, record.click.is_foreground] for record in records]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from hypothesis import given, settings
@@ -38,6 +40,73 @@ def test_image_and_label_move_together(height: int, width: int, seed: int) -> No
     agree = red == (label[0] == 1)
     # Edges blur where an image is resized, labels do not.
     assert float(agree.float().mean()) > 0.8
+
+
+@settings(deadline=None, max_examples=40)
+@given(seed=st.integers(0, 2**31 - 1), side=st.integers(24, 60))
+def test_a_view_of_the_same_size_is_the_image_mirrored_or_turned_to_the_pixel(seed: int, side: int) -> None:
+    rng = np.random.default_rng(seed)
+    image = rng.integers(0, 256, (side, side, 3), np.uint8)
+    label = rng.integers(-1, 2, (side, side), np.int8)
+    still = AugmentSettings(
+        crop_size=(side, side),
+        zoom_probability=0,
+        resize=(1.0, 1.0),
+        turn_probability=0.8,
+        geometry_probability=0,
+        colour_probability=0,
+    )
+    view = augmented_view(image, label, still, seed)
+    assert view is not None
+    forms = [
+        (np.rot90(one, turns), np.rot90(its_label, turns))
+        for one, its_label in ((image, label), (image[:, ::-1], label[:, ::-1]))
+        for turns in range(4)
+    ]
+    matching = [
+        np.array_equal(view[0].permute(1, 2, 0).numpy(), one)
+        and np.array_equal(view[1][0].numpy(), its_label)
+        for one, its_label in forms
+    ]
+    assert any(matching)
+
+
+def test_colours_stay_near_their_own_and_the_label_does_not_change() -> None:
+    rng = np.random.default_rng(0)
+    image, label = _picture(48, 48)
+    image = np.maximum(image, rng.integers(0, 60, image.shape, np.uint8))
+    coloured = AugmentSettings(
+        crop_size=(48, 48), zoom_probability=0, resize=(1.0, 1.0), turn_probability=0, geometry_probability=0
+    )
+    means = []
+    for seed in range(60):
+        view = augmented_view(image, label, coloured, seed)
+        still = augmented_view(image, label, replace(coloured, colour_probability=0), seed)
+        assert view is not None
+        assert still is not None
+        assert torch.equal(view[1], still[1])
+        means.append(float(view[0].float().mean()) / float(still[0].float().mean()))
+    assert 0.6 < min(means) < 0.9
+    assert 1.1 < max(means) < 1.6
+
+
+def test_a_much_smaller_view_averages_the_pixels_that_it_stands_for() -> None:
+    """A checkerboard of single pixels becomes grey, and no pattern."""
+    rows, cols = np.indices((400, 400))
+    image = np.repeat(np.asarray((rows + cols) % 2 * 255, np.uint8)[..., None], 3, axis=2)
+    label = np.ones((400, 400), np.int8)
+    small = AugmentSettings(
+        crop_size=(64, 64),
+        zoom_probability=0,
+        resize=(0.2, 0.2),
+        turn_probability=0,
+        geometry_probability=0,
+        colour_probability=0,
+    )
+    view = augmented_view(image, label, small, 0)
+    assert view is not None
+    assert abs(float(view[0].float().mean()) - 127.5) < 2
+    assert float(view[0].float().std()) < 10
 
 
 def test_the_same_seed_gives_the_same_view_and_leaves_the_global_generator_alone() -> None:

@@ -1,0 +1,1 @@
+"""`make bench-gpu`: what a GPU makes of the engine, in tables."""
