@@ -34,9 +34,12 @@ _ROUNDING = 1e-4  # pixels: OpenCV's roots of equal squares differ in their last
 class SequentialLoop:
     """Clicks objects with one network, one at a time."""
 
-    def __init__(self, network: ModulatedNetwork, engine: EngineSettings, num_clicks: int) -> None:
+    def __init__(
+        self, network: ModulatedNetwork, engine: EngineSettings, num_clicks: int, device: str = "cpu"
+    ) -> None:
         """The network is used as it is; flip and zoom are those of the engine that it stands beside."""
-        self._network = network.eval()
+        self._device = torch.device(device)
+        self._network = network.eval().to(self._device)
         self._settings = network.click_settings
         self._flip = bool(engine.flip)
         self._zoom = engine.zoom
@@ -49,8 +52,10 @@ class SequentialLoop:
         truth = session.truth
         assert truth is not None, "simulated clicks have one"
         height, width = truth.shape
-        image = torch.from_numpy(np.array(session.image)).permute(2, 0, 1)[None].float() / 255
-        prob = torch.zeros(1, 1, height, width)
+        image = (
+            torch.from_numpy(np.array(session.image)).permute(2, 0, 1)[None].to(self._device).float() / 255
+        )
+        prob = torch.zeros(1, 1, height, width, device=self._device)
         clicks: list[Click] = []
         ious: list[float] = []
         not_clicked = np.ones(truth.shape, np.bool_)
@@ -89,7 +94,7 @@ class SequentialLoop:
         return pasted
 
     def _logits(self, crop: Tensor, previous: Tensor, clicks: Sequence[Sequence[Click]]) -> Tensor:
-        disks = _disk_maps(clicks, crop.shape[2], crop.shape[3], self._settings.disk_radius)
+        disks = _disk_maps(clicks, crop.shape[2], crop.shape[3], self._settings.disk_radius).to(self._device)
         if len(clicks[0]) == 1 and self._settings.initial_pass:
             empty = torch.zeros_like(previous)
             previous = torch.sigmoid(self._pass(crop, empty, empty, disks))
@@ -148,7 +153,7 @@ def _disk_maps(clicks: Sequence[Sequence[Click]], height: int, width: int, radiu
 
 
 def _mask(prob: Tensor, threshold: float) -> NDArray[np.bool_]:
-    mask: NDArray[np.bool_] = prob[0, 0].numpy() > np.float32(threshold)
+    mask: NDArray[np.bool_] = prob[0, 0].cpu().numpy() > np.float32(threshold)
     return mask
 
 
