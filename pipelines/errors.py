@@ -17,6 +17,10 @@ class JobError(PipelineError):
     """A Ray cluster, or a job on it, that cannot be used as asked."""
 
 
+class BenchError(PipelineError):
+    """A benchmark whose processes or commands fail."""
+
+
 class IncompleteRunError(PipelineError):
     """A labelling run with shards that were set aside, where what follows needs all of them."""
 

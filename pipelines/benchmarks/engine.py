@@ -19,7 +19,7 @@ from mfp.crop_runner import CropRunner
 from mfp.engine import Engine
 from mfp.engine_settings import EngineSettings
 from mfp.session import Session
-from pipelines.benchmarks.machine import cores_of, this_machine
+from pipelines.benchmarks.machine import cores_of, device_of, this_machine
 from pipelines.benchmarks.processes import shape
 from pipelines.benchmarks.result import BenchResult, Fact, Line
 from pipelines.benchmarks.subject import find_benched_model, samples_of, sessions_on
@@ -60,6 +60,7 @@ class WatchedEngine(Engine):
         with torch.inference_mode():
             for batch in self._watched.batches:
                 self._watched.model.predict(batch)
+        _wait_for_gpu()
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class WatchedRun:
         seconds: in all.
         passes: of them, in `CropModel.predict`.
         layers: of those, in the network's own `forward`, without click maps, modulation and normalisation. 0 if the
-            model is no module of torch.
+            model is no module of torch. On a GPU, which is not waited for after every pass, both mean little.
     """
 
     num_clicks: int
@@ -122,7 +123,7 @@ def bench_engine(spec: BenchSpec) -> BenchResult:
     machine, storage = this_machine(), Storage(spec.storage)
     model = find_benched_model(spec.model, storage)
     sessions = sessions_on(samples_of(spec, storage), spec.objects, spec.clicks)
-    engine = WatchedEngine(model, spec.network)
+    engine = WatchedEngine(model, spec.network, device_of(spec))
     num_clicks = engine.run_watched(sessions, keep_batches=True).num_clicks
     lines: list[Line] = []
     facts = [Fact("objects", len(sessions)), Fact("clicks", num_clicks)]
@@ -145,6 +146,11 @@ def bench_engine(spec: BenchSpec) -> BenchResult:
         facts.append(Fact(f"{on}: engine's time in passes", _share(runs, lambda one: one.passes)))
         facts.append(Fact(f"{on}: engine's time in layers", _share(runs, lambda one: one.layers)))
     return BenchResult(spec, machine, "click", "of the engine's time", tuple(lines), tuple(facts), seconds)
+
+
+def _wait_for_gpu() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
 
 
 def _note(name: str, runs: Sequence[WatchedRun]) -> str:

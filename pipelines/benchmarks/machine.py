@@ -59,6 +59,14 @@ def cores_of(spec: BenchSpec) -> int:
     return num_cores() if spec.threads == "all" else spec.threads
 
 
+def device_of(spec: BenchSpec) -> str:
+    """The torch device of the network: `cuda` if the specification says so, or leaves it open and there is a GPU."""
+    import torch
+
+    wanted = spec.network.device
+    return "cuda" if wanted == "cuda" or (wanted == "auto" and torch.cuda.is_available()) else "cpu"
+
+
 def _processor() -> str:
     if _CPU_INFO.exists():
         names = [line for line in _CPU_INFO.read_text().splitlines() if line.startswith("model name")]

@@ -66,7 +66,7 @@ def bench_pipeline(spec: BenchSpec) -> BenchResult:
     """Measure both with a worker, or a process, of one thread for each core.
 
     Raises:
-        OptionError, JobError, MfpError, InfraError: what the specification names is not there, or the command fails.
+        OptionError, BenchError, MfpError, InfraError: what the specification names is not there, or the command fails.
 
     """
     machine, storage, cores = this_machine(), Storage(spec.storage), cores_of(spec)

@@ -14,6 +14,8 @@ from typing import Any, Generic, Self, TypeAlias, TypeVar
 import cv2
 import torch
 
+from pipelines.errors import BenchError
+
 ResultT = TypeVar("ResultT")
 
 Prepare: TypeAlias = Callable[..., Callable[[], ResultT]]
@@ -34,7 +36,8 @@ class WorkProcesses(Generic[ResultT]):
     ) -> None:
         """Start a process for every share, with `prepare(*share)` as its work; return when all are ready.
 
-        They have the variables of this process and those of `environment`. What `prepare` raises is raised here.
+        They have the variables of this process and those of `environment`. What `prepare` raises is raised here;
+        BenchError if a process dies.
         """
         spawning = multiprocessing.get_context("spawn")
         self._connections: list[Connection] = []
@@ -80,7 +83,9 @@ class WorkProcesses(Generic[ResultT]):
             try:
                 error, answer = connection.recv()
             except EOFError:
-                raise RuntimeError("a process of the benchmark has died: is there memory enough?") from None
+                raise BenchError(
+                    "a process of the benchmark has died (killed, out of memory): ask for fewer --threads or --objects"
+                ) from None
             if error is not None:
                 raise error
             answers.append(answer)

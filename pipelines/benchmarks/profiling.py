@@ -16,7 +16,7 @@ from typing import Final
 from actors.specs.bench import BenchName, BenchSpec
 from pipelines.benchmarks.result import Cost
 from pipelines.benchmarks.workplace import write_config
-from pipelines.errors import JobError
+from pipelines.errors import BenchError
 
 _SAMPLES_PER_SECOND = 100
 _MOST = 20
@@ -38,11 +38,11 @@ def profiled(spec: BenchSpec) -> tuple[Cost, ...]:
     """The largest costs of a benchmark, the largest first, by the innermost function of ours in every sample.
 
     Raises:
-        JobError: py-spy is not here, or cannot look into processes of this machine.
+        BenchError: py-spy is not here, or cannot look into processes of this machine.
 
     """
     if find_spec("py_spy") is None and not Path(sys.executable).with_name("py-spy").exists():
-        raise JobError(
+        raise BenchError(
             "--profile needs py-spy, which comes with ray[default]: install it, or leave the option out"
         )
     with tempfile.TemporaryDirectory(prefix="mfp-bench-") as folder:
@@ -56,7 +56,7 @@ def profiled(spec: BenchSpec) -> tuple[Cost, ...]:
         ended = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603  # our own command
         if ended.returncode or not stacks.exists():
             said = ended.stderr.strip().splitlines() or ["nothing"]
-            raise JobError(f"py-spy ended with code {ended.returncode} and said: {said[-1]}")
+            raise BenchError(f"py-spy ended with code {ended.returncode} and said: {said[-1]}")
         return costs_of(stacks.read_text().splitlines(), _WORK[spec.name])
 
 

@@ -16,7 +16,7 @@ from mfp.engine import Engine
 from mfp.metrics import ClickIous, noc
 from mfp.network import ModulatedNetwork
 from mfp.session import Session
-from pipelines.benchmarks.machine import cores_of, this_machine
+from pipelines.benchmarks.machine import cores_of, device_of, this_machine
 from pipelines.benchmarks.processes import WorkProcesses, shape
 from pipelines.benchmarks.result import BenchResult, Fact, Line
 from pipelines.benchmarks.sequential_loop import SequentialLoop
@@ -96,7 +96,7 @@ def prepare_loop(share: Share) -> Callable[[], Clicked]:
     network = share.model.build()
     assert isinstance(network, ModulatedNetwork), "checked before"
     sessions = _sessions(share)
-    loop = SequentialLoop(network, share.spec.network, share.spec.clicks)
+    loop = SequentialLoop(network, share.spec.network, share.spec.clicks, device_of(share.spec))
     loop.clicks_on(sessions[0])  # memory is handed out, kernels are chosen
 
     def work() -> Clicked:
@@ -113,7 +113,7 @@ def prepare_engine(share: Share) -> Callable[[], Clicked]:
     """The engine over a share."""
     sessions = _sessions(share)
     names = {session.key: name_of(session) for session in sessions}
-    engine = Engine(share.model.build(), share.spec.network, "cpu", share.model.identity)
+    engine = Engine(share.model.build(), share.spec.network, device_of(share.spec), share.model.identity)
     list(engine.run(sessions[:1]))  # memory is handed out, kernels are chosen
 
     def work() -> Clicked:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.errors import JobError
+from pipelines.errors import BenchError
 
 _LOGGERS = ("actors", "pipelines")
 
@@ -34,18 +34,18 @@ class Stamps:
     lines: Sequence[tuple[float, str]]
 
     def first(self, wanted: str) -> float:
-        """When a line was logged for the first time. JobError if it never was."""
+        """When a line was logged for the first time. BenchError if it never was."""
         for when, line in self.lines:
             if line == wanted:
                 return when
-        raise JobError(f"the measured command logged no line {wanted!r}: what it did cannot be told apart")
+        raise BenchError(f"the measured command logged no line {wanted!r}: what it did cannot be told apart")
 
 
 def run_stamped(arguments: Sequence[str], folder: Path) -> Stamps:
     """Run `mfp` with these arguments to its end; `folder` is for its notes.
 
     Raises:
-        JobError: it failed.
+        BenchError: it failed.
 
     """
     path = folder / "stamps.json"
@@ -55,7 +55,7 @@ def run_stamped(arguments: Sequence[str], folder: Path) -> Stamps:
     now = time.time()
     if ended.returncode:
         said = ended.stderr.strip().splitlines() or ["nothing"]
-        raise JobError(f"mfp {arguments[0]} ended with code {ended.returncode} and said: {said[-1]}")
+        raise BenchError(f"mfp {arguments[0]} ended with code {ended.returncode} and said: {said[-1]}")
     return Stamps(began, now, [(when, line) for when, line in json.loads(path.read_text())])
 
 

@@ -58,7 +58,7 @@ def bench_train(spec: BenchSpec) -> BenchResult:
     """Measure one worker on all cores, and a worker on each core; one pass over the objects, after a warm-up.
 
     Raises:
-        OptionError, JobError, MfpError, InfraError: what the specification names is not there, or the command fails.
+        OptionError, BenchError, MfpError, InfraError: what the specification names is not there, or the command fails.
 
     """
     machine, storage, cores = this_machine(), Storage(spec.storage), cores_of(spec)
