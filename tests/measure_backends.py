@@ -2,6 +2,8 @@
 
 python -m tests.measure_backends passes lite0 hrnet18: two rows by each backend, and how far logits are from torch's;
     with the word compile among the networks torch.compile too
+python -m tests.measure_backends trial lite0 hrnet18: what choosing takes, with one backend beside torch and with two
+python -m tests.measure_backends paddings: lite0 by onnxruntime with paddings that are constants, and without
 python -m tests.measure_backends sessions DATASET 30: clicks of lite0 on the first objects of a folder of shards
 """
 
@@ -13,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import resources
-from itertools import islice
+from itertools import chain, islice
 
 import numpy as np
 import torch
@@ -25,10 +27,12 @@ from infra.shards.shard_reader import read_shard
 from infra.storage.files import Storage
 from mfp.backends.example import example_inputs
 from mfp.backends.registry import BACKENDS
+from mfp.backends.trial import try_backends
 from mfp.clicks import Click
 from mfp.engine import Engine
 from mfp.engine_settings import BackendName, EngineSettings
 from mfp.model_file import model_from_bytes
+from mfp.models.batch_norm_folding import fold_batch_norms
 from mfp.models.registry import build_network, config_by_name
 from mfp.models.vit import ViTConfig
 from mfp.network import Layers, ModulatedNetwork
@@ -42,13 +46,17 @@ def measured(name: str) -> ModulatedNetwork:
     """A network in its form for inference; all but lite0 have random weights."""
     torch.manual_seed(0)
     if name == "lite0":
-        data = resources.files("mfp.weights").joinpath("lite0.safetensors").read_bytes()
-        network = model_from_bytes(data).network
+        network = shipped_lite0()
     elif name == "vit_tiny":
         network = build_network(ViTConfig(width=192, num_heads=3))
     else:
         network = build_network(config_by_name(name))
     return network.for_inference(torch.device("cpu"))
+
+
+def shipped_lite0() -> ModulatedNetwork:
+    data = resources.files("mfp.weights").joinpath("lite0.safetensors").read_bytes()
+    return model_from_bytes(data).network
 
 
 @contextmanager
@@ -87,6 +95,32 @@ def measure_passes(name: str, tried: Sequence[BackendName]) -> Iterator[str]:
         )
 
 
+def measure_trial(name: str) -> Iterator[str]:
+    for tried in (("onnxruntime",), ("onnxruntime", "openvino")):
+        network = measured(name)
+        started = time.process_time()
+        try_backends(network, tried, network.zoom_size)
+        yield f"{name} by torch, {', '.join(tried)}: chosen after {time.process_time() - started:.1f} s"
+
+
+def measure_paddings() -> Iterator[str]:
+    with_constants = measured("lite0")
+    computed = shipped_lite0().eval()
+    fold_batch_norms(computed)
+    size = with_constants.crop_size(281, 400, with_constants.zoom_size)
+    inputs = example_inputs(computed, size)
+    layers = [BACKENDS["onnxruntime"].prepare(one, size) for one in (computed, with_constants)]
+    seconds: list[list[float]] = [[], []]
+    with torch.inference_mode():
+        for _ in range(NUM_PASSES + 1):
+            for one, of_one in zip(layers, seconds, strict=True):
+                started = time.process_time()
+                one(*inputs)
+                of_one.append(time.process_time() - started)
+    for what, of_one in zip(("computed", "constant"), seconds, strict=True):
+        yield f"{what} paddings: median {1000 * np.median(of_one[1:]):.0f} ms"
+
+
 def sessions_of(dataset: str) -> Iterator[Session]:
     storage, objects = Storage(), ObjectSessions(SessionLimits())
     manifest = load_manifest(storage, dataset)
@@ -119,11 +153,16 @@ def measure_sessions(dataset: str, num_objects: int) -> Iterator[str]:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     what, *given = sys.argv[1:]
+    lines: Iterator[str]
     if what == "passes":
-        compiles = "compile" in given
-        for name in (one for one in given if one != "compile"):
-            for line in measure_passes(name, (*TRIED, "compile") if compiles else TRIED):
-                sys.stdout.write(f"{line}\n")
+        tried = (*TRIED, "compile") if "compile" in given else TRIED
+        lines = chain.from_iterable(measure_passes(name, tried) for name in given if name != "compile")
+    elif what == "trial":
+        lines = chain.from_iterable(measure_trial(name) for name in given)
+    elif what == "paddings":
+        lines = measure_paddings()
     else:
-        for line in measure_sessions(given[0], int(given[1])):
-            sys.stdout.write(f"{line}\n")
+        lines = measure_sessions(given[0], int(given[1]))
+    for line in lines:
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()

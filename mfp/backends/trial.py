@@ -36,7 +36,8 @@ class Trial:
 
     Attributes:
         name: of the backend.
-        seconds: of one pass of two rows, the fastest of the trial: what else a machine does only adds to it.
+        seconds: of one pass of two rows, the fastest of the trial: what else a machine does only adds to it. Processor
+            time of one thread, which a busy machine changes least; wall time of several, whose waiting counts.
         difference: the largest of the logits from torch's, in the range of torch's; 0 for torch.
     """
 
@@ -90,10 +91,11 @@ def fastest(trials: Collection[Trial]) -> Trial:
 
 
 def _timed(layers: Layers, inputs: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, float]:
-    started = time.perf_counter()
+    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
+    started = clock()
     with torch.inference_mode():
         logits = layers(*inputs)
-    return logits, time.perf_counter() - started
+    return logits, clock() - started
 
 
 def _difference(logits: Tensor, expected: Tensor) -> float:

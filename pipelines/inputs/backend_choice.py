@@ -63,10 +63,12 @@ def choose_backend(
         OptionError: the backend is not installed here, or does not run on the workers' device.
     """
     if settings.backend != "auto":
-        _check_runs(settings.backend, settings, workers)
+        if refusal := _refusal(settings.backend, settings, workers):
+            raise OptionError(refusal)
         return ChosenBackend(settings.backend)
     if recorded is not None:
-        _check_runs(recorded, settings, workers, f"{run_url} was begun with backend {recorded}: ")
+        if refusal := _refusal(recorded, settings, workers):
+            raise OptionError(f"{run_url} was begun with backend {recorded}: {refusal} in another directory")
         return ChosenBackend(recorded)
     installed = [name for name in _TRIED if BACKENDS[name].is_installed]
     is_for_them = (
@@ -85,8 +87,5 @@ def choose_backend(
     )
 
 
-def _check_runs(
-    backend: BackendName, settings: EngineSettings, workers: WorkerResources, beginning: str = ""
-) -> None:
-    if refusal := BACKENDS[backend].refusal(torch.device(workers.device), settings.precision):
-        raise OptionError(f"{beginning}{refusal}")
+def _refusal(backend: BackendName, settings: EngineSettings, workers: WorkerResources) -> str:
+    return BACKENDS[backend].refusal(torch.device(workers.device), settings.precision)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal, TypeAlias, TypeVar
 
 from actors.specs.flywheel import FlywheelSpec
@@ -153,9 +154,12 @@ _FILES: Mapping[type[Any], str] = {
 
 
 def versions(backend: BackendChoice = "torch") -> dict[str, str]:
-    """Of the packages that decide the last bit of a result, that of the backend among them."""
-    of_backend = (backend,) if backend in ("onnxruntime", "openvino") else ()
-    return {name: version(name) for name in (*_VERSIONED, *of_backend)}
+    """Of the packages that decide the last bit of a result, that of the backend among them if it is installed here."""
+    found = {name: version(name) for name in _VERSIONED}
+    if backend in ("onnxruntime", "openvino"):
+        with suppress(PackageNotFoundError):
+            found[backend] = version(backend)
+    return found
 
 
 def now() -> str:

@@ -29,11 +29,7 @@ from infra.storage.files import Storage
 from infra.taken_models import add_taken
 from mfp.engine_settings import BackendName
 from pipelines.errors import OptionError
-from pipelines.inputs.backend_choice import (
-    ChosenBackend,
-    choose_backend,
-    recorded_backend,
-)
+from pipelines.inputs.backend_choice import ChosenBackend, choose_backend, recorded_backend
 from pipelines.inputs.label_inputs import LabelInputs, find_inputs, label_record, num_expected
 from pipelines.inputs.masks_there import no_masks
 from pipelines.inputs.published_source import keep_model
@@ -121,8 +117,8 @@ def _run_guarded(
             chosen = _chosen_backend(run, spec, inputs, workers)
             if chosen.notice:
                 labelling.report(notice=chosen.notice)
-            begun = _begin(run, spec, chosen.name, inputs)
-            labelling.run_shards(begun, missing, workers, _models(begun, inputs, run))
+            begun, models = _begin(run, spec, chosen.name, inputs)
+            labelling.run_shards(begun, missing, workers, models)
     else:
         _begin(run, spec, _backend_without_work(run, spec), inputs)
     committed_now, set_aside = committed_and_set_aside(run)
@@ -167,15 +163,18 @@ def _backend_without_work(run: RunDirectory, spec: LabelSpec) -> BackendName:
     return recorded_backend(run.url, run.storage) or "torch"
 
 
-def _begin(run: RunDirectory, asked: LabelSpec, backend: BackendName, inputs: LabelInputs) -> LabelSpec:
-    """Begin the run, or go on with it; the specification that it is done by."""
+def _begin(
+    run: RunDirectory, asked: LabelSpec, backend: BackendName, inputs: LabelInputs
+) -> tuple[LabelSpec, ModelFeed]:
+    """Begin the run, or go on with it; the specification and the models that it is done by."""
     spec = _with_backend(asked, backend)
     is_auto = asked.network.backend == "auto"
     run.open(request_of(label_record(spec, inputs), keeps_backend=is_auto))
     if not spec.follows:
         keep_model(run, inputs.model)
     # another run may have begun it in the meantime, with what it chose
-    return _with_backend(spec, recorded_backend(run.url, run.storage) or backend)
+    begun = _with_backend(spec, recorded_backend(run.url, run.storage) or backend)
+    return begun, _models(begun, inputs, run)
 
 
 def _with_backend(spec: LabelSpec, backend: BackendName) -> LabelSpec:

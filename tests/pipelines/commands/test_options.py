@@ -49,8 +49,9 @@ def test_every_option_of_label_reaches_the_job(labelled: list[LabelSpec]) -> Non
         "--click-column x=px --start masks:old --changes global "
         "--overlap exclude --start-mask-values binary --start-ignore-value 9 --start-object-values 1,3 "
         "--workers 2:4 --cpus-per-worker 2 --gpus-per-worker 0.5 --device cpu --batch-size 3 --precision bf16 "
-        "--no-flip --no-zoom --zoom-size 320 --modulation release --seed 5 --max-errors 0.2 --ray-address auto "
-        "--working-pixels 1000000 --storage-endpoint http://host:9000 --storage-region eu --follow --follow-if-better"
+        "--backend compile --no-flip --no-zoom --zoom-size 320 --modulation release --seed 5 --max-errors 0.2 "
+        "--ray-address auto --working-pixels 1000000 --storage-endpoint http://host:9000 --storage-region eu --follow "
+        "--follow-if-better"
     )
     result = mfp(*line.split())
     assert result.exit_code == 0, result.output
@@ -73,7 +74,13 @@ def test_every_option_of_label_reaches_the_job(labelled: list[LabelSpec]) -> Non
             ),
             workers=Workers("2:4", 2.0, 0.5, "auto"),
             network=EngineSettings(
-                device="cpu", batch_size=3, precision="bf16", flip=False, zoom=False, zoom_size=320
+                device="cpu",
+                batch_size=3,
+                precision="bf16",
+                backend="compile",
+                flip=False,
+                zoom=False,
+                zoom_size=320,
             ),
             storage=StorageOptions("http://host:9000", "eu"),
         )

@@ -22,7 +22,9 @@ from infra.shards.shard_writer import write_dataset
 from infra.storage.files import Storage
 from mfp.errors import ModelError, TrainingError
 from pipelines.errors import OptionError
+from pipelines.inputs.backend_choice import recorded_backend
 from pipelines.inputs.model_source import find_model
+from pipelines.inputs.run_record import FlywheelRecord
 from pipelines.jobs.flywheel.flywheel import run_flywheel
 from pipelines.jobs.flywheel.progress import flywheel_progress
 from pipelines.progress_report import OnProgress
@@ -116,6 +118,10 @@ def test_a_turn_of_the_wheel_labels_selects_trains_and_measures(
     assert result.before.models[0].model_id == start
     assert result.after.models[0].model_id == last.model_id != start
     assert result.before.objects_with_truth == result.after.objects_with_truth > 0
+    runs = [str(out / run) for run in ("round-01/labels", "evaluation/before", "evaluation/after")]
+    chosen = recorded_backend(str(out), STORAGE, FlywheelRecord)
+    assert chosen in ("torch", "onnxruntime", "openvino")
+    assert {recorded_backend(run, STORAGE) for run in runs} == {chosen}, "figures are compared"
     lines = [line.split() for line in printed(FlywheelView(result)).splitlines()]
     assert [line[0] for line in lines if line][2:5] == ["evaluation", "before", "after"]
     with pytest.raises(RunDirectoryError, match=r"train_steps is 2 there and 3 here"):

@@ -137,7 +137,7 @@ def test_a_run_whose_backend_cannot_go_on_here_is_refused_in_one_line() -> None:
         choose_backend(AUTO, small_lite0(), WorkerResources(1.0, 1.0), "s3://bucket/run", "onnxruntime")
     assert str(refused.value) == (
         "s3://bucket/run was begun with backend onnxruntime: backend onnxruntime with precision fp32 on cuda: it runs "
-        "fp32 on cpu alone; take device cpu and precision fp32, or backend torch"
+        "fp32 on cpu alone; take device cpu and precision fp32, or backend torch in another directory"
     )
 
 

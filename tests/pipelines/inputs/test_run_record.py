@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from actors.specs.model import ModelChoice
 from infra.errors import RunDirectoryError
 from infra.storage.files import Storage
-from pipelines.inputs.run_record import LabelRecord, read_record, request_of
+from pipelines.inputs.run_record import LabelRecord, read_record, request_of, versions
 from tests.specs import label_record
 
 STORAGE = Storage()
@@ -50,3 +51,10 @@ def test_a_setting_that_is_missing_is_no_default(tmp_path: Path, name: str) -> N
 def test_a_record_says_nothing_of_trust() -> None:
     choice = ModelChoice("bright:7", trust_model_code=True)
     assert choice.without_trust == replace(choice, trust_model_code=False)
+
+
+def test_the_version_of_a_backend_is_told_if_it_is_here() -> None:
+    assert set(versions("torch")) == set(versions()) == {"mfp-pipeline", "torch", "timm", "ray"}
+    assert set(versions("onnxruntime")) == {*versions(), "onnxruntime"}
+    is_here = find_spec("openvino") is not None
+    assert ("openvino" in versions("openvino")) == is_here
