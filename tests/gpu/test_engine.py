@@ -19,8 +19,8 @@ from mfp.errors import ClickModelError
 from mfp.models.analytic import AnalyticClickModel
 from mfp.session import FinishedSession, LoggedClicks, Session
 from mfp.start import FromMask
-from pipelines.bench.photographs import photograph
-from pipelines.bench.subject import find_benched_model, sessions_on
+from pipelines.benchmarks.photographs import photograph
+from pipelines.benchmarks.subject import find_benched_model, sessions_on
 from tests.mfp.session_factories import RedChannelModel, create_image, create_sessions
 from tests.mfp.started_sessions import SIZE, start_mask
 from tests.mfp.test_engine_golden import FULL, SMALL, check

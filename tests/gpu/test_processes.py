@@ -15,7 +15,7 @@ import pytest
 
 from infra.shards.shard_writer import write_dataset
 from infra.storage.files import Storage
-from pipelines.bench.photographs import photograph
+from pipelines.benchmarks.photographs import photograph
 
 pytestmark = pytest.mark.gpu
 

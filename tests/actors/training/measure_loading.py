@@ -27,7 +27,7 @@ from infra.shards.manifest import load_manifest
 from infra.shards.shard_writer import write_dataset
 from infra.storage.files import Storage
 from mfp.training.sample_order import SampleOrder
-from pipelines.bench.photographs import photograph
+from pipelines.benchmarks.photographs import photograph
 from pipelines.inputs.training_recipe import recipe
 
 _NUM_PHOTOGRAPHS = 64

@@ -24,9 +24,9 @@ from mfp.engine_settings import EngineSettings, Precision
 from mfp.network import ModulatedNetwork
 from mfp.session import Session
 from mfp.tf32 import allow_tf32
-from pipelines.bench.machine import this_machine
-from pipelines.bench.sequential_loop import SequentialLoop
-from pipelines.bench.subject import find_benched_model, samples_of, sessions_on
+from pipelines.benchmarks.machine import this_machine
+from pipelines.benchmarks.sequential_loop import SequentialLoop
+from pipelines.benchmarks.subject import find_benched_model, samples_of, sessions_on
 from tests.gpu.bench.feed import bare_rate, counted, engine_rate, loop_rate
 from tests.gpu.bench.watching import hidden_waits, most_memory, profile_of
 

@@ -14,7 +14,7 @@ from mfp.click_model import CropBatch, CropModel
 from mfp.crop_runner import CropRunner
 from mfp.engine import Engine
 from mfp.session import Session, SessionLimits
-from pipelines.bench.sequential_loop import SequentialLoop
+from pipelines.benchmarks.sequential_loop import SequentialLoop
 
 _NUM_KEPT = 4  # batches that are replayed
 _MOST_CLICKS = 20
