@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 from weakref import WeakValueDictionary
 
 from mfp.image_crops import CropSize
 from mfp.region import Region
 
-Place: TypeAlias = tuple[Region, CropSize]
-"""A region of an image and the size of its crop."""
+
+@dataclass(frozen=True)
+class Crop:
+    """A region of an image, resized, and perhaps mirrored."""
+
+    region: Region
+    size: CropSize
+    is_mirrored: bool
 
 
 @dataclass(frozen=True, eq=False)
 class CropFeatures:
-    """What `CropModel.prepare` returned for a crop and for its mirror image; the latter is None without flip."""
+    """What `CropModel.prepare` returned for a crop: of any type, also of one that allows no weak references."""
 
-    straight: Any
-    mirrored: Any
+    features: Any
 
 
 class ImageFeatures:
@@ -31,27 +36,27 @@ class ImageFeatures:
     def __init__(self, height: int, width: int) -> None:
         """`height` and `width` are those of the image, in pixels."""
         self._size = height, width
-        self._held: WeakValueDictionary[Place, CropFeatures] = WeakValueDictionary()
-        self._of_whole: CropFeatures | None = None  # read in `_held`; named here to be kept
+        self._held: WeakValueDictionary[Crop, CropFeatures] = WeakValueDictionary()
+        self._of_whole: dict[bool, CropFeatures] = {}  # read in `_held`; named here to be kept
 
-    def at(self, place: Place, make: Callable[[], CropFeatures]) -> CropFeatures:
-        """Those of a place, made now if there are none."""
-        features = self._held.get(place)
+    def at(self, crop: Crop, make: Callable[[], Any]) -> CropFeatures:
+        """Those of a crop, made now if there are none."""
+        features = self._held.get(crop)
         if features is None:
-            features = self._held[place] = make()
-            if (place[0].height, place[0].width) == self._size:
-                self._of_whole = features
+            features = self._held[crop] = CropFeatures(make())
+            if (crop.region.height, crop.region.width) == self._size:
+                self._of_whole[crop.is_mirrored] = features
         return features
 
 
 class SessionFeatures:
-    """Features that one session uses; it holds those of its newest place."""
+    """Features that one session uses; it holds those of its newest crop, and of the newest that was mirrored."""
 
     def __init__(self, of_image: ImageFeatures) -> None:
         self._of_image = of_image
-        self._newest: CropFeatures | None = None
+        self._newest: dict[bool, CropFeatures] = {}
 
-    def at(self, place: Place, make: Callable[[], CropFeatures]) -> CropFeatures:
-        """Those of a place, made now if no session on the image has them."""
-        self._newest = self._of_image.at(place, make)
-        return self._newest
+    def at(self, crop: Crop, make: Callable[[], Any]) -> Any:
+        """Those of a crop, made now if no session on the image has them."""
+        held = self._newest[crop.is_mirrored] = self._of_image.at(crop, make)
+        return held.features

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +17,9 @@ from mfp.backends.registry import check_backend, run_by_backend
 from mfp.batch_size import USUAL_BATCH_SIZE, CudaMemory, fitting_batch_size
 from mfp.click_model import CropBatch, CropModel, Image, ModelTraits
 from mfp.clicks import Click
-from mfp.crop_features import CropFeatures, ImageFeatures, SessionFeatures
+from mfp.crop_features import Crop, ImageFeatures, SessionFeatures
 from mfp.device_exchange import DeviceExchange
-from mfp.engine_settings import BatchSize, EngineSettings, Precision
+from mfp.engine_settings import BatchSize, EngineSettings, Flip, Precision
 from mfp.exchange import Answer, Exchange
 from mfp.host_exchange import HostExchange
 from mfp.image_crops import CropSize, ImageCrops, resize
@@ -41,6 +42,8 @@ AUTOCAST_TYPES: dict[Precision, torch.dtype] = {
     "bf16": torch.bfloat16,
     "fp16": torch.float16,
 }
+NUM_FLIPPED_CLICKS = 2
+"""With flip `auto` the mirror image is averaged in for so many clicks of an object."""
 _NUM_NEWEST_IMAGES = 1  # with a single place no session is in flight between two objects of an image
 
 
@@ -80,7 +83,7 @@ class CropRunner:
         self.traits: ModelTraits = self.model.traits
         self.network = Stopwatch()
         self.zoom = ZoomSettings() if settings.zoom else None
-        self._flip = settings.flip
+        self._flip: Flip = settings.flip
         self._autocast_type = AUTOCAST_TYPES[settings.precision]
         self._uses_tf32 = settings.precision == "tf32"
         self._exchange = self._exchange_with(self.device)
@@ -141,41 +144,47 @@ class CropRunner:
 
     def _probabilities(self, requests: Sequence[Request[OpenCrops]], size: CropSize) -> tuple[Tensor, Tensor]:
         """(B, 1, h, w) float32 probabilities of the crops, and () bool: whether all logits are finite."""
+        flipped = [index for index, request in enumerate(requests) if self._flips(request)]
         maps = [request.session.maps for request in requests]
         regions = [request.region for request in requests]
-        image = torch.cat([one.image_crop(region, size) for one, region in zip(maps, regions, strict=True)])
-        prob = torch.cat([one.map_crop(region, size) for one, region in zip(maps, regions, strict=True)])
+        images = [one.image_crop(region, size) for one, region in zip(maps, regions, strict=True)]
+        probs = [one.map_crop(region, size) for one, region in zip(maps, regions, strict=True)]
         has_prob = [one.has_map for one in maps]
         clicks = [[request.region.to_crop(click, *size) for click in request.clicks] for request in requests]
         with self._precision():
-            features = [self._features(request, size) for request in requests]
-        straight = [one.straight for one in features]
-        if not self._flip:
-            logits, is_finite = self._logits(CropBatch(image, prob, has_prob, clicks, straight))
-            return torch.sigmoid(logits), is_finite
+            features = [self._features(request, size, is_mirrored=False) for request in requests]
+            mirrored = [self._features(requests[index], size, is_mirrored=True) for index in flipped]
         logits, is_finite = self._logits(
             CropBatch(
-                torch.cat((image, image.flip(3))),
-                torch.cat((prob, prob.flip(3))),
-                has_prob * 2,
-                clicks + [[click.mirrored(size[1]) for click in sequence] for sequence in clicks],
-                straight + [one.mirrored for one in features],
+                torch.cat((*images, *(images[index].flip(3) for index in flipped))),
+                torch.cat((*probs, *(probs[index].flip(3) for index in flipped))),
+                has_prob + [has_prob[index] for index in flipped],
+                clicks + [[click.mirrored(size[1]) for click in clicks[index]] for index in flipped],
+                features + mirrored,
             )
         )
-        plain, flipped = logits.chunk(2)
-        return torch.sigmoid((plain + flipped.flip(3)) * 0.5), is_finite
+        straight = logits[: len(requests)]
+        if not flipped:
+            return torch.sigmoid(straight), is_finite
+        partners = logits[len(requests) :].flip(3)
+        if len(flipped) < len(requests):
+            # A row without a mirror image is its own partner: the mean of two equal numbers is that number.
+            partners = straight.index_copy(0, self._exchange.tensor(np.array(flipped)), partners)
+        return torch.sigmoid((straight + partners) * 0.5), is_finite
 
-    def _features(self, request: Request[OpenCrops], size: CropSize) -> CropFeatures:
+    def _flips(self, request: Request[OpenCrops]) -> bool:
+        return self._flip == "on" or (self._flip == "auto" and len(request.clicks) <= NUM_FLIPPED_CLICKS)
+
+    def _features(self, request: Request[OpenCrops], size: CropSize, *, is_mirrored: bool) -> Any:
         if not self.model.prepares:
-            return CropFeatures(None, None)
-        crop = request.session.maps.image_crop(request.region, size)
+            return None
 
-        def prepare() -> CropFeatures:
+        def prepare() -> Any:
+            crop = request.session.maps.image_crop(request.region, size)
             with self.network.running():
-                straight = self.model.prepare(crop)
-                return CropFeatures(straight, self.model.prepare(crop.flip(3)) if self._flip else None)
+                return self.model.prepare(crop.flip(3) if is_mirrored else crop)
 
-        return request.session.features.at((request.region, size), prepare)
+        return request.session.features.at(Crop(request.region, size, is_mirrored), prepare)
 
     def _logits(self, batch: CropBatch) -> tuple[Tensor, Tensor]:
         """(B, 1, h, w) float32, and () bool: whether all of them are finite."""

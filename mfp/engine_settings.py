@@ -15,6 +15,7 @@ Device: TypeAlias = Literal["auto", "cpu", "cuda"]
 BatchSize: TypeAlias = Annotated[int, Ge(1)] | Literal["auto"]
 BackendName: TypeAlias = Literal["torch", "compile", "onnxruntime", "openvino"]
 BackendChoice: TypeAlias = Literal["auto", BackendName]
+Flip: TypeAlias = Literal["on", "off", "auto"]
 ZoomSize: TypeAlias = Annotated[int, Ge(32)] | Literal["model"]
 
 
@@ -45,7 +46,13 @@ class EngineSettings:
             "the fastest of those that are installed, tried when a run begins; run.json names it."
         ),
     ] = "auto"
-    flip: Annotated[bool, Doc("Average with the mirrored image (twice the work).")] = True
+    flip: Annotated[
+        Flip,
+        Doc(
+            "Average with the mirrored image, which is twice the work: on, off, or auto, only for the first clicks of "
+            "an object, which gain the most by it."
+        ),
+    ] = "on"
     zoom: Annotated[bool, Doc("Crop to the object as it takes shape.")] = True
     zoom_size: Annotated[
         ZoomSize,

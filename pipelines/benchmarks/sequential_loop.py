@@ -38,12 +38,15 @@ class SequentialLoop:
     def __init__(
         self, network: ModulatedNetwork, engine: EngineSettings, num_clicks: int, device: str = "cpu"
     ) -> None:
-        """The network is used as it is; flip, zoom and arithmetic are those of the engine that it stands beside."""
+        """The network is used as it is; zoom and arithmetic are those of the engine that it stands beside.
+
+        The mirror image is averaged in at every click, unless that engine never does.
+        """
         self._device = torch.device(device)
         self._network = network.eval().to(self._device)
         self._autocast_type = AUTOCAST_TYPES[engine.precision]
         self._settings = network.click_settings
-        self._flip = bool(engine.flip)
+        self._flip = engine.flip != "off"
         self._zoom = engine.zoom
         self._zoom_size = network.zoom_size if engine.zoom_size == "model" else engine.zoom_size
         self._num_clicks = num_clicks

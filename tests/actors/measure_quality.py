@@ -76,7 +76,7 @@ def of_part(session: FinishedSession, part: Region) -> float:
 def main(url: str, num_samples: int = 10**9) -> None:
     """Measure, and print the figures for all masks and for small ones."""
     model = find_model(ModelChoice("lite0"), Storage())
-    engine = Engine(model_from_bytes(model.weights).network, EngineSettings(zoom_size=320, flip=False))
+    engine = Engine(model_from_bytes(model.weights).network, EngineSettings(zoom_size=320, flip="off"))
     rows: list[tuple[float, ...]] = []
     for limits in LIMITS:
         for session in engine.run(sessions(url, num_samples, limits)):

@@ -84,7 +84,7 @@ class Worker:
         torch.set_num_threads(1)
         self.run = RunDirectory(f"{folder}/run", Storage())
         self._samples: Callable[[], Iterator[ShardItem]] = lambda: iter(())
-        engine = Engine(AnalyticClickModel(), EngineSettings(zoom_size=_SIDE, flip=False))
+        engine = Engine(AnalyticClickModel(), EngineSettings(zoom_size=_SIDE, flip="off"))
         limits = SessionLimits(max_clicks=1)
         self._labeller = OneModelLabeller(
             engine,

@@ -68,7 +68,7 @@ def jobs_on_local_files(data: Path) -> Iterator[SignalledJob]:
                 "--max-clicks",
                 "3",
             ),
-            *("--train-steps", "20", "--checkpoint-every", "10", "--min-quality", "0", "--no-flip"),
+            *("--train-steps", "20", "--checkpoint-every", "10", "--min-quality", "0", "--flip", "off"),
             *("--zoom-size", "96", "--cpus-per-worker", "0.5", *_TRAINING),
         ),
     )

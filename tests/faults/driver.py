@@ -47,7 +47,7 @@ def do_what_is_missing(
         for shard in manifest.shards:
             if shard.name in committed:
                 continue
-            engine = Engine(AnalyticClickModel(), EngineSettings(batch_size=4, zoom_size=48, flip=False))
+            engine = Engine(AnalyticClickModel(), EngineSettings(batch_size=4, zoom_size=48, flip="off"))
             read = through(reader_of(manifest, storage))
             objects = ObjectSessions(LIMITS)
             worker = OneModelLabeller(engine, objects, read, run, driver_commits=guard.driver_commits)

@@ -55,7 +55,7 @@ class RecordingModel(AnalyticClickModel):
 
 
 def engine_of(model: ClickModel, batch_size: int = 4) -> Engine:
-    return Engine(model, EngineSettings(batch_size=batch_size, zoom_size=64, flip=False))
+    return Engine(model, EngineSettings(batch_size=batch_size, zoom_size=64, flip="off"))
 
 
 def moved(mask: Mask, down: int, right: int) -> Mask:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from torch.nn import functional
 from mfp.click_model import CropBatch, CropModel, Image, ModelTraits
 from mfp.clicks import Click
 from mfp.crop_runner import CropRunner, OpenCrops
-from mfp.engine_settings import EngineSettings, Precision
+from mfp.engine_settings import EngineSettings, Flip, Precision
 from mfp.errors import ClickModelError
 from mfp.image_crops import CropSize, HostCrops
 from mfp.models.analytic import AnalyticClickModel
@@ -29,7 +30,7 @@ PART = Region(10, 49, 20, 99)
 CLICKS = (Click(30, 40, True),)
 
 
-def create_runner(model: CropModel, flip: bool = True, precision: Precision = "fp32") -> CropRunner:
+def create_runner(model: CropModel, flip: Flip = "on", precision: Precision = "fp32") -> CropRunner:
     return CropRunner(model, EngineSettings(flip=flip, precision=precision), "cpu")
 
 
@@ -116,7 +117,7 @@ def answer(runner: CropRunner, image: Image, clicks: Sequence[Click], size: Crop
 
 def test_flip_averages_the_logits_of_both_images() -> None:
     """The analytic model is blind to sides: its mirrored answer differs by the clicks' half-pixel shift alone."""
-    straight = answer(create_runner(AnalyticClickModel(), flip=False), IMAGE, CLICKS, (90, 120))
+    straight = answer(create_runner(AnalyticClickModel(), flip="off"), IMAGE, CLICKS, (90, 120))
     averaged = answer(create_runner(AnalyticClickModel()), IMAGE, CLICKS, (90, 120))
     assert np.allclose(straight, averaged, atol=1e-6)
 
@@ -144,11 +145,39 @@ class ModeProbe(AnalyticClickModel):
 
 
 def test_the_model_runs_once_and_in_inference_mode() -> None:
-    for flip, num_rows in ((True, 6), (False, 3)):
+    rows: dict[Flip, int] = {"on": 6, "off": 3}
+    for flip, num_rows in rows.items():
         model = ModeProbe()
         runner = create_runner(model, flip=flip)
         runner.predict([Request(runner.open(IMAGE), WHOLE, CLICKS) for _ in range(3)], (32, 32))
         assert model.rows == [[False] * num_rows]
+
+
+def test_auto_averages_the_first_two_clicks_of_each_object_and_no_later_ones() -> None:
+    """Three sessions of one batch at their first, second and third click: what each would get alone."""
+    sequences = [tuple(Click(30 + 5 * k, 40, True) for k in range(count)) for count in (3, 1, 2)]
+    flips: tuple[Flip, ...] = get_args(Flip)
+    answers = {
+        flip: [
+            answer(create_runner(TinyNetwork(), flip=flip), IMAGE, clicks, (90, 120)) for clicks in sequences
+        ]
+        for flip in flips
+    }
+    assert not any(np.allclose(on, off) for on, off in zip(answers["on"], answers["off"], strict=True))
+    assert all(map(np.array_equal, answers["auto"], [answers["off"][0], *answers["on"][1:]]))
+
+    model = ModeProbe()
+    runner = create_runner(model, flip="auto")
+    sessions = [runner.open(IMAGE) for _ in sequences]
+    runner.predict(
+        [Request(one, WHOLE, clicks) for one, clicks in zip(sessions, sequences, strict=True)], (90, 120)
+    )
+    assert model.rows == [[False] * 5]
+    alone = [
+        answer(create_runner(AnalyticClickModel(), flip="auto"), IMAGE, clicks, (90, 120))
+        for clicks in sequences
+    ]
+    assert all(map(np.allclose, map(runner.probabilities, sessions), alone))
 
 
 def test_a_network_is_in_evaluation_mode() -> None:

@@ -214,7 +214,7 @@ def test_red_pixels_are_cut_alike_on_both_sides(request: pytest.FixtureRequest) 
     """The answer is the crop itself: the device's crop has the bits of the host's."""
 
     def answer() -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-        runner = CropRunner(RedChannelModel(), EngineSettings(batch_size=4, flip=False), "cpu")
+        runner = CropRunner(RedChannelModel(), EngineSettings(batch_size=4, flip="off"), "cpu")
         session = runner.open(IMAGE)
         runner.predict([Request(session, PART, CLICKS)], (64, 96))
         return runner.probabilities(session)

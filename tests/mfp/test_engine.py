@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from mfp import places
 from mfp.click_model import ClickModel, CropBatch
 from mfp.clicks import Click
 from mfp.engine import Engine
-from mfp.engine_settings import EngineSettings
+from mfp.engine_settings import EngineSettings, Flip
 from mfp.errors import ImageSizeError
 from mfp.models.analytic import AnalyticClickModel
 from mfp.models.lite0 import Lite0, Lite0Config
@@ -294,7 +295,7 @@ def test_zoom_and_flip_are_choices() -> None:
     network = TinyNetwork()
     chosen = [
         outcomes(Engine(network, EngineSettings(zoom_size=64, zoom=zoom, flip=flip)).run(sessions))
-        for zoom, flip in itertools.product((True, False), repeat=2)
+        for zoom, flip in itertools.product((True, False), get_args(Flip))
     ]
     assert all(one != other for one, other in itertools.combinations(chosen, 2))
 

@@ -6,12 +6,13 @@ import gc
 import random
 import weakref
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from mfp.engine import Engine
-from mfp.engine_settings import EngineSettings
+from mfp.engine_settings import EngineSettings, Flip
 from mfp.per_image import PerImage
 from mfp.places import Places
 from mfp.session import FinishedSession, Session
@@ -50,8 +51,8 @@ def passes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.usefixtures("passes")
 @pytest.mark.parametrize("batch_size", [1, 3, 8])
-@pytest.mark.parametrize("flip", [True, False])
-def test_each_region_of_an_image_is_prepared_once_for_all_its_sessions(batch_size: int, flip: bool) -> None:
+@pytest.mark.parametrize("flip", ["on", "off"])
+def test_each_region_of_an_image_is_prepared_once_for_all_its_sessions(batch_size: int, flip: Flip) -> None:
     model = PreparingModel()
     finished = run(model, sessions_on_shared_images(), batch_size=batch_size, flip=flip)
     places = {
@@ -61,19 +62,19 @@ def test_each_region_of_an_image_is_prepared_once_for_all_its_sessions(batch_siz
     }
     num_turns = sum(len(session.clicks) for session in finished)
     assert len(places) < num_turns / 2, "regions stay and are shared, else this shows nothing"
-    assert model.num_prepared == len(places) * (2 if flip else 1)
+    assert model.num_prepared == len(places) * (2 if flip == "on" else 1)
 
 
 @pytest.mark.usefixtures("passes")
 def test_without_zoom_an_image_is_prepared_once() -> None:
     model = PreparingModel()
-    run(model, sessions_on_shared_images(), zoom=False, flip=False)
+    run(model, sessions_on_shared_images(), zoom=False, flip="off")
     assert model.num_prepared == 3
 
 
 @pytest.mark.usefixtures("passes")
-@pytest.mark.parametrize("flip", [True, False])
-def test_results_are_those_of_a_model_that_keeps_nothing_whatever_the_batch_and_the_order(flip: bool) -> None:
+@pytest.mark.parametrize("flip", get_args(Flip))
+def test_results_are_those_of_a_model_that_keeps_nothing_whatever_the_batch_and_the_order(flip: Flip) -> None:
     sessions = sessions_on_shared_images()
     expected = outcomes(run(PreparingModel(prepares=False), sessions, batch_size=1, flip=flip))
     assert len({repr(value) for value in expected.values()}) == len(sessions)
@@ -85,7 +86,7 @@ def test_results_are_those_of_a_model_that_keeps_nothing_whatever_the_batch_and_
 def test_features_of_images_that_no_session_uses_are_dropped() -> None:
     """At most those of a session each in flight, and of the whole of their images and of the newest."""
     model = PreparingModel()
-    engine = Engine(model, EngineSettings(batch_size=2, zoom_size=64, flip=False))
+    engine = Engine(model, EngineSettings(batch_size=2, zoom_size=64, flip="off"))
     list(engine.run(sessions_on_shared_images(num_images=12, num_objects=1)))
     assert model.most_alive <= 2 + 2 + 1
     gc.collect()

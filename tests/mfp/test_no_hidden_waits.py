@@ -92,7 +92,9 @@ def test_a_batch_is_launched_without_waiting_whatever_its_sessions_are(
     with made_up_gpu(monkeypatch):
         with torch.device(CUDA):
             model = create()
-        runner = CropRunner(model, EngineSettings(batch_size=4, flip=name != "baseline"), "cuda:0")
+        runner = CropRunner(
+            model, EngineSettings(batch_size=4, flip="off" if name == "baseline" else "on"), "cuda:0"
+        )
         excluded = np.zeros((90, 120), np.bool_)
         known = FromMask(np.ones((90, 120), np.bool_))
         one, other, masked = runner.open(IMAGE), runner.open(IMAGE), runner.open(IMAGE, known)

@@ -57,7 +57,7 @@ def looks_every_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def options(dataset: DatasetManifest, out: str, training: str, **follow: bool) -> LabelSpec:
     return label_spec(
-        dataset.url, out, f"run://{training}", max_clicks=3, flip=False, device="cpu", **follow
+        dataset.url, out, f"run://{training}", max_clicks=3, flip="off", device="cpu", **follow
     ).resolved()
 
 

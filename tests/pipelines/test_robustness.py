@@ -167,13 +167,13 @@ def test_a_draw_that_is_unfinished_or_of_other_settings_does_not_count(
     run_evaluation(replace(spec, robustness=Robustness(True, 1)), lambda report: None)
     part = replace(labelled[1], seed=8, out=draw_url(spec.out, 1))
     label_here(part, num_shards=1)
-    label_here(replace(part, out=draw_url(spec.out, 2), network=replace(part.network, flip=False)))
+    label_here(replace(part, out=draw_url(spec.out, 2), network=replace(part.network, flip="off")))
     draws = read_draws(spec.out, STORAGE)
     assert draws is not None
     assert draws.num_draws == 1
     assert draws.left_out[0] == "draw-001: unfinished, 1 of 2 shards"
     assert draws.left_out[1].startswith("draw-002: ")
-    assert "network.flip is true there and false here" in draws.left_out[1]
+    assert "network.flip is on there and off here" in draws.left_out[1]
 
 
 def test_draws_that_came_after_the_report_are_no_finding(
@@ -188,7 +188,7 @@ def test_draws_that_came_after_the_report_are_no_finding(
 def test_runs_with_draws_of_one_user_are_compared_over_drawn_clicks(
     spec: EvaluateSpec, labelled: list[LabelSpec], ray_cluster: None, tmp_path: Path
 ) -> None:
-    other = replace(spec, out=str(tmp_path / "other"), network=replace(spec.network, flip=False))
+    other = replace(spec, out=str(tmp_path / "other"), network=replace(spec.network, flip="off"))
     for one in (spec, other):
         run_evaluation(one, lambda report: None)
     compared = compare_runs([spec.out, other.out], STORAGE)

@@ -136,7 +136,7 @@ def test_a_flywheel_that_is_stopped_turns_on(tmp_path: Path, temporary_files: Pa
         ),
         *("--max-clicks", "3", "--train-steps", "20", "--checkpoint-every", "10", "--crop-size", "64"),
         *("--batch-size", "2", "--cpus-per-worker", "0.5", "--loader-workers", "0", "--device", "cpu"),
-        *("--min-quality", "0", "--no-flip", "--zoom-size", "96"),
+        *("--min-quality", "0", "--flip", "off", "--zoom-size", "96"),
     )
     for call, number, after in (
         ("ray.wait", signal.SIGTERM, f"{out}/round-01/labels/run.json"),  # training goes on beside it

@@ -360,8 +360,8 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> str:
         ("fake", {"zoom_size": 100}, "--zoom-size 100: crops are multiples of 32"),
         (
             "python:tests.mfp.click_models:GrowingModel",
-            {"zoom_size": 96, "flip": False},
-            "--no-flip, --zoom-size 96: python:tests.mfp.click_models:GrowingModel frames and runs its images itself; "
+            {"zoom_size": 96, "flip": "off"},
+            "--flip off, --zoom-size 96: python:tests.mfp.click_models:GrowingModel frames and runs its images itself; "
             "leave that out, and see its own options",
         ),
         (

@@ -259,7 +259,7 @@ def test_closing_drops_what_the_engine_is_at(tmp_path: Path, dataset: DatasetMan
 
     under_way, is_closing = threading.Event(), threading.Event()
     model = ClosedInThePass()
-    engine = Engine(model, EngineSettings(batch_size=4, zoom_size=ZOOM_SIZE, flip=False))
+    engine = Engine(model, EngineSettings(batch_size=4, zoom_size=ZOOM_SIZE, flip="off"))
     endless = ObjectSessions(SessionLimits(max_clicks=1000, target_iou=None))
     shards = OneModelLabeller(engine, endless, reader_of(dataset, STORAGE), new_run(tmp_path), "analytic")
     with ThreadPoolExecutor(1) as caller:

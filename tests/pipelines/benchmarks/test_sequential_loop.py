@@ -44,7 +44,7 @@ def compare(name: str, sessions: list[Session], settings: EngineSettings) -> int
     "settings",
     [
         EngineSettings(device="cpu"),
-        EngineSettings(device="cpu", flip=False, zoom_size=192),
+        EngineSettings(device="cpu", flip="off", zoom_size=192),
         EngineSettings(device="cpu", zoom=False),
     ],
     ids=["as it is", "without flip, smaller", "without zoom"],

@@ -79,7 +79,7 @@ def test_sections_are_tables_and_values_are_those_of_toml(file: Path) -> None:
     max_clicks = 7
     target_iou = "none"
     [network]
-    flip = false
+    flip = "off"
     """
     assert read(file, text) == {
         "out": "run",
@@ -87,7 +87,7 @@ def test_sections_are_tables_and_values_are_those_of_toml(file: Path) -> None:
         "model.options": ("checkpoint=a", "mode=b"),
         "clicks.max_clicks": 7,
         "clicks.target_iou": "none",
-        "network.flip": False,
+        "network.flip": "off",
     }
 
 
@@ -100,14 +100,15 @@ def test_sections_are_tables_and_values_are_those_of_toml(file: Path) -> None:
             "network.zoomsize is no setting of this command (did you mean network.zoom_size?)",
         ),
         ("zoom_size = 64", "zoom_size is no setting of this command"),
-        ("[networks.deep]\nflip = true", "networks.deep.flip is no setting of this command"),
+        ("[networks.deep]\nflip = 1", "networks.deep.flip is no setting of this command"),
         ("network = 3", "network is a section: write [network]"),
         ("[nothing]", "nothing is no setting of this command"),
         (
             "[network]\nzoom_size = '64'",
             "network.zoom_size should be a valid integer or should be 'model', not \"64\"",
         ),
-        ("[network]\nflip = 1", "network.flip should be a valid boolean, not 1"),
+        ("[network]\nflip = true", "network.flip should be 'on', 'off' or 'auto', not true"),
+        ("[network]\nzoom = 1", "network.zoom should be a valid boolean, not 1"),
         (
             "[network]\nprecision = 'FP16'",
             "network.precision should be 'fp32', 'tf32', 'bf16' or 'fp16', not \"FP16\"",
@@ -172,7 +173,7 @@ def toml_of(spec: Any) -> str:
         (
             SpecCommand(LabelSpec, ""),
             label_spec(
-                "/d", "/r", "lite0", max_clicks=3, zoom_size=64, modulation="paper", workers="2:3", flip=False
+                "/d", "/r", "lite0", max_clicks=3, zoom_size=64, modulation="paper", workers="2:3", flip="off"
             ),
         ),
         (TRAIN, train_spec(("/a:2", "/b"), "/r", rate=1e-3, crop_size=(64, 96), step_at=(3, 4), every=7)),

@@ -49,7 +49,7 @@ def test_every_option_of_label_reaches_the_job(labelled: list[LabelSpec]) -> Non
         "--click-column x=px --start masks:old --changes global "
         "--overlap exclude --start-mask-values binary --start-ignore-value 9 --start-object-values 1,3 "
         "--workers 2:4 --cpus-per-worker 2 --gpus-per-worker 0.5 --device cpu --batch-size 3 --precision bf16 "
-        "--backend compile --no-flip --no-zoom --zoom-size 320 --modulation release --seed 5 --max-errors 0.2 "
+        "--backend compile --flip off --no-zoom --zoom-size 320 --modulation release --seed 5 --max-errors 0.2 "
         "--ray-address auto --working-pixels 1000000 --storage-endpoint http://host:9000 --storage-region eu --follow "
         "--follow-if-better"
     )
@@ -78,7 +78,7 @@ def test_every_option_of_label_reaches_the_job(labelled: list[LabelSpec]) -> Non
                 batch_size=3,
                 precision="bf16",
                 backend="compile",
-                flip=False,
+                flip="off",
                 zoom=False,
                 zoom_size=320,
             ),
@@ -192,7 +192,7 @@ def test_every_option_of_the_flywheel_reaches_the_job(
         "--min-quality 0.8 --min-iou 0.7 --min-area 9 --train-steps 9 --checkpoint-every 3 "
         "--recipe hrnet18 --crop-size 64 --batch-size 4 --rate 0.1 --learned-statistics --label-workers 2:4 "
         "--train-workers 3 --cpus-per-worker 2 --gpus-per-worker 0.5 --loader-workers 0 --device cpu "
-        "--no-flip --zoom-size 96 --seed 5 --ray-address auto --storage-endpoint http://host:9000"
+        "--flip off --zoom-size 96 --seed 5 --ray-address auto --storage-endpoint http://host:9000"
     )
     assert "enough" in mfp(*line.split()).stderr
     (spec,) = asked
@@ -210,7 +210,7 @@ def test_every_option_of_the_flywheel_reaches_the_job(
         recipe=recipe("hrnet18", crop_size=(64, 64), batch_size=4, rate=0.1),
         frozen_statistics=False,
         workers=FlywheelWorkers("2:4", "3", 2.0, 0.5, 0, "auto"),
-        network=EngineSettings(device="cpu", flip=False, zoom_size=96),
+        network=EngineSettings(device="cpu", flip="off", zoom_size=96),
         seed=5,
         storage=StorageOptions("http://host:9000"),
     )
@@ -347,10 +347,10 @@ def test_a_file_says_nothing_of_trust(command: str, tmp_path: Path) -> None:
 
 def test_an_option_takes_back_what_a_file_has_said(labelled: list[LabelSpec], tmp_path: Path) -> None:
     config = tmp_path / "mine.toml"
-    config.write_text("follow = true\nfollow_if_better = true\nnetwork.flip = false\n")
-    line = "label data --out run --model run://training --no-follow --no-follow-if-better --flip --config"
+    config.write_text("follow = true\nfollow_if_better = true\nnetwork.flip = 'off'\n")
+    line = "label data --out run --model run://training --no-follow --no-follow-if-better --flip on --config"
     assert mfp(*line.split(), str(config)).exit_code == 0
-    assert (labelled[0].follows, labelled[0].network.flip) == (False, True)
+    assert (labelled[0].follows, labelled[0].network.flip) == (False, "on")
 
 
 @pytest.mark.parametrize("setting", ["steps = 5", 'model = "vit_b"', "frozen_statistics = true"])

@@ -61,7 +61,7 @@ def options(tmp_path_factory: pytest.TempPathFactory) -> FlywheelSpec:
         cpus_per_worker=0.5,
         loader_workers=0,
         device="cpu",
-        flip=False,
+        flip="off",
         zoom_size=96,
     )
 
