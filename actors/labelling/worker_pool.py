@@ -176,14 +176,12 @@ class WorkerPool:
                 hand_out.stop()
 
     def _create_workers(self, num_workers: int) -> None:
-        threads = str(self._resources.num_threads)
         actor = ray.remote(LabelWorker).options(
             num_cpus=self._resources.num_cpus,
             num_gpus=self._resources.num_gpus,
             max_restarts=-1,  # bounded all the same: a shard that kills its workers is set aside
             max_task_retries=0,
             max_concurrency=MAX_SHARDS_IN_FLIGHT + 2,  # besides: start, counts
-            runtime_env={"env_vars": {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}},
         )
         self._workers = [actor.remote(self._job, self._resources) for _ in range(num_workers)]
         self._is_ready = [False] * num_workers

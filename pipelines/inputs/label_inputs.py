@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from actors.click_models.model_ref import ModelRef
+from actors.click_models.plug_in import PlugIn
 from actors.labelling.given import Given
 from actors.specs.clicks import BoxCentre, Clicks
 from actors.specs.label import LabelSpec, Part
@@ -27,7 +28,8 @@ from mfp.start import GLOBAL_CONFIDENCE, LOCAL_CONFIDENCE, FromMask
 from pipelines.errors import OptionError
 from pipelines.inputs.given_inputs import check_given, find_given, given_content
 from pipelines.inputs.masks_there import has_objects
-from pipelines.inputs.model_source import find_and_build
+from pipelines.inputs.model_names import named_plug_in
+from pipelines.inputs.model_source import find_and_build, find_model
 from pipelines.inputs.processor import processor
 from pipelines.inputs.published_source import find_published
 from pipelines.inputs.run_folder import load_beside
@@ -55,7 +57,7 @@ class LabelInputs:
 
 
 def find_inputs(spec: LabelSpec, storage: Storage) -> LabelInputs:
-    """Find the data set, the model and the clicks that a resolved specification names.
+    """Find the data set, the model and the clicks that a resolved specification names; see also `check_model`.
 
     Raises:
         OptionError: clicks cannot be simulated because there are no masks, or the run would lie in its data.
@@ -92,26 +94,39 @@ def _part_of(dataset: DatasetManifest, part: Part) -> DatasetManifest:
 
 
 def _find_model(spec: LabelSpec, storage: Storage) -> tuple[ModelRef, PublishedModel | None]:
-    """The model, and what a training run says of it if it is the newest there.
-
-    It is built once: weights, zoom size and modulation show before `run.json` is written and Ray starts.
-    """
+    """The model, and what a training run says of it if it is the newest there."""
     choice = spec.model
     if choice.training_run is not None:
-        ref, published = find_published(spec, choice.training_run, storage)
-        try:
-            _check_fits(ref.build(choice.modulation), spec)
-        except WeightsError as error:
-            raise WeightsError(f"{choice.name}: {error}") from None
-        return ref, published
+        return find_published(spec, choice.training_run, storage)
     if spec.follows:
         raise OptionError(
             f"--follow: --model {choice.name} is one model, and no newer one is ever published for it; give "
             f"{TRAINING_RUN_PREFIX} and the directory of a training run"
         )
-    ref, model = find_and_build(choice, storage)
+    if named_plug_in(choice) is None:
+        return find_model(choice, storage), None
+    ref, model = find_and_build(choice, storage)  # it is known by what it says of itself once it is made
     _check_fits(model, spec)
     return ref, None
+
+
+def check_model(spec: LabelSpec, model: ModelRef) -> None:
+    """Build one of our own models: weights, zoom size and modulation show before `run.json` is written.
+
+    Its imports take seconds, so that a run does it while Ray starts. A plug-in was checked when it was found.
+
+    Raises:
+        OptionError: a setting that it cannot be run with.
+        MfpError: it cannot be built.
+
+    """
+    if isinstance(model.origin, PlugIn):
+        return
+    try:
+        built = model.build(spec.model.modulation)
+    except WeightsError as error:
+        raise WeightsError(f"{spec.model.name}: {error}") from None
+    _check_fits(built, spec)
 
 
 def _check_fits(model: ClickModel, spec: LabelSpec) -> None:

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -30,7 +32,7 @@ from infra.taken_models import add_taken
 from mfp.engine_settings import BackendName
 from pipelines.errors import OptionError
 from pipelines.inputs.backend_choice import ChosenBackend, choose_backend, recorded_backend
-from pipelines.inputs.label_inputs import LabelInputs, find_inputs, label_record, num_expected
+from pipelines.inputs.label_inputs import LabelInputs, check_model, find_inputs, label_record, num_expected
 from pipelines.inputs.masks_there import no_masks
 from pipelines.inputs.published_source import keep_model
 from pipelines.inputs.quarantined import in_words
@@ -112,8 +114,12 @@ def _run_guarded(
     labelling.check()
     missing = [shard for shard in inputs.dataset.shards if shard.name not in committed]
     if plan.goes_on(run, committed.values(), before) and missing:
-        # if workers do not fit, nothing was written yet: the next options may be others
-        with workers_that_fit(spec.workers, spec.network.device) as workers:
+        # if the model or the workers do not fit, nothing was written yet: the next options may be others
+        with (
+            _checked_beside(spec, inputs) as checked,
+            workers_that_fit(spec.workers, spec.network.device) as workers,
+        ):
+            checked.result()
             chosen = _chosen_backend(run, spec, inputs, workers)
             if chosen.notice:
                 labelling.report(notice=chosen.notice)
@@ -148,6 +154,13 @@ def _run_guarded(
         fitting_batch_size=labelling.fitting_batch_size,
         left=left,
     )
+
+
+@contextmanager
+def _checked_beside(spec: LabelSpec, inputs: LabelInputs) -> Iterator[Future[None]]:
+    """The model is built and checked on a thread: each waits for what takes seconds to start, it and Ray."""
+    with ThreadPoolExecutor(1, "model") as thread:
+        yield thread.submit(check_model, spec, inputs.model)
 
 
 def _chosen_backend(

@@ -22,7 +22,7 @@ from mfp.models.registry import NetworkConfig
 from mfp.models.vit import ViTConfig
 from mfp.network import BASELINE_CLICKS
 from pipelines.errors import OptionError
-from pipelines.inputs.label_inputs import find_inputs
+from pipelines.inputs.label_inputs import check_model, find_inputs
 from tests.actors.shapes import shape_sample, write_shapes
 from tests.mfp.network_factories import SMALL_CONFIGS, create_network
 from tests.specs import changed, label_spec
@@ -43,14 +43,18 @@ def options(dataset_url: str, folder: Path, config: NetworkConfig) -> LabelSpec:
     return label_spec(dataset_url, str(folder / "run"), str(model)).resolved()
 
 
+def find_and_check(asked: LabelSpec) -> None:
+    check_model(asked, find_inputs(asked, STORAGE).model)
+
+
 @pytest.mark.parametrize(("zoom_size", "nearest"), [(450, "448 or 672"), (100, "224")])
 def test_a_zoom_size_that_a_vit_cannot_take_is_refused_with_the_nearest_that_work(
     tmp_path: Path, dataset_url: str, zoom_size: int, nearest: str
 ) -> None:
     asked = options(dataset_url, tmp_path, WINDOWED)
     with pytest.raises(OptionError, match=rf"--zoom-size {zoom_size}: .*nearest to {zoom_size}: {nearest}$"):
-        find_inputs(changed(asked, zoom_size=zoom_size), STORAGE)
-    find_inputs(changed(asked, zoom_size=672), STORAGE)
+        find_and_check(changed(asked, zoom_size=zoom_size))
+    find_and_check(changed(asked, zoom_size=672))
     assert not (tmp_path / "run").exists()
 
 
@@ -58,7 +62,7 @@ def test_a_zoom_size_that_a_vit_cannot_take_is_refused_with_the_nearest_that_wor
 def test_convolutional_networks_take_any_zoom_size(tmp_path: Path, dataset_url: str, name: str) -> None:
     asked = options(dataset_url, tmp_path, SMALL_CONFIGS[name])
     for zoom_size in (32, 333):
-        assert find_inputs(changed(asked, zoom_size=zoom_size), STORAGE).model.name == asked.model.name
+        find_and_check(changed(asked, zoom_size=zoom_size))
 
 
 def test_a_variant_of_modulation_is_refused_for_a_model_that_is_shown_none(
@@ -68,7 +72,7 @@ def test_a_variant_of_modulation_is_refused_for_a_model_that_is_shown_none(
     with pytest.raises(
         ModelError, match=r"--modulation paper: .*takes no modulated map; leave the option out"
     ):
-        find_inputs(changed(asked, modulation="paper"), STORAGE)
+        find_and_check(changed(asked, modulation="paper"))
 
 
 def test_a_run_in_other_data_is_refused(tmp_path: Path, dataset_url: str) -> None:
