@@ -6,6 +6,7 @@ import abc
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Self, TypeAlias
 
 import torch
@@ -142,6 +143,11 @@ class ModulatedNetwork(nn.Module, abc.ABC):
         network = copy.copy(self)
         network.click_settings = replace(settings, modulation=replace(settings.modulation, variant=variant))
         return network
+
+    @property
+    def layers(self) -> Layers:
+        """What runs its layers: its own `forward`, or what `run_by` was given."""
+        return partial(self._run, self)
 
     def run_by(self, layers: Layers) -> Self:
         """The same network, with `layers` in the place of its own `forward` in all passes."""

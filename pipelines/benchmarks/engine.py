@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from actors.click_models.model_ref import ModelRef
 from actors.specs.bench import BenchSpec
@@ -18,16 +18,16 @@ from mfp.click_model import CropBatch, CropModel
 from mfp.crop_runner import CropRunner
 from mfp.engine import Engine
 from mfp.engine_settings import EngineSettings
+from mfp.network import Layers, ModulatedNetwork
 from mfp.session import Session
 from pipelines.benchmarks.machine import cores_of, device_of, this_machine
 from pipelines.benchmarks.processes import shape
 from pipelines.benchmarks.result import BenchResult, Fact, Line
-from pipelines.benchmarks.subject import find_benched_model, samples_of, sessions_on
+from pipelines.benchmarks.subject import find_benched_model, on_fastest_backend, samples_of, sessions_on
 from pipelines.benchmarks.threads import on_threads
 from pipelines.benchmarks.turns import take_turns, timed
 from pipelines.errors import OptionError
 
-_ENGINE = "engine"
 _PASSES = "its passes, replayed"
 
 
@@ -71,8 +71,8 @@ class WatchedRun:
         num_clicks: that were made.
         seconds: in all.
         passes: of them, in `CropModel.predict`.
-        layers: of those, in the network's own `forward`, without click maps, modulation and normalisation. 0 if the
-            model is no module of torch. On a GPU, which is not waited for after every pass, both mean little.
+        layers: of those, in the network's layers, without click maps, modulation and normalisation. 0 if the model is
+            none of our networks. On a GPU, which is not waited for after every pass, both mean little.
     """
 
     num_clicks: int
@@ -85,15 +85,11 @@ class _Watched:
     """A crop model that keeps its batches, and the seconds of its passes."""
 
     def __init__(self, model: CropModel) -> None:
-        self.model = model
+        self.model = model.run_by(self._timed(model.layers)) if isinstance(model, ModulatedNetwork) else model
         self.batches: list[CropBatch] = []
         self.keeps_batches = False
         self.passes = 0.0
         self.layers = 0.0
-        self._began = 0.0
-        if isinstance(model, nn.Module):
-            model.register_forward_pre_hook(self._begin)
-            model.register_forward_hook(self._end)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.model, name)
@@ -106,11 +102,14 @@ class _Watched:
         self.passes += time.perf_counter() - started
         return logits
 
-    def _begin(self, *_: object) -> None:
-        self._began = time.perf_counter()
+    def _timed(self, layers: Layers) -> Layers:
+        def run(image: Tensor, coordinates: Tensor, late: Tensor) -> Tensor:
+            started = time.perf_counter()
+            logits = layers(image, coordinates, late)
+            self.layers += time.perf_counter() - started
+            return logits
 
-    def _end(self, *_: object) -> None:
-        self.layers += time.perf_counter() - self._began
+        return run
 
 
 def bench_engine(spec: BenchSpec) -> BenchResult:
@@ -122,9 +121,11 @@ def bench_engine(spec: BenchSpec) -> BenchResult:
     """
     machine, storage = this_machine(), Storage(spec.storage)
     model = find_benched_model(spec.model, storage)
+    spec = on_fastest_backend(spec, model)
     sessions = sessions_on(samples_of(spec, storage), spec.objects, spec.clicks)
     engine = WatchedEngine(model, spec.network, device_of(spec))
     num_clicks = engine.run_watched(sessions, keep_batches=True).num_clicks
+    name = f"engine by {spec.network.backend}"
     lines: list[Line] = []
     facts = [Fact("objects", len(sessions)), Fact("clicks", num_clicks)]
     seconds: dict[str, tuple[float, ...]] = {}
@@ -137,12 +138,13 @@ def bench_engine(spec: BenchSpec) -> BenchResult:
 
         with on_threads(num_threads):
             engine.replay()  # kernels are chosen
-            timings = take_turns({_ENGINE: run, _PASSES: timed(engine.replay)}, spec.repeats)
+            timings = take_turns({name: run, _PASSES: timed(engine.replay)}, spec.repeats)
         on = shape(1, num_threads)
-        for name, of_way in timings.seconds.items():
-            milliseconds = 1000 * timings.median(name) / num_clicks
-            lines.append(Line(on, name, milliseconds, timings.ratio(name, _ENGINE), _note(name, runs)))
-            seconds[f"{on}, {name}"] = of_way
+        for way, of_way in timings.seconds.items():
+            milliseconds = 1000 * timings.median(way) / num_clicks
+            note = _note(runs) if way == name else ""
+            lines.append(Line(on, way, milliseconds, timings.ratio(way, name), note))
+            seconds[f"{on}, {way}"] = of_way
         facts.append(Fact(f"{on}: engine's time in passes", _share(runs, lambda one: one.passes)))
         facts.append(Fact(f"{on}: engine's time in layers", _share(runs, lambda one: one.layers)))
     return BenchResult(spec, machine, "click", "of the engine's time", tuple(lines), tuple(facts), seconds)
@@ -153,9 +155,7 @@ def _wait_for_gpu() -> None:
         torch.cuda.synchronize()
 
 
-def _note(name: str, runs: Sequence[WatchedRun]) -> str:
-    if name != _ENGINE:
-        return ""
+def _note(runs: Sequence[WatchedRun]) -> str:
     passes, layers = _share(runs, lambda one: one.passes), _share(runs, lambda one: one.layers)
     beside = f"{1 - passes:.1%} beside the passes"
     return f"{layers:.1%} in layers, {beside}" if layers else beside

@@ -26,7 +26,7 @@ from pipelines.benchmarks.processes import WorkProcesses, shape
 from pipelines.benchmarks.result import BenchResult, Fact, Line
 from pipelines.benchmarks.sequential import Share, prepare_engine
 from pipelines.benchmarks.stamped_command import Stamps, run_stamped
-from pipelines.benchmarks.subject import find_benched_model, samples_of
+from pipelines.benchmarks.subject import find_benched_model, on_fastest_backend, samples_of
 from pipelines.benchmarks.turns import take_turns
 from pipelines.benchmarks.workplace import workplace, write_config
 
@@ -71,6 +71,7 @@ def bench_pipeline(spec: BenchSpec) -> BenchResult:
     """
     machine, storage, cores = this_machine(), Storage(spec.storage), cores_of(spec)
     model = find_benched_model(spec.model, storage)
+    spec = on_fastest_backend(spec, model)
     num_shards = _SHARDS_PER_WORKER * cores
     of_all = replace(spec, objects=spec.objects * num_shards)
     samples = samples_of(of_all, storage)
@@ -85,7 +86,7 @@ def bench_pipeline(spec: BenchSpec) -> BenchResult:
             runs.append(_run(replace(label, out=join(place, f"run-{len(runs)}")), Path(notes), storage))
             return runs[-1].labelling
 
-        engine = f"engine, {shape(cores, 1)}"
+        engine = f"engine by {spec.network.backend}, {shape(cores, 1)}"
         shares = [(Share(of_all, model, samples, idx, cores),) for idx in range(cores)]
         with WorkProcesses(prepare_engine, shares, num_threads=1) as processes:
             timings = take_turns({engine: processes.run, _LABEL: run_label}, spec.repeats)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from actors.click_models.model_ref import ModelRef
@@ -20,7 +20,14 @@ from pipelines.benchmarks.machine import cores_of, device_of, this_machine
 from pipelines.benchmarks.processes import WorkProcesses, shape
 from pipelines.benchmarks.result import BenchResult, Fact, Line
 from pipelines.benchmarks.sequential_loop import SequentialLoop
-from pipelines.benchmarks.subject import ObjectName, find_benched_model, name_of, samples_of, sessions_on
+from pipelines.benchmarks.subject import (
+    ObjectName,
+    find_benched_model,
+    name_of,
+    on_fastest_backend,
+    samples_of,
+    sessions_on,
+)
 from pipelines.benchmarks.turns import take_turns
 from pipelines.errors import OptionError
 
@@ -50,7 +57,10 @@ Clicked: TypeAlias = list[tuple[ObjectName, ClickedObject]]
 
 
 def bench_sequential(spec: BenchSpec) -> BenchResult:
-    """Measure the loop in one process on all threads, the engine with a process for each core, and the engine in one.
+    """Measure the loop in one process on all threads, and the engine in several ways.
+
+    By PyTorch and by the backend that is fastest, with a process for each core; by the latter in one process on all
+    threads, too; and once with the mirror image for the first clicks alone, which may lead to other clicks.
 
     Raises:
         OptionError, MfpError, InfraError: what the specification names is not there, or is none of our networks.
@@ -62,13 +72,16 @@ def bench_sequential(spec: BenchSpec) -> BenchResult:
         raise OptionError(f"--model {spec.model}: the loop runs our own networks only; see `mfp models`")
     samples, cores = samples_of(spec, storage), cores_of(spec)
     loop = f"loop, {shape(1, cores)}"
-    shapes = [(loop, prepare_loop, 1, cores)]
-    for processes, threads in dict.fromkeys([(cores, 1), (1, cores)]):
-        shapes.append((f"engine, {shape(processes, threads)}", prepare_engine, processes, threads))
+    kinds = {loop: (prepare_loop, spec, 1, cores)}
+    for of_engine, processes, threads in _engines(spec, model, cores):
+        network = of_engine.network
+        flip = ", flip auto" if network.flip == "auto" else ""
+        name = f"engine by {network.backend}{flip}, {shape(processes, threads)}"
+        kinds[name] = (prepare_engine, of_engine, processes, threads)
     with ExitStack() as stack:
         ways: dict[str, WorkProcesses[Clicked]] = {}
-        for name, prepare, processes, threads in shapes:
-            shares = [(Share(spec, model, samples, idx, processes),) for idx in range(processes)]
+        for name, (prepare, of_way, processes, threads) in kinds.items():
+            shares = [(Share(of_way, model, samples, idx, processes),) for idx in range(processes)]
             ways[name] = stack.enter_context(WorkProcesses(prepare, shares, threads))
         timings = take_turns({name: way.run for name, way in ways.items()}, spec.repeats)
         clicked = {name: dict(pair for share in way.results for pair in share) for name, way in ways.items()}
@@ -89,6 +102,17 @@ def bench_sequential(spec: BenchSpec) -> BenchResult:
     return BenchResult(
         spec, machine, "click", "x the speed of the loop", tuple(lines), tuple(facts), timings.seconds
     )
+
+
+def _engines(spec: BenchSpec, model: ModelRef, cores: int) -> Iterator[tuple[BenchSpec, int, int]]:
+    """A specification for each engine, its processes, and threads in each."""
+    fastest = on_fastest_backend(spec, model)
+    if spec.network.backend == "auto" and fastest.network.backend != "torch":
+        yield replace(spec, network=replace(spec.network, backend="torch")), cores, 1
+    yield fastest, cores, 1
+    yield fastest, 1, cores
+    if spec.network.flip == "on":
+        yield replace(fastest, network=replace(fastest.network, flip="auto")), cores, 1
 
 
 def prepare_loop(share: Share) -> Callable[[], Clicked]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from typing import TypeAlias
 
@@ -10,6 +11,7 @@ import torch
 
 from actors.click_models.model_ref import ModelRef, Weights
 from actors.labelling.object_sessions import ObjectKey, ObjectSessions
+from actors.labelling.worker import WorkerResources
 from actors.specs.bench import BenchSpec
 from actors.specs.model import ModelChoice
 from infra.shards.manifest import load_manifest
@@ -20,8 +22,10 @@ from mfp.model_file import model_id_of, model_to_bytes
 from mfp.models.registry import TRAINABLE, NetworkConfig, build_network
 from mfp.models.vit import ViTConfig
 from mfp.session import Session, SessionLimits
+from pipelines.benchmarks.machine import device_of
 from pipelines.benchmarks.photographs import photograph
 from pipelines.errors import OptionError
+from pipelines.inputs.backend_choice import choose_backend
 from pipelines.inputs.model_names import shipped_models
 from pipelines.inputs.model_source import find_model
 
@@ -54,6 +58,18 @@ def _with_random_weights(name: str, config: NetworkConfig) -> ModelRef:
         network = build_network(config)
     data = model_to_bytes(config, network.state_dict(), {})
     return ModelRef(name, model_id_of(data), Weights(data))
+
+
+def on_fastest_backend(spec: BenchSpec, model: ModelRef) -> BenchSpec:
+    """The specification with `auto` settled as a labelling run would with workers of one core.
+
+    Raises:
+        OptionError: the backend that it names is not installed, or does not run on the device.
+
+    """
+    workers = WorkerResources(1.0, 1.0 if device_of(spec) == "cuda" else 0.0)
+    backend = choose_backend(spec.network, model, workers, run_url="", recorded=None).name
+    return replace(spec, network=replace(spec.network, backend=backend))
 
 
 def samples_of(spec: BenchSpec, storage: Storage) -> tuple[Sample, ...]:

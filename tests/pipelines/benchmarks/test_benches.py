@@ -12,6 +12,7 @@ import ray
 
 from actors.specs.bench import BenchName, BenchSpec
 from infra.storage.files import Storage
+from mfp.engine_settings import BackendName, EngineSettings
 from pipelines.benchmarks.registry import BENCHES
 from pipelines.benchmarks.result import BenchResult
 from pipelines.benchmarks.run import run_bench
@@ -48,9 +49,10 @@ def facts(result: BenchResult) -> dict[str, float]:
 
 
 @pytest.mark.usefixtures("same_threads")
-def test_the_engine_beside_its_own_passes(tmp_path: Path) -> None:
-    result = measured("engine", tmp_path)
-    assert [line.what for line in result.lines] == ["engine", "its passes, replayed"]
+@pytest.mark.parametrize("backend", ["torch", "onnxruntime"])
+def test_the_engine_beside_its_own_passes(tmp_path: Path, backend: BackendName) -> None:
+    result = measured("engine", tmp_path, network=EngineSettings(backend=backend))
+    assert [line.what for line in result.lines] == [f"engine by {backend}", "its passes, replayed"]
     found = facts(result)
     assert found["clicks"] == 4
     passes, layers = (
@@ -60,10 +62,15 @@ def test_the_engine_beside_its_own_passes(tmp_path: Path) -> None:
 
 
 def test_the_engine_beside_the_loop_of_the_field(tmp_path: Path) -> None:
-    result = measured("sequential", tmp_path, model="vit_tiny")
-    loop, engine = result.lines
-    assert (loop.what, engine.what) == ("loop, 1 process x 1 thread", "engine, 1 process x 1 thread")
+    result = measured("sequential", tmp_path, model="vit_tiny", network=EngineSettings(backend="onnxruntime"))
+    loop, engine, flips_less = result.lines
+    assert [line.what for line in result.lines] == [
+        "loop, 1 process x 1 thread",
+        "engine by onnxruntime, 1 process x 1 thread",
+        "engine by onnxruntime, flip auto, 1 process x 1 thread",
+    ]
     assert loop.ratio.median == 1
+    assert flips_less.milliseconds > 0
     assert engine.ratio.median == result.seconds[loop.what][0] / result.seconds[engine.what][0]
     found = facts(result)
     assert found[f"objects with the clicks of the loop, {engine.what}"] == 2
@@ -73,8 +80,14 @@ def test_the_engine_beside_the_loop_of_the_field(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_labelling_through_ray_beside_the_engine(joined_ray: None, s3_bucket: str, tmp_path: Path) -> None:
-    result = measured("pipeline", tmp_path, place=f"{s3_bucket}/bench", model="vit_tiny")
-    assert [line.what for line in result.lines] == ["engine, 1 process x 1 thread", "mfp label"]
+    result = measured(
+        "pipeline",
+        tmp_path,
+        place=f"{s3_bucket}/bench",
+        model="vit_tiny",
+        network=EngineSettings(backend="torch"),
+    )
+    assert [line.what for line in result.lines] == ["engine by torch, 1 process x 1 thread", "mfp label"]
     found = facts(result)
     parts = [value for what, value in found.items() if what.startswith("- ")]
     assert len(parts) == 4

@@ -25,7 +25,11 @@ RESULT = BenchResult(
     lines=(
         Line("", "loop, 1 process x 2 threads", 204.4, Ratio(1.0, 1.0, 1.0)),
         Line(
-            "", "engine, 2 processes x 1 thread", 66.66, Ratio(3.05, 2.98, 3.2), "the loop's clicks on 4 of 4"
+            "",
+            "engine by torch, 2 processes x 1 thread",
+            66.66,
+            Ratio(3.05, 2.98, 3.2),
+            "the loop's clicks on 4 of 4",
         ),
     ),
     facts=(Fact("clicks", 32), Fact("NoC@90", 1.75, "clicks")),
@@ -73,7 +77,8 @@ def test_the_page_gets_the_figures_of_every_call() -> None:
     assert page.startswith(f"before {BEGIN}\n\na processor, 2 cores")
     assert page.endswith(f"{END} after")
     assert (
-        "| engine, 2 processes x 1 thread | 66.7 | 3.05 [2.98, 3.20] | the loop's clicks on 4 of 4 |" in page
+        "| engine by torch, 2 processes x 1 thread | 66.7 | 3.05 [2.98, 3.20] | the loop's clicks on 4 of 4 |"
+        in page
     )
     assert f"`mfp bench {CALLS[0]}`" in page
     assert "- NoC@90: 1.75 clicks" in page
