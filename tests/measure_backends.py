@@ -4,6 +4,7 @@ python -m tests.measure_backends passes lite0 hrnet18: two rows by each backend,
     with the word compile among the networks torch.compile too
 python -m tests.measure_backends trial lite0 hrnet18: what choosing takes, with one backend beside torch and with two
 python -m tests.measure_backends paddings: lite0 by onnxruntime with paddings that are constants, and without
+python -m tests.measure_backends image lite0 hrnet18: what of a pass depends on the image alone, and could be kept
 python -m tests.measure_backends sessions DATASET 30: clicks of lite0 on the first objects of a folder of shards
 """
 
@@ -14,11 +15,13 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from importlib import resources
 from itertools import chain, islice
 
 import numpy as np
 import torch
+from torch import nn
 
 from actors.labelling.object_sessions import ObjectSessions
 from infra.shards.manifest import load_manifest
@@ -121,6 +124,31 @@ def measure_paddings() -> Iterator[str]:
         yield f"{what} paddings: median {1000 * np.median(of_one[1:]):.0f} ms"
 
 
+def measure_image(name: str) -> Iterator[str]:
+    """By torch: the first convolution of the backbone, and the colours' part of the first one of late fusion."""
+    network = measured(name)
+    size = network.crop_size(281, 400, network.zoom_size)
+    image, coordinates, late = example_inputs(network, size)
+    first = next(module for module in network.backbone.modules() if isinstance(module, nn.Conv2d))  # type: ignore[union-attr]
+    of_late = next(one for path, one in network.named_modules() if path.endswith("late_fusion.stem1"))
+    assert isinstance(of_late, nn.Conv2d)
+    colours = nn.Conv2d(3, of_late.out_channels, 3, stride=2, padding=1, bias=False)
+    ways = {
+        "pass": partial(network.layers, image, coordinates, late),
+        "backbone": partial(first, image),
+        "late fusion": partial(colours, image),
+    }
+    seconds: dict[str, list[float]] = {what: [] for what in ways}
+    with torch.inference_mode():
+        for _ in range(FEW_PASSES if name in ("vit_b", "resnet34") else NUM_PASSES):
+            for what, way in ways.items():
+                started = time.process_time()
+                way()
+                seconds[what].append(time.process_time() - started)
+    shares = {what: float(np.median(of_way) / np.median(seconds["pass"])) for what, of_way in seconds.items()}
+    yield f"{name}: {shares['backbone']:.1%} of a pass in the backbone, {shares['late fusion']:.1%} in late fusion"
+
+
 def sessions_of(dataset: str) -> Iterator[Session]:
     storage, objects = Storage(), ObjectSessions(SessionLimits())
     manifest = load_manifest(storage, dataset)
@@ -159,6 +187,8 @@ if __name__ == "__main__":
         lines = chain.from_iterable(measure_passes(name, tried) for name in given if name != "compile")
     elif what == "trial":
         lines = chain.from_iterable(measure_trial(name) for name in given)
+    elif what == "image":
+        lines = chain.from_iterable(measure_image(name) for name in given)
     elif what == "paddings":
         lines = measure_paddings()
     else:
