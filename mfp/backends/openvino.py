@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -18,7 +19,8 @@ def _prepare(network: ModulatedNetwork, size: tuple[int, int]) -> Layers:
     return OpenVinoRequest(onnx_model(network, size))
 
 
-def _openvino() -> Any:
+def import_openvino() -> Any:
+    """Its module, without telemetry."""
     # Its import tells its maker over the network, unless the package that would do so cannot be imported.
     sys.modules.setdefault("openvino_telemetry", _ABSENT)
     import openvino
@@ -30,10 +32,10 @@ _ABSENT: ModuleType = None  # type: ignore[assignment]  # what Python's import t
 
 
 class OpenVinoRequest:
-    """An ONNX model that OpenVINO has compiled; inputs are handed over without copies."""
+    """A model that OpenVINO has compiled, of ONNX or a file of its own form; inputs are handed over without copies."""
 
-    def __init__(self, model: bytes) -> None:
-        core = _openvino().Core()
+    def __init__(self, model: bytes | Path) -> None:
+        core = import_openvino().Core()
         compiled = core.compile_model(
             core.read_model(model),
             "CPU",
