@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +35,8 @@ from tests.measure_backends import measured, sessions_of
 EVERY = 46  # 101 of the 4,612 objects of VOC train
 NUM_LATER_PASSES = 2
 NUM_PASSES = 25
-FLOAT32, INT8 = "onnxruntime", "int8"
+FLOAT32: Final = "onnxruntime"
+INT8: Final = "int8"
 """The fastest way to run lite0 in float32, and what is held against it."""
 
 Inputs = dict[str, npt.NDArray[np.float32]]
