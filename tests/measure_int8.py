@@ -1,20 +1,22 @@
 """Measurements of int8 in docs/backends.md; no test, since figures depend on the machine. One thread, processor time.
 
-python -m tests.measure_int8 quantise DATASET int8.xml: lite0 in 8-bit integers for OpenVINO, with the ranges that its
-    activations have on a folder of shards to train with; needs NNCF (pip install nncf) and 4 GB of memory
-python -m tests.measure_int8 passes int8.xml: two rows by it and by the float32 backends
-python -m tests.measure_int8 sessions int8.xml DATASET 400: clicks and NoC on the first objects of a folder of shards
+python -m tests.measure_int8 quantise DATASET mfp/weights/lite0.int8.zip: the archive that is shipped, with the ranges
+    that activations have on a folder of shards to train with; needs NNCF (pip install nncf) and 4 GB of memory
+python -m tests.measure_int8 passes: two rows in int8 and by the float32 backends
+python -m tests.measure_int8 sessions DATASET 400: clicks and NoC on the first objects of a folder of shards
 """
 
 from __future__ import annotations
 
 import sys
 import time
+import zipfile
 from collections import defaultdict
 from collections.abc import Iterator
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import numpy as np
@@ -23,8 +25,9 @@ import torch
 from torch import Tensor
 
 from mfp.backends.example import example_inputs
+from mfp.backends.int8 import CONSTANTS, GRAPH, int8_layers
 from mfp.backends.onnx_model import INPUTS, onnx_model
-from mfp.backends.openvino import OpenVinoRequest, import_openvino
+from mfp.backends.openvino import import_openvino
 from mfp.backends.registry import BACKENDS
 from mfp.bootstrap import mean_interval
 from mfp.click_model import Image
@@ -82,19 +85,28 @@ def quantise(dataset: str, path: str) -> Iterator[str]:
         preset=nncf.QuantizationPreset.PERFORMANCE,  # symmetric activations
         subset_size=len(inputs),
     )
-    openvino.save_model(quantised, path, compress_to_fp16=False)
-    num_bytes = sum(Path(path).with_suffix(suffix).stat().st_size for suffix in (".xml", ".bin"))
-    yield f"written: {path} with its .bin, {num_bytes / 1e6:.1f} MB"
+    with TemporaryDirectory() as folder:
+        openvino.save_model(quantised, Path(folder, GRAPH), compress_to_fp16=False)
+        write_archive(Path(folder), path)
+    yield f"written: {path}, {Path(path).stat().st_size / 1e6:.1f} MB"
 
 
-def measure_passes(path: str) -> Iterator[str]:
+def write_archive(folder: Path, path: str) -> None:
+    """The two files of a model, without the time at which they were written."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in (GRAPH, CONSTANTS):
+            entry = zipfile.ZipInfo(name)
+            archive.writestr(entry, Path(folder, name).read_bytes(), zipfile.ZIP_DEFLATED, compresslevel=9)
+
+
+def measure_passes() -> Iterator[str]:
     network = measured("lite0")
     size = network.crop_size(281, 400, network.zoom_size)
     inputs = example_inputs(network, size)
     layers: dict[str, Layers] = {
         FLOAT32: BACKENDS[FLOAT32].prepare(network, size),
         "openvino": BACKENDS["openvino"].prepare(network, size),
-        INT8: OpenVinoRequest(Path(path)),
+        INT8: int8_layers(),
     }
     seconds = defaultdict[str, list[float]](list)
     with torch.inference_mode():
@@ -109,11 +121,11 @@ def measure_passes(path: str) -> Iterator[str]:
         yield f"{name}: median {1000 * np.median(seconds[name]):.1f} ms, {gain:.2f} x"
 
 
-def measure_sessions(path: str, dataset: str, num_objects: int) -> Iterator[str]:
+def measure_sessions(dataset: str, num_objects: int) -> Iterator[str]:
     network = measured("lite0")
     engines = {
         FLOAT32: Engine(network, EngineSettings(backend=FLOAT32)),
-        INT8: Engine(network.run_by(OpenVinoRequest(Path(path))), EngineSettings(backend="torch")),
+        INT8: Engine(network, EngineSettings(backend="openvino", precision="int8")),
     }
     ious = defaultdict[str, list[list[float | None]]](list)
     seconds = defaultdict[str, float](float)
@@ -153,9 +165,9 @@ if __name__ == "__main__":
     if what == "quantise":
         lines = quantise(*given)
     elif what == "passes":
-        lines = measure_passes(*given)
+        lines = measure_passes()
     else:
-        lines = measure_sessions(given[0], given[1], int(given[2]))
+        lines = measure_sessions(given[0], int(given[1]))
     for line in lines:
         sys.stdout.write(f"{line}\n")
         sys.stdout.flush()

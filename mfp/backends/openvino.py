@@ -1,9 +1,8 @@
-"""OpenVINO on a CPU, in float32."""
+"""OpenVINO on a CPU."""
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -32,12 +31,13 @@ _ABSENT: ModuleType = None  # type: ignore[assignment]  # what Python's import t
 
 
 class OpenVinoRequest:
-    """A model that OpenVINO has compiled, of ONNX or a file of its own form; inputs are handed over without copies."""
+    """A model that OpenVINO has compiled; inputs are handed over without copies."""
 
-    def __init__(self, model: bytes | Path) -> None:
+    def __init__(self, model: bytes, constants: bytes = b"") -> None:
+        """Compile an ONNX model, or the graph and the constants of a model in OpenVINO's own form."""
         core = import_openvino().Core()
         compiled = core.compile_model(
-            core.read_model(model),
+            core.read_model(model, constants),
             "CPU",
             {
                 "INFERENCE_PRECISION_HINT": "f32",  # else bfloat16 if the processor has it
@@ -63,5 +63,6 @@ OPENVINO = Backend(
     _prepare,
     packages=("onnx", "openvino"),
     install="mfp-pipeline[openvino]",
-    is_float32_on_cpu=True,
+    precisions=("fp32", "int8"),
+    is_on_cpu_alone=True,
 )
