@@ -1,6 +1,6 @@
 """Measurements of int8 in docs/backends.md; no test, since figures depend on the machine. One thread, processor time.
 
-python -m tests.measure_int8 quantise DATASET mfp/weights/lite0.int8.zip: the archive that is shipped, with the ranges
+python -m tests.measure_int8 quantise DATASET mfp/weights/lite0_int8.zip: the archive that is shipped, with the ranges
     that activations have on a folder of shards to train with; needs NNCF (pip install nncf) and 4 GB of memory
 python -m tests.measure_int8 passes: two rows in int8 and by the float32 backends
 python -m tests.measure_int8 sessions DATASET 400: clicks and NoC on the first objects of a folder of shards

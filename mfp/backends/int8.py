@@ -12,7 +12,7 @@ from importlib import resources
 from mfp.backends.openvino import OpenVinoRequest
 from mfp.click_model import ClickModel
 
-ARCHIVE = "lite0.int8.zip"
+ARCHIVE = "lite0_int8.zip"
 """In mfp.weights: a model in OpenVINO's own form, whose two files are GRAPH and CONSTANTS."""
 GRAPH, CONSTANTS = "model.xml", "model.bin"
 MODEL_ID = "a386da9ae4a9ee6f"
