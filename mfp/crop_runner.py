@@ -41,6 +41,7 @@ AUTOCAST_TYPES: dict[Precision, torch.dtype] = {
     "tf32": torch.float32,
     "bf16": torch.bfloat16,
     "fp16": torch.float16,
+    "int8": torch.float32,  # of what surrounds the layers
 }
 NUM_FLIPPED_CLICKS = 2
 """With flip `auto` the mirror image is averaged in for so many clicks of an object."""
@@ -79,7 +80,7 @@ class CropRunner:
         check_backend(settings.backend, model, self.device, settings.precision)
         form = model.for_inference(self.device)
         self._zoom_size = form.zoom_size if settings.zoom_size == "model" else settings.zoom_size
-        self.model = run_by_backend(form, settings.backend, self._zoom_size)
+        self.model = run_by_backend(form, settings.backend, settings.precision, self._zoom_size)
         self.traits: ModelTraits = self.model.traits
         self.network = Stopwatch()
         self.zoom = ZoomSettings() if settings.zoom else None

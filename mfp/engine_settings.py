@@ -10,7 +10,7 @@ from typing_extensions import Doc
 
 from mfp.setting import Effect
 
-Precision: TypeAlias = Literal["fp32", "tf32", "bf16", "fp16"]
+Precision: TypeAlias = Literal["fp32", "tf32", "bf16", "fp16", "int8"]
 Device: TypeAlias = Literal["auto", "cpu", "cuda"]
 BatchSize: TypeAlias = Annotated[int, Ge(1)] | Literal["auto"]
 BackendName: TypeAlias = Literal["torch", "compile", "onnxruntime", "openvino"]
@@ -36,14 +36,14 @@ class EngineSettings:
         Precision,
         Doc(
             "Arithmetic of the network; decisions are taken in float32. tf32: float32 in which a GPU rounds factors of "
-            "products to 10 bits; on a CPU it is fp32."
+            "products to 10 bits; on a CPU it is fp32. int8: the shipped lite0 by backend openvino, in other clicks."
         ),
     ] = "fp32"
     backend: Annotated[
         BackendChoice,
         Doc(
-            "What runs the network: torch, compile (torch.compile), or, fp32 on a CPU, onnxruntime or openvino. auto: "
-            "the fastest of those that are installed, tried when a run begins; run.json names it."
+            "What runs the network: torch, compile (torch.compile), or, fp32 on a CPU, onnxruntime or openvino (int8 "
+            "too). auto: the fastest of those that are installed, tried when a run begins; run.json names it."
         ),
     ] = "auto"
     flip: Annotated[

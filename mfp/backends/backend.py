@@ -28,14 +28,16 @@ class Backend:
         prepare: see Prepare.
         packages: that it imports, beside those that every installation has.
         install: what `pip install` is to be given if one of them is missing.
-        is_float32_on_cpu: it runs nothing else.
+        precisions: that it runs.
+        is_on_cpu_alone: it runs on no other device.
     """
 
     name: BackendName
     prepare: Prepare
     packages: tuple[str, ...] = ()
     install: str = ""
-    is_float32_on_cpu: bool = False
+    precisions: tuple[Precision, ...] = ("fp32", "tf32", "bf16", "fp16")
+    is_on_cpu_alone: bool = False
 
     @property
     def is_installed(self) -> bool:
@@ -49,10 +51,12 @@ class Backend:
                 f"backend {self.name}: package {missing[0]} is not installed in {sys.prefix}: "
                 f"pip install '{self.install}', or take backend torch"
             )
-        if self.is_float32_on_cpu and (device.type != "cpu" or precision != "fp32"):
+        if precision == "int8" and precision not in self.precisions:
+            return f"backend {self.name} with precision int8: backend openvino alone runs int8; take it, or precision fp32"
+        if precision not in self.precisions or (self.is_on_cpu_alone and device.type != "cpu"):
             return (
-                f"backend {self.name} with precision {precision} on {device.type}: it runs fp32 on cpu alone; take "
-                "device cpu and precision fp32, or backend torch"
+                f"backend {self.name} with precision {precision} on {device.type}: it runs "
+                f"{' and '.join(self.precisions)} on cpu alone; take device cpu and precision fp32, or backend torch"
             )
         return ""
 

@@ -45,5 +45,6 @@ ONNXRUNTIME = Backend(
     _prepare,
     packages=("onnx", "onnxruntime"),
     install="mfp-pipeline",
-    is_float32_on_cpu=True,
+    precisions=("fp32",),
+    is_on_cpu_alone=True,
 )

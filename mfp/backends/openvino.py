@@ -1,4 +1,4 @@
-"""OpenVINO on a CPU, in float32."""
+"""OpenVINO on a CPU."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ def _prepare(network: ModulatedNetwork, size: tuple[int, int]) -> Layers:
     return OpenVinoRequest(onnx_model(network, size))
 
 
-def _openvino() -> Any:
+def import_openvino() -> Any:
+    """Its module, without telemetry."""
     # Its import tells its maker over the network, unless the package that would do so cannot be imported.
     sys.modules.setdefault("openvino_telemetry", _ABSENT)
     import openvino
@@ -30,12 +31,13 @@ _ABSENT: ModuleType = None  # type: ignore[assignment]  # what Python's import t
 
 
 class OpenVinoRequest:
-    """An ONNX model that OpenVINO has compiled; inputs are handed over without copies."""
+    """A model that OpenVINO has compiled; inputs are handed over without copies."""
 
-    def __init__(self, model: bytes) -> None:
-        core = _openvino().Core()
+    def __init__(self, model: bytes, constants: bytes = b"") -> None:
+        """Compile an ONNX model, or the graph and the constants of a model in OpenVINO's own form."""
+        core = import_openvino().Core()
         compiled = core.compile_model(
-            core.read_model(model),
+            core.read_model(model, constants),
             "CPU",
             {
                 "INFERENCE_PRECISION_HINT": "f32",  # else bfloat16 if the processor has it
@@ -61,5 +63,6 @@ OPENVINO = Backend(
     _prepare,
     packages=("onnx", "openvino"),
     install="mfp-pipeline[openvino]",
-    is_float32_on_cpu=True,
+    precisions=("fp32", "int8"),
+    is_on_cpu_alone=True,
 )

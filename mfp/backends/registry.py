@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 
 from mfp.backends.backend import Backend
+from mfp.backends.int8 import int8_layers, int8_refusal
 from mfp.backends.onnxruntime import ONNXRUNTIME
 from mfp.backends.openvino import OPENVINO
 from mfp.backends.torch_compile import COMPILE
@@ -24,24 +25,36 @@ BACKENDS: Mapping[str, Backend] = {
 def check_backend(
     choice: BackendChoice, model: ClickModel, device: torch.device, precision: Precision
 ) -> None:
-    """Raise BackendError if a backend cannot run a model here on the device; `auto` and `torch` run everything."""
+    """Raise BackendError if a backend cannot run a model here on the device.
+
+    `torch` runs everything but int8. `auto` is held to that too: it never means int8.
+    """
     if choice in ("auto", "torch"):
+        if refusal := BACKENDS["torch"].refusal(device, precision):
+            raise BackendError(refusal)
         return
     if not isinstance(model, ModulatedNetwork):
         raise BackendError(
             f"backend {choice}: {model.traits.name} is none of our own networks, and runs itself; take backend auto or "
             "torch"
         )
-    if refusal := BACKENDS[choice].refusal(device, precision):
+    refusal = BACKENDS[choice].refusal(device, precision)
+    if precision == "int8":
+        refusal = refusal or int8_refusal(model)
+    if refusal:
         raise BackendError(refusal)
 
 
-def run_by_backend(model: CropModel, choice: BackendChoice, zoom_size: int) -> CropModel:
+def run_by_backend(
+    model: CropModel, choice: BackendChoice, precision: Precision, zoom_size: int
+) -> CropModel:
     """A model in its form for inference, which `check_backend` has let pass, with its layers run by a backend.
 
     `auto` is torch: what is fastest on a machine is measured by whoever starts a run.
     """
     if choice in ("auto", "torch") or not isinstance(model, ModulatedNetwork):
         return model
+    if precision == "int8":
+        return model.run_by(int8_layers())
     size = model.crop_size(1, 1, zoom_size)
     return model.run_by(BACKENDS[choice].prepare(model, size))

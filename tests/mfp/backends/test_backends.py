@@ -254,8 +254,8 @@ def test_openvino_is_imported_without_what_reports_to_its_maker() -> None:
         "import socket, sys\n"
         "def refuse(*args): raise AssertionError(args)\n"
         "socket.socket.connect = refuse\n"
-        "from mfp.backends.openvino import _openvino\n"
-        "_openvino()\n"
+        "from mfp.backends.openvino import import_openvino\n"
+        "import_openvino()\n"
         "print([name for name in sys.modules if name.startswith('openvino_telemetry') and sys.modules[name]])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
