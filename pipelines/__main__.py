@@ -13,6 +13,7 @@ _AFTER_A_STOP = {
     "train": _GOES_ON,
     "flywheel": _GOES_ON,
     "shard": "the same command begins again",
+    "review": "every decision that the page called saved is in the run",
     "submit": "`mfp jobs` lists the job if the cluster has taken it",
 }
 

@@ -120,7 +120,7 @@ class GatheredRows:
 
     def _rows_of(self, key: ObjectKey, finished: FinishedSession, others: Sequence[bytes]) -> _ObjectRows:
         size = key.size
-        counts = _encoded(key, finished)
+        counts = encoded_mask(key, finished)
         if size.reduction > 1:  # else the session has left them out itself
             counts = rle.without(counts, others, size.height, size.width)
         area = rle.area(counts, size.height, size.width)
@@ -202,7 +202,7 @@ class GatheredRows:
         )
 
 
-def _encoded(key: ObjectKey, finished: FinishedSession) -> bytes:
+def encoded_mask(key: ObjectKey, finished: FinishedSession) -> bytes:
     """COCO's compressed counts of the mask, at the size of the image.
 
     Of an image that was worked on at a reduced size, what did not change since the start keeps the pixels it had.

@@ -195,6 +195,11 @@ class Reviews:
         """The newest decision on an object that is known here; None: there is none."""
         return self._latest.get(digest_of(shard, sample_key, object_id))
 
+    def is_decided(self, digest: str) -> bool:
+        """Whether the newest decision on an object, by its digest, stands: there is one, and it was not taken back."""
+        found = self._latest.get(digest)
+        return found is not None and found.review.verdict is not Verdict.WITHDRAWN
+
     def put(self, review: Review, after: int) -> Decided:
         """Make a decision durable, in the place of decision `after` on the object; 0: it has none yet.
 
