@@ -72,7 +72,7 @@ async function readMore() {
 
 function drawQueue() {
   const isImages = $("order").value === "images";
-  $("listed").textContent = `${UNITS.format(total)} ${isImages ? "images" : "objects"}`;
+  $("listed").textContent = isImages ? `${UNITS.format(total)} images` : `${UNITS.format(total)} objects, with the IoU that is expected`;
   $("list").replaceChildren(...listed.map((one) => entry(one)));
   $("more").hidden = listed.length >= total;
   $("empty").hidden = open !== null || listed.length > 0;
@@ -82,11 +82,10 @@ function entry(one) {
   const button = document.createElement("button");
   button.type = "button";
   button.dataset.digest = one.digest;
-  const figure = one.id === null ? `${one.objects} obj.` : one.quality === null ? "" : one.quality.toFixed(2);
+  const figure = one.id === null ? `${one.objects} ${one.objects === 1 ? "object" : "objects"}` : one.quality === null ? "" : one.quality.toFixed(2);
   button.append(part("key", one.key), part("figure", figure));
   const words = [one.id === null ? "" : `object ${one.id}`, WORDS[one.verdict] ?? ""].filter(Boolean).join(" · ");
   if (words) button.append(part(`verdict ${one.verdict ?? ""}`, words));
-  if (one.quality !== null && one.id !== null) button.querySelector(".figure").title = "Expected IoU";
   button.setAttribute("aria-current", String(open !== null && open.entry === one.digest));
   button.addEventListener("click", () => openEntry(one));
   const item = document.createElement("li");
@@ -230,7 +229,7 @@ function drawObject() {
   const isPending = isOpen && isOnItsWay(open.shown.digest);
   const canAccept = isOpen && !isPending && (open.shown.in_run || open.clicks.length > 0) && !open.working;
   $("accept").disabled = !canAccept;
-  $("accept-text").textContent = !isOpen || open.clicks.length === 0 ? "Accept" : open.shown.in_run ? "Save correction" : "Save object";
+  $("accept-text").textContent = !isOpen || open.clicks.length === 0 ? "Accept" : "Save mask";
   const decided = isOpen ? open.shown.decided : null;
   $("reject").disabled = !isOpen || isPending || (!open.shown.in_run && !decided);
   $("withdraw").disabled = !decided || decided.verdict === "withdrawn" || isPending;
