@@ -46,7 +46,9 @@ def read_reviewed_clicks(run: RunDirectory, options: ClickLogOptions) -> LogPart
         key=lambda review: (review.shard, review.sample_key, review.object_id),
     )
     shards = dict.fromkeys(review.shard for review in clicked)
-    keys = (pa.array([one.sample_key for one in clicked if one.shard == shard], pa.string()) for shard in shards)
+    keys = (
+        pa.array([one.sample_key for one in clicked if one.shard == shard], pa.string()) for shard in shards
+    )
     for repeated in repeated_keys(zip(shards, keys, strict=True)):
         raise ClickLogError(
             f"{url} has clicks on several samples of one key ({repeated}), which a log cannot tell apart: give each "
