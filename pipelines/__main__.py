@@ -9,6 +9,7 @@ from actors.stop_request import run_command
 _GOES_ON = "the same command goes on where it stopped"
 _AFTER_A_STOP = {
     "label": _GOES_ON,
+    "upgrade": _GOES_ON,
     "evaluate": _GOES_ON,
     "train": _GOES_ON,
     "flywheel": _GOES_ON,

@@ -110,6 +110,16 @@ class LabelSpec:
     ] = False
     part: Annotated[Part, Section(hidden=frozenset({"index", "count"}))] = Part()
     seed: Seed = 0
+    keep_reviewed: Annotated[
+        str,
+        LOCATION,
+        Effect.CONTENT,
+        Option(metavar="RUN"),
+        Doc(
+            "Take over, as they are, the masks that people have accepted or corrected in this other run, with their "
+            "reviews, and make all others. `mfp upgrade` does so."
+        ),
+    ] = ""
     limits: Limits = Limits()
     clicks: Annotated[Clicks, Section("Clicks")] = Clicks()
     log: ClickLogSection = ClickLogOptions()
@@ -154,4 +164,5 @@ class LabelSpec:
             follow=self.follows,
             clicks=self.clicks.resolved(),
             start=self.start.resolved(),
+            keep_reviewed=absolute(self.keep_reviewed) if self.keep_reviewed else "",
         )

@@ -1,4 +1,4 @@
-"""Settings of the command for people who look at a run and correct it: review."""
+"""Settings of the commands around the review of a run: review, upgrade."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from annotated_types import Ge, Interval
 from typing_extensions import Doc
 
 from actors.specs.export import USUAL_CATEGORY
-from actors.specs.label import StorageSection
+from actors.specs.label import RunPlace, StorageSection, WorkersSection
 from actors.specs.marks import LOCATION, Argument, Option
-from actors.specs.model import TrustModelCode
+from actors.specs.model import ModelChoice, TrustModelCode
+from actors.specs.workers import Workers
 from infra.storage.options import StorageOptions
 
 LOCAL_HOST: Final = "127.0.0.1"
@@ -44,4 +45,17 @@ class ReviewSpec:
     ] = USUAL_CATEGORY
     seed: Annotated[int, Ge(0), Doc("Seed of the order of the random audit.")] = 0
     trust_model_code: TrustModelCode = False
+    storage: StorageSection = StorageOptions()
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpgradeSpec:
+    """One call of `mfp upgrade`."""
+
+    run: Annotated[
+        str, Argument("RUN"), LOCATION, Doc("Run whose masks are to be made again by another model.")
+    ]
+    out: RunPlace
+    model: ModelChoice
+    workers: WorkersSection = Workers()
     storage: StorageSection = StorageOptions()
