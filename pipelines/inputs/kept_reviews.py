@@ -68,7 +68,7 @@ def find_kept(spec: LabelSpec, dataset: DatasetManifest, storage: Storage) -> Ke
         OptionError: the other run is of other data, or is the run itself.
         InfraError: it cannot be read.
     """
-    if not spec.keep_reviewed:
+    if spec.keep_reviewed is None:
         return _NOTHING
     if spec.keep_reviewed.rstrip("/") == spec.out.rstrip("/"):
         raise OptionError(f"{spec.out} cannot take over its own masks: give another directory as --out")
