@@ -121,9 +121,9 @@ class Review:
 
     def __post_init__(self) -> None:
         if (self.mask is not None) != (self.verdict in {Verdict.CORRECTED, Verdict.ADDED}):
-            raise ValueError(f"{self.verdict} goes {'without' if self.mask else 'with'} a mask")
+            raise ValueError(f"{self.verdict} {'needs a' if self.mask is None else 'takes no'} mask")
         if (self.iou is not None) != (self.verdict is Verdict.CORRECTED):
-            raise ValueError(f"{self.verdict} goes {'without' if self.iou is not None else 'with'} an IoU")
+            raise ValueError(f"{self.verdict} {'needs an' if self.iou is None else 'takes no'} IoU")
 
     @property
     def name(self) -> ObjectName:

@@ -19,6 +19,7 @@ let open = null; // the object that is shown, see `openPlace`
 let opening = 0; // counts requests: an answer to an older one is not shown any more
 let isBefore = false; // the mask of the run is shown instead
 let isSending = false;
+let news = "";
 
 // --- what is told
 
@@ -187,7 +188,8 @@ async function openPlace(place, digestOfEntry) {
     showOthers();
     drawObject();
     await showLook();
-    say(`${place.key}, object ${place.id}. ${describeState()}`);
+    say(`${news}${place.key}, object ${place.id}. ${describeState()}`);
+    news = "";
     prefetch();
   } catch (error) {
     if (mine === opening) tellError(error);
@@ -441,7 +443,8 @@ async function saved(decision, decided) {
   const found = listed.find((one) => one.digest === decision.digest || one.digest === decision.entry);
   if (found && found.id !== null && found.digest === decision.digest) found.verdict = decided.verdict;
   if (found && found.id === null && decided.verdict === "added") found.objects += 1;
-  say(`${WORDS[decided.verdict]}, saved`);
+  news = `${WORDS[decided.verdict]}, saved. `; // said with the object that comes next
+  say(news);
   drawQueue();
   if (open !== null && open.shown.digest === decision.digest) {
     open.number = decided.number;
