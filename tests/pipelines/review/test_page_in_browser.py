@@ -117,10 +117,10 @@ def test_three_are_corrected_and_one_rejected_over_a_kill_and_the_export_has_it_
         expect(page.locator("#saved")).to_have_text("Saved")
         key, _, object_id = unsaved.partition(" · object ")
         decided.append((key, object_id))
-        expect(page.locator("#count")).to_have_text("3 of 9")
+        expect(page.locator("#count")).to_have_text("3 of 9 decided")
         rejected = title(page)
         decide_by(page, "#reject")
-        expect(page.locator("#count")).to_have_text("4 of 9")
+        expect(page.locator("#count")).to_have_text("4 of 9 decided")
     reviews = read_reviews(demo_run)
     assert [reviews[name].verdict for name in decided] == [Verdict.CORRECTED] * 3
     key, _, object_id = rejected.partition(" · object ")
@@ -301,10 +301,9 @@ def test_every_control_has_a_name_and_can_be_touched(page: Page, shown_server: S
     for said in (
         'application "Image coffee',
         'button "Accept A"',
-        'navigation "Queue"',
-        'progressbar "Objects decided"',
+        "0 of 9 decided",
     ):
-        assert said in tree or said.startswith("navigation"), tree
+        assert said in tree
 
 
 def test_a_tap_on_a_phone_corrects(browser: Browser, demo_run: RunDirectory) -> None:

@@ -41,7 +41,7 @@ async function tellProgress() {
   const now = await get("overview");
   $("bar").max = Math.max(1, now.objects);
   $("bar").value = now.objects - now.open;
-  $("count").textContent = `${UNITS.format(now.objects - now.open)} of ${UNITS.format(now.objects)}`;
+  $("count").textContent = `${UNITS.format(now.objects - now.open)} of ${UNITS.format(now.objects)} decided`;
   $("categories").replaceChildren(...now.categories.map((name) => new Option(name, name)));
   return now;
 }
