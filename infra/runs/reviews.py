@@ -3,18 +3,24 @@
 `reviews/<digest of the object>-<number>.json`: the first decision on an object is number 1, and the one that replaces
 decision n is number n + 1. A file is created by exactly one of all who try and never written over. So nobody who
 decides on an object replaces a decision that they have not seen.
+
+Many small files take long to read one by one. Whoever has read many puts copies of them together into a pack,
+`reviews/pack-<token>.json.gz`, for those who come later. Packs decide nothing: an entry counts if its file is there.
 """
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import re
+import uuid
+import zlib
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from annotated_types import Ge, Interval
 from pydantic import AwareDatetime
@@ -29,6 +35,8 @@ from infra.strict_json import from_bytes, to_json
 REVIEWS_FOLDER: Final = "reviews"
 ObjectName: TypeAlias = tuple[str, str]
 """Sample key and object id."""
+_PACK = re.compile(r"pack-[0-9a-f]{32}\.json\.gz")
+_WORTH_PACKING = 1000  # files that were read one by one
 _NAME = re.compile(r"([0-9a-f]{32})-([1-9][0-9]*)\.json")
 _READ_THREADS = 16
 
@@ -156,6 +164,10 @@ class ReviewConflictError(InfraError):
         self.first = first
 
 
+_Pack: TypeAlias = tuple[tuple[int, Review], ...]
+_PACK_TYPE: Any = _Pack  # the codec takes types of values; mypy calls this one an alias
+
+
 def digest_of(shard: str, sample_key: str, object_id: str) -> str:
     """Return what the files of an object's decisions are called."""
     name = json.dumps([shard, sample_key, object_id])
@@ -169,6 +181,8 @@ class Reviews:
         self._run = run
         self._folder = join(run.url, REVIEWS_FOLDER)
         self._latest: dict[str, Decided] = {}
+        self._packs: set[str] = set()  # that were read
+        self._alone: list[Decided] = []  # read one by one
 
     def refresh(self) -> None:
         """List the folder, and of every object read the newest decision if it was not read before.
@@ -179,13 +193,51 @@ class Reviews:
 
         """
         newest: dict[str, int] = {}
+        packs: list[str] = []
         for url in self._run.storage.list(self._folder):
-            if found := _NAME.fullmatch(basename(url)):
+            name = basename(url)
+            if found := _NAME.fullmatch(name):
                 newest[found[1]] = max(newest.get(found[1], 0), int(found[2]))
-        new = [(digest, number) for digest, number in newest.items() if number > self._number_of(digest)]
+            elif _PACK.fullmatch(name) and name not in self._packs:
+                packs.append(url)
+        if self._new(newest):
+            for url in packs:
+                self._read_pack(url, newest)
         with ThreadPoolExecutor(_READ_THREADS) as pool:
-            for decided in pool.map(lambda one: self._read(*one), new):
+            for decided in pool.map(lambda one: self._read(*one), self._new(newest)):
                 self._keep(decided)
+                self._alone.append(decided)
+
+    def pack(self) -> None:
+        """Put what was read one by one together, if that is much, for who reads the decisions next.
+
+        Raises:
+            StorageError: it cannot be written.
+
+        """
+        if len(self._alone) < _WORTH_PACKING:
+            return
+        entries = [[decided.number, to_json(decided.review)] for decided in self._alone]
+        name = f"pack-{uuid.uuid4().hex}.json.gz"
+        self._run.storage.write_bytes(
+            join(self._folder, name), gzip.compress(json.dumps(entries).encode(), compresslevel=6)
+        )
+        self._packs.add(name)
+        self._alone.clear()
+
+    def _new(self, newest: Mapping[str, int]) -> list[tuple[str, int]]:
+        return [(digest, number) for digest, number in newest.items() if number > self._number_of(digest)]
+
+    def _read_pack(self, url: str, newest: Mapping[str, int]) -> None:
+        """Take what counts of a pack; one that cannot be read is left aside: it holds nothing but copies."""
+        self._packs.add(basename(url))
+        try:
+            entries: _Pack = from_bytes(_PACK_TYPE, gzip.decompress(self._run.storage.read_bytes(url)))
+        except (ValueError, OSError, EOFError, zlib.error):
+            return
+        for number, review in entries:
+            if newest.get(review.digest) == number:
+                self._keep(Decided(review, number))
 
     def all(self) -> Iterable[Decided]:
         """The newest decision on every object that was ever decided on, also those that were taken back."""

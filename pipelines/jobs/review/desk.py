@@ -17,6 +17,7 @@ import numpy.typing as npt
 from actors.labelling.object_sessions import DecodedSample
 from actors.specs.review import ReviewSpec
 from infra import rle
+from infra.errors import InfraError
 from infra.json_text import JsonValue
 from infra.reduced_rle import decode_reduced
 from infra.runs.reviews import LOCKED, Decided, Review, ReviewMask, Reviews, Verdict, digest_of
@@ -33,7 +34,7 @@ from pipelines.jobs.review.samples import Samples
 
 Shown: TypeAlias = Literal["open", "decided", "all"]
 REFRESH_SECONDS = 20.0
-"""How old the decisions of others that a page shows may be. The folder is listed once in this time at most."""
+"""The folder of decisions is listed once in this time at most."""
 _JPEG_QUALITY = 92
 
 
@@ -92,11 +93,14 @@ class Desk:
         self._samples = Samples(self._past.manifest, storage)
         self._reviews = Reviews(self.run)
         self._lock = threading.Lock()
-        self._read_at = -np.inf
+        self._read_at = 0.0
+        self._trouble = ""
+        self._refreshing = threading.Lock()
         self._ordered: dict[OrderName, list[RunRow]] = {}
         self._categories: set[str] = set()
         self._every_sample: dict[str, list[str]] = {}  # keys of the samples of a shard, once somebody asked
-        self._refresh()
+        self._rows.refresh()
+        self.refresh()
 
     @property
     def tells_rivals_apart(self) -> bool:
@@ -105,7 +109,7 @@ class Desk:
 
     def overview(self) -> dict[str, JsonValue]:
         """The run, how far its review is, and what can be chosen."""
-        self._refresh()
+        self._refresh_beside()
         verdicts = Counter(str(one.review.verdict) for one in self._reviews.all())
         num_objects = len(self._rows.all())
         categories: list[JsonValue] = [*sorted(self._categories)]
@@ -118,12 +122,13 @@ class Desk:
             "open": num_objects - in_run,
             "verdicts": {**verdicts},
             "categories": categories,
+            "trouble": self._trouble,
             "whole": len(self._rows.shards) == self._past.record.dataset.num_shards,
         }
 
     def queue(self, order: OrderName, shown: Shown, first: int, count: int) -> dict[str, JsonValue]:
         """`count` objects from the `first`-th on of those that are shown, in that order, and how many there are."""
-        self._refresh()
+        self._refresh_beside()
         rows = [row for row in self._in_order(order) if self._is_shown(row.digest, shown)]
         added: list[Decided] = []
         if shown != "open":
@@ -137,7 +142,7 @@ class Desk:
 
     def images(self, first: int, count: int) -> dict[str, JsonValue]:
         """Samples of the committed shards, those without any object first; the first call reads every shard."""
-        self._refresh()
+        self._refresh_beside()
         for shard in self._rows.shards:
             if shard not in self._every_sample:
                 self._every_sample[shard] = [sample.key for sample in self._samples.read(shard)]
@@ -354,17 +359,34 @@ class Desk:
                 self._ordered[order] = in_order(self._rows.all(), order, self._spec.seed)
             return self._ordered[order]
 
-    def _refresh(self) -> None:
-        """Read what others have decided, and what the run has done, unless that was read a moment ago."""
-        with self._lock:
-            if time.monotonic() - self._read_at < REFRESH_SECONDS:
-                return
+    def refresh(self) -> None:
+        """Read what others have decided, and what the run has done since.
+
+        Raises:
+            InfraError: run or decisions cannot be read.
+        """
+        with self._refreshing:
             if len(self._rows.shards) < self._past.record.dataset.num_shards:
                 self._rows.refresh()
-                self._ordered.clear()
+                with self._lock:
+                    self._ordered.clear()
             self._reviews.refresh()
             self._categories |= {one.review.category for one in self._reviews.all() if one.review.category}
+            self._reviews.pack()
             self._read_at = time.monotonic()
+
+    def _refresh_beside(self) -> None:
+        """Have that done by a thread of its own, unless it was done a moment ago or is being done."""
+
+        def refresh() -> None:
+            try:
+                self.refresh()
+                self._trouble = ""
+            except InfraError as error:
+                self._trouble = str(error)
+
+        if time.monotonic() - self._read_at > REFRESH_SECONDS and not self._refreshing.locked():
+            threading.Thread(target=refresh, name="refresh", daemon=True).start()
 
 
 def runs_of(mask: npt.NDArray[np.bool_]) -> list[JsonValue]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import threading
 from dataclasses import replace
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from infra import rle
 from infra.errors import RunDirectoryError
+from infra.runs import reviews as reviews_file
 from infra.runs.reviews import (
     Review,
     ReviewClick,
@@ -134,6 +136,34 @@ def test_only_what_is_new_is_read_again(tmp_path: Path) -> None:
     reviews.refresh()
     assert storage.num_read == 21
     assert {one.review.object_id for one in reviews.all() if one.review.verdict is Verdict.REJECTED} == {"7"}
+
+
+def test_a_pack_saves_who_comes_later_the_reading_and_decides_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reviews_file, "_WORTH_PACKING", 10)
+    first = Reviews(RunDirectory(str(tmp_path), Storage()))
+    for number in range(20):
+        first.put(review(str(number), object_id=str(number)), 0)
+    reader = Reviews(RunDirectory(str(tmp_path), Storage()))
+    reader.refresh()
+    reader.pack()
+    reader.pack()  # there is nothing left to pack
+    (pack,) = (tmp_path / "reviews").glob("pack-*")
+    changed = first.put(review("new", object_id="7", verdict=Verdict.REJECTED), 1).review
+    (tmp_path / "reviews" / f"{review(object_id='3').digest}-1.json").unlink()  # somebody deletes a decision
+    expected = dict(read_reviews(RunDirectory(str(tmp_path), Storage())))
+    assert len(expected) == 19
+    assert expected[changed.name] == changed
+
+    storage = CountingStorage()
+    later = Reviews(RunDirectory(str(tmp_path), storage))
+    later.refresh()
+    assert {one.review.name: one.review for one in later.all()} == expected
+    assert storage.num_read == 2  # the pack, and the decision since
+    for damage in (b"", b"no gzip", pack.read_bytes()[:40], gzip.compress(b'[1, {"shard": 3}]')):
+        pack.write_bytes(damage)
+        assert dict(read_reviews(RunDirectory(str(tmp_path), Storage()))) == expected
 
 
 def test_a_decision_that_was_taken_back_is_as_none(tmp_path: Path) -> None:

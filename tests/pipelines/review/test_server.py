@@ -169,7 +169,7 @@ def test_what_was_acknowledged_is_there_whenever_the_server_is_killed(tmp_path: 
     assert {token: decisions.get(token) for token in acknowledged} == acknowledged
     assert decisions.keys() <= sent.keys()
     # the newest on each object is what is read
-    newest = {}
+    newest: dict[tuple[str, str], tuple[int, str]] = {}
     for token, number in decisions.items():
         body = sent[token]
         name = body["object"]["key"], body["object"]["id"]

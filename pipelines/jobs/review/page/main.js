@@ -42,6 +42,7 @@ async function tellProgress() {
   $("bar").max = Math.max(1, now.objects);
   $("bar").value = now.objects - now.open;
   $("count").textContent = `${UNITS.format(now.objects - now.open)} of ${UNITS.format(now.objects)} decided`;
+  if (now.trouble) warn(now.trouble);
   $("categories").replaceChildren(...now.categories.map((name) => new Option(name, name)));
   return now;
 }
