@@ -18,6 +18,7 @@ from mfp.click_model import ClickModel, CropModel, SessionModel
 from mfp.crop_runner import CropRunner
 from mfp.engine_settings import EngineSettings
 from mfp.errors import ClickModelError, ImageSizeError
+from mfp.live_session import LiveSession
 from mfp.runner import Launched, Request, Runner
 from mfp.scheduler import Batch, BatchOutcome, Scheduler
 from mfp.session import FinishedSession, Look, Session
@@ -191,6 +192,15 @@ class Engine:
             (masks,) = self._runner.predict([request], self._runner.batch_key(state.region))
             state.take(masks)
             yield state.look(self._runner.probabilities(opened))
+
+    def begin(self, session: Session) -> LiveSession:
+        """A session alone whose clicks come one at a time; several may be open, and be clicked in any order.
+
+        Raises:
+            ImageSizeError: the model does not take the image.
+            StartError: the model does not start from a mask.
+        """
+        return LiveSession(session, self._runner)
 
     def _admit(self, session: Session, on_refused: OnRefused) -> FinishedSession | None:
         """Start a session, unless the model refuses its image; its outcome if there is nothing to click."""

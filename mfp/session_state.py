@@ -14,7 +14,7 @@ from mfp.boundary_iou import TrueBoundary
 from mfp.clicks import Click
 from mfp.metrics import iou
 from mfp.region import Region, ZoomSettings, bounding_box, next_region
-from mfp.session import ClickRecord, FinishedSession, Look, MadeClick, Session
+from mfp.session import ClickRecord, ClickSource, FinishedSession, Look, MadeClick, Session
 from mfp.start import FromBox, FromMask
 from mfp.stop_reason import StopReason
 
@@ -115,6 +115,19 @@ class SessionState:
         self.stop_reason = self._limit_reached(num_changed / max(area_before, self._area, 1))
         if self.stop_reason is None:
             self._click()
+
+    def go_on(self, clicks: ClickSource) -> None:
+        """Go on with another source, of a session that is over because the clicks of its own were exhausted.
+
+        Raises:
+            ClickError: the source cannot work here; the session is still over.
+        """
+        assert self.stop_reason is StopReason.CLICKS_EXHAUSTED, (
+            "go_on() of a session that ended for good, or runs"
+        )
+        self.session = replace(self.session, clicks=clicks)
+        self.stop_reason = None
+        self._click()
 
     def add_seconds(self, seconds: float, network_seconds: float) -> None:
         """Charge wall time to the session, and to the click whose mask was taken last, if there is one.

@@ -9,10 +9,12 @@ from actors.stop_request import run_command
 _GOES_ON = "the same command goes on where it stopped"
 _AFTER_A_STOP = {
     "label": _GOES_ON,
+    "upgrade": _GOES_ON,
     "evaluate": _GOES_ON,
     "train": _GOES_ON,
     "flywheel": _GOES_ON,
     "shard": "the same command begins again",
+    "review": "every decision that the page called saved is in the run",
     "submit": "`mfp jobs` lists the job if the cluster has taken it",
 }
 

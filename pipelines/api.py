@@ -22,6 +22,7 @@ from actors.specs.export import ExportSpec
 from actors.specs.flywheel import FlywheelSpec
 from actors.specs.label import LabelSpec
 from actors.specs.reading import BenchmarkChoice, CheckModelSpec, CompareSpec, ReportSpec, ShowSpec
+from actors.specs.review import UpgradeSpec
 from actors.specs.shard import ShardSpec
 from actors.specs.train import TrainSpec
 from actors.specs.verify import VerifySpec
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from pipelines.jobs.shard import ShardedSource
     from pipelines.jobs.show import ShownObjects
     from pipelines.jobs.train import TrainingRun
+    from pipelines.jobs.upgrade import Upgraded
     from pipelines.jobs.user_list import ListedUser
     from pipelines.jobs.verify import Verification
     from pipelines.run import Run
@@ -243,6 +245,19 @@ def export(spec: ExportSpec, on_progress: OnProgress = _no_progress) -> Exported
     from pipelines.jobs import export as job
 
     return job.run_export(spec, on_progress)
+
+
+def upgrade(spec: UpgradeSpec, on_progress: OnProgress = _no_progress) -> Upgraded:
+    """Make the masks of a run again with another model, but keep those that people have accepted or corrected.
+
+    The figures, and what changed, are also written into the directory of the new run, as `report/`.
+    """
+    from pipelines.jobs import report_files
+    from pipelines.jobs import upgrade as job
+
+    upgraded = job.run_upgrade(spec, on_progress)
+    report_files.write_report(expand_home(spec.out), _storage(spec.storage))
+    return upgraded
 
 
 def verify(spec: VerifySpec, on_progress: OnProgress = _no_progress) -> Verification:

@@ -11,6 +11,7 @@ from actors.specs.flywheel import FlywheelSpec, Thresholds
 from actors.specs.label import LabelSpec, Limits, Part
 from actors.specs.model import ModelChoice
 from actors.specs.reading import CheckModelSpec, ShowSpec
+from actors.specs.review import UpgradeSpec
 from actors.specs.shard import ShardSpec
 from actors.specs.start import Start
 from actors.specs.train import Checkpoints, TrainSpec, Validating
@@ -42,6 +43,7 @@ from pipelines.api import (
     shard,
     show,
     train,
+    upgrade,
     users,
     verify,
 )
@@ -85,6 +87,7 @@ __all__ = [
     "Thresholds",
     "TrainSpec",
     "TrainWorkers",
+    "UpgradeSpec",
     "Validating",
     "VerifySpec",
     "Workers",
@@ -106,6 +109,7 @@ __all__ = [
     "shard",
     "show",
     "train",
+    "upgrade",
     "users",
     "verify",
 ]

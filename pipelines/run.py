@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from actors.specs.label import LabelSpec
 from infra import rle
+from infra.runs.reviews import Review, read_reviews
 from infra.runs.run_directory import RunDirectory
 from infra.runs.tables import CLICKS, ERRORS, MASKS, TableKind
 from infra.storage.files import Storage
@@ -68,6 +69,10 @@ class Run:
                     return rle.decode(row["rle"], row["height"], row["width"])
         what = f"object {object_id!r} of sample {key!r}"
         raise no_such_object(self._directory, records, self._record.dataset.num_shards, key, what)
+
+    def reviews(self) -> Mapping[tuple[str, str], Review]:
+        """The newest decision on every object that somebody has decided on, by sample key and object id."""
+        return read_reviews(self._directory)
 
     def report(self) -> Report:
         """Its figures."""

@@ -16,6 +16,7 @@ from actors.specs.label import LabelSpec
 from actors.specs.leaves import REQUIRED, Leaf, is_union, leaves_of
 from actors.specs.marks import Argument
 from actors.specs.reading import CheckModelSpec, CompareSpec, ConvertSpec, ReportSpec, ShowSpec, StatusSpec
+from actors.specs.review import ReviewSpec, UpgradeSpec
 from actors.specs.shard import ShardSpec
 from actors.specs.train import TrainSpec
 from actors.specs.verify import VerifySpec
@@ -33,6 +34,8 @@ SPECS: Final[Mapping[str, type[Any]]] = {
     "evaluate": EvaluateSpec,
     "train": TrainSpec,
     "flywheel": FlywheelSpec,
+    "review": ReviewSpec,
+    "upgrade": UpgradeSpec,
     "export": ExportSpec,
     "verify": VerifySpec,
     "report": ReportSpec,
@@ -45,7 +48,13 @@ SPECS: Final[Mapping[str, type[Any]]] = {
 }
 """Every command that takes settings."""
 
-_GOING_ON = (LabelSpec, EvaluateSpec, TrainSpec, FlywheelSpec)  # their directories keep what they were told
+_GOING_ON = (
+    LabelSpec,
+    UpgradeSpec,
+    EvaluateSpec,
+    TrainSpec,
+    FlywheelSpec,
+)  # their directories keep what they were told
 _MORE_THAN_PLACES = {"model.name", "name", "clicks.source"}
 _DECIDES = {Effect.ROWS: "rows", Effect.CONTENT: "rows, by content", Effect.EXECUTION: "execution"}
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from actors.labelling.hand_out import Assignment
+from actors.labelling.kept_rows import ObjectRows
 from actors.labelling.object_sessions import ObjectKey
 from actors.labelling.shard_clock import ShardClock
 from infra import rle
@@ -40,12 +41,6 @@ class LabelCounts:
         )
 
 
-@dataclass(frozen=True)
-class _ObjectRows:
-    mask: MaskRow
-    clicks: list[ClickRow]
-
-
 class GatheredRows:
     """Rows so far, and whether more can come: a shard is complete when it was read and no session is open.
 
@@ -63,7 +58,7 @@ class GatheredRows:
         self._model_id = model_id
         self._clock = clock
         self._open: dict[
-            ObjectKey, _ObjectRows | ErrorRow | None
+            ObjectKey, ObjectRows | ErrorRow | None
         ] = {}  # in the order of the shard; None: not ended
         self._is_read = False
         self._counts = LabelCounts()
@@ -92,6 +87,12 @@ class GatheredRows:
             self.rows.errors.append(self._error_row(sample_key, object_id, error))
         self._counts += LabelCounts(quarantined=1)
 
+    def keep(self, key: ObjectKey, rows: ObjectRows) -> None:
+        """Take over the rows that an object has in another run; it gets no session."""
+        self._open[key] = rows
+        self._counts += LabelCounts(objects=1, clicks=len(rows.clicks))
+        self._write_what_is_due()
+
     def refuse_session(self, key: ObjectKey, error: SampleError) -> None:
         """Quarantine an object that was opened: the model does not take its image, or it cannot be clicked."""
         self._open[key] = self._error_row(key.sample_key, key.object_id, error)
@@ -118,9 +119,9 @@ class GatheredRows:
         self._write_what_is_due()
         return rows.mask.rle
 
-    def _rows_of(self, key: ObjectKey, finished: FinishedSession, others: Sequence[bytes]) -> _ObjectRows:
+    def _rows_of(self, key: ObjectKey, finished: FinishedSession, others: Sequence[bytes]) -> ObjectRows:
         size = key.size
-        counts = _encoded(key, finished)
+        counts = encoded_mask(key, finished)
         if size.reduction > 1:  # else the session has left them out itself
             counts = rle.without(counts, others, size.height, size.width)
         area = rle.area(counts, size.height, size.width)
@@ -144,7 +145,7 @@ class GatheredRows:
             model_id=self._model_id,
             shard=self.assignment.shard.name,
         )
-        return _ObjectRows(mask, self._click_rows(key, finished, area))
+        return ObjectRows(mask, self._click_rows(key, finished, area))
 
     def _write_what_is_due(self) -> None:
         while self._open:
@@ -202,7 +203,7 @@ class GatheredRows:
         )
 
 
-def _encoded(key: ObjectKey, finished: FinishedSession) -> bytes:
+def encoded_mask(key: ObjectKey, finished: FinishedSession) -> bytes:
     """COCO's compressed counts of the mask, at the size of the image.
 
     Of an image that was worked on at a reduced size, what did not change since the start keeps the pixels it had.

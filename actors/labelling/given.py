@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from actors.labelling.kept_rows import NOTHING_KEPT, KeptObjects
 from actors.specs.clicks import BoxCentre, Simulated
 from actors.specs.start import StartsFromDamage, StartsFromNothing
 from infra.click_logs.click_log import ClickLog
@@ -18,11 +19,13 @@ class Given:
         clicks: who clicks.
         starts: what objects start from.
         final_masks: the annotators' own last masks; None if there are none.
+        kept: rows of another run that are taken over instead of being made.
     """
 
     clicks: ClickLog | Simulated | BoxCentre = Simulated()
     starts: Starts | StartsFromNothing | StartsFromDamage = StartsFromNothing()
     final_masks: Starts | None = None
+    kept: KeptObjects = NOTHING_KEPT
 
     @property
     def needs_truth(self) -> bool:

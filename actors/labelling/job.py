@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from actors.click_models.model_ref import ModelRef
 from actors.labelling.given import Given
+from actors.labelling.kept_rows import KeptRows
 from actors.labelling.object_sessions import ObjectSessions
 from actors.labelling.shard_labeller import ShardLabeller
 from actors.specs.clicks import Clicks
@@ -78,4 +79,5 @@ def build_labeller(job: LabelJob, given: Given) -> ShardLabeller:
         read_shard=read,
         run=RunDirectory(spec.out, storage),
         driver_commits=job.driver_commits,
+        kept=KeptRows(given.kept, RunDirectory(given.kept.run, storage)),
     )

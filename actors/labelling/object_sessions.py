@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -173,9 +173,17 @@ class ObjectSessions:
             planned.sort(key=lambda one: -one.priority)  # stable: equals stay in the order of the sample
         return planned
 
-    def open(self, attempt: str, decoded: DecodedSample) -> Iterator[Session | tuple[str, SampleError]]:
-        """Yield a session per object of a sample from `to_click`, or its id and why there is none."""
+    def open(
+        self, attempt: str, decoded: DecodedSample, kept: Collection[str] = ()
+    ) -> Iterator[Session | ObjectKey | tuple[str, SampleError]]:
+        """Yield a session per object of a sample from `to_click`, or its id and why there is none.
+
+        Of the ids in `kept` the key alone is yielded: they have their rows already.
+        """
         for planned in self.plan(attempt, decoded):
+            if planned.key.object_id in kept:
+                yield planned.key
+                continue
             try:
                 yield self.session(decoded, planned)
             except SampleError as error:

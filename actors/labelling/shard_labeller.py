@@ -27,6 +27,7 @@ from typing import TypeAlias
 from actors.click_models.foreign_errors import one_line, text_in_one_line
 from actors.labelling.gathered_rows import LabelCounts
 from actors.labelling.hand_out import Assignment
+from actors.labelling.kept_rows import KeptRows, RowsById
 from actors.labelling.object_sessions import DecodedSample, ObjectKey, ObjectSessions
 from actors.labelling.pixel_queue import PixelQueue
 from actors.labelling.shard_task import ShardTask
@@ -87,8 +88,11 @@ class ShardLabeller:
         max_pixels_ahead: int = MAX_PIXELS_AHEAD,
         *,
         driver_commits: bool = False,
+        kept: KeptRows | None = None,
     ) -> None:
+        """`kept`: rows of another run that are taken over instead of being made; None: there are none."""
         self._driver_commits = driver_commits
+        self._kept = kept
         self._objects = objects
         self._read_shard = read_shard
         self._run = run
@@ -96,7 +100,7 @@ class ShardLabeller:
         self._decoded: PixelQueue[_Item] = PixelQueue(max_pixels_ahead)
         self._at_border: _Item | None = None  # the first of a shard whose model is another
         self._engine: Engine | None = None  # at work, or the last one that was
-        self._turns = Turns(objects)
+        self._turns = Turns(objects, self._rows_kept)
         self._tasks: dict[str, ShardTask] = {}  # by attempt
         self._lock = threading.Lock()
         self._is_closed = False
@@ -264,8 +268,11 @@ class ShardLabeller:
         if self._objects.overlap != "allow":
             yield from self._turns.begin(task, decoded)
             return
-        for opened in task.clock.opening.over(self._objects.open(task.assignment.attempt, decoded)):
-            if isinstance(opened, Session):
+        kept = self._rows_kept(task, decoded)
+        for opened in task.clock.opening.over(self._objects.open(task.assignment.attempt, decoded, kept)):
+            if isinstance(opened, ObjectKey):
+                task.gathered.keep(opened, kept[opened.object_id])
+            elif isinstance(opened, Session):
                 assert isinstance(opened.key, ObjectKey), "every session was opened here"
                 task.gathered.open_session(opened.key)
                 yield opened
@@ -273,6 +280,10 @@ class ShardLabeller:
                 object_id, error = opened
                 with task.failing_alone():
                     task.gathered.quarantine(decoded.sample.key, object_id, error)
+
+    def _rows_kept(self, task: ShardTask, decoded: DecodedSample) -> RowsById:
+        """The rows of a sample's objects that are taken over."""
+        return {} if self._kept is None else self._kept.of(task.assignment.shard.name, decoded.sample.key)
 
     def _take(self, finished: FinishedSession) -> None:
         key, task = self._opened_by(finished.key)

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from actors.labelling.kept_rows import ObjectRows, RowsById
 from actors.labelling.object_sessions import DecodedSample, ObjectKey, ObjectSessions, PlannedObject
 from actors.labelling.shard_task import ShardTask
 from infra.errors import SampleError
+from infra.reduced_rle import decode_reduced
 from mfp.session import FinishedSession, Mask, Session
+
+
+def _nothing_kept(task: ShardTask, decoded: DecodedSample) -> RowsById:
+    return {}
 
 
 @dataclass(eq=False)
@@ -31,6 +37,13 @@ class ImageInTurn:
     waiting: deque[PlannedObject]
     taken: Mask
     finished: list[bytes] = field(default_factory=list)
+
+    def keep(self, key: ObjectKey, rows: ObjectRows) -> None:
+        """Take over the rows of an object, and its pixels."""
+        mask, size = rows.mask, key.size
+        self.taken |= decode_reduced(mask.rle, size.height, size.width, size.reduction)
+        self.finished.append(mask.rle)
+        self.task.gathered.keep(key, rows)
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,8 +65,12 @@ class Turn:
 class Turns:
     """Whose turn it is in every image. For the engine's thread alone."""
 
-    def __init__(self, objects: ObjectSessions) -> None:
+    def __init__(
+        self, objects: ObjectSessions, kept: Callable[[ShardTask, DecodedSample], RowsById] = _nothing_kept
+    ) -> None:
+        """`kept` says which rows of a sample's objects are taken over from another run."""
         self._objects = objects
+        self._kept = kept
         self._in_flight: dict[ObjectKey, Turn] = {}
         self._ready: deque[ImageInTurn] = deque()  # the next object of each may begin
 
@@ -76,12 +93,17 @@ class Turns:
         """Begin with an image: the session of its first object that can be clicked."""
         with task.clock.opening.running():
             objects = self._objects.plan(task.assignment.attempt, decoded)
+        kept = self._kept(task, decoded)
+        image = ImageInTurn(task, decoded, deque(), np.zeros(decoded.image.shape[:2], np.bool_))
         for planned in objects:
-            task.gathered.open_session(planned.key)
+            if planned.key.object_id in kept:
+                image.keep(planned.key, kept[planned.key.object_id])
+            else:
+                task.gathered.open_session(planned.key)
+                image.waiting.append(planned)
         # those that stay as they are come first, so that they are background for all others
-        waiting = deque(sorted(objects, key=lambda planned: not planned.is_finished))
-        taken = np.zeros(decoded.image.shape[:2], np.bool_)
-        yield from self._open_next(ImageInTurn(task, decoded, waiting, taken))
+        image.waiting = deque(sorted(image.waiting, key=lambda planned: not planned.is_finished))
+        yield from self._open_next(image)
 
     def go_on(self) -> Iterator[Session]:
         """Go on with an image that is ready: the session of its next object that can be clicked."""

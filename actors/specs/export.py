@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from annotated_types import Interval, Unit
 from typing_extensions import Doc
@@ -24,8 +24,17 @@ class ExportedMasks:
         float,
         Interval(ge=0, le=1),
         Unit("quality"),
-        Doc("Leave out masks whose quality is lower, or not known."),
+        Doc(
+            "Leave out masks whose quality is lower, or not known, unless a person has accepted or corrected them."
+        ),
     ] = 0.0
+    reviewed: Annotated[
+        Literal["all", "only"],
+        Doc(
+            "Masks go out as they are after `mfp review`: corrected ones in place, rejected ones left out, added ones "
+            "there. only: those alone that a person has accepted, corrected or added."
+        ),
+    ] = "all"
     split: Annotated[
         str,
         Unit("name|file"),

@@ -110,6 +110,16 @@ class LabelSpec:
     ] = False
     part: Annotated[Part, Section(hidden=frozenset({"index", "count"}))] = Part()
     seed: Seed = 0
+    keep_reviewed: Annotated[
+        str | None,
+        LOCATION,
+        Effect.CONTENT,
+        Option(metavar="RUN", shown_default="nothing is taken over"),
+        Doc(
+            "Take over, as they are, the masks that people have accepted or corrected in this other run, with their "
+            "reviews, and make all others. `mfp upgrade` does so."
+        ),
+    ] = None
     limits: Limits = Limits()
     clicks: Annotated[Clicks, Section("Clicks")] = Clicks()
     log: ClickLogSection = ClickLogOptions()
@@ -154,4 +164,5 @@ class LabelSpec:
             follow=self.follows,
             clicks=self.clicks.resolved(),
             start=self.start.resolved(),
+            keep_reviewed=None if self.keep_reviewed is None else absolute(self.keep_reviewed),
         )

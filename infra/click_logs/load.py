@@ -16,6 +16,7 @@ from infra.click_logs.image_names import key_of_image
 from infra.click_logs.log_files import LogFiles, find_log_files
 from infra.click_logs.log_part import LogPart
 from infra.click_logs.options import ClickLogOptions, ClickUnits
+from infra.click_logs.reviews import read_reviewed_clicks, reviews_at
 from infra.click_logs.run import read_run
 from infra.errors import ClickLogError
 from infra.runs.run_directory import run_at
@@ -29,7 +30,8 @@ def load_click_log(storage: Storage, url: str, options: ClickLogOptions = ClickL
     """Read a click log.
 
     `url` is a file, a folder of files of one format (what else lies in it is told), or a run: of a run directory, or
-    of its `clicks` folder, only what is committed is read. `docs/click_logs.md` has the formats. Whether a click
+    of its `clicks` folder, only what is committed is read; of its `reviews` folder, the clicks of people who have
+    corrected its masks. `docs/click_logs.md` has the formats. Whether a click
     lies in its image is not known here.
 
     Raises:
@@ -40,8 +42,11 @@ def load_click_log(storage: Storage, url: str, options: ClickLogOptions = ClickL
     units: ClickUnits = "pixels"
     names_images, told = False, list[str]()
     run = run_at(storage, url, CLICKS)
+    reviewed = reviews_at(storage, url)
     if run is not None:
         parts = list(read_run(run, options))
+    elif reviewed is not None:
+        parts = [read_reviewed_clicks(reviewed, options)]
     else:
         files = find_log_files(storage, url, options)
         units = _units(files, options)

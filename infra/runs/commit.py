@@ -95,7 +95,8 @@ class CommitRecord:
     `attempt` is the hand-out, `token` the call that wrote the parts. `parts` is keyed by table name.
     `objects` counts mask rows. `seconds` is the wall time from the start of the shard until its parts were
     durable, `finished` (UTC, the worker's clock) that last moment. `spent` says what the worker's threads did in it.
-    `model_id` is that of every row. `unclicked` is what the click log left out. `notes` say what of the shard was left
+    `model_id` is that of every row but those that were taken over from another run.
+    `unclicked` is what the click log left out. `notes` say what of the shard was left
     out or taken for something, beside its errors. `content` is the sum over every sample that was read, 64 hexadecimal
     digits (`infra.shards.content_digest`), also of those that were left out.
     """

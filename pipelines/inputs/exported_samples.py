@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from actors.specs.export import ExportSpec
 from infra.errors import ExportError
@@ -15,6 +16,7 @@ from infra.exports.exported_sample import NO_CATEGORY, ExportedObject, ExportedS
 from infra.exports.file_name import DistinctPaths
 from infra.json_text import JsonValue
 from infra.runs.commit import CommitRecord
+from infra.runs.reviews import Review, Verdict
 from infra.runs.run_directory import RunDirectory
 from infra.runs.tables import MASKS, BoundingBox
 from infra.shards.manifest import DatasetManifest, ShardEntry, load_manifest
@@ -22,12 +24,12 @@ from infra.shards.sample import Sample
 from infra.shards.shard_reader import read_shard
 from infra.storage.files import Storage
 from pipelines.errors import OptionError
+from pipelines.inputs.reviewed_rows import ReviewedRow, ReviewedRows, table_of
 from pipelines.inputs.row_condition import RowCondition
 from pipelines.inputs.run_record import LabelRecord, read_record
 from pipelines.inputs.sample_split import SampleSplit
 
 _FIGURES = ("iou", "quality", "num_clicks", "model_id")
-_COLUMNS = ("sample_key", "object_id", "height", "width", "rle", "bbox", "area", *_FIGURES)
 
 
 @dataclass
@@ -40,6 +42,9 @@ class ExportCounts:
         thinned: samples that are exported without some of their objects.
         attributes: names of all attributes that the samples of the data set and their objects have.
         unclassed: objects that are exported as `NO_CATEGORY`, since neither they nor their samples have the attribute.
+        reviewed: of the objects, those that a person has accepted, corrected or added.
+        corrected, added: of those.
+        rejected: masks that a person has rejected, and that are not exported.
     """
 
     samples: int = 0
@@ -48,10 +53,25 @@ class ExportCounts:
     thinned: int = 0
     attributes: set[str] = field(default_factory=set)
     unclassed: int = 0
+    reviewed: int = 0
+    corrected: int = 0
+    added: int = 0
+    rejected: int = 0
+
+    def add(self, row: ReviewedRow) -> None:
+        """Count an object that is exported."""
+        self.objects += 1
+        if row.review is not None:
+            self.reviewed += 1
+            self.corrected += row.review.verdict is Verdict.CORRECTED
+            self.added += row.review.verdict is Verdict.ADDED
 
 
 class ExportedSamples:
-    """The samples of a run that the filters let through. Memory holds the rows of one shard and one image."""
+    """The samples of a run that the filters let through, with the masks as they are after review.
+
+    Memory holds the rows of one shard and one image, and what people have decided.
+    """
 
     def __init__(self, spec: ExportSpec, storage: Storage) -> None:
         """Read what the run says of itself.
@@ -67,6 +87,8 @@ class ExportedSamples:
         self._manifest = _manifest(self.record, storage)
         self._records = self.run.committed()
         self._condition = RowCondition(spec.masks.min_quality, spec.masks.where)
+        self._of_reviewed = RowCondition(0.0, spec.masks.where)  # a person has judged those
+        self._reviewed = ReviewedRows(self.run)
         self.split = SampleSplit(spec.masks.split, self._manifest, storage)
 
     @property
@@ -94,7 +116,8 @@ class ExportedSamples:
         self, entry: ShardEntry, record: CommitRecord, counts: ExportCounts, paths: DistinctPaths
     ) -> Iterator[ExportedSample]:
         (table,) = self.run.read_parts(MASKS, [record])
-        rows, left_out = self._rows_by_sample(table)
+        rows, left_out = self._rows_by_sample(entry.name, table)
+        counts.rejected += self._reviewed.counts(entry.name)[Verdict.REJECTED]
         not_met = rows.keys() | left_out.keys()
         url = self._manifest.shard_url(entry)
         for item in read_shard(self._storage, url, entry):
@@ -110,7 +133,8 @@ class ExportedSamples:
             if not kept and not is_empty:
                 continue
             counts.samples += 1
-            counts.objects += len(kept)
+            for row in kept:
+                counts.add(row)
             counts.thinned += dropped > 0
             counts.attributes.update(item.attributes, *(truth.attributes for truth in item.objects))
             sample = self._sample(item, paths.of_key(item.key), kept, dropped)
@@ -122,20 +146,32 @@ class ExportedSamples:
                 "shard that the run was made from; restore it, or make the run again"
             )
 
-    def _rows_by_sample(self, table: pa.Table) -> tuple[Mapping[str, list[Any]], Mapping[str, int]]:
+    def _rows_by_sample(
+        self, shard: str, table: pa.Table
+    ) -> tuple[Mapping[str, list[ReviewedRow]], Mapping[str, int]]:
         """Rows that pass, by sample key in the order of the part, and the number of those that do not."""
-        passes = self._condition.passing(table)
-        rows: dict[str, list[Any]] = defaultdict(list)
+        reviewed = list(self._reviewed.of_shard(shard, table))
+        passes = self._passing(table_of(reviewed) if self._reviewed.has(shard) else table, reviewed)
+        rows: dict[str, list[ReviewedRow]] = defaultdict(list)
         left_out: dict[str, int] = defaultdict(int)
-        for is_kept, row in zip(passes, _rows(table.select(_COLUMNS)), strict=True):
+        for is_kept, row in zip(passes, reviewed, strict=True):
             if is_kept:
-                rows[row["sample_key"]].append(row)
+                rows[row.values["sample_key"]].append(row)
             else:
-                left_out[row["sample_key"]] += 1
+                left_out[row.values["sample_key"]] += 1
         return rows, left_out
 
-    def _sample(self, sample: Sample, path: str, rows: list[Any], dropped: int) -> ExportedSample:
-        for row in rows:
+    def _passing(self, table: pa.Table, rows: Sequence[ReviewedRow]) -> NDArray[np.bool_]:
+        is_reviewed = np.array([row.review is not None for row in rows], np.bool_)
+        passes = self._of_reviewed.passing(table) if is_reviewed.any() else np.zeros(len(rows), np.bool_)
+        if self._spec.masks.reviewed == "only":
+            return passes & is_reviewed
+        return np.where(is_reviewed, passes, self._condition.passing(table))
+
+    def _sample(
+        self, sample: Sample, path: str, reviewed: Sequence[ReviewedRow], dropped: int
+    ) -> ExportedSample:
+        for row in (one.values for one in reviewed):
             if (row["height"], row["width"]) != (sample.height, sample.width):
                 raise ExportError(
                     f"sample {sample.key!r} has {sample.height} x {sample.width} pixels, and its masks in "
@@ -147,13 +183,15 @@ class ExportedSamples:
         objects = tuple(
             ExportedObject(
                 object_id=row["object_id"],
-                category=_category(name, attributes.get(row["object_id"], {}), sample.attributes),
+                category=_reviewed_category(one.review)
+                or _category(name, attributes.get(row["object_id"], {}), sample.attributes),
                 rle=row["rle"],
                 bbox=BoundingBox(**row["bbox"]),
                 area=row["area"],
                 figures={figure: row[figure] for figure in _FIGURES if row[figure] is not None},
             )
-            for row in rows
+            for one in reviewed
+            for row in [one.values]
         )
         return ExportedSample(
             sample.key,
@@ -166,9 +204,9 @@ class ExportedSamples:
         )
 
 
-def _rows(table: pa.Table) -> Iterator[Any]:
-    for batch in table.to_batches(max_chunksize=1024):
-        yield from batch.to_pylist()
+def _reviewed_category(review: Review | None) -> str:
+    """The class that a person has given; empty if nobody has."""
+    return (review.category or "") if review is not None else ""
 
 
 def _classed(sample: ExportedSample) -> ExportedSample:

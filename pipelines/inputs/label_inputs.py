@@ -27,6 +27,7 @@ from mfp.runner import check_confidence
 from mfp.start import GLOBAL_CONFIDENCE, LOCAL_CONFIDENCE, FromMask
 from pipelines.errors import OptionError
 from pipelines.inputs.given_inputs import check_given, find_given, given_content
+from pipelines.inputs.kept_reviews import KeptReviews, find_kept
 from pipelines.inputs.masks_there import has_objects
 from pipelines.inputs.model_names import named_plug_in
 from pipelines.inputs.model_source import find_and_build, find_model
@@ -52,6 +53,8 @@ class LabelInputs:
     given: Given
     published: PublishedModel | None
     """What a training run says of the model, if it is the newest there."""
+    kept: KeptReviews
+    """What is taken over from another run."""
     notices: tuple[str, ...] = ()
     """Lines to tell a person before the run begins."""
 
@@ -70,7 +73,9 @@ def find_inputs(spec: LabelSpec, storage: Storage) -> LabelInputs:
     if isinstance(given.clicks, ClickLog):
         notices += _check_replay(spec.clicks, dataset, storage)
     model, published = _find_model(spec, storage)
-    return LabelInputs(dataset, model, given, published, notices)
+    kept = find_kept(spec, dataset, storage)
+    given = replace(given, kept=kept.objects)
+    return LabelInputs(dataset, model, given, published, kept, notices)
 
 
 def _check_replay(clicks: Clicks, dataset: DatasetManifest, storage: Storage) -> tuple[str, ...]:
@@ -187,6 +192,7 @@ def label_record(spec: LabelSpec, inputs: LabelInputs) -> LabelRecord:
         dataset=DatasetContent(fingerprint=inputs.dataset.fingerprint, num_shards=len(inputs.dataset.shards)),
         model=model,
         given=given_content(inputs.given),
+        kept=inputs.kept.content,
         versions=versions(spec.network.backend),
         processor=processor(),
         created=now(),

@@ -85,6 +85,14 @@ ObjectStartContent: TypeAlias = StartsContent | Literal["nothing", "damaged"]
 
 
 @dataclass(frozen=True, kw_only=True)
+class KeptContent:
+    """Reviewed rows that were taken over: SHA-256 of which ones, and of what was decided on them."""
+
+    fingerprint: str
+    num_objects: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class GivenContent:
     """What is given of objects beside the data set: the contents behind the places that the specification names."""
 
@@ -105,6 +113,7 @@ class LabelRecord:
     dataset: DatasetContent
     model: OneModel | FollowedRun
     given: GivenContent
+    kept: KeptContent | Literal["none"] = "none"
     versions: Mapping[str, str]
     processor: str
     created: str

@@ -36,7 +36,7 @@ class Exported:
 
     Attributes:
         url, format: where it lies, and what it is.
-        samples, objects, filtered, thinned, unclassed: see `ExportCounts`.
+        samples, objects, filtered, thinned, unclassed, reviewed, corrected, added, rejected: see `ExportCounts`.
         category: the attribute that was to hold the class.
         exact: objects whose mask came back pixel for pixel.
         mean_kept, worst_kept: IoU of the masks in the files with those of the run, in [0, 1].
@@ -52,6 +52,10 @@ class Exported:
     filtered: int
     thinned: int
     unclassed: int
+    reviewed: int
+    corrected: int
+    added: int
+    rejected: int
     category: str
     exact: int
     mean_kept: float
@@ -71,6 +75,10 @@ class Exported:
             "filtered": self.filtered,
             "thinned": self.thinned,
             "unclassed": self.unclassed,
+            "reviewed": self.reviewed,
+            "corrected": self.corrected,
+            "added": self.added,
+            "rejected": self.rejected,
             "category": self.category,
             "exact": self.exact,
             "mean_kept": self.mean_kept,
@@ -180,6 +188,10 @@ class _Export:
             filtered=self._counts.filtered,
             thinned=self._counts.thinned,
             unclassed=self._counts.unclassed,
+            reviewed=self._counts.reviewed,
+            corrected=self._counts.corrected,
+            added=self._counts.added,
+            rejected=self._counts.rejected,
             category=self._spec.category,
             exact=exact,
             mean_kept=total / num_objects if num_objects else 1.0,
@@ -244,9 +256,14 @@ def _nothing(counts: ExportCounts, samples: ExportedSamples, spec: ExportSpec) -
             f"that of a sample of {spec.run}: write one a line, as the column sample_key of its masks has them"
         )
     if counts.filtered:
+        or_reviewed = ", or leave out --reviewed only" if spec.masks.reviewed == "only" else ""
         return (
             f"{spec.run} has nothing to export: the filters leave out all of its {counts.filtered:,} objects; loosen "
-            "--min-quality or --where"
+            f"--min-quality or --where{or_reviewed}"
+        )
+    if counts.rejected:
+        return (
+            f"{spec.run} has nothing to export: all of its {counts.rejected:,} masks were rejected in review"
         )
     if not samples.is_whole:
         return (

@@ -135,6 +135,7 @@ def _run_guarded(
     guard.check()
     plan.ended(run, committed_now)
     run.delete_orphans()
+    inputs.kept.put_into(run)
     # of a part nobody can say which samples the click log knows without reason
     is_part = spec.part.count > 1 or set_aside or left
     unknown = () if is_part else unknown_samples(inputs, run)

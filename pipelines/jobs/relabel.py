@@ -186,8 +186,10 @@ def choose(
     chosen: dict[str, list[ObjectName]] = {}
     for index in sorted(rng.permutation(len(filled))[: math.ceil(part * len(filled))]):
         record = filled[index]
-        (table,) = past.run.read_parts(MASKS, [record], ["sample_key", "object_id"])
-        names = [(row["sample_key"], row["object_id"]) for row in table.to_pylist()]
+        (table,) = past.run.read_parts(MASKS, [record], ["sample_key", "object_id", "model_id"])
+        # rows of another model than the shard's were taken over from another run
+        rows = [row for row in table.to_pylist() if row["model_id"] == record.model_id]
+        names = [(row["sample_key"], row["object_id"]) for row in rows]
         drawn = sorted(rng.permutation(len(names))[: math.ceil(part * len(names))])
         chosen[record.shard] = [names[position] for position in drawn]
     return chosen

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -77,15 +77,15 @@ class Replayer:
             OptionError: data set, click log or start are others now.
             InfraError: they, or the run, cannot be read.
         """
-        self._past = PastRun.of(run, trust_model_code=trust_model_code)
-        self._sessions = object_sessions(self._past.record.spec, self._past.given)
+        self.past = PastRun.of(run, trust_model_code=trust_model_code)
+        self.sessions = object_sessions(self.past.record.spec, self.past.given)
         self._engines: dict[str, Engine | str] = {}
         self._records = run.committed()
 
     def objects_of(self, sample_key: str) -> list[ObjectName]:
         """The objects of a sample that have a mask, in the order of the run. OptionError if there is none."""
         for record in self._records.values():
-            (table,) = self._past.run.read_parts(MASKS, [record], ["sample_key", "object_id"])
+            (table,) = self.past.run.read_parts(MASKS, [record], ["sample_key", "object_id"])
             found = [
                 (row["sample_key"], row["object_id"])
                 for row in table.to_pylist()
@@ -95,8 +95,10 @@ class Replayer:
                 return found
         raise self._missing(sample_key, f"sample {sample_key!r}")
 
-    def replay(self, names: Sequence[ObjectName]) -> Iterator[Replay]:
+    def replay(self, names: Sequence[ObjectName], shards: Collection[str] = ()) -> Iterator[Replay]:
         """Yield these objects, shard by shard; those of one sample in the order that is given.
+
+        They are looked for in `shards`; without any in all that are committed.
 
         Raises:
             OptionError: the run has no such object.
@@ -104,7 +106,7 @@ class Replayer:
         """
         wanted, found = set(names), set[ObjectName]()
         for record in self._records.values():
-            rows = self._rows(record, wanted)
+            rows = self._rows(record, wanted) if not shards or record.shard in shards else {}
             if rows:
                 found |= rows.keys()
                 yield from self._of_shard(record, rows)
@@ -113,19 +115,19 @@ class Replayer:
                 raise self._missing(key, f"object {object_id!r} of sample {key!r}")
 
     def _missing(self, sample_key: str, what: str) -> OptionError:
-        records, num_shards = list(self._records.values()), self._past.record.dataset.num_shards
-        return no_such_object(self._past.run, records, num_shards, sample_key, what)
+        records, num_shards = list(self._records.values()), self.past.record.dataset.num_shards
+        return no_such_object(self.past.run, records, num_shards, sample_key, what)
 
     def _of_shard(
         self, record: CommitRecord, rows: Mapping[ObjectName, tuple[Any, list[Any]]]
     ) -> Iterator[Replay]:
-        entry = next(shard for shard in self._past.manifest.shards if shard.name == record.shard)
+        entry = next(shard for shard in self.past.manifest.shards if shard.name == record.shard)
         keys = {key for key, _ in rows}
-        for item in read_shard(self._past.run.storage, self._past.manifest.shard_url(entry), entry):
+        for item in read_shard(self.past.run.storage, self.past.manifest.shard_url(entry), entry):
             if not isinstance(item, Sample) or item.key not in keys:
                 continue
-            decoded = self._sessions.decode(item)
-            planned = {one.key.object_id: one for one in self._sessions.plan("again", decoded)}
+            decoded = self.sessions.decode(item)
+            planned = {one.key.object_id: one for one in self.sessions.plan("again", decoded)}
             for (key, object_id), (mask, clicks) in rows.items():
                 if key == item.key:
                     yield self._replayed(decoded, planned[object_id], mask, clicks)
@@ -135,11 +137,11 @@ class Replayer:
     ) -> Replay:
         size = planned.key.size
         clicks = tuple(size.to_working(Click(row["y"], row["x"], row["is_foreground"])) for row in rows)
-        session = self._sessions.session(decoded, planned)
+        session = self.sessions.session(decoded, planned)
         whole = rle.decode(mask["rle"], size.height, size.width)
         looks: tuple[Look, ...] = ()
         reason = self._why_not() if clicks else ""
-        engine = "" if reason or not clicks else self._engine(mask["model_id"])
+        engine = "" if reason or not clicks else self.engine(mask["model_id"])
         if isinstance(engine, Engine):
             logged = LoggedClicks(clicks, _looks(rows))
             looks = tuple(engine.looks(replace(session, clicks=logged, limits=_WITHOUT_END)))
@@ -161,27 +163,31 @@ class Replayer:
         )
 
     def _why_not(self) -> str:
-        if self._past.record.spec.start.overlap != "allow":
+        if self.past.record.spec.start.overlap != "allow":
             return "objects of an image were kept apart, so that one alone cannot be clicked again"
         return ""
 
-    def _engine(self, model_id: str) -> Engine | str:
-        """The engine over a model, or why there is none."""
+    def engine(self, model_id: str) -> Engine | str:
+        """The engine over a model of the run, or why there is none.
+
+        It belongs to the thread that asked for it first: the number of threads that it runs on is set there.
+        """
         if model_id not in self._engines:
-            torch.set_num_threads(self._past.num_threads)  # as its worker had: the last bit depends on it
+            torch.set_num_threads(self.past.num_threads)  # as its worker had: the last bit depends on it
             try:
-                self._engines[model_id] = self._past.load(model_id, "cpu", self._backend())
+                self._engines[model_id] = self.past.load(model_id, "cpu", self.backend)
             except (PipelineError, InfraError, ActorsError, MfpError) as error:
                 self._engines[model_id] = str(error)
         return self._engines[model_id]
 
-    def _backend(self) -> BackendName:
+    @property
+    def backend(self) -> BackendName:
         """That of the run; torch if it cannot run here, since a picture does not show a last bit."""
-        backend, precision = self._past.backend, self._past.record.spec.network.precision
+        backend, precision = self.past.backend, self.past.record.spec.network.precision
         return "torch" if BACKENDS[backend].refusal(torch.device("cpu"), precision) else backend
 
     def _rows(self, record: CommitRecord, wanted: set[ObjectName]) -> dict[ObjectName, tuple[Any, list[Any]]]:
-        (masks,) = self._past.run.read_parts(MASKS, [record])
+        (masks,) = self.past.run.read_parts(MASKS, [record])
         named = zip(masks["sample_key"].to_pylist(), masks["object_id"].to_pylist(), strict=True)
         at = [place for place, name in enumerate(named) if name in wanted]
         if not at:
@@ -189,7 +195,7 @@ class Replayer:
         rows: dict[ObjectName, tuple[Any, list[Any]]] = {
             (row["sample_key"], row["object_id"]): (row, []) for row in masks.take(at).to_pylist()
         }
-        (clicks,) = self._past.run.read_parts(CLICKS, [record])
+        (clicks,) = self.past.run.read_parts(CLICKS, [record])
         for row in clicks.to_pylist():
             name = (row["sample_key"], row["object_id"])
             if name in rows:

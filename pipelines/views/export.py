@@ -23,6 +23,11 @@ def summary_lines(exported: Exported) -> Iterator[str]:
         )
     else:
         yield "  every mask kept pixel for pixel"
+    if exported.reviewed or exported.rejected:
+        yield (
+            f"  {exported.reviewed:,} of them reviewed: {exported.corrected:,} corrected, {exported.added:,} added; "
+            f"{exported.rejected:,} rejected masks left out"
+        )
     if exported.filtered:
         yield (
             f"  {exported.filtered:,} masks left out by the filters; {exported.thinned:,} of the images show "

@@ -15,24 +15,12 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.pipelines.clicked_runs import begin, commit
+from tests.pipelines.page_contrast import LUMINANCE
 from tests.pipelines.page_runs import drawn_run, page_of
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine")
 
-LUMINANCE = """
-    const luminance = (colour) => {
-        const [r, g, b] = colour.match(/[\\d.]+/g).slice(0, 3).map(Number).map((value) => value / 255)
-            .map((value) => value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
-        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-    };
-    const contrast = (one, other) => {
-        const [dark, light] = [luminance(one), luminance(other)].sort((a, b) => a - b);
-        return (light + 0.05) / (dark + 0.05);
-    };
-    const paper = getComputedStyle(document.body).backgroundColor;
-"""
-"""Contrast as WCAG 2.2 defines it."""
 NAME = "a-name-without-any-place-to-break-it" * 3
 
 

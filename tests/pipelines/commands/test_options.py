@@ -51,7 +51,7 @@ def test_every_option_of_label_reaches_the_job(labelled: list[LabelSpec]) -> Non
         "--workers 2:4 --cpus-per-worker 2 --gpus-per-worker 0.5 --device cpu --batch-size 3 --precision bf16 "
         "--backend compile --flip off --no-zoom --zoom-size 320 --modulation release --seed 5 --max-errors 0.2 "
         "--ray-address auto --working-pixels 1000000 --storage-endpoint http://host:9000 --storage-region eu --follow "
-        "--follow-if-better"
+        "--follow-if-better --keep-reviewed other"
     )
     result = mfp(*line.split())
     assert result.exit_code == 0, result.output
@@ -63,6 +63,7 @@ def test_every_option_of_label_reaches_the_job(labelled: list[LabelSpec]) -> Non
             follow=True,
             follow_if_better=True,
             seed=5,
+            keep_reviewed="other",
             limits=Limits(0.2, 1_000_000),
             clicks=Clicks("logged:clicks.jsonl", 7, 0.8, 0.7, 0.1, "masks:final"),
             log=ClickLogOptions(format="table", columns=("x=px",), units="percent"),

@@ -1,0 +1,223 @@
+"""What a reviewer is shown and does: orders, corrections that a log replays, added objects, other reviewers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from infra import rle
+from infra.runs.reviews import ReviewConflictError, Verdict, read_reviews
+from infra.runs.run_directory import RunDirectory
+from mfp.clicks import Click
+from pipelines.errors import OptionError
+from pipelines.inputs.run_record import LabelRecord, read_record
+from pipelines.jobs.review.desk import Decision, Desk, Place, runs_of
+from tests.pipelines.past_runs import label_here
+from tests.pipelines.review.reviewed_runs import STORAGE, desk_of, shapes_run
+from tests.specs import changed
+
+pytestmark = pytest.mark.usefixtures("same_threads")
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDirectory:
+    return shapes_run(tmp_path)
+
+
+def places(
+    desk: Desk, order: Any = "worst", shown: Any = "open", first: int = 0, count: int = 500
+) -> list[Place]:
+    listed: Any = desk.queue(order, shown, first, count)["objects"]
+    return [Place(one["shard"], one["key"], one["id"]) for one in listed]
+
+
+def decide(desk: Desk, place: Place, verdict: Verdict, *clicks: Click, after: int = 0, **more: Any) -> Any:
+    token = f"{place.object_id} {after} {verdict} {len(clicks)} {desk}"
+    return desk.decide(Decision(place, after, token, verdict, more.pop("reviewer", ""), clicks, **more))
+
+
+def clicks_on(desk: Desk, place: Place) -> tuple[Click, Click]:
+    """One in the middle of the image, and one in a corner, in pixels of what is shown."""
+    shown: Any = desk.shown(place)
+    return Click(shown["height"] // 2, shown["width"] // 2, True), Click(1, 1, False)
+
+
+def test_the_worst_expected_iou_comes_first_and_every_object_once(run: RunDirectory) -> None:
+    desk = desk_of(run)
+    quality = {
+        (row["sample_key"], row["object_id"]): row["quality"]
+        for row in run.read_masks(["sample_key", "object_id", "quality"]).to_pylist()
+    }
+    listed = [quality[place.sample_key, place.object_id] for place in places(desk)]
+    assert listed == sorted(quality.values())
+    assert places(desk)[3:5] == places(desk, first=3, count=2)
+
+
+def test_an_audit_is_one_order_for_a_seed_and_others_for_other_seeds(run: RunDirectory) -> None:
+    one, again = (places(desk_of(run), "audit") for _ in range(2))
+    assert one == again
+    assert sorted(map(repr, one)) == sorted(map(repr, places(desk_of(run))))
+    spec = replace(desk_of(run)._spec, seed=1)
+    assert places(Desk(spec, STORAGE), "audit") != one
+
+
+def test_the_most_expected_wrong_pixels_per_click_come_first(run: RunDirectory) -> None:
+    rows = {
+        (row["sample_key"], row["object_id"]): (1 - row["quality"]) * row["area"] / (row["num_clicks"] + 1)
+        for row in run.read_masks().to_pylist()
+    }
+    gains = [rows[place.sample_key, place.object_id] for place in places(desk_of(run), "gain")]
+    assert gains == sorted(rows.values(), reverse=True)
+
+
+def test_a_decided_object_leaves_the_queue_and_comes_back_when_it_is_taken_back(run: RunDirectory) -> None:
+    desk = desk_of(run)
+    first, *others = places(desk)
+    decide(desk, first, Verdict.ACCEPTED)
+    assert places(desk) == others
+    assert places(desk, shown="decided") == [first]
+    decide(desk, first, Verdict.WITHDRAWN, after=1)
+    assert places(desk) == [first, *others]
+    assert dict(read_reviews(run)) == {}
+
+
+@pytest.mark.parametrize("settings", [{}, {"working_pixels": 2**10}])
+def test_a_log_of_the_corrections_gives_the_same_masks_bit_for_bit(
+    tmp_path: Path, settings: dict[str, Any]
+) -> None:
+    run = shapes_run(tmp_path, **settings)
+    desk = desk_of(run)
+    chosen = places(desk)[:4]
+    for place in chosen:
+        middle, corner = clicks_on(desk, place)
+        desk.answer(place, (middle,))
+        decide(desk, place, Verdict.CORRECTED, middle, corner)
+    added = replace(chosen[0], object_id="added-1")
+    decide(desk, added, Verdict.CORRECTED, Click(8, 9, True), Click(3, 4, False))
+    spec = read_record(LabelRecord, run.url, run.storage).spec
+    again = label_here(
+        changed(
+            spec,
+            out=str(tmp_path / "again"),
+            clicks=f"logged:{run.url}/reviews",
+            start=f"masks:{run.url}",
+            changes="auto",
+            max_clicks="auto",
+            target_iou="auto",
+        )
+    )
+    rows = {(row["sample_key"], row["object_id"]): row for row in again.read_masks().to_pylist()}
+    reviews = read_reviews(run)
+    assert {review.verdict for review in reviews.values()} == {Verdict.CORRECTED, Verdict.ADDED}
+    for name, review in reviews.items():
+        assert review.mask is not None
+        assert (rows[name]["rle"], rows[name]["quality"]) == (review.mask.rle, review.mask.quality)
+        assert rows[name]["num_clicks"] == len(review.mask.clicks) == 2
+    # what nobody has clicked on stays
+    before = {(row["sample_key"], row["object_id"]): row["rle"] for row in run.read_masks().to_pylist()}
+    assert all(rows[name]["rle"] == before[name] for name in before.keys() - reviews.keys())
+
+
+def test_clicks_that_are_taken_back_leave_no_trace(run: RunDirectory) -> None:
+    desk = desk_of(run)
+    place = places(desk)[0]
+    middle, corner = clicks_on(desk, place)
+    first = desk.answer(place, (middle,))
+    desk.answer(place, (middle, corner))
+    without = ("seconds",)
+    again = desk.answer(place, (middle,))
+    assert {name: again[name] for name in again if name not in without} == {
+        name: first[name] for name in first if name not in without
+    }
+    assert dict(read_reviews(run)) == {}
+
+
+def test_a_correction_tells_its_iou_with_the_mask_of_the_run(run: RunDirectory) -> None:
+    desk = desk_of(run)
+    place = places(desk)[0]
+    decide(desk, place, Verdict.CORRECTED, *clicks_on(desk, place), category="seal")
+    (review,) = read_reviews(run).values()
+    (row,) = (
+        row
+        for row in run.read_masks().to_pylist()
+        if (row["sample_key"], row["object_id"]) == (place.sample_key, place.object_id)
+    )
+    assert review.mask is not None
+    one, other = (rle.decode(counts, row["height"], row["width"]) for counts in (row["rle"], review.mask.rle))
+    assert review.iou == pytest.approx((one & other).sum() / (one | other).sum())
+    assert (review.category, review.reviewer, review.attempt) == (
+        "seal",
+        "Ada",
+        "1_0" if "0" in place.shard else "1_1",
+    )
+    shown: Any = desk.shown(place)
+    assert shown["decided"]["mask"] == runs_of(other)
+    assert shown["mask"] == runs_of(one)
+    assert shown["decided"]["clicks"] == [
+        [click.y, click.x, click.is_foreground] for click in clicks_on(desk, place)
+    ]
+    assert desk.overview()["categories"] == ["seal"]
+
+
+def test_two_reviewers_do_not_write_over_each_other(run: RunDirectory) -> None:
+    ada, bob = desk_of(run), desk_of(run, "Bob")
+    place = places(ada)[0]
+    assert places(bob)[0] == place
+    decide(ada, place, Verdict.ACCEPTED)
+    with pytest.raises(ReviewConflictError, match=r"^Ada was first"):
+        decide(bob, place, Verdict.CORRECTED, *clicks_on(ada, place))
+    (review,) = read_reviews(run).values()
+    assert (review.reviewer, review.verdict) == ("Ada", Verdict.ACCEPTED)
+    shown: Any = bob.shown(place)
+    assert (shown["decided"]["reviewer"], shown["decided"]["number"]) == ("Ada", 1)
+    decide(bob, place, Verdict.CORRECTED, *clicks_on(bob, place), after=1)
+    ada.refresh()
+    shown = ada.shown(place)
+    assert (shown["decided"]["reviewer"], shown["decided"]["verdict"]) == ("Bob", "corrected")
+    assert read_reviews(run)[place.sample_key, place.object_id].reviewer == "Bob"
+
+
+def test_an_added_object_is_shown_beside_the_others_and_counts_as_decided(run: RunDirectory) -> None:
+    desk = desk_of(run)
+    one = places(desk)[0]
+    added = replace(one, object_id="added-7")
+    decide(desk, added, Verdict.CORRECTED, Click(8, 9, True))
+    others: Any = desk.shown(one)["others"]
+    assert added.digest in {other["digest"] for other in others}
+    assert added in places(desk, shown="decided")
+    shown: Any = desk.shown(added)
+    assert (shown["in_run"], sum(shown["mask"][1::2]), shown["decided"]["verdict"]) == (False, 0, "added")
+    decide(desk, added, Verdict.REJECTED, after=1)
+    others = desk.shown(one)["others"]
+    assert added.digest not in {other["digest"] for other in others}
+
+
+def test_images_without_objects_come_first(run: RunDirectory) -> None:
+    desk = desk_of(run)
+    images: Any = desk.images(0, 100)["images"]
+    keys = run.read_masks(["sample_key"])["sample_key"].to_pylist()
+    assert {one["key"]: one["objects"] for one in images} == {key: keys.count(key) for key in set(keys)}
+
+
+def test_the_map_of_a_mask_that_nobody_has_corrected_is_that_of_the_run(run: RunDirectory) -> None:
+    desk = desk_of(run)
+    place = places(desk)[0]
+    shown: Any = desk.shown(place)
+    data = np.frombuffer(desk.probabilities(place, ()), np.uint8).reshape(shown["height"], shown["width"])
+    assert runs_of(data > 127) == shown["mask"]
+    with pytest.raises(OptionError, match="has no mask of object"):
+        desk.probabilities(replace(place, object_id="none"), ())
+
+
+def test_a_data_set_that_has_changed_is_refused_in_one_line(run: RunDirectory, tmp_path: Path) -> None:
+    from tests.actors.shapes import write_shapes
+
+    for file in (tmp_path / "data").iterdir():
+        file.unlink()
+    write_shapes(str(tmp_path / "data"), STORAGE, num_samples=5, samples_per_shard=3)
+    with pytest.raises(OptionError, match=r"its contents have changed since$"):
+        desk_of(run)

@@ -1,0 +1,337 @@
+"""The page of a review as people use it, in Debian's chromium: with a mouse, by keyboard, on a phone."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from actors.specs.export import ExportSpec
+from infra import rle
+from infra.runs.reviews import Verdict, read_reviews
+from infra.runs.run_directory import RunDirectory
+from pipelines.jobs.export import run_export
+from tests.pipelines.page_contrast import LUMINANCE
+from tests.pipelines.review.reviewed_runs import Server, served
+
+CHROMIUM = shutil.which("chromium")
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine"),
+    pytest.mark.usefixtures("same_threads"),
+]
+TEXTS = "h1, h2, p, label, legend, dt, dd, button, option, .key, .figure, .verdict, kbd"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    # the tests measure in the page, which its own policy forbids to everybody else
+    context = browser.new_context(color_scheme="light", bypass_csp=True)
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    context.close()
+    assert errors == []
+
+
+@pytest.fixture(scope="module")
+def shown_server(labelled_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Of a run that no test decides on."""
+    run = tmp_path_factory.mktemp("shown") / "run"
+    shutil.copytree(labelled_demo / "run", run)
+    with served(str(run)) as server:
+        yield server
+
+
+def open_page(page: Page, server: Server) -> None:
+    page.goto(server.url)
+    expect(page.locator("#facts dd").first).to_be_visible()
+    expect(page.locator("#busy")).to_be_hidden()
+
+
+def click_picture(page: Page, right: float, down: float, **how: Any) -> None:
+    """Click at a share of the picture's width and height, and wait for the model."""
+    before = page.locator("#picture").get_attribute("aria-label")
+    box = page.locator("#picture").bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] * right, box["y"] + box["height"] * down, **how)
+    expect(page.locator("#picture")).not_to_have_attribute("aria-label", before or "")
+    expect(page.locator("#busy")).to_be_hidden()
+
+
+def title(page: Page) -> str:
+    return page.locator("#title").inner_text()
+
+
+def decide_by(page: Page, button: str) -> None:
+    """Press a button that decides, and wait until the page says that it is saved and shows another object."""
+    before = title(page)
+    page.locator(button).click()
+    expect(page.locator("#saved")).to_have_text("Saved")
+    expect(page.locator("#title")).not_to_have_text(before)
+    expect(page.locator("#busy")).to_be_hidden()
+
+
+def test_three_are_corrected_and_one_rejected_over_a_kill_and_the_export_has_it_all(
+    page: Page, demo_run: RunDirectory, tmp_path: Path
+) -> None:
+    decided: list[tuple[str, str]] = []
+
+    def correct() -> None:
+        key, _, object_id = title(page).partition(" · object ")
+        click_picture(page, 0.5, 0.45)
+        click_picture(page, 0.2, 0.5, button="right")
+        expect(page.locator("#accept-text")).to_have_text("Save mask")
+        decide_by(page, "#accept")
+        decided.append((key, object_id))
+
+    with served(demo_run.url, "--reviewer", "Ada") as server:
+        open_page(page, server)
+        correct()
+        correct()
+        click_picture(page, 0.5, 0.5)  # work that is not saved when the server dies
+        unsaved = title(page)
+        server.process.kill()
+        server.process.wait()
+        page.locator("#accept").click()
+        expect(page.locator("#saved")).to_have_text("Not saved")
+        expect(page.locator("#alert")).to_contain_text("1 decision waits in this browser")
+        assert len(read_reviews(demo_run)) == 2
+        port = server.url.split(":")[2].split("/")[0]
+    with served(demo_run.url, "--reviewer", "Ada", "--port", port) as server:
+        open_page(page, server)  # what waited is sent
+        expect(page.locator("#saved")).to_have_text("Saved")
+        key, _, object_id = unsaved.partition(" · object ")
+        decided.append((key, object_id))
+        expect(page.locator("#count")).to_have_text("3 of 9 decided")
+        rejected = title(page)
+        decide_by(page, "#reject")
+        expect(page.locator("#count")).to_have_text("4 of 9 decided")
+    reviews = read_reviews(demo_run)
+    assert [reviews[name].verdict for name in decided] == [Verdict.CORRECTED] * 3
+    key, _, object_id = rejected.partition(" · object ")
+    assert reviews[key, object_id].verdict is Verdict.REJECTED
+    assert {review.reviewer for review in reviews.values()} == {"Ada"}
+
+    exported = run_export(ExportSpec(run=demo_run.url, format="coco", to=str(tmp_path / "coco")))
+    assert (exported.objects, exported.reviewed, exported.corrected, exported.rejected) == (8, 3, 3, 1)
+    document = json.loads((tmp_path / "coco" / "annotations.json").read_text())
+    keys = {image["id"]: Path(image["file_name"]).stem for image in document["images"]}
+    masks = {
+        (keys[one["image_id"]], one["object_id"]): one["segmentation"] for one in document["annotations"]
+    }
+    assert (key, object_id) not in masks
+    for name in decided:
+        mask = reviews[name].mask
+        assert mask is not None
+        read = rle.decode(masks[name]["counts"].encode(), mask.height, mask.width)
+        assert np.array_equal(read, rle.decode(mask.rle, mask.height, mask.width))
+
+
+def test_everything_goes_by_keyboard(page: Page, demo_run: RunDirectory) -> None:
+    with served(demo_run.url) as server:
+        open_page(page, server)
+        first = title(page)
+        page.keyboard.press("j")
+        expect(page.locator("#title")).not_to_have_text(first)
+        page.keyboard.press("k")
+        expect(page.locator("#title")).to_have_text(first)
+        page.locator("#picture").focus()
+        for _ in range(3):
+            page.keyboard.press("ArrowUp")
+        page.keyboard.press("f")
+        expect(page.locator("#facts")).to_contain_text("Your clicks\n1", use_inner_text=True)
+        page.keyboard.press("ArrowLeft")
+        page.keyboard.press("b")
+        expect(page.locator("#facts")).to_contain_text("Your clicks\n2", use_inner_text=True)
+        page.keyboard.press("z")
+        expect(page.locator("#facts")).to_contain_text("Your clicks\n1", use_inner_text=True)
+        page.keyboard.press("Shift+Z")
+        expect(page.locator("#facts")).to_contain_text("Your clicks\n2", use_inner_text=True)
+        page.keyboard.press("v")
+        expect(page.locator("#compare")).to_have_attribute("aria-pressed", "true")
+        page.keyboard.press("v")
+        page.keyboard.press("l")
+        page.keyboard.type("cup")
+        page.keyboard.press("Enter")  # accepts with it
+        expect(page.locator("#saved")).to_have_text("Saved")
+        expect(page.locator("#title")).not_to_have_text(first)
+        (review,) = read_reviews(demo_run).values()
+        assert (review.verdict, review.category) == (Verdict.CORRECTED, "cup")
+        assert review.mask is not None and [one.is_foreground for one in review.mask.clicks] == [True, False]
+
+        page.locator("#picture").focus()
+        page.keyboard.press("n")
+        expect(page.locator("#title")).to_contain_text("new object")
+        expect(page.locator("#accept")).to_be_disabled()
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("f")
+        expect(page.locator("#facts")).to_contain_text("Your clicks\n1", use_inner_text=True)
+        expect(page.locator("#accept")).to_be_enabled()
+        page.keyboard.press("a")
+        expect(page.locator("#status")).to_contain_text("Added, saved")
+        verdicts = sorted(review.verdict for review in read_reviews(demo_run).values())
+        assert verdicts == [Verdict.ADDED, Verdict.CORRECTED]
+
+
+def test_clicks_that_were_not_saved_are_there_after_a_reload(page: Page, shown_server: Server) -> None:
+    open_page(page, shown_server)
+    click_picture(page, 0.5, 0.4)
+    page.reload()
+    expect(page.locator("#facts")).to_contain_text("Your clicks\n1", use_inner_text=True)
+
+
+def test_who_was_second_is_told_and_keeps_their_clicks(page: Page, demo_run: RunDirectory) -> None:
+    from tests.pipelines.review.reviewed_runs import decision
+
+    with served(demo_run.url, "--reviewer", "Ada") as ada, served(demo_run.url, "--reviewer", "Bob") as bob:
+        open_page(page, ada)
+        mine = title(page)
+        click_picture(page, 0.5, 0.4)
+        one = bob.ask("queue")[1]["objects"][0]
+        assert bob.ask("decide", decision(one, "rejected"))[0] == 200
+        page.locator("#accept").click()
+        expect(page.locator("#alert")).to_contain_text("Bob was first")
+        expect(page.locator("#facts")).to_contain_text("Rejected")
+        expect(page.locator("#facts")).to_contain_text("Your clicks\n1", use_inner_text=True)
+        assert title(page) == mine
+        (review,) = read_reviews(demo_run).values()
+        assert review.reviewer == "Bob"
+        page.locator("#accept").click()  # now that Bob's decision was seen
+        expect(page.locator("#saved")).to_have_text("Saved")
+        (review,) = read_reviews(demo_run).values()
+        assert (review.reviewer, review.verdict) == ("Ada", Verdict.CORRECTED)
+
+
+def test_the_probability_map_and_zoom_show(page: Page, shown_server: Server) -> None:
+    open_page(page, shown_server)
+
+    def picture() -> bytes:
+        page.wait_for_timeout(150)
+        return page.locator("#picture").screenshot()
+
+    plain = picture()
+    page.keyboard.press("+")
+    zoomed = picture()
+    page.keyboard.press("0")
+    assert zoomed != plain
+    assert picture() == plain
+    with page.expect_response(lambda response: response.url.endswith("/probabilities")) as answer:
+        page.keyboard.press("p")
+    assert answer.value.ok
+    assert picture() != plain
+    page.keyboard.press("p")
+    page.locator("#opacity").fill("0")
+    assert picture() != plain
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [375, 1280])
+def test_text_has_the_contrast_of_wcag_aa_and_the_page_fits(
+    page: Page, shown_server: Server, scheme: Any, width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    page.emulate_media(color_scheme=scheme)
+    open_page(page, shown_server)
+    if width == 375:
+        page.locator("#queue-open").click()
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    low = page.evaluate(
+        LUMINANCE
+        + """
+        const behind = (one) => {
+            for (; one; one = one.parentElement) {
+                const colour = getComputedStyle(one).backgroundColor;
+                if (!/, 0\\)$/.test(colour)) return colour;
+            }
+            return "rgb(255, 255, 255)";
+        };
+        [...document.querySelectorAll(TEXTS)]
+            .filter((one) => one.offsetParent !== null && one.innerText && !one.closest(":disabled"))
+            .map((one) => [one.innerText.slice(0, 40), contrast(getComputedStyle(one).color, behind(one))])
+            .filter(([, ratio]) => ratio < 4.5);
+        """.replace("TEXTS", json.dumps(TEXTS))
+    )
+    assert low == []
+    edges = page.evaluate(
+        LUMINANCE
+        + """
+        [...document.querySelectorAll("main button, select, input:not([type])")]
+            .filter((one) => one.offsetParent !== null && !one.disabled)
+            .map((one) => [one.id, contrast(getComputedStyle(one).borderColor, paper)])
+            .filter(([, ratio]) => ratio < 3);
+        """
+    )
+    assert edges == []
+
+
+def test_every_control_has_a_name_and_can_be_touched(page: Page, shown_server: Server) -> None:
+    page.set_viewport_size({"width": 375, "height": 800})
+    open_page(page, shown_server)
+    controls = page.locator("button:visible, select:visible, input:visible, canvas:visible")
+    assert controls.count() > 15
+    for number in range(controls.count()):
+        control = controls.nth(number)
+        named = control.evaluate(
+            """(one) => one.getAttribute("aria-label") || one.innerText
+                || [...(one.labels ?? [])].map((label) => label.innerText).join(" ")"""
+        )
+        assert named.strip(), control.evaluate("(one) => one.outerHTML")
+        box = control.bounding_box()
+        assert box is not None and min(box["width"], box["height"]) >= 16
+    sizes = page.locator("button:visible").evaluate_all(
+        "(all) => all.map((one) => Math.min(one.offsetWidth, one.offsetHeight))"
+    )
+    assert min(sizes) >= 24  # WCAG 2.2, 2.5.8
+    tree = page.locator("body").aria_snapshot()
+    for said in (
+        'application "Image coffee',
+        'button "Accept A"',
+        "0 of 9 decided",
+    ):
+        assert said in tree
+
+
+def test_a_tap_on_a_phone_corrects(browser: Browser, demo_run: RunDirectory) -> None:
+    with served(demo_run.url) as server:
+        context = browser.new_context(viewport={"width": 375, "height": 800}, has_touch=True, is_mobile=True)
+        page = context.new_page()
+        open_page(page, server)
+        box = page.locator("#picture").bounding_box()
+        assert box is not None
+        page.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        expect(page.locator("#facts")).to_contain_text("Your clicks")
+        page.locator("#accept").tap()
+        expect(page.locator("#saved")).to_have_text("Saved")
+        (review,) = read_reviews(demo_run).values()
+        assert review.verdict is Verdict.CORRECTED
+        context.close()
+
+
+def test_nothing_but_the_page_is_asked_for_and_its_policy_forbids_nothing_that_it_needs(
+    browser: Browser, shown_server: Server
+) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    asked: list[str] = []
+    said: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: said.append(message.text))
+    open_page(page, shown_server)
+    assert all(url.startswith(shown_server.url) for url in asked)
+    assert said == []
+    context.close()
