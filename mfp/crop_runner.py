@@ -22,6 +22,7 @@ from mfp.engine_settings import BatchSize, EngineSettings, Precision
 from mfp.exchange import Answer, Exchange
 from mfp.host_exchange import HostExchange
 from mfp.image_crops import CropSize, ImageCrops, resize
+from mfp.mask_signals import logit_of
 from mfp.per_image import Kept, PerImage
 from mfp.places import Places
 from mfp.region import Region, ZoomSettings
@@ -61,6 +62,21 @@ class OpenCrops:
     of_image: Kept[OfImage]
 
 
+@dataclass(frozen=True, eq=False)
+class _Pass:
+    """What a model answered to a batch.
+
+    Attributes:
+        prob: (B, 1, h, w) float32 probabilities of the crops.
+        halves: of each crop, see Answer.
+        is_finite: () bool: whether all logits are finite.
+    """
+
+    prob: Tensor
+    halves: list[Tensor | None]
+    is_finite: Tensor
+
+
 class CropRunner:
     """A crop model with what surrounds it: crop, resize, mirror, model, resize back, paste. See `Runner`."""
 
@@ -81,6 +97,7 @@ class CropRunner:
         self.network = Stopwatch()
         self.zoom = ZoomSettings() if settings.zoom else None
         self._flip = settings.flip
+        self._threshold_logit = logit_of(self.traits.threshold)
         self._autocast_type = AUTOCAST_TYPES[settings.precision]
         self._uses_tf32 = settings.precision == "tf32"
         self._exchange = self._exchange_with(self.device)
@@ -116,16 +133,16 @@ class CropRunner:
 
         If it raises, for want of memory say, no map has changed: the same requests can be made again.
         """
-        prob, is_finite = self._probabilities(requests, key)
-        answers = [self._answer(request, one) for request, one in zip(requests, prob, strict=True)]
-        return self._exchange.take(answers, is_finite)
+        passed = self._pass(requests, key)
+        answers = [self._answer(*one) for one in zip(requests, passed.prob, passed.halves, strict=True)]
+        return self._exchange.take(answers, passed.is_finite)
 
     def predict(self, requests: Sequence[Request[OpenCrops]], key: CropSize) -> list[RegionMasks]:
         """See Runner."""
         return self.launch(requests, key).collect()
 
-    def _answer(self, request: Request[OpenCrops], crop: Tensor) -> Answer:
-        """Of a crop's probabilities, (1, h, w)."""
+    def _answer(self, request: Request[OpenCrops], crop: Tensor, halves: Tensor | None) -> Answer:
+        """Of a crop's probabilities, (1, h, w), and of the halves that they are the mean of; see Answer."""
         region = request.region
         prob = resize(crop[None], (region.height, region.width))[0, 0]
         if request.excluded is not None:
@@ -137,10 +154,11 @@ class CropRunner:
             keeps_outside=self.traits.keeps_outside or request.is_local,
             is_local=request.is_local,
             pixels=tuple(region.pixel(click) for click in request.clicks[-request.num_new :]),
+            halves=halves,
         )
 
-    def _probabilities(self, requests: Sequence[Request[OpenCrops]], size: CropSize) -> tuple[Tensor, Tensor]:
-        """(B, 1, h, w) float32 probabilities of the crops, and () bool: whether all logits are finite."""
+    def _pass(self, requests: Sequence[Request[OpenCrops]], size: CropSize) -> _Pass:
+        """Run the model on the crops of the requests."""
         maps = [request.session.maps for request in requests]
         regions = [request.region for request in requests]
         image = torch.cat([one.image_crop(region, size) for one, region in zip(maps, regions, strict=True)])
@@ -152,7 +170,7 @@ class CropRunner:
         straight = [one.straight for one in features]
         if not self._flip:
             logits, is_finite = self._logits(CropBatch(image, prob, has_prob, clicks, straight))
-            return torch.sigmoid(logits), is_finite
+            return _Pass(torch.sigmoid(logits), [None] * len(requests), is_finite)
         logits, is_finite = self._logits(
             CropBatch(
                 torch.cat((image, image.flip(3))),
@@ -162,8 +180,15 @@ class CropRunner:
                 straight + [one.mirrored for one in features],
             )
         )
-        plain, flipped = logits.chunk(2)
-        return torch.sigmoid((plain + flipped.flip(3)) * 0.5), is_finite
+        plain, mirrored = logits.chunk(2)
+        flipped = mirrored.flip(3)
+        return _Pass(torch.sigmoid((plain + flipped) * 0.5), self._halves(plain, flipped), is_finite)
+
+    def _halves(self, plain: Tensor, flipped: Tensor) -> list[Tensor | None]:
+        """See Answer: of (B, 1, h, w) logits each. Pixels are counted, so that no neighbour changes a bit."""
+        one, other = plain > self._threshold_logit, flipped > self._threshold_logit
+        counts = torch.stack(((one & other).sum((1, 2, 3)), (one | other).sum((1, 2, 3))), 1)
+        return list(counts)
 
     def _features(self, request: Request[OpenCrops], size: CropSize) -> CropFeatures:
         if not self.model.prepares:
