@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from actors.errors import ActorsError
 from actors.specs.bench import BenchSpec
+from actors.specs.calibrate import CalibrateSpec
 from actors.specs.clicks import Clicks, logged
 from actors.specs.evaluate import Decision, EvaluateSpec, Protocol, Robustness
 from actors.specs.export import ExportedMasks, ExportSpec
@@ -27,6 +28,7 @@ from mfp.training.recipe import Recipe
 from pipelines.api import (
     ReportedRun,
     bench,
+    calibrate,
     check_model,
     compare,
     compare_page,
@@ -52,6 +54,7 @@ from pipelines.progress_report import OnProgress, ProgressReport
 __all__ = [
     "ActorsError",
     "BenchSpec",
+    "CalibrateSpec",
     "CheckModelSpec",
     "Checkpoints",
     "ClickLogOptions",
@@ -89,6 +92,7 @@ __all__ = [
     "VerifySpec",
     "Workers",
     "bench",
+    "calibrate",
     "check_model",
     "compare",
     "compare_page",

@@ -22,9 +22,11 @@ from mfp.backends.registry import check_backend
 from mfp.click_model import ClickModel, CropModel
 from mfp.engine_settings import OF_CROPS, EngineSettings
 from mfp.errors import ImageSizeError, StartError, WeightsError
+from mfp.mask_quality import EXPECTED_IOU, Quality
 from mfp.runner import check_confidence
 from mfp.start import GLOBAL_CONFIDENCE, LOCAL_CONFIDENCE, FromMask
 from pipelines.errors import OptionError
+from pipelines.inputs.calibration import check_calibration, read_calibration
 from pipelines.inputs.given_inputs import check_given, find_given, given_content
 from pipelines.inputs.masks_there import has_objects
 from pipelines.inputs.model_source import find_and_build
@@ -50,6 +52,8 @@ class LabelInputs:
     given: Given
     published: PublishedModel | None
     """What a training run says of the model, if it is the newest there."""
+    quality: Quality = EXPECTED_IOU
+    calibrated_on: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
     """Lines to tell a person before the run begins."""
 
@@ -68,7 +72,12 @@ def find_inputs(spec: LabelSpec, storage: Storage) -> LabelInputs:
     if isinstance(given.clicks, ClickLog):
         notices += _check_replay(spec.clicks, dataset, storage)
     model, published = _find_model(spec, storage)
-    return LabelInputs(dataset, model, given, published, notices)
+    inputs = LabelInputs(dataset, model, given, published, notices=notices)
+    if spec.calibration is None:
+        return inputs
+    calibration = read_calibration(spec.calibration, storage)
+    check_calibration(spec.calibration, calibration, model.identity, spec)
+    return replace(inputs, quality=calibration.quality, calibrated_on=calibration.datasets)
 
 
 def _check_replay(clicks: Clicks, dataset: DatasetManifest, storage: Storage) -> tuple[str, ...]:
@@ -172,6 +181,8 @@ def label_record(spec: LabelSpec, inputs: LabelInputs) -> LabelRecord:
         dataset=DatasetContent(fingerprint=inputs.dataset.fingerprint, num_shards=len(inputs.dataset.shards)),
         model=model,
         given=given_content(inputs.given),
+        quality=inputs.quality,
+        calibrated_on=inputs.calibrated_on,
         versions=versions(spec.network.backend),
         processor=processor(),
         created=now(),
