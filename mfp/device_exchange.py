@@ -52,7 +52,7 @@ class _Whole:
     def masks(self, arrays: _Arrays) -> RegionMasks:
         mask = next(arrays)
         zoom_mask = next(arrays) if self._has_zoom_mask else mask
-        sums = PixelSums(*next(arrays).tolist())
+        sums = PixelSums(*next(arrays).tolist(), num_pixels=mask.size)
         signals = sums.signals(_flip_agreement(self._answer, arrays))
         return RegionMasks(mask, zoom_mask, signals, self._answer.keeps_outside)
 
@@ -152,7 +152,7 @@ class DeviceExchange:
 
 
 def _sums(prob: Tensor, mask: Tensor, shifted: ShiftedThresholds) -> Tensor:
-    """(6,) float64: `PixelSums`. Each answer is summed alone: no neighbour changes a bit."""
+    """(6,) float64: those of `PixelSums`. Each answer is summed alone: no neighbour changes a bit."""
     sums = (
         mask.sum().double(),
         (prob * mask).sum(dtype=torch.float64),

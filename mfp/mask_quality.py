@@ -10,13 +10,20 @@ from typing import Final, Literal, Protocol, TypeAlias
 from mfp.mask_signals import MaskSignals
 
 SignalName: TypeAlias = Literal[
-    "expected_iou", "margin", "stability", "flip_agreement", "round_agreement", "area_change"
+    "expected_iou",
+    "margin",
+    "stability",
+    "flip_agreement",
+    "region_share",
+    "round_agreement",
+    "area_change",
 ]
 AGREEMENTS: Final[tuple[SignalName, ...]] = (
     *("expected_iou", "margin", "stability", "flip_agreement", "round_agreement"),
 )
 """Signals in [0, 1] that rise with the IoU: their logits are what a calibration weighs."""
 _NEAREST: Final = 0.01  # an agreement of 1 has no logit
+_SMALLEST_SHARE: Final = 1e-4  # an empty mask has no logarithm
 
 
 class MaskQuality(Protocol):
@@ -45,8 +52,9 @@ class CalibratedQuality:
     Attributes:
         signals: which of the signals are weighed: flip agreement is left out for models without a mirror image.
         weights: of their features, in that order, and of two more: the logarithm of the number of clicks, and whether
-            there was one only. The feature of an agreement is its logit, at most that of 0.99 in size; the change of
-            the area stands for itself, and is 0 at the first click, before which there was no area.
+            there was one only. The feature of an agreement is its logit, at most that of 0.99 in size; that of the
+            share of the region is its logarithm; the change of the area stands for itself, and is 0 at the first click,
+            before which there was no area.
         intercept: added to the weighted features; the logistic function makes the quality of the sum.
     """
 
@@ -83,6 +91,8 @@ def features(names: Sequence[SignalName], signals: MaskSignals, num_clicks: int)
         if name in AGREEMENTS:
             clipped = min(max(value, _NEAREST), 1 - _NEAREST)
             row.append(math.log(clipped / (1 - clipped)))
+        elif name == "region_share":
+            row.append(math.log(max(value, _SMALLEST_SHARE)))
         else:
             row.append(0.0 if is_first else value)
     return [*row, math.log(num_clicks), float(is_first)]

@@ -26,17 +26,19 @@ class MapSignals:
             the larger of them is empty.
         flip_agreement: IoU, in [0, 1], of the masks of the image and of its mirror image, which are averaged; in
             pixels of the crop. 0 if both are empty. None if the model was not shown a mirror image.
+        region_share: the mask's share of the region, in [0, 1]: small as long as the region has not zoomed in on it.
     """
 
     expected_iou: float
     margin: float
     stability: float
     flip_agreement: float | None
+    region_share: float
 
 
 @dataclass(frozen=True)
 class MaskSignals:
-    """What a session knows of its mask after a click. The first four as in `MapSignals`.
+    """What a session knows of its mask after a click. The first five as in `MapSignals`.
 
     Attributes:
         round_agreement: IoU of the mask with that before the click, in [0, 1]; 1 if both are empty.
@@ -47,6 +49,7 @@ class MaskSignals:
     margin: float
     stability: float
     flip_agreement: float | None
+    region_share: float
     round_agreement: float
     area_change: float
 
@@ -61,6 +64,7 @@ class MaskSignals:
             of_map.margin,
             of_map.stability,
             of_map.flip_agreement,
+            of_map.region_share,
             round_agreement=(both - num_changed) / (both + num_changed) if both else 1.0,
             area_change=(area_after - area_before) / max(area_after, area_before, 1),
         )
@@ -90,6 +94,7 @@ class PixelSums:
         everywhere: sum of p over the region.
         margin: sum of |2 p - 1| over the mask.
         num_low, num_high: pixels above each of the shifted thresholds.
+        num_pixels: of the region.
     """
 
     area: float
@@ -98,6 +103,7 @@ class PixelSums:
     margin: float
     num_low: float
     num_high: float
+    num_pixels: int
 
     @classmethod
     def of(
@@ -112,6 +118,7 @@ class PixelSums:
             margin=float(np.abs(2 * in_mask - 1).sum(dtype=np.float64)),
             num_low=int(np.count_nonzero(prob > np.float32(thresholds.low))),
             num_high=int(np.count_nonzero(prob > np.float32(thresholds.high))),
+            num_pixels=prob.size,
         )
 
     def signals(self, flip_agreement: float | None) -> MapSignals:
@@ -121,6 +128,7 @@ class PixelSums:
             margin=self.margin / self.area if self.area else 0.0,
             stability=self.num_high / self.num_low if self.num_low else 0.0,
             flip_agreement=flip_agreement,
+            region_share=self.area / self.num_pixels,
         )
 
 

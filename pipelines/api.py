@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from actors.errors import SpecError
 from actors.specs.bench import BenchSpec
 from actors.specs.calibrate import CalibrateSpec
+from actors.specs.certify import CertifySpec
 from actors.specs.evaluate import EvaluateSpec
 from actors.specs.export import ExportSpec
 from actors.specs.flywheel import FlywheelSpec
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from infra.storage.files import Storage
     from pipelines.benchmarks.result import BenchResult
     from pipelines.inputs.calibration import Calibration
+    from pipelines.jobs.certify import Certification
     from pipelines.jobs.check_model import CheckedModel
     from pipelines.jobs.comparison import Comparison
     from pipelines.jobs.convert import ConvertedModel
@@ -259,6 +261,13 @@ def calibrate(spec: CalibrateSpec) -> Calibration:
     from pipelines.jobs import calibrate as job
 
     return job.run_calibrate(spec)
+
+
+def certify(spec: CertifySpec) -> Certification:
+    """Draw the random audit of a run, or certify its masks if all that were drawn are reviewed or have truth."""
+    from pipelines.jobs import certify as job
+
+    return job.run_certify(spec)
 
 
 def convert(source: str, out: str, storage: StorageOptions = StorageOptions()) -> ConvertedModel:

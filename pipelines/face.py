@@ -5,6 +5,7 @@ from __future__ import annotations
 from actors.errors import ActorsError
 from actors.specs.bench import BenchSpec
 from actors.specs.calibrate import CalibrateSpec
+from actors.specs.certify import CertifySpec
 from actors.specs.clicks import Clicks, logged
 from actors.specs.evaluate import Decision, EvaluateSpec, Protocol, Robustness
 from actors.specs.export import ExportedMasks, ExportSpec
@@ -29,6 +30,7 @@ from pipelines.api import (
     ReportedRun,
     bench,
     calibrate,
+    certify,
     check_model,
     compare,
     compare_page,
@@ -55,6 +57,7 @@ __all__ = [
     "ActorsError",
     "BenchSpec",
     "CalibrateSpec",
+    "CertifySpec",
     "CheckModelSpec",
     "Checkpoints",
     "ClickLogOptions",
@@ -93,6 +96,7 @@ __all__ = [
     "Workers",
     "bench",
     "calibrate",
+    "certify",
     "check_model",
     "compare",
     "compare_page",

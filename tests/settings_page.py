@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 
 from actors.specs.bench import BenchSpec
 from actors.specs.calibrate import CalibrateSpec
+from actors.specs.certify import CertifySpec
 from actors.specs.evaluate import EvaluateSpec
 from actors.specs.export import ExportSpec
 from actors.specs.flywheel import FlywheelSpec
@@ -44,6 +45,7 @@ SPECS: Final[Mapping[str, type[Any]]] = {
     "check-model": CheckModelSpec,
     "bench": BenchSpec,
     "calibrate": CalibrateSpec,
+    "certify": CertifySpec,
 }
 """Every command that takes settings."""
 

@@ -36,10 +36,13 @@ _COLUMNS: Final = ("sample_key", "object_id", "click_idx", "iou", "is_looked_at"
 
 @dataclass(frozen=True)
 class _Mask:
-    """The mask of an object after a click; `image` is its fingerprint of data and sample key."""
+    """A mask of an object after a click.
+
+    `image`: fingerprint of the data and sample key; `of`: run, sample key and object id.
+    """
 
     image: tuple[str, str]
-    object_id: str
+    of: tuple[str, str, str]
     num_clicks: int
     iou: float
     signals: MaskSignals
@@ -75,7 +78,7 @@ def run_calibrate(spec: CalibrateSpec) -> Calibration:
         datasets=tuple(sorted({record.dataset.fingerprint for record in records})),
         runs=tuple(run.url for run in runs),
         num_images=len(images),
-        num_objects=len({(mask.image, mask.object_id) for mask in masks}),
+        num_objects=len({mask.of for mask in masks}),
         num_masks=len(masks),
         folds=spec.folds,
         seed=spec.seed,
@@ -118,7 +121,7 @@ def _masks(run: RunDirectory, record: LabelRecord) -> Iterator[_Mask]:
             if row["is_looked_at"] and row["iou"] is not None and row["expected_iou"] is not None:
                 yield _Mask(
                     image=(record.dataset.fingerprint, row["sample_key"]),
-                    object_id=row["object_id"],
+                    of=(run.url, row["sample_key"], row["object_id"]),
                     num_clicks=row["click_idx"] + 1,
                     iou=row["iou"],
                     signals=MaskSignals(**{name: row[name] for name in SIGNALS}),
@@ -142,13 +145,17 @@ def _labelled(masks: Sequence[_Mask], folds: dict[tuple[str, str], int]) -> Labe
 
 
 def _figures(masks: Sequence[_Mask], quality: NDArray[np.float64]) -> Iterator[AfterClicks]:
-    """After each number of clicks that is shown and that a mask has."""
-    num_clicks = np.array([mask.num_clicks for mask in masks])
+    """After each number of clicks that is shown and that a mask has; an object that has ended has its last mask."""
     iou = np.array([mask.iou for mask in masks])
     expected = np.array([mask.signals.expected_iou for mask in masks])
+    most = max(mask.num_clicks for mask in masks)
     for number in _SHOWN_CLICKS:
-        of = num_clicks == number
-        if of.any():
+        last: dict[tuple[str, str, str], int] = {}
+        for place, mask in enumerate(masks):
+            if mask.num_clicks <= number:  # an object's masks come in their order
+                last[mask.of] = place
+        of = list(last.values())
+        if number <= most:
             yield AfterClicks(
                 num_clicks=number,
                 calibrated=QualityFigures.of(quality[of], iou[of]),
