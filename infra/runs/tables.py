@@ -22,7 +22,17 @@ import pyarrow.parquet as pq
 SCHEMA_VERSION = 4
 STARTS = frozenset({"nothing", "mask", "box"})
 """What `MaskRow.start` may be."""
-SIGNALS = (*("expected_iou", "margin", "stability", "flip_agreement", "round_agreement", "area_change"),)
+SIGNALS = (
+    *(
+        "expected_iou",
+        "margin",
+        "stability",
+        "flip_agreement",
+        "region_share",
+        "round_agreement",
+        "area_change",
+    ),
+)
 """The columns that `quality` is made of."""
 _KEY_COLUMN = "sample_key"
 _KIND_KEY, _VERSION_KEY = b"mfp.table", b"mfp.schema_version"
@@ -54,7 +64,7 @@ class MaskRow:
     None without truth. `boundary_iou`: [0, 1], of the pixels near both contours (`mfp.boundary_iou`), None as `iou`.
     `quality`: [0, 1], the IoU that is expected of the mask; it needs no truth, and is None if no click was made. Where
     an image was worked on at a reduced size, all three are those of the mask at that size.
-    `expected_iou`, `margin`, `stability`, `flip_agreement`, `round_agreement` and `area_change` are what the quality is
+    `expected_iou`, `margin`, `stability`, `flip_agreement`, `region_share`, `round_agreement` and `area_change` are what the quality is
     made of (`mfp.mask_signals`), None as it; `flip_agreement` also if the model was not shown a mirror image.
     `start`: what the object started from: `nothing`, `mask` or `box`. `start_iou`: of the start mask, None without
     truth or without a start mask. `divergence`: 1 - IoU with the annotator's own last mask, in [0, 1]; None if that is
@@ -79,6 +89,7 @@ class MaskRow:
     margin: float | None
     stability: float | None
     flip_agreement: float | None
+    region_share: float | None
     round_agreement: float | None
     area_change: float | None
     divergence: float | None
@@ -118,6 +129,7 @@ class ClickRow:
     margin: float | None
     stability: float | None
     flip_agreement: float | None
+    region_share: float | None
     round_agreement: float | None
     area_change: float | None
     changed_fraction: float

@@ -40,8 +40,8 @@ def calibrate(spec: CalibrateSpec, as_json: JsonOption = False) -> None:
 def certify(spec: CertifySpec, as_json: JsonOption = False) -> None:
     """Promise that most masks of a set are good, by a random audit; the rest is the review queue.
 
-    The first call draws the audit. Ends with exit code 4 if nothing can be certified. For example: mfp certify runs/label
-    --min-iou 0.85 --share 0.95
+    The first call draws the audit. Ends with exit code 4 if nothing can be certified. For example: mfp certify
+    runs/label --min-iou 0.85 --share 0.95
     """
     import json
 

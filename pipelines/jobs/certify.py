@@ -47,7 +47,7 @@ _NO_REVIEWS: Final[Mapping[ObjectName, Reviewed]] = {}
 NOT_PROMISED: Final = (
     "it is about the masks of this run as it is, as a whole, and says nothing of a single one of them, of other images "
     "or of the same ones labelled again",
-    "it holds if the audit was random: all drawn masks were reviewed, and none was left out or drawn again after a look",
+    "it holds if the audit was random: all drawn masks were reviewed, and none was drawn again after a look",
     "a mask that was accepted counts as good by the reviewer's word: who accepts too easily promises too much",
     "of several promises on one audit each holds with its confidence, and not all of them together",
 )
@@ -195,15 +195,15 @@ class _RunMasks:
         committed, set_aside = committed_and_set_aside(run)
         if len(committed) + len(set_aside) < record.dataset.num_shards:
             raise RunDirectoryError(
-                f"{run.url} is unfinished: {len(committed):,} of {record.dataset.num_shards:,} shards; a certificate is "
-                "about a set of masks that does not grow: let it end first"
+                f"{run.url} is unfinished: {len(committed):,} of {record.dataset.num_shards:,} shards; a certificate "
+                "is about a set of masks that does not grow: let it end first"
             )
         records = [record for _, record in sorted(committed.items())]
         parts = list(run.read_parts(MASKS, records, _COLUMNS))
         keys = [(one.shard, part["sample_key"]) for one, part in zip(records, parts, strict=True)]
         if repeated := list(repeated_keys(keys)):
             raise RunDirectoryError(
-                f"{run.url}: {repeated[0]}; masks are reviewed by sample key and object id: label data whose keys differ"
+                f"{run.url}: {repeated[0]}; masks are reviewed by sample key and object id: label data with other keys"
             )
         table = pa.concat_tables([MASKS.empty(_COLUMNS), *parts])
         names = list(zip(table["sample_key"].to_pylist(), table["object_id"].to_pylist(), strict=True))
@@ -276,8 +276,8 @@ def _audit(spec: CertifySpec, run: RunDirectory, masks: _RunMasks) -> Audit:
     ):
         if before != after:
             raise OptionError(
-                f"{name} {after:g}: the audit of {run.url} was drawn for {before:g}, and what is asked after a look at it "
-                f"cannot be promised; give {before:g}, or delete {CERTIFY_FOLDER}/ and give another --seed"
+                f"{name} {after:g}: the audit of {run.url} was drawn for {before:g}, and what is asked after a look "
+                f"at it cannot be promised; give {before:g}, or delete {CERTIFY_FOLDER}/ and give another --seed"
             )
     return audit
 
@@ -297,7 +297,7 @@ def _certificate(
     tested = nested_sets(
         masks.quality[has_quality], is_audited[has_quality], is_bad[has_quality], audit.promise
     )
-    found = list(known.values())
+    audited_masks = list(known.values())
     return Certificate(
         run=run.url,
         model_ids=tuple(sorted(set(masks.table["model_id"].to_pylist()))),
@@ -310,8 +310,8 @@ def _certificate(
         audit_size=len(audit.drawn),
         audit_seed=audit.seed,
         num_bad=int(np.count_nonzero(is_bad)),
-        audit_found=count_by(found, "found"),
-        reviewers=count_by(found, "by"),
+        audit_found=count_by(audited_masks, "found"),
+        reviewers=count_by(audited_masks, "by"),
         tested=tested,
         not_promised=NOT_PROMISED,
         created=now(),

@@ -48,7 +48,7 @@ def _certified(certificate: Certificate) -> Iterator[str]:
             f"({one.num_masks / certificate.num_masks:.0%}), those with quality >= {one.min_quality:.4g}"
         )
         yield f"with {promise.confidence:.4g} confidence, {_in_words(promise)} of them"
-        yield f"shown by {one.num_audited:,} audited masks in that set, {one.num_bad:,} of them bad (p {one.p_value:.2g})"
+        yield f"shown by {one.num_audited:,} audited masks among them, {one.num_bad:,} bad (p {one.p_value:.2g})"
     yield (
         f"audit: {certificate.audit_size:,} masks, {certificate.num_bad:,} bad; {_counts(certificate.audit_found)}; "
         f"reviewed by {_counts(certificate.reviewers)}"

@@ -17,7 +17,7 @@ from tests.mfp.session_factories import create_session, create_truth, painted
 
 IMAGE = np.zeros((40, 60, 3), np.uint8)
 MIDDLE = Click(20, 30, True)
-SIGNALS = MapSignals(0.5, 0.9, 0.8, None)  # what a runner says of its map
+SIGNALS = MapSignals(0.5, 0.9, 0.8, None, 0.25)  # what a runner says of its map
 
 
 def create_state(session: Session) -> SessionState:

@@ -50,6 +50,7 @@ def _row(number: int, mask: Mask) -> MaskRow:
         margin=0.9,
         stability=0.8,
         flip_agreement=0.85,
+        region_share=0.25,
         round_agreement=0.5,
         area_change=0.25,
         divergence=None,
