@@ -52,7 +52,7 @@ class _Whole:
     def masks(self, arrays: _Arrays) -> RegionMasks:
         mask = next(arrays)
         zoom_mask = next(arrays) if self._has_zoom_mask else mask
-        sums = PixelSums(*next(arrays).tolist(), mask.size)
+        sums = PixelSums(mask.size, *next(arrays).tolist())
         signals = sums.signals(_flip_agreement(self._answer, arrays))
         return RegionMasks(mask, zoom_mask, signals, self._answer.keeps_outside)
 

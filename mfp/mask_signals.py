@@ -89,21 +89,21 @@ class PixelSums:
     """Sums over the pixels of a region that the signals of an answer are made of; p is the probability of a pixel.
 
     Attributes:
+        num_pixels: of the region.
         area: pixels of the mask.
         inside: sum of p over the mask.
         everywhere: sum of p over the region.
         margin: sum of |2 p - 1| over the mask.
         num_low, num_high: pixels above each of the shifted thresholds.
-        num_pixels: of the region.
     """
 
+    num_pixels: int
     area: float
     inside: float
     everywhere: float
     margin: float
     num_low: float
     num_high: float
-    num_pixels: int
 
     @classmethod
     def of(
@@ -112,13 +112,13 @@ class PixelSums:
         """Of (H, W) probabilities and their mask. Sums are float64."""
         in_mask = prob[mask]
         return cls(
+            num_pixels=prob.size,
             area=in_mask.size,
             inside=float(in_mask.sum(dtype=np.float64)),
             everywhere=float(prob.sum(dtype=np.float64)),
             margin=float(np.abs(2 * in_mask - 1).sum(dtype=np.float64)),
             num_low=int(np.count_nonzero(prob > np.float32(thresholds.low))),
             num_high=int(np.count_nonzero(prob > np.float32(thresholds.high))),
-            num_pixels=prob.size,
         )
 
     def signals(self, flip_agreement: float | None) -> MapSignals:
