@@ -23,15 +23,13 @@ SCHEMA_VERSION = 4
 STARTS = frozenset({"nothing", "mask", "box"})
 """What `MaskRow.start` may be."""
 SIGNALS = (
-    *(
-        "expected_iou",
-        "margin",
-        "stability",
-        "flip_agreement",
-        "region_share",
-        "round_agreement",
-        "area_change",
-    ),
+    "expected_iou",
+    "margin",
+    "stability",
+    "flip_agreement",
+    "region_share",
+    "round_agreement",
+    "area_change",
 )
 """The columns that `quality` is made of."""
 _KEY_COLUMN = "sample_key"
@@ -64,8 +62,9 @@ class MaskRow:
     None without truth. `boundary_iou`: [0, 1], of the pixels near both contours (`mfp.boundary_iou`), None as `iou`.
     `quality`: [0, 1], the IoU that is expected of the mask; it needs no truth, and is None if no click was made. Where
     an image was worked on at a reduced size, all three are those of the mask at that size.
-    `expected_iou`, `margin`, `stability`, `flip_agreement`, `region_share`, `round_agreement` and `area_change` are what
-    the quality is made of (`mfp.mask_signals`), None as it; `flip_agreement` also if the model was not shown a mirror image.
+    `expected_iou`, `margin`, `stability`, `flip_agreement`, `region_share`, `round_agreement` and `area_change` are
+    what the quality is made of (`mfp.mask_signals`), None as it; `flip_agreement` also if the model was not shown a
+    mirror image.
     `start`: what the object started from: `nothing`, `mask` or `box`. `start_iou`: of the start mask, None without
     truth or without a start mask. `divergence`: 1 - IoU with the annotator's own last mask, in [0, 1]; None if that is
     not known. `truth_area`: pixels of the true mask, None without truth. `stop_reason`, why no more clicks were made:

@@ -49,7 +49,7 @@ class Conditions:
 
 @dataclass(frozen=True, kw_only=True)
 class AfterClicks:
-    """How far the quality of the masks after so many clicks can be trusted."""
+    """How far the quality of the masks after so many clicks can be trusted; ended objects have their last mask."""
 
     num_clicks: int
     calibrated: QualityFigures

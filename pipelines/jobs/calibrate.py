@@ -26,10 +26,10 @@ from mfp.quality_fit import LabelledMasks
 from pipelines.errors import OptionError
 from pipelines.inputs.calibration import AfterClicks, Calibration, Conditions
 from pipelines.inputs.run_record import LabelRecord, OneModel, now, read_record
+from pipelines.jobs.quality_by_clicks import rows_after, shown_clicks_of
 
 FEWEST_IMAGES: Final = 20
 """A fit to fewer says more of them than of the model."""
-_SHOWN_CLICKS: Final = (1, 2, 3, 5, 10, 20)
 _VERSIONED: Final = ("mfp-pipeline", "scikit-learn")
 _COLUMNS: Final = ("sample_key", "object_id", "click_idx", "iou", "is_looked_at", *SIGNALS)
 
@@ -145,19 +145,16 @@ def _labelled(masks: Sequence[_Mask], folds: dict[tuple[str, str], int]) -> Labe
 
 
 def _figures(masks: Sequence[_Mask], quality: NDArray[np.float64]) -> Iterator[AfterClicks]:
-    """After each number of clicks that is shown and that a mask has; an object that has ended has its last mask."""
+    """After each number of clicks that is shown; an object that has ended before has its last mask."""
+    names = {name: place for place, name in enumerate(dict.fromkeys(mask.of for mask in masks))}
+    object_idx = np.array([names[mask.of] for mask in masks])
+    click_idx = np.array([mask.num_clicks - 1 for mask in masks])
     iou = np.array([mask.iou for mask in masks])
     expected = np.array([mask.signals.expected_iou for mask in masks])
-    most = max(mask.num_clicks for mask in masks)
-    for number in _SHOWN_CLICKS:
-        last: dict[tuple[str, str, str], int] = {}
-        for place, mask in enumerate(masks):
-            if mask.num_clicks <= number:  # an object's masks come in their order
-                last[mask.of] = place
-        of = list(last.values())
-        if number <= most:
-            yield AfterClicks(
-                num_clicks=number,
-                calibrated=QualityFigures.of(quality[of], iou[of]),
-                expected_iou=QualityFigures.of(expected[of], iou[of]),
-            )
+    for number in shown_clicks_of(click_idx):
+        rows = rows_after(object_idx, click_idx, number)
+        yield AfterClicks(
+            num_clicks=number,
+            calibrated=QualityFigures.of(quality[rows], iou[rows]),
+            expected_iou=QualityFigures.of(expected[rows], iou[rows]),
+        )
