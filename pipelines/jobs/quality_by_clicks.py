@@ -39,7 +39,8 @@ def rows_after(
     made = np.flatnonzero((click_idx >= 0) & (click_idx < num_clicks))
     ordered = made[np.lexsort((click_idx[made], object_idx[made]))]
     is_last = np.append(object_idx[ordered][1:] != object_idx[ordered][:-1], True)[: len(ordered)]
-    return ordered[is_last]
+    last: NDArray[np.int64] = ordered[is_last]
+    return last
 
 
 def shown_clicks_of(click_idx: NDArray[np.int64]) -> tuple[int, ...]:
