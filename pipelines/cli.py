@@ -22,7 +22,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Object masks from a few clicks, at scale: label, evaluate and train click models with Ray.",
-    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 finished without some samples or shards, 4 compare: worse.",
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 finished without some samples or shards, "
+    "4 compare: worse, certify: nothing.",
 )
 for commands in (data, show, quality, export, verify, models, bench, flywheel, cluster):
     commands.add_to(app)

@@ -41,13 +41,13 @@ def _waiting(found: Certification) -> Iterator[str]:
 def _certified(certificate: Certificate) -> Iterator[str]:
     one, promise = certificate.certified, certificate.promise
     if one is None:
-        yield f"NOTHING CERTIFIED: the audit does not show that {_in_words(promise)} of any set of masks"
+        yield f"NOTHING CERTIFIED: the audit shows of no set of masks that {_in_words(promise)}"
     else:
         yield (
             f"certified: {one.num_masks:,} of {certificate.num_masks:,} masks "
             f"({one.num_masks / certificate.num_masks:.0%}), those with quality >= {one.min_quality:.4g}"
         )
-        yield f"with {promise.confidence:.4g} confidence, {_in_words(promise)} of them"
+        yield f"with confidence {promise.confidence:.4g}, {_in_words(promise)}"
         yield f"shown by {one.num_audited:,} audited masks among them, {one.num_bad:,} bad (p {one.p_value:.2g})"
     yield (
         f"audit: {certificate.audit_size:,} masks, {certificate.num_bad:,} bad; {_counts(certificate.audit_found)}; "
@@ -59,7 +59,7 @@ def _certified(certificate: Certificate) -> Iterator[str]:
 
 
 def _in_words(promise: Promise) -> str:
-    return f"at least {promise.share:.4g} have IoU >= {promise.min_iou:.4g}"
+    return f"at least {promise.share:.4g} of them have IoU >= {promise.min_iou:.4g}"
 
 
 def _counts(counts: Mapping[str, int]) -> str:
