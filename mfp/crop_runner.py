@@ -188,7 +188,7 @@ class CropRunner:
         """See Answer: of (B, 1, h, w) logits each. Pixels are counted, so that no neighbour changes a bit."""
         one, other = plain > self._threshold_logit, flipped > self._threshold_logit
         counts = torch.stack(((one & other).sum((1, 2, 3)), (one | other).sum((1, 2, 3))), 1)
-        return list(counts)
+        return list(counts.double())  # as the sums are, so that both come to the host in one copy
 
     def _features(self, request: Request[OpenCrops], size: CropSize) -> CropFeatures:
         if not self.model.prepares:
