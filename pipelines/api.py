@@ -34,7 +34,7 @@ from pipelines.progress_report import OnProgress, ProgressReport
 if TYPE_CHECKING:
     from infra.storage.files import Storage
     from pipelines.benchmarks.result import BenchResult
-    from pipelines.inputs.calibration import Calibration
+    from pipelines.jobs.calibrate import Calibrated
     from pipelines.jobs.certify import Certification
     from pipelines.jobs.check_model import CheckedModel
     from pipelines.jobs.comparison import Comparison
@@ -256,7 +256,7 @@ def verify(spec: VerifySpec, on_progress: OnProgress = _no_progress) -> Verifica
     return job.run_verify(spec, on_progress)
 
 
-def calibrate(spec: CalibrateSpec) -> Calibration:
+def calibrate(spec: CalibrateSpec) -> Calibrated:
     """Fit the quality of a model's masks to their IoU on finished evaluations, and write it to `spec.out`."""
     from pipelines.jobs import calibrate as job
 

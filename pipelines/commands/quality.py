@@ -28,13 +28,12 @@ def calibrate(spec: CalibrateSpec, as_json: JsonOption = False) -> None:
     from pipelines.first_look import look_at_runs
 
     look_at_runs(spec.runs, Storage(spec.storage))
-    from infra.strict_json import to_json
     from pipelines.jobs.calibrate import run_calibrate
     from pipelines.views.calibrate import calibration_lines
 
     fitted = run_calibrate(spec)
-    lines = calibration_lines(fitted, spec.out)
-    typer.echo(json.dumps(to_json(fitted), indent=1) if as_json else "\n".join(lines))
+    lines = calibration_lines(fitted)
+    typer.echo(json.dumps(fitted.to_json(), indent=1) if as_json else "\n".join(lines))
 
 
 def certify(spec: CertifySpec, as_json: JsonOption = False) -> None:

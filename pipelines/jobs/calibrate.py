@@ -15,10 +15,11 @@ from actors.specs.calibrate import CalibrateSpec
 from actors.specs.checked import checked
 from actors.specs.places import absolute
 from infra.errors import RunDirectoryError
+from infra.json_text import JsonValue
 from infra.runs.run_directory import RunDirectory
 from infra.runs.tables import CLICKS, SIGNALS
 from infra.storage.files import Storage
-from infra.strict_json import to_bytes
+from infra.strict_json import to_bytes, to_json
 from mfp.mask_quality import names_of
 from mfp.mask_signals import MaskSignals
 from mfp.quality_figures import QualityFigures
@@ -48,7 +49,19 @@ class _Mask:
     signals: MaskSignals
 
 
-def run_calibrate(spec: CalibrateSpec) -> Calibration:
+@dataclass(frozen=True)
+class Calibrated:
+    """A calibration that was made, and where it lies."""
+
+    url: str
+    calibration: Calibration
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """For programs: what the file holds."""
+        return to_json(self.calibration)
+
+
+def run_calibrate(spec: CalibrateSpec) -> Calibrated:
     """Fit the quality to the masks of some runs, and write it to `spec.out`.
 
     Raises:
@@ -86,8 +99,9 @@ def run_calibrate(spec: CalibrateSpec) -> Calibration:
         versions={name: version(name) for name in _VERSIONED},
         created=now(),
     )
-    storage.write_bytes(absolute(spec.out), to_bytes(calibration))
-    return calibration
+    url = absolute(spec.out)
+    storage.write_bytes(url, to_bytes(calibration))
+    return Calibrated(url, calibration)
 
 
 def _conditions(runs: Sequence[RunDirectory], records: Sequence[LabelRecord]) -> Conditions:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mfp.quality_figures import QualityFigures
-from pipelines.inputs.calibration import Calibration
+from pipelines.jobs.calibrate import Calibrated
 
 
-def calibration_lines(calibration: Calibration, out: str) -> Iterator[str]:
+def calibration_lines(done: Calibrated) -> Iterator[str]:
     """How far the quality can be trusted, then where it lies."""
+    calibration = done.calibration
     yield (
         f"fitted to {calibration.num_masks:,} masks of {calibration.num_objects:,} objects on "
         f"{calibration.num_images:,} images; each figure is of qualities fitted to other images "
@@ -32,7 +33,7 @@ def calibration_lines(calibration: Calibration, out: str) -> Iterator[str]:
         )
         yield f"{after.num_clicks:>12}  {bins}"
     yield ""
-    yield f"calibration: {out}; runs of model {calibration.conditions.model_id} take it as --calibration"
+    yield f"calibration: {done.url}; runs of model {calibration.conditions.model_id} take it as --calibration"
 
 
 def _rank(figures: QualityFigures) -> str:

@@ -19,7 +19,7 @@ from mfp.mask_signals import MaskSignals
 from pipelines.errors import OptionError
 from pipelines.inputs.calibration import Calibration, Conditions, read_calibration
 from pipelines.inputs.run_record import LabelRecord, read_record, request_of
-from pipelines.jobs.calibrate import run_calibrate
+from pipelines.jobs.calibrate import Calibrated, run_calibrate
 from pipelines.jobs.report import build_report
 from pipelines.jobs.report_words import quality_in_words
 from pipelines.jobs.verify import run_verify
@@ -34,7 +34,8 @@ from tests.specs import label_record, label_spec
 def fitted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Calibration, Path]:
     folder = tmp_path_factory.mktemp("fitted")
     run = scored_run(str(folder / "run"))
-    return run_calibrate(CalibrateSpec(runs=(run.url,), out=str(folder / "q.json"))), folder
+    done = run_calibrate(CalibrateSpec(runs=(run.url,), out=str(folder / "q.json")))
+    return done.calibration, folder
 
 
 def test_the_file_says_what_was_fitted_on_what(fitted: tuple[Calibration, Path]) -> None:
@@ -54,7 +55,7 @@ def test_the_quality_follows_the_iou_and_not_what_says_nothing_of_it(
         assert after.calibrated.spearman is not None and after.calibrated.spearman > 0.85
         assert after.calibrated.calibration_error < 0.05
         assert after.expected_iou.spearman is None, "the same for all of these masks"
-    lines = "\n".join(calibration_lines(calibration, "q.json"))
+    lines = "\n".join(calibration_lines(Calibrated("q.json", calibration)))
     assert "fitted to 900 masks of 300 objects on 100 images" in lines
     assert "runs of model analytic take it as --calibration" in lines
 
@@ -62,8 +63,8 @@ def test_the_quality_follows_the_iou_and_not_what_says_nothing_of_it(
 def test_a_calibration_is_the_same_whenever_it_is_made(fitted: tuple[Calibration, Path]) -> None:
     calibration, folder = fitted
     again = run_calibrate(CalibrateSpec(runs=(str(folder / "run"),), out=str(folder / "again.json")))
-    assert again.quality == calibration.quality
-    assert again.figures == calibration.figures
+    assert again.calibration.quality == calibration.quality
+    assert again.calibration.figures == calibration.figures
 
 
 def test_runs_that_ended_at_an_iou_are_refused(tmp_path: Path) -> None:
