@@ -23,6 +23,7 @@ from mfp.engine_settings import BatchSize, EngineSettings, Flip, Precision
 from mfp.exchange import Answer, Exchange
 from mfp.host_exchange import HostExchange
 from mfp.image_crops import CropSize, ImageCrops, resize
+from mfp.mask_signals import logit_of
 from mfp.per_image import Kept, PerImage
 from mfp.places import Places
 from mfp.region import Region, ZoomSettings
@@ -65,6 +66,21 @@ class OpenCrops:
     of_image: Kept[OfImage]
 
 
+@dataclass(frozen=True, eq=False)
+class _Pass:
+    """What a model answered to a batch.
+
+    Attributes:
+        prob: (B, 1, h, w) float32 probabilities of the crops.
+        halves: of each crop, see Answer.
+        is_finite: () bool: whether all logits are finite.
+    """
+
+    prob: Tensor
+    halves: list[Tensor | None]
+    is_finite: Tensor
+
+
 class CropRunner:
     """A crop model with what surrounds it: crop, resize, mirror, model, resize back, paste. See `Runner`."""
 
@@ -85,6 +101,7 @@ class CropRunner:
         self.network = Stopwatch()
         self.zoom = ZoomSettings() if settings.zoom else None
         self._flip: Flip = settings.flip
+        self._threshold_logit = logit_of(self.traits.threshold)
         self._autocast_type = AUTOCAST_TYPES[settings.precision]
         self._uses_tf32 = settings.precision == "tf32"
         self._exchange = self._exchange_with(self.device)
@@ -120,16 +137,16 @@ class CropRunner:
 
         If it raises, for want of memory say, no map has changed: the same requests can be made again.
         """
-        prob, is_finite = self._probabilities(requests, key)
-        answers = [self._answer(request, one) for request, one in zip(requests, prob, strict=True)]
-        return self._exchange.take(answers, is_finite)
+        passed = self._pass(requests, key)
+        answers = [self._answer(*one) for one in zip(requests, passed.prob, passed.halves, strict=True)]
+        return self._exchange.take(answers, passed.is_finite)
 
     def predict(self, requests: Sequence[Request[OpenCrops]], key: CropSize) -> list[RegionMasks]:
         """See Runner."""
         return self.launch(requests, key).collect()
 
-    def _answer(self, request: Request[OpenCrops], crop: Tensor) -> Answer:
-        """Of a crop's probabilities, (1, h, w)."""
+    def _answer(self, request: Request[OpenCrops], crop: Tensor, halves: Tensor | None) -> Answer:
+        """Of a crop's probabilities, (1, h, w), and of the halves that they are the mean of; see Answer."""
         region = request.region
         prob = resize(crop[None], (region.height, region.width))[0, 0]
         if request.excluded is not None:
@@ -141,10 +158,11 @@ class CropRunner:
             keeps_outside=self.traits.keeps_outside or request.is_local,
             is_local=request.is_local,
             pixels=tuple(region.pixel(click) for click in request.clicks[-request.num_new :]),
+            halves=halves,
         )
 
-    def _probabilities(self, requests: Sequence[Request[OpenCrops]], size: CropSize) -> tuple[Tensor, Tensor]:
-        """(B, 1, h, w) float32 probabilities of the crops, and () bool: whether all logits are finite."""
+    def _pass(self, requests: Sequence[Request[OpenCrops]], size: CropSize) -> _Pass:
+        """Run the model on the crops of the requests."""
         flipped = [index for index, request in enumerate(requests) if self._flips(request)]
         maps = [request.session.maps for request in requests]
         regions = [request.region for request in requests]
@@ -165,13 +183,23 @@ class CropRunner:
             )
         )
         straight = logits[: len(requests)]
+        halves: list[Tensor | None] = [None] * len(requests)
         if not flipped:
-            return torch.sigmoid(straight), is_finite
+            return _Pass(torch.sigmoid(straight), halves, is_finite)
         partners = logits[len(requests) :].flip(3)
         if len(flipped) < len(requests):
             # A row without a mirror image is its own partner: the mean of two equal numbers is that number.
             partners = straight.index_copy(0, self._exchange.tensor(np.array(flipped)), partners)
-        return torch.sigmoid((straight + partners) * 0.5), is_finite
+        counts = self._halves(straight, partners)
+        for index in flipped:
+            halves[index] = counts[index]
+        return _Pass(torch.sigmoid((straight + partners) * 0.5), halves, is_finite)
+
+    def _halves(self, plain: Tensor, flipped: Tensor) -> list[Tensor]:
+        """See Answer: of (B, 1, h, w) logits each. Pixels are counted, so that no neighbour changes a bit."""
+        one, other = plain > self._threshold_logit, flipped > self._threshold_logit
+        counts = torch.stack(((one & other).sum((1, 2, 3)), (one | other).sum((1, 2, 3))), 1)
+        return list(counts.double())  # as the sums are, so that both come to the host in one copy
 
     def _flips(self, request: Request[OpenCrops]) -> bool:
         return self._flip == "on" or (self._flip == "auto" and len(request.clicks) <= NUM_FLIPPED_CLICKS)

@@ -19,10 +19,11 @@ from mfp.click_model import ModelTraits
 from mfp.exchange import ZOOM_THRESHOLD, Answer
 from mfp.image_crops import DeviceCrops
 from mfp.local_change import changed_part
+from mfp.mask_signals import PixelSums, ShiftedThresholds, agreement
 from mfp.packed import Packed
 from mfp.runner import Launched
 from mfp.session_maps import SessionMaps
-from mfp.session_state import RegionMasks, expected_iou, iou_of_expectations
+from mfp.session_state import RegionMasks
 from mfp.stopwatch import Stopwatch
 from mfp.transfers import Arrival, Transfers
 
@@ -38,7 +39,12 @@ class _Whole:
         mask = answer.prob > threshold
         self._has_zoom_mask = threshold != ZOOM_THRESHOLD
         zoom_mask = [answer.prob > ZOOM_THRESHOLD] if self._has_zoom_mask else []
-        self.copied = [mask, *zoom_mask, _sums(answer.prob, mask)]
+        self.copied = [
+            mask,
+            *zoom_mask,
+            _sums(answer.prob, mask, ShiftedThresholds.about(threshold)),
+            *_halves(answer),
+        ]
 
     def paste(self) -> None:
         self._answer.maps.paste(self._answer.region, self._answer.prob, self._room)
@@ -46,7 +52,9 @@ class _Whole:
     def masks(self, arrays: _Arrays) -> RegionMasks:
         mask = next(arrays)
         zoom_mask = next(arrays) if self._has_zoom_mask else mask
-        return RegionMasks(mask, zoom_mask, iou_of_expectations(*next(arrays)), self._answer.keeps_outside)
+        sums = PixelSums(mask.size, *next(arrays).tolist())
+        signals = sums.signals(_flip_agreement(self._answer, arrays))
+        return RegionMasks(mask, zoom_mask, signals, self._answer.keeps_outside)
 
 
 class _Local:
@@ -59,7 +67,7 @@ class _Local:
         self._room = answer.maps.room(keeps_outside=answer.keeps_outside)
         # Memory is taken now: once other maps of the batch have changed, nothing may fail for want of it.
         self._part = torch.empty(answer.prob.shape, dtype=torch.bool, device=answer.prob.device)
-        self.copied = [answer.maps.window(answer.region), answer.prob]
+        self.copied = [answer.maps.window(answer.region), answer.prob, *_halves(answer)]
 
     def paste(self) -> None:
         """Nothing yet: the host has to see it first."""
@@ -74,7 +82,9 @@ class _Local:
         merged = np.where(part, prob, before)
         mask = merged > threshold
         zoom_mask = mask if self._threshold == ZOOM_THRESHOLD else merged > np.float32(ZOOM_THRESHOLD)
-        return RegionMasks(mask, zoom_mask, expected_iou(merged, mask), answer.keeps_outside)
+        sums = PixelSums.of(merged, mask, ShiftedThresholds.about(self._threshold))
+        signals = sums.signals(_flip_agreement(answer, arrays))
+        return RegionMasks(mask, zoom_mask, signals, answer.keeps_outside)
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +151,23 @@ class DeviceExchange:
         return _Local(answer, threshold, self._transfers) if answer.is_local else _Whole(answer, threshold)
 
 
-def _sums(prob: Tensor, mask: Tensor) -> Tensor:
-    """(3,) float64: what `iou_of_expectations` takes. Each answer is summed alone: no neighbour changes a bit."""
-    inside = (prob * mask).sum(dtype=torch.float64)
-    return torch.stack((mask.sum().double(), inside, prob.sum(dtype=torch.float64)))
+def _sums(prob: Tensor, mask: Tensor, shifted: ShiftedThresholds) -> Tensor:
+    """(6,) float64: those of `PixelSums`. Each answer is summed alone: no neighbour changes a bit."""
+    sums = (
+        mask.sum().double(),
+        (prob * mask).sum(dtype=torch.float64),
+        prob.sum(dtype=torch.float64),
+        ((2 * prob - 1).abs() * mask).sum(dtype=torch.float64),
+        (prob > shifted.low).sum().double(),
+        (prob > shifted.high).sum().double(),
+    )
+    return torch.stack(sums)
+
+
+def _halves(answer: Answer) -> list[Tensor]:
+    return [] if answer.halves is None else [answer.halves]
+
+
+def _flip_agreement(answer: Answer, arrays: _Arrays) -> float | None:
+    """Of what was copied of `_halves`."""
+    return None if answer.halves is None else agreement(*next(arrays).tolist())

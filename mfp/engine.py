@@ -19,6 +19,7 @@ from mfp.crop_runner import CropRunner
 from mfp.engine_settings import EngineSettings
 from mfp.errors import ClickModelError, ImageSizeError
 from mfp.live_session import LiveSession
+from mfp.mask_quality import EXPECTED_IOU, MaskQuality
 from mfp.runner import Launched, Request, Runner
 from mfp.scheduler import Batch, BatchOutcome, Scheduler
 from mfp.session import FinishedSession, Look, Session
@@ -86,18 +87,24 @@ class Engine:
     """
 
     def __init__(
-        self, model: ClickModel, settings: EngineSettings, device: str = "cpu", identity: str = ""
+        self,
+        model: ClickModel,
+        settings: EngineSettings,
+        device: str = "cpu",
+        identity: str = "",
+        quality: MaskQuality = EXPECTED_IOU,
     ) -> None:
         """The model is put on the torch device (`cpu`, `cuda`, `cuda:1`) in its form for inference.
 
-        `identity` is what rows call it, if that is not what the model says of itself. The backend `auto` is torch here:
-        what is fastest on a machine is measured once, by whoever starts a run.
+        `identity` is what rows call it, if that is not what the model says of itself. `quality` scores its masks. The
+        backend `auto` is torch here: what is fastest on a machine is measured once, by whoever starts a run.
 
         Raises:
             ClickModelError: the object is no click model.
             BackendError: the backend is not here, or cannot run the model on that device.
         """
         self._runner = runner_of(model, settings, device)
+        self._quality = quality
         self.identity = identity or self._runner.traits.identity
         self._places = self._runner.places
         self._scheduler = self._new_scheduler()
@@ -183,7 +190,7 @@ class Engine:
         Raises:
             ImageSizeError: the model does not take the image.
         """
-        state = SessionState(session, self._runner.zoom)
+        state = SessionState(session, self._runner.zoom, self._quality)
         if state.stop_reason is not None:
             return
         opened = self._runner.open(session.image, session.known)
@@ -205,7 +212,7 @@ class Engine:
     def _admit(self, session: Session, on_refused: OnRefused) -> FinishedSession | None:
         """Start a session, unless the model refuses its image; its outcome if there is nothing to click."""
         started, network_before = time.perf_counter(), self._runner.network.seconds
-        state = SessionState(session, self._runner.zoom)
+        state = SessionState(session, self._runner.zoom, self._quality)
         if state.stop_reason is not None:
             state.add_seconds(time.perf_counter() - started, 0.0)
             return state.finish(_first_map(session), self._runner.traits.threshold)

@@ -29,6 +29,8 @@ class Answer:
         keeps_outside: outside the region the map keeps its values; else they become 0.
         is_local: of the region, only the connected parts of the change of the mask count that hold one of `pixels`.
         pixels: (row, column) in the region of the newest clicks.
+        halves: (2,) float64 on the device: pixels of the crop in the intersection, and in the union, of the masks of
+            the image and of its mirror image. None if the model was not shown a mirror image.
     """
 
     maps: SessionMaps
@@ -37,6 +39,7 @@ class Answer:
     keeps_outside: bool
     is_local: bool
     pixels: tuple[tuple[int, int], ...]
+    halves: Tensor | None
 
 
 class Exchange(Protocol):

@@ -14,9 +14,10 @@ from mfp.click_model import ModelTraits
 from mfp.exchange import ZOOM_THRESHOLD, Answer
 from mfp.image_crops import HostCrops
 from mfp.local_change import changed_part
+from mfp.mask_signals import PixelSums, ShiftedThresholds, agreement
 from mfp.runner import Answered
 from mfp.session_maps import SessionMaps
-from mfp.session_state import RegionMasks, expected_iou
+from mfp.session_state import RegionMasks
 
 
 class HostExchange:
@@ -27,6 +28,7 @@ class HostExchange:
     def __init__(self, traits: ModelTraits) -> None:
         self._name = traits.name
         self._threshold = traits.threshold
+        self._shifted = ShiftedThresholds.about(traits.threshold)
 
     def image_crops(self) -> HostCrops:
         """See Exchange."""
@@ -64,4 +66,6 @@ class HostExchange:
     def _masks(self, answer: Answer, prob: npt.NDArray[np.float32]) -> RegionMasks:
         mask = prob > np.float32(self._threshold)
         zoom_mask = mask if self._threshold == ZOOM_THRESHOLD else prob > np.float32(ZOOM_THRESHOLD)
-        return RegionMasks(mask, zoom_mask, expected_iou(prob, mask), answer.keeps_outside)
+        halves = None if answer.halves is None else agreement(*answer.halves.tolist())
+        sums = PixelSums.of(prob, mask, self._shifted)
+        return RegionMasks(mask, zoom_mask, sums.signals(halves), answer.keeps_outside)

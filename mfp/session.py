@@ -16,6 +16,7 @@ import numpy.typing as npt
 from mfp.clicks import Click
 from mfp.errors import ClickError, ImageSizeError
 from mfp.evaluation_protocol import MAX_CLICKS, TARGET_IOU
+from mfp.mask_signals import MaskSignals
 from mfp.region import Region
 from mfp.start import FROM_NOTHING, FromMask, Start, StartKind
 from mfp.stop_reason import StopReason
@@ -222,10 +223,12 @@ class ClickRecord:
         iou: of the mask after the click; None without truth, or where the union is empty.
         boundary_iou: of the mask after the click (`mfp.boundary_iou`); None as `iou`.
         area: pixels of the mask after the click.
-        quality: the IoU that the probabilities of the mask expect (`mfp.session_state.expected_iou`), in [0, 1].
+        quality: the IoU that is expected of the mask, in [0, 1] (`mfp.mask_quality`).
+        signals: what the quality is made of.
         changed_fraction: share of the image's pixels that changed sides, in [0, 1].
-        is_looked_at: a mask was made of the click. Else the next click followed in a row: IoUs, area and quality are
-            those of the mask before, and nothing changed; the quality is None if no network has seen that mask.
+        is_looked_at: a mask was made of the click. Else the next click followed in a row: IoUs, area, quality and
+            signals are those of the mask before, and nothing changed; quality and signals are None if no network has
+            seen that mask.
         is_obeyed: the mask that came of the click has its pixel on the side that the click says.
         is_clamped: it was aimed outside the image, and made on the nearest pixel of it.
         region: the part of the image that the network saw.
@@ -238,6 +241,7 @@ class ClickRecord:
     boundary_iou: float | None
     area: int
     quality: float | None
+    signals: MaskSignals | None
     changed_fraction: float
     is_looked_at: bool
     is_obeyed: bool
@@ -274,8 +278,9 @@ class FinishedSession:
         start_iou: of the mask of the start; None without truth, or if the session did not start from a mask.
         iou: of the mask; None without truth, or where the union is empty.
         boundary_iou: of the mask; None as `iou`.
-        quality: in [0, 1], needs no truth: the IoU that the probabilities expect of their own mask, in the region that
-            the network saw last (`mfp.session_state.expected_iou`). None if no click was made: no network saw the mask.
+        quality: in [0, 1], needs no truth: the IoU that is expected of the mask (`mfp.mask_quality`). None if no click
+            was made: no network saw the mask.
+        signals: what the quality is made of; None as `quality`.
         prob: (H, W) float32, the final probability map.
         threshold: `mask` is where `prob` is larger.
         seconds: wall time of its clicks, added up; without any, the time it took to find that none is to be made.
@@ -291,6 +296,7 @@ class FinishedSession:
     iou: float | None
     boundary_iou: float | None
     quality: float | None
+    signals: MaskSignals | None
     prob: npt.NDArray[np.float32]
     threshold: float
     seconds: float

@@ -17,11 +17,12 @@ from mfp.click_model import Image, MaskStartingModel, ModelTraits, SessionModel,
 from mfp.engine_settings import EngineSettings
 from mfp.errors import ClickModelError
 from mfp.local_change import changed_part
+from mfp.mask_signals import PixelSums, ShiftedThresholds
 from mfp.per_image import Kept, PerImage
 from mfp.places import Places
 from mfp.region import Region
 from mfp.runner import Answered, Request, check_confidence, check_starts_from_mask, lacks_begin_from_mask
-from mfp.session_state import RegionMasks, expected_iou
+from mfp.session_state import RegionMasks
 from mfp.start import FROM_NOTHING, FromMask, FromNothing, Start
 from mfp.stopwatch import Stopwatch
 
@@ -62,6 +63,7 @@ class SessionRunner:
         self.model = model.for_inference(torch.device(device))
         self.traits: ModelTraits = self.model.traits
         self.network = Stopwatch()
+        self._shifted = ShiftedThresholds.about(self.traits.threshold)
         if self.model.max_sessions < 1:
             raise ClickModelError(
                 f"click model {self.traits.name} takes {self.model.max_sessions} sessions at once: must be 1 or more"
@@ -107,7 +109,8 @@ class SessionRunner:
         for request, prob in zip(requests, maps, strict=True):
             request.session.prob = self._within_limits(request, prob)
             mask = request.session.prob > np.float32(self.traits.threshold)
-            masks.append(RegionMasks(mask, mask, expected_iou(request.session.prob, mask)))
+            sums = PixelSums.of(request.session.prob, mask, self._shifted)
+            masks.append(RegionMasks(mask, mask, sums.signals(flip_agreement=None)))
         return Answered(masks)
 
     def predict(self, requests: Sequence[Request[OpenTurns]], key: tuple[()]) -> list[RegionMasks]:

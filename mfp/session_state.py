@@ -12,6 +12,8 @@ import numpy.typing as npt
 
 from mfp.boundary_iou import TrueBoundary
 from mfp.clicks import Click
+from mfp.mask_quality import EXPECTED_IOU, MaskQuality
+from mfp.mask_signals import MapSignals, MaskSignals
 from mfp.metrics import iou
 from mfp.region import Region, ZoomSettings, bounding_box, next_region
 from mfp.session import ClickRecord, ClickSource, FinishedSession, Look, MadeClick, Session
@@ -26,13 +28,13 @@ class RegionMasks:
     Attributes:
         mask: the object, by the model's threshold.
         zoom_mask: by the threshold of zoom-in; the same array where both are one.
-        quality: the IoU that the probabilities in the region expect of `mask` (`expected_iou`).
+        signals: what the answer says of `mask`.
         keeps_outside: outside the region the masks stay as they were; else they are empty there.
     """
 
     mask: npt.NDArray[np.bool_]
     zoom_mask: npt.NDArray[np.bool_]
-    quality: float
+    signals: MapSignals
     keeps_outside: bool = True
 
 
@@ -47,8 +49,13 @@ class SessionState:
         stop_reason: None while the session runs.
     """
 
-    def __init__(self, session: Session, zoom: ZoomSettings | None) -> None:
-        """Ask for the first click. Without zoom settings the region is always the whole image."""
+    def __init__(
+        self, session: Session, zoom: ZoomSettings | None, quality: MaskQuality = EXPECTED_IOU
+    ) -> None:
+        """Ask for the first click. Without zoom settings the region is always the whole image.
+
+        `quality` makes one score of what is known of a mask.
+        """
         self.session = session
         self.clicks: list[Click] = []
         self.num_new = 0
@@ -56,6 +63,7 @@ class SessionState:
         height, width = session.image.shape[:2]
         self._whole = Region(0, height - 1, 0, width - 1)
         self._zoom = zoom
+        self._quality = quality
         self._seen: Region | None = None
         self._mask = _first_mask(session)
         self._zoom_mask = self._mask
@@ -81,7 +89,7 @@ class SessionState:
         region = self.region
         iou_before, boundary_iou_before = self._last_iou(), self._last_boundary_iou()
         area_before = self._area
-        quality_before = self._records[-1].quality if self._records else None
+        last = self._records[-1] if self._records else None
         window = region.window(self._mask)
         num_changed = int(np.count_nonzero(window != masks.mask))
         area_outside = self._area - int(np.count_nonzero(window))
@@ -99,16 +107,21 @@ class SessionState:
                 iou=iou_before,
                 boundary_iou=boundary_iou_before,
                 area=area_before,
-                quality=quality_before,
+                quality=None if last is None else last.quality,
+                signals=None if last is None else last.signals,
                 num_changed=0,
                 is_looked_at=False,
             )
+        signals = MaskSignals.of_round(
+            masks.signals, area_before=area_before, area_after=self._area, num_changed=num_changed
+        )
         self._record(
             self._new[-1],
             iou=self._iou(),
             boundary_iou=self._boundary_iou(),
             area=self._area,
-            quality=masks.quality,
+            quality=self._quality.of(signals, len(self.clicks)),
+            signals=signals,
             num_changed=num_changed,
             is_looked_at=True,
         )
@@ -156,6 +169,7 @@ class SessionState:
             iou=self._last_iou(),
             boundary_iou=self._last_boundary_iou(),
             quality=self._records[-1].quality if self._records else None,
+            signals=self._records[-1].signals if self._records else None,
             prob=prob,
             threshold=threshold,
             seconds=self._seconds,
@@ -170,6 +184,7 @@ class SessionState:
         boundary_iou: float | None,
         area: int,
         quality: float | None,
+        signals: MaskSignals | None,
         num_changed: int,
         is_looked_at: bool,
     ) -> None:
@@ -181,6 +196,7 @@ class SessionState:
                 boundary_iou=boundary_iou,
                 area=area,
                 quality=quality,
+                signals=signals,
                 changed_fraction=num_changed / self._mask.size,
                 is_looked_at=is_looked_at,
                 is_obeyed=bool(self._mask[made.click.pixel]) == made.click.is_foreground,
@@ -267,29 +283,3 @@ def _reachable(session: Session) -> npt.NDArray[np.int8] | None:
     if session.truth is None or session.excluded is None:
         return session.truth
     return np.where(session.excluded, np.int8(-1), session.truth)
-
-
-def expected_iou(prob: npt.NDArray[np.float32], mask: npt.NDArray[np.bool_]) -> float:
-    """The IoU with the unknown truth that a probability map expects of its own mask.
-
-    Each pixel belongs to the object with its probability p, whatever its neighbours do. The IoU is then about the
-    expected intersection over the expected union: sum(p m) / (sum(m) + sum(p (1 - m))) (ours; a ratio of
-    expectations, not the expectation of the ratio).
-
-    Args:
-        prob: (H, W) float32 in [0, 1].
-        mask: (H, W) bool.
-
-    Returns:
-        In [0, 1]; 0 for an empty mask. Sums are float64.
-    """
-    area = int(np.count_nonzero(mask))
-    if area == 0:
-        return 0.0
-    inside = float(prob.sum(where=mask, dtype=np.float64))
-    return iou_of_expectations(area, inside, float(prob.sum(dtype=np.float64)))
-
-
-def iou_of_expectations(area: float, inside: float, everywhere: float) -> float:
-    """See `expected_iou`: of the pixels of a mask, and the sums of the probabilities inside it and everywhere."""
-    return 0.0 if area == 0 else min(inside / (area + max(everywhere - inside, 0.0)), 1.0)

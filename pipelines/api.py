@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 
 from actors.errors import SpecError
 from actors.specs.bench import BenchSpec
+from actors.specs.calibrate import CalibrateSpec
+from actors.specs.certify import CertifySpec
 from actors.specs.evaluate import EvaluateSpec
 from actors.specs.export import ExportSpec
 from actors.specs.flywheel import FlywheelSpec
@@ -33,6 +35,8 @@ from pipelines.progress_report import OnProgress, ProgressReport
 if TYPE_CHECKING:
     from infra.storage.files import Storage
     from pipelines.benchmarks.result import BenchResult
+    from pipelines.jobs.calibrate import Calibrated
+    from pipelines.jobs.certify import Certification
     from pipelines.jobs.check_model import CheckedModel
     from pipelines.jobs.comparison import Comparison
     from pipelines.jobs.convert import ConvertedModel
@@ -265,6 +269,20 @@ def verify(spec: VerifySpec, on_progress: OnProgress = _no_progress) -> Verifica
     from pipelines.jobs import verify as job
 
     return job.run_verify(spec, on_progress)
+
+
+def calibrate(spec: CalibrateSpec) -> Calibrated:
+    """Fit the quality of a model's masks to their IoU on finished evaluations, and write it to `spec.out`."""
+    from pipelines.jobs import calibrate as job
+
+    return job.run_calibrate(spec)
+
+
+def certify(spec: CertifySpec) -> Certification:
+    """Draw the random audit of a run, or certify its masks if all that were drawn are reviewed or have truth."""
+    from pipelines.jobs import certify as job
+
+    return job.run_certify(spec)
 
 
 def convert(source: str, out: str, storage: StorageOptions = StorageOptions()) -> ConvertedModel:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.commands import bench, cluster, data, export, flywheel, models, review, show, verify
+from pipelines.commands import bench, cluster, data, export, flywheel, models, quality, review, show, verify
 from pipelines.commands.group import CommandGroup
 
 # Typer loads pydantic (0.2 s) to read an option that was not given, if it has no value from elsewhere.
@@ -22,9 +22,10 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Object masks from a few clicks, at scale: label, evaluate and train click models with Ray.",
-    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 finished without some samples or shards, 4 compare: worse.",
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 finished without some samples or shards, "
+    "4 compare: worse, certify: nothing.",
 )
-for commands in (data, show, review, export, verify, models, bench, flywheel, cluster):
+for commands in (data, show, quality, review, export, verify, models, bench, flywheel, cluster):
     commands.add_to(app)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from actors.errors import ActorsError
 from actors.specs.bench import BenchSpec
+from actors.specs.calibrate import CalibrateSpec
+from actors.specs.certify import CertifySpec
 from actors.specs.clicks import Clicks, logged
 from actors.specs.evaluate import Decision, EvaluateSpec, Protocol, Robustness
 from actors.specs.export import ExportedMasks, ExportSpec
@@ -28,6 +30,8 @@ from mfp.training.recipe import Recipe
 from pipelines.api import (
     ReportedRun,
     bench,
+    calibrate,
+    certify,
     check_model,
     compare,
     compare_page,
@@ -54,6 +58,8 @@ from pipelines.progress_report import OnProgress, ProgressReport
 __all__ = [
     "ActorsError",
     "BenchSpec",
+    "CalibrateSpec",
+    "CertifySpec",
     "CheckModelSpec",
     "Checkpoints",
     "ClickLogOptions",
@@ -92,6 +98,8 @@ __all__ = [
     "VerifySpec",
     "Workers",
     "bench",
+    "calibrate",
+    "certify",
     "check_model",
     "compare",
     "compare_page",

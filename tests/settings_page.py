@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from actors.specs.bench import BenchSpec
+from actors.specs.calibrate import CalibrateSpec
+from actors.specs.certify import CertifySpec
 from actors.specs.evaluate import EvaluateSpec
 from actors.specs.export import ExportSpec
 from actors.specs.flywheel import FlywheelSpec
@@ -45,6 +47,8 @@ SPECS: Final[Mapping[str, type[Any]]] = {
     "convert": ConvertSpec,
     "check-model": CheckModelSpec,
     "bench": BenchSpec,
+    "calibrate": CalibrateSpec,
+    "certify": CertifySpec,
 }
 """Every command that takes settings."""
 

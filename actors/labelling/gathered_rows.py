@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -16,10 +16,11 @@ from infra.errors import SampleError
 from infra.reduced_rle import decode_reduced, encode_enlarged
 from infra.runs.commit import NONE_UNCLICKED, Unclicked
 from infra.runs.shard_rows import ShardRows
-from infra.runs.tables import BoundingBox, ClickRow, ErrorRow, MaskRow, RegionBounds
+from infra.runs.tables import SIGNALS, BoundingBox, ClickRow, ErrorRow, MaskRow, RegionBounds
 from infra.shards.content_digest import NO_CONTENT
 from infra.shards.shard_note import NoteTally
 from infra.starts.starts import GivenMask
+from mfp.mask_signals import MaskSignals
 from mfp.session import ClickRecord, FinishedSession
 
 
@@ -139,6 +140,7 @@ class GatheredRows:
             iou=finished.iou,
             boundary_iou=finished.boundary_iou,
             quality=finished.quality,
+            **_signals(finished.signals),
             divergence=_divergence(counts, key),
             truth_area=None if key.truth is None else rle.area(key.truth.rle, size.height, size.width),
             stop_reason=str(finished.stop_reason),
@@ -189,6 +191,7 @@ class GatheredRows:
             boundary_iou=record.boundary_iou,
             area=area,
             quality=record.quality,
+            **_signals(record.signals),
             changed_fraction=record.changed_fraction,
             is_looked_at=record.is_looked_at,
             is_obeyed=record.is_obeyed,
@@ -201,6 +204,11 @@ class GatheredRows:
             model_id=self._model_id,
             shard=self.assignment.shard.name,
         )
+
+
+def _signals(signals: MaskSignals | None) -> dict[str, float | None]:
+    """The columns of what a quality is made of; without a mask that a network saw they are empty."""
+    return dict.fromkeys(SIGNALS) if signals is None else asdict(signals)
 
 
 def encoded_mask(key: ObjectKey, finished: FinishedSession) -> bytes:

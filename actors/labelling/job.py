@@ -22,6 +22,7 @@ from infra.shards.shard_note import ShardNote
 from infra.shards.shard_reader import read_shard
 from infra.storage.files import Storage, join
 from mfp.engine import Engine
+from mfp.mask_quality import EXPECTED_IOU, Quality
 from mfp.session import SessionLimits
 
 
@@ -30,16 +31,18 @@ class LabelJob:
     """One run: its specification, the same for every worker and every model, small and without credentials.
 
     `spec` is resolved. `dataset_url` is where the shards lie. For `driver_commits` see `infra.runs.commit_guard`.
+    `quality` scores masks.
     """
 
     spec: LabelSpec
     dataset_url: str
     driver_commits: bool = False
+    quality: Quality = EXPECTED_IOU
 
     def load(self, model: ModelRef, device: str) -> Engine:
         """An engine over a model, for a worker. WeightsError or ModelError if it cannot be built."""
         built = model.build(self.spec.model.modulation)
-        return Engine(built, self.spec.network, device, model.identity)
+        return Engine(built, self.spec.network, device, model.identity, self.quality)
 
 
 def limits_of(clicks: Clicks) -> SessionLimits:

@@ -10,6 +10,7 @@ from typing_extensions import Doc
 
 from actors.specs.clicks import SIMULATED, Clicks, Simulated, is_random, origin_of
 from actors.specs.label import (
+    Calibration,
     DatasetPlace,
     LabelSpec,
     Limits,
@@ -135,6 +136,7 @@ class EvaluateSpec:
     decision: Annotated[Decision, Section("Ending early"), Effect.EXECUTION] = Decision()
     workers: WorkersSection = Workers()
     network: NetworkSection = EngineSettings()
+    calibration: Calibration = None
     storage: StorageSection = StorageOptions()
 
     def __post_init__(self) -> None:
@@ -165,5 +167,6 @@ class EvaluateSpec:
             start=self.start,
             workers=self.workers,
             network=self.network,
+            calibration=self.calibration,
             storage=self.storage,
         )

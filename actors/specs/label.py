@@ -51,6 +51,16 @@ StorageSection = Annotated[
     ),
     Effect.EXECUTION,
 ]
+Calibration = Annotated[
+    str | None,
+    Option(metavar="FILE.json", panel="Network"),
+    LOCATION,
+    Effect.CONTENT,
+    Doc(
+        "What `mfp calibrate` wrote for the model: quality is then the IoU that masks like this one had, and "
+        "--target-quality means it. Without it, the IoU that the probabilities expect."
+    ),
+]
 StartSection = Annotated[Start, Section("Start")]
 Seed = Annotated[int, Ge(0), Doc("Seed of the clicks that simulated users draw.")]
 
@@ -126,6 +136,7 @@ class LabelSpec:
     start: StartSection = Start()
     workers: WorkersSection = Workers()
     network: NetworkSection = EngineSettings()
+    calibration: Calibration = None
     storage: StorageSection = StorageOptions()
 
     def __post_init__(self) -> None:
@@ -148,6 +159,11 @@ class LabelSpec:
                 "simulate the clicks"
             )
         check_log_options(self.clicks, self.log)
+        if self.calibration is not None and self.follows:
+            raise ValueError(
+                f"calibration {self.calibration!r} with follow: it is of one model, and newer ones score otherwise; "
+                "leave one of both out"
+            )
 
     @property
     def follows(self) -> bool:
@@ -165,4 +181,5 @@ class LabelSpec:
             clicks=self.clicks.resolved(),
             start=self.start.resolved(),
             keep_reviewed=None if self.keep_reviewed is None else absolute(self.keep_reviewed),
+            calibration=None if self.calibration is None else absolute(self.calibration),
         )

@@ -18,13 +18,14 @@ from infra import rle
 from infra.errors import Reason
 from infra.runs.commit import CommitRecord, is_part_of, shard_stem
 from infra.runs.run_directory import RunDirectory
-from infra.runs.tables import CLICKS, ERRORS, MASKS, STARTS, TableKind
+from infra.runs.tables import CLICKS, ERRORS, MASKS, SIGNALS, STARTS, TableKind
 from infra.storage.files import basename, join
 
 Row: TypeAlias = Mapping[str, Any]
 ObjectName: TypeAlias = tuple[str, str]  # sample key and object id
 
-_OF_LAST_CLICK = ("iou", "boundary_iou", "area", "quality")
+_OF_LAST_CLICK = ("iou", "boundary_iou", "area", "quality", *SIGNALS)
+_SHARES = tuple(name for name in SIGNALS if name != "area_change")
 _TABLES: tuple[TableKind[Any], ...] = (MASKS, CLICKS, ERRORS)
 
 
@@ -145,7 +146,7 @@ def _problems_of_mask(mask: Row, clicks: list[Row]) -> Iterator[str]:
     if [row["click_idx"] for row in clicks] != list(range(mask["num_clicks"])):
         yield f"says {mask['num_clicks']} clicks, the table of clicks has {len(clicks)}, or not 0, 1, 2, ..."
     elif clicks and any(clicks[-1][name] != mask[name] for name in _OF_LAST_CLICK):
-        yield "IoU, boundary IoU, area or quality of the mask are not those after the last click"
+        yield "IoU, boundary IoU, area, quality or what it is made of are not those after the last click"
     elif clicks and not clicks[-1]["is_looked_at"]:
         yield "no mask was made of its last click"
     elif not clicks and mask["quality"] is not None:
@@ -160,6 +161,7 @@ def _problems_of_mask(mask: Row, clicks: list[Row]) -> Iterator[str]:
     shares = [("IoU", row["iou"]) for row in (mask, *clicks)]
     shares += [("boundary IoU", row["boundary_iou"]) for row in (mask, *clicks)]
     shares += [("quality", row["quality"]) for row in (mask, *clicks)]
+    shares += [(name, row[name]) for row in (mask, *clicks) for name in _SHARES]
     shares += [("start IoU", mask["start_iou"]), ("divergence", mask["divergence"])]
     if any((row["iou"] is None) != (row["boundary_iou"] is None) for row in (mask, *clicks)):
         yield "has an IoU without a boundary IoU, or a boundary IoU without an IoU"

@@ -3,9 +3,10 @@
 Each table is a `TableKind`: a typed row, and a pyarrow schema whose metadata carries the version. A part file
 holds the rows of one shard in the order of the shard: sample by sample, object by object, click by click.
 
-Nullable columns are `iou` and `boundary_iou` (no truth), `masks.start_iou` (no truth, or no start mask), `quality` (no
-network saw it), `masks.divergence` (no mask of an annotator), `masks.truth_area` (no truth) and `errors.object_id` (the
-whole sample is out). A NaN is refused, so that an average over any column means what it says.
+Nullable columns are `iou` and `boundary_iou` (no truth), `masks.start_iou` (no truth, or no start mask), `quality` and
+what it is made of (no network saw the mask), `masks.divergence` (no mask of an annotator), `masks.truth_area` (no
+truth) and `errors.object_id` (the whole sample is out). A NaN is refused, so that an average over any column means what
+it says.
 """
 
 from __future__ import annotations
@@ -18,9 +19,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 STARTS = frozenset({"nothing", "mask", "box"})
 """What `MaskRow.start` may be."""
+SIGNALS = (
+    "expected_iou",
+    "margin",
+    "stability",
+    "flip_agreement",
+    "region_share",
+    "round_agreement",
+    "area_change",
+)
+"""The columns that `quality` is made of."""
 _KEY_COLUMN = "sample_key"
 _KIND_KEY, _VERSION_KEY = b"mfp.table", b"mfp.schema_version"
 
@@ -49,9 +60,11 @@ class MaskRow:
 
     `rle`: COCO compressed counts (column-major) of the (height, width) mask. `area`: pixels. `iou`: [0, 1],
     None without truth. `boundary_iou`: [0, 1], of the pixels near both contours (`mfp.boundary_iou`), None as `iou`.
-    `quality`: [0, 1], the IoU that the probability map expects of its own mask; it needs
-    no truth, and is None if no click was made. Where an image was worked on at a reduced size, all three are those of
-    the mask at that size.
+    `quality`: [0, 1], the IoU that is expected of the mask; it needs no truth, and is None if no click was made. Where
+    an image was worked on at a reduced size, all three are those of the mask at that size.
+    `expected_iou`, `margin`, `stability`, `flip_agreement`, `region_share`, `round_agreement` and `area_change` are
+    what the quality is made of (`mfp.mask_signals`), None as it; `flip_agreement` also if the model was not shown a
+    mirror image.
     `start`: what the object started from: `nothing`, `mask` or `box`. `start_iou`: of the start mask, None without
     truth or without a start mask. `divergence`: 1 - IoU with the annotator's own last mask, in [0, 1]; None if that is
     not known. `truth_area`: pixels of the true mask, None without truth. `stop_reason`, why no more clicks were made:
@@ -71,6 +84,13 @@ class MaskRow:
     iou: float | None
     boundary_iou: float | None
     quality: float | None
+    expected_iou: float | None
+    margin: float | None
+    stability: float | None
+    flip_agreement: float | None
+    region_share: float | None
+    round_agreement: float | None
+    area_change: float | None
     divergence: float | None
     truth_area: int | None
     stop_reason: str
@@ -83,8 +103,8 @@ class ClickRow:
     """One click and what came of it.
 
     `click_idx` starts at 0. `y`, `x`: image pixels. `source`: who clicked, "simulated", "logged" or "box-centre".
-    `iou` and `boundary_iou` (float64, None without truth), `area` (pixels) and `quality` ([0, 1], as in the masks
-    table) are those of the mask after this click; `changed_fraction`: share of the image's pixels that this click
+    `iou` and `boundary_iou` (float64, None without truth), `area` (pixels), `quality` and what it is made of (as in the
+    masks table) are those of the mask after this click; `changed_fraction`: share of the image's pixels that this click
     turned over. `is_looked_at`: a mask was made of the click; else the next one followed in a row, and the values are
     those of the mask before. `is_obeyed`: the mask after the click has its pixel on the side that it says.
     `is_clamped`: it was aimed outside the image and made on the nearest pixel. `seconds`: wall time of the step (the
@@ -104,6 +124,13 @@ class ClickRow:
     boundary_iou: float | None
     area: int
     quality: float | None
+    expected_iou: float | None
+    margin: float | None
+    stability: float | None
+    flip_agreement: float | None
+    region_share: float | None
+    round_agreement: float | None
+    area_change: float | None
     changed_fraction: float
     is_looked_at: bool
     is_obeyed: bool
@@ -239,13 +266,14 @@ MASKS = TableKind(
             "iou": pa.float64(),
             "boundary_iou": pa.float64(),
             "quality": pa.float64(),
+            **dict.fromkeys(SIGNALS, pa.float64()),
             "divergence": pa.float64(),
             "truth_area": pa.int64(),
             "stop_reason": pa.string(),
             "model_id": pa.string(),
             "shard": pa.string(),
         },
-        nullable=("start_iou", "iou", "boundary_iou", "quality", "divergence", "truth_area"),
+        nullable=("start_iou", "iou", "boundary_iou", "quality", "divergence", "truth_area", *SIGNALS),
     ),
     MaskRow,
 )
@@ -265,6 +293,7 @@ CLICKS = TableKind(
             "boundary_iou": pa.float64(),
             "area": pa.int64(),
             "quality": pa.float64(),
+            **dict.fromkeys(SIGNALS, pa.float64()),
             "changed_fraction": pa.float64(),
             "is_looked_at": pa.bool_(),
             "is_obeyed": pa.bool_(),
@@ -274,7 +303,7 @@ CLICKS = TableKind(
             "model_id": pa.string(),
             "shard": pa.string(),
         },
-        nullable=("iou", "boundary_iou", "quality"),
+        nullable=("iou", "boundary_iou", "quality", *SIGNALS),
     ),
     ClickRow,
 )

@@ -23,9 +23,11 @@ from mfp.backends.registry import check_backend
 from mfp.click_model import ClickModel, CropModel
 from mfp.engine_settings import OF_CROPS, EngineSettings
 from mfp.errors import ImageSizeError, StartError, WeightsError
+from mfp.mask_quality import EXPECTED_IOU, Quality
 from mfp.runner import check_confidence
 from mfp.start import GLOBAL_CONFIDENCE, LOCAL_CONFIDENCE, FromMask
 from pipelines.errors import OptionError
+from pipelines.inputs.calibration import check_calibration, read_calibration
 from pipelines.inputs.given_inputs import check_given, find_given, given_content
 from pipelines.inputs.kept_reviews import KeptReviews, find_kept
 from pipelines.inputs.masks_there import has_objects
@@ -55,6 +57,8 @@ class LabelInputs:
     """What a training run says of the model, if it is the newest there."""
     kept: KeptReviews
     """What is taken over from another run."""
+    quality: Quality = EXPECTED_IOU
+    calibrated_on: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
     """Lines to tell a person before the run begins."""
 
@@ -75,7 +79,12 @@ def find_inputs(spec: LabelSpec, storage: Storage) -> LabelInputs:
     model, published = _find_model(spec, storage)
     kept = find_kept(spec, dataset, storage)
     given = replace(given, kept=kept.objects)
-    return LabelInputs(dataset, model, given, published, kept, notices)
+    inputs = LabelInputs(dataset, model, given, published, kept, notices=notices)
+    if spec.calibration is None:
+        return inputs
+    calibration = read_calibration(spec.calibration, storage)
+    check_calibration(spec.calibration, calibration, model.identity, spec)
+    return replace(inputs, quality=calibration.quality, calibrated_on=calibration.datasets)
 
 
 def _check_replay(clicks: Clicks, dataset: DatasetManifest, storage: Storage) -> tuple[str, ...]:
@@ -193,6 +202,8 @@ def label_record(spec: LabelSpec, inputs: LabelInputs) -> LabelRecord:
         model=model,
         given=given_content(inputs.given),
         kept=inputs.kept.content,
+        quality=inputs.quality,
+        calibrated_on=inputs.calibrated_on,
         versions=versions(spec.network.backend),
         processor=processor(),
         created=now(),

@@ -27,6 +27,7 @@ from infra.runs.run_config import (
 from infra.storage.files import Storage, join
 from infra.strict_json import from_json, to_json
 from mfp.engine_settings import BackendChoice
+from mfp.mask_quality import EXPECTED_IOU, Quality
 from mfp.setting import Effect
 
 _VERSIONED = ("mfp-pipeline", "torch", "timm", "ray")
@@ -106,7 +107,10 @@ StartContent: TypeAlias = ModelFile | Literal["fresh"]
 
 @dataclass(frozen=True, kw_only=True)
 class LabelRecord:
-    """`run.json`. `processor` is that of the machine that began the run; it decides the last bit of a map."""
+    """`run.json`. `processor` is that of the machine that began the run; it decides the last bit of a map.
+
+    `quality` scores the masks, `calibrated_on` are the fingerprints of the data sets that it was fitted on, if any.
+    """
 
     job: Literal["label"] = "label"
     spec: LabelSpec
@@ -114,6 +118,8 @@ class LabelRecord:
     model: OneModel | FollowedRun
     given: GivenContent
     kept: KeptContent | Literal["none"] = "none"
+    quality: Quality = EXPECTED_IOU
+    calibrated_on: tuple[str, ...] = ()
     versions: Mapping[str, str]
     processor: str
     created: str

@@ -227,7 +227,7 @@ class _Labelling:
         """Have workers do the shards that are not committed yet, by the specification that run.json holds."""
         from actors.labelling.worker_pool import WorkerPool  # see `workers_that_fit`
 
-        job = LabelJob(spec, self._inputs.dataset.url, self._guard.driver_commits)
+        job = LabelJob(spec, self._inputs.dataset.url, self._guard.driver_commits, self._inputs.quality)
         pool = WorkerPool(job, workers.size, workers.resources, models=models, given=self._inputs.given)
         with pool:
             for event in pool.run(shards):

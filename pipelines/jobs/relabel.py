@@ -135,7 +135,9 @@ class PastRun:
     def load(self, model_id: str, device: str, backend: BackendName) -> Engine:
         """An engine over a model of the run. OptionError if it is not there any more, or is another now."""
         network = replace(self.record.spec.network, backend=backend)
-        job = LabelJob(replace(self.record.spec, network=network), self.manifest.url)
+        job = LabelJob(
+            replace(self.record.spec, network=network), self.manifest.url, quality=self.record.quality
+        )
         return job.load(self._model(model_id), device)
 
     def _model(self, model_id: str) -> ModelRef:

@@ -30,6 +30,7 @@ from pipelines.jobs.click_protocol import ClickProtocol
 from pipelines.jobs.clicked_run import ClickedRun
 from pipelines.jobs.decided import Decided, read_decided, unfinished
 from pipelines.jobs.drawn_figures import DrawnNoc, read_draws
+from pipelines.jobs.quality_by_clicks import QualityAfterClicks, quality_by_clicks
 from pipelines.jobs.run_objects import RunObjects
 from pipelines.jobs.start_figures import StartFigures, figures_at, figures_by_start
 from pipelines.jobs.thresholds import THRESHOLDS
@@ -78,6 +79,8 @@ class Report:
     not be done; nothing of them is in the figures.
 
     `num_shards` are committed of `num_expected`; `decided` says why the others were left out, None if nothing does.
+    `quality` says how far it can be trusted; with `is_calibrated_here` it was fitted on the run's own data set, so
+    that on other images it is worse.
     `unclicked` is what the click log or start leaves out. `notes`: what in the shards was left out or taken for
     something, beside the errors. `benchmark` has published figures that compare with those of the run, None if there
     are none.
@@ -104,6 +107,8 @@ class Report:
     decided: Decided | None = None
     benchmark: Benchmark | None = None
     spent: TimeSpent = NO_TIME
+    quality: tuple[QualityAfterClicks, ...] = ()
+    is_calibrated_here: bool = False
 
     @property
     def unfinished(self) -> str | None:
@@ -144,6 +149,8 @@ class Report:
             "robustness": None if self.draws is None else self.draws.to_json(),
             "errors": sum(self.errors_by_reason.values()),
             "clicks_per_second": self.clicks_per_second,
+            "quality": [after.to_json() for after in self.quality],
+            "quality_calibrated_here": self.is_calibrated_here,
             "time_spent": TimeShares.of(self.spent).to_json(),
             "models": [asdict(model) for model in self.models],
             "set_aside": [asdict(shard) for shard in self.set_aside],
@@ -193,6 +200,8 @@ def report_of(clicked: ClickedRun, benchmark: BenchmarkChoice = "auto") -> Repor
         decided=read_decided(run.url, run.storage),
         benchmark=benchmark_of(clicked, benchmark),
         spent=TimeSpent.total([record.spent for record in records]),
+        quality=tuple(quality_by_clicks(objects)),
+        is_calibrated_here=clicked.record.dataset.fingerprint in clicked.record.calibrated_on,
     )
 
 

@@ -95,6 +95,21 @@ def spread_in_words(draws: DrawnNoc, found: Robustness) -> str:
     return f"{found.spread:.1%}" if draws.num_draws > 1 and math.isfinite(found.spread) else ""
 
 
+def quality_in_words(report: Report) -> str:
+    """How far quality can be trusted, in one line; empty if no mask has both quality and IoU."""
+    if not report.quality:
+        return ""
+    ranks = ", ".join(
+        "-" if after.figures.spearman is None else f"{after.figures.spearman:.3f}" for after in report.quality
+    )
+    errors = ", ".join(f"{after.figures.calibration_error:.3f}" for after in report.quality)
+    clicks = ", ".join(str(after.num_clicks) for after in report.quality)
+    fitted = (
+        "; fitted on this very data set: on other images it is worse" if report.is_calibrated_here else ""
+    )
+    return f"quality after {clicks} clicks: Spearman with IoU {ranks}, calibration error {errors}{fitted}"
+
+
 def remarks(report: Report) -> Iterator[str]:
     """What is to be known of the clicks and objects beside the figures."""
     without_truth = report.objects - report.objects_with_truth

@@ -22,10 +22,11 @@ _OF_MASKS = (
     *("sample_key", "object_id", "start", "start_iou", "iou", "boundary_iou", "num_clicks", "divergence"),
     *("truth_area", "stop_reason", "model_id", "quality", "shard"),
 )
-_OF_CLICKS = ("sample_key", "object_id", "click_idx", "iou", "is_obeyed", "is_clamped")
+_OF_CLICKS = ("sample_key", "object_id", "click_idx", "iou", "quality", "is_obeyed", "is_clamped")
 _SEPARATOR = "\0"
 
 Flags = NDArray[np.bool_]
+_Rows = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class RunObjects:
         object_idx: (num_rows,) int64, the object of each row of the two columns that follow.
         click_idx: (num_rows,) int64, of the clicks; BEFORE_CLICKS for the mask that an object starts from, and for an
             object without any click.
-        iou: (num_rows,) float64, after that; NaN where undefined.
+        iou, quality: (num_rows,) float64, after that; NaN where undefined.
         num_clamped: clicks that were aimed outside their image.
         num_disobeyed: clicks after which the mask has their pixel on the other side.
         repeated: keys that samples of several shards share; their objects are apart here.
@@ -47,6 +48,7 @@ class RunObjects:
     object_idx: NDArray[np.int64]
     click_idx: NDArray[np.int64]
     iou: NDArray[np.float64]
+    quality: NDArray[np.float64]
     num_clamped: int
     num_disobeyed: int
     repeated: tuple[RepeatedKey, ...]
@@ -74,12 +76,15 @@ class RunObjects:
             num_objects += masks.num_rows
             num_clamped += _count(clicks["is_clamped"])
             num_disobeyed += clicks.num_rows - _count(clicks["is_obeyed"])
-        object_idx, click_idx, iou = (np.concatenate(column) for column in zip(*columns, strict=True))
+        object_idx, click_idx, iou, quality = (
+            np.concatenate(column) for column in zip(*columns, strict=True)
+        )
         return cls(
             pa.concat_tables(tables),
             object_idx,
             click_idx,
             iou,
+            quality,
             num_clamped,
             num_disobeyed,
             tuple(repeated_keys(keys)),
@@ -124,10 +129,8 @@ def object_of(name: str) -> tuple[str, str]:
     return key, object_id
 
 
-def _rows(
-    run_url: str, masks: pa.Table, clicks: pa.Table, num_before: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    """Object, click index and IoU of each row of a shard whose first object has the number `num_before`."""
+def _rows(run_url: str, masks: pa.Table, clicks: pa.Table, num_before: int) -> _Rows:
+    """Object, click index, IoU and quality of each row of a shard whose first object has the number `num_before`."""
     found = pc.index_in(_joined(clicks), _joined(masks))
     if found.null_count:
         row = clicks.slice(pc.index(pc.is_null(found), True).as_py(), 1).to_pylist()[0]
@@ -150,11 +153,12 @@ def _rows(
         np.concatenate([first, found.to_numpy().astype(np.int64)]) + num_before,
         np.concatenate([np.full(len(first), BEFORE_CLICKS), clicks["click_idx"].to_numpy()]).astype(np.int64),
         np.concatenate([before, clicks["iou"].to_numpy()]).astype(np.float64),
+        np.concatenate([np.full(len(first), np.nan), clicks["quality"].to_numpy()]).astype(np.float64),
     )
 
 
-def _no_rows() -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
+def _no_rows() -> _Rows:
+    return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), np.zeros(0)
 
 
 def _joined(table: pa.Table) -> pa.ChunkedArray:

@@ -17,6 +17,7 @@ from pipelines.jobs.report_words import (
     draws_in_words,
     heading_of,
     published_in_words,
+    quality_in_words,
     remarks,
     shown_clicks,
     spread_in_words,
@@ -142,6 +143,8 @@ class ReportView:
             yield spent
         if any(None in figures.at_threshold.values() for figures in report.by_start):
             yield f"{_UNDEFINED} not defined: {why_undefined(report)}"
+        if quality := quality_in_words(report):
+            yield quality
         yield from remarks(report)
         reasons = ", ".join(f"{number:,} {reason}" for reason, number in report.errors_by_reason.items())
         errors = counted(sum(report.errors_by_reason.values()), "error")

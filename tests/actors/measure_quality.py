@@ -27,10 +27,10 @@ from infra.shards.shard_reader import read_shard
 from infra.storage.files import Storage
 from mfp.engine import Engine
 from mfp.engine_settings import EngineSettings
+from mfp.mask_signals import expected_iou
 from mfp.model_file import model_from_bytes
 from mfp.region import Region, ZoomSettings, bounding_box, next_region
 from mfp.session import FinishedSession, Session, SessionLimits
-from mfp.session_state import expected_iou
 from pipelines.inputs.model_source import find_model
 
 LIMITS = (*(SessionLimits(max_clicks=number, target_iou=None) for number in (1, 2, 3, 5)), SessionLimits())

@@ -116,7 +116,10 @@ def outcomes(finished: Iterable[FinishedSession]) -> dict[object, tuple[object, 
             session.stop_reason,
             session.iou,
             session.quality,
-            [(r.click, r.source, r.iou, r.area, r.changed_fraction, r.region) for r in session.clicks],
+            [
+                (r.click, r.source, r.iou, r.area, r.signals, r.changed_fraction, r.region)
+                for r in session.clicks
+            ],
         )
         for session in finished
     }

@@ -8,15 +8,16 @@ from hypothesis import strategies as st
 from mfp.boundary_iou import boundary_iou
 from mfp.clicks import Click
 from mfp.errors import ClickError, ImageSizeError
+from mfp.mask_signals import MapSignals, expected_iou
 from mfp.region import Region, ZoomSettings
 from mfp.session import LoggedClicks, Session, SessionLimits, SimulatedClicks
-from mfp.session_state import RegionMasks, SessionState, expected_iou
+from mfp.session_state import RegionMasks, SessionState
 from mfp.stop_reason import StopReason
 from tests.mfp.session_factories import create_session, create_truth, painted
 
 IMAGE = np.zeros((40, 60, 3), np.uint8)
 MIDDLE = Click(20, 30, True)
-QUALITY = 0.5  # what a runner says of its map
+SIGNALS = MapSignals(0.5, 0.9, 0.8, None, 0.25)  # what a runner says of its map
 
 
 def create_state(session: Session) -> SessionState:
@@ -26,7 +27,7 @@ def create_state(session: Session) -> SessionState:
 def answer(state: SessionState, mask: np.ndarray) -> None:
     region = state.region
     part = mask[region.row_min : region.row_max + 1, region.col_min : region.col_max + 1]
-    state.take(RegionMasks(part, part, QUALITY))
+    state.take(RegionMasks(part, part, SIGNALS))
 
 
 def perfect_session(limits: SessionLimits) -> tuple[Session, np.ndarray]:
@@ -176,7 +177,7 @@ def test_records_agree_with_the_masks(seed: int) -> None:
         part[top : top + rng.integers(1, 60), left : left + rng.integers(1, 60)] = True
         whole[region.row_min : region.row_max + 1, region.col_min : region.col_max + 1] = part
         expected.append((int(whole.sum()), (whole != before).sum() / whole.size, region))
-        state.take(RegionMasks(part, part, QUALITY))
+        state.take(RegionMasks(part, part, SIGNALS))
     finished = state.finish(whole.astype(np.float32), 0.5)
     assert [(r.area, r.changed_fraction, r.region) for r in finished.clicks] == expected
     assert np.array_equal(finished.mask, whole)
@@ -189,11 +190,11 @@ def test_what_lies_outside_the_region_stays_unless_the_model_empties_it(keeps_ou
     state = create_state(Session("key", np.zeros((300, 1000, 3), np.uint8), None, clicks))
     near, both = np.zeros((2, 300, 1000), np.bool_)
     near[145:155, 55:65] = both[145:155, 55:65] = both[145:155, 700:720] = True
-    state.take(RegionMasks(both, near, QUALITY, keeps_outside))
+    state.take(RegionMasks(both, near, SIGNALS, keeps_outside))
     region = state.region
     assert region.col_max < 700
     part = near[region.row_min : region.row_max + 1, region.col_min : region.col_max + 1]
-    state.take(RegionMasks(part, part.copy(), QUALITY, keeps_outside))
+    state.take(RegionMasks(part, part.copy(), SIGNALS, keeps_outside))
     finished = state.finish(both.astype(np.float32), 0.5)
     assert np.array_equal(finished.mask, both if keeps_outside else near)
     last = finished.clicks[-1]

@@ -24,7 +24,7 @@ def label_here(spec: LabelSpec, *, num_shards: int | None = None) -> RunDirector
     run = RunDirectory(spec.out, storage)
     run.open(request_of(label_record(spec, inputs)))
     keep_model(run, inputs.model)
-    job = LabelJob(spec, inputs.dataset.url)
+    job = LabelJob(spec, inputs.dataset.url, quality=inputs.quality)
     engine = job.load(inputs.model, "cpu")
     labeller = build_labeller(job, inputs.given)
     for number, shard in enumerate(inputs.dataset.shards[:num_shards]):

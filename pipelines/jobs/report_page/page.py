@@ -10,6 +10,7 @@ from pipelines.jobs.report_page.page_data import PageRun
 from pipelines.jobs.report_page.plots.bars import noc_histogram, throughput
 from pipelines.jobs.report_page.plots.by_click import mean_iou_by_click, share_done_by_click
 from pipelines.jobs.report_page.plots.quality_by_iou import quality_by_iou, quality_histogram
+from pipelines.jobs.report_page.plots.reliability import reliability
 from pipelines.jobs.report_page.provenance import deciding_settings, facts
 from pipelines.jobs.report_page.run_names import run_names
 from pipelines.jobs.report_page.templating import environment
@@ -28,7 +29,7 @@ from pipelines.jobs.time_shares import TimeShares
 
 _PLOTS = (
     *(mean_iou_by_click, share_done_by_click, noc_histogram),
-    *(quality_by_iou, quality_histogram, throughput),
+    *(quality_by_iou, quality_histogram, reliability, throughput),
 )
 _WORDS = (
     *(draws_in_words, heading_of, published_in_words, remarks, shown_clicks, unfinished_in_words),

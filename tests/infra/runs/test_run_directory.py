@@ -234,9 +234,9 @@ def test_a_part_that_is_not_what_was_committed_is_refused(folder_url: str) -> No
 def test_a_part_of_another_version_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = RunDirectory(str(tmp_path), Storage())
     commit(run, "s0.tar", "a")
-    monkeypatch.setattr("infra.runs.tables.SCHEMA_VERSION", 4)
+    monkeypatch.setattr("infra.runs.tables.SCHEMA_VERSION", 5)
     with pytest.raises(
-        RunDirectoryError, match="holds table clicks version 3, not clicks version 4: read it with"
+        RunDirectoryError, match="holds table clicks version 4, not clicks version 5: read it with"
     ):
         run.read_clicks()
 
