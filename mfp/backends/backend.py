@@ -52,7 +52,10 @@ class Backend:
                 f"pip install '{self.install}', or take backend torch"
             )
         if precision == "int8" and precision not in self.precisions:
-            return f"backend {self.name} with precision int8: backend openvino alone runs int8; take it, or precision fp32"
+            return (
+                f"backend {self.name} with precision int8: backend openvino alone runs int8; take it, or "
+                "precision fp32"
+            )
         if precision not in self.precisions or (self.is_on_cpu_alone and device.type != "cpu"):
             return (
                 f"backend {self.name} with precision {precision} on {device.type}: it runs "
