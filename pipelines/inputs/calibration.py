@@ -12,7 +12,7 @@ from infra.errors import StorageError
 from infra.runs.run_config import differences
 from infra.storage.files import Storage
 from infra.strict_json import from_bytes, to_json
-from mfp.engine_settings import ZoomSize
+from mfp.engine_settings import Flip, ZoomSize
 from mfp.mask_quality import CalibratedQuality
 from mfp.quality_figures import QualityFigures
 from pipelines.errors import OptionError
@@ -24,7 +24,7 @@ class Conditions:
 
     model_id: str
     modulation: Modulation
-    flip: bool
+    flip: Flip
     zoom: bool
     zoom_size: ZoomSize
 

@@ -140,7 +140,7 @@ def test_a_run_scores_its_masks_by_the_calibration_and_comes_out_the_same_again(
     ("changed", "said"),
     [
         ({"model_id": "another"}, "model_id analytic instead of another"),
-        ({"flip": False}, "flip True instead of False"),
+        ({"flip": "off"}, "flip on instead of off"),
         ({"zoom_size": 320}, "zoom_size 64 instead of 320"),
     ],
 )
