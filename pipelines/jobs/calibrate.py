@@ -148,9 +148,15 @@ def _folds(images: set[tuple[str, str]], spec: CalibrateSpec) -> dict[tuple[str,
     return {image: place % spec.folds for place, image in enumerate(order)}
 
 
+def _names(masks: Sequence[_Mask]) -> tuple[SignalName, ...]:
+    """Signals that all masks have: with flip `auto` only the first masks of an object know how their halves agree."""
+    lacking = {name for mask in masks for name in SIGNALS if getattr(mask.signals, name) is None}
+    return tuple(name for name in names_of(masks[0].signals) if name not in lacking)
+
+
 def _labelled(masks: Sequence[_Mask], folds: dict[tuple[str, str], int]) -> LabelledMasks:
     return LabelledMasks.of(
-        names_of(masks[0].signals),  # one model under one setting: all have the same
+        _names(masks),
         [mask.signals for mask in masks],
         [mask.num_clicks for mask in masks],
         [mask.iou for mask in masks],
