@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from infra.storage.files import join
-from mfp.certificate import Promise
+from mfp.promise import Promise
 from pipelines.jobs.certify import AUDIT_FILE, CERTIFY_FOLDER, MASKS_FILE, Certificate, Certification
 
 _MOST_NAMED = 3

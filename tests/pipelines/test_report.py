@@ -61,6 +61,13 @@ def test_figures_come_from_all_committed_shards(folder_url: str) -> None:
     figures = report.to_json()
     speed = figures.pop("clicks_per_second")
     figures.pop("time_spent")
+    assert figures.pop("quality") == [after.to_json() for after in report.quality]
+    qualities = [
+        (after.num_clicks, after.figures.num_masks, after.figures.spearman) for after in report.quality
+    ]
+    assert qualities == [(1, 4, None), (2, 4, None), (3, 4, None)], "that of all these masks is 0.75"
+    errors = [after.figures.calibration_error for after in report.quality]
+    assert errors == pytest.approx([0.145, 0.0325, 0.005])
     by_start = figures.pop("by_start")
     assert isinstance(by_start, list)
     (of_nothing,) = by_start
@@ -77,6 +84,7 @@ def test_figures_come_from_all_committed_shards(folder_url: str) -> None:
         "disobeyed_clicks": 0,
         "mean_divergence": None,
         "robustness": None,
+        "quality_calibrated_here": False,
         "decided": None,
         "finished": True,
         "shards": 2,
