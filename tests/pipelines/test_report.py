@@ -147,7 +147,7 @@ def test_half_a_run_is_called_that_wherever_its_figures_stand(tmp_path: Path) ->
     commit(run, "s1.tar", [(0.97,)])
     report = build_report(run.url, Storage())
     assert printed(report).splitlines()[0] == "unfinished: 2 of 4 shards; the figures are of these alone"
-    assert "2 of 4 shards" in printed(report).splitlines()[-3]
+    assert "2 of 4 shards" in printed(report).splitlines()[-4]
     figures = report.to_json()
     assert (figures["finished"], figures["shards"], figures["shards_expected"]) == (False, 2, 4)
     write_report(run.url, Storage())
