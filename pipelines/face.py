@@ -25,6 +25,7 @@ from infra.shards.image_reading import ImageReading
 from infra.storage.options import StorageOptions
 from mfp.engine_settings import EngineSettings
 from mfp.errors import MfpError
+from mfp.promise import Promise
 from mfp.training.recipe import Recipe
 from pipelines.api import (
     ReportedRun,
@@ -80,6 +81,7 @@ __all__ = [
     "Part",
     "PipelineError",
     "ProgressReport",
+    "Promise",
     "Protocol",
     "Recipe",
     "ReportedRun",
