@@ -101,7 +101,7 @@ def features(names: Sequence[SignalName], signals: MaskSignals, num_clicks: int)
 def weighed_signals(signals: MaskSignals) -> tuple[SignalName, ...]:
     """The signals of a mask that a calibration weighs: all that it has, but the margin.
 
-    On VOC val masks are ranked better without the margin, which falls with the size of an object (docs/certify.md).
+    On VOC val masks are ranked better without it (docs/certify.md).
     """
     return tuple(
         field.name  # type: ignore[misc]  # the fields are those of SignalName
