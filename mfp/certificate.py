@@ -20,27 +20,10 @@ from typing import Annotated, Final
 import numpy as np
 from annotated_types import Ge, Interval
 from numpy.typing import NDArray
-from typing_extensions import Doc
+
+from mfp.promise import Promise
 
 NUM_SETS: Final = 50
-_ROUNDING: Final = 1e-9  # (1 - 0.9) * 10 is 0.9999999999999998
-
-
-@dataclass(frozen=True)
-class Promise:
-    """With this confidence, at least this share of the masks of a set has at least this IoU with the truth."""
-
-    min_iou: Annotated[float, Interval(gt=0, le=1), Doc("A mask with at least this IoU is good.")] = 0.85
-    share: Annotated[
-        float, Interval(gt=0, lt=1), Doc("At least this share of the certified masks is good.")
-    ] = 0.95
-    confidence: Annotated[
-        float, Interval(gt=0, lt=1), Doc("How sure that is to be, before the audit is drawn.")
-    ] = 0.95
-
-    def most_bad(self, num_masks: int) -> int:
-        """How many masks of a set may be bad."""
-        return math.floor((1 - self.share) * num_masks + _ROUNDING)
 
 
 @dataclass(frozen=True)

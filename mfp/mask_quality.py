@@ -98,10 +98,13 @@ def features(names: Sequence[SignalName], signals: MaskSignals, num_clicks: int)
     return [*row, math.log(num_clicks), float(is_first)]
 
 
-def names_of(signals: MaskSignals) -> tuple[SignalName, ...]:
-    """The signals that a mask has."""
+def weighed_signals(signals: MaskSignals) -> tuple[SignalName, ...]:
+    """The signals of a mask that a calibration weighs: all that it has, but the margin.
+
+    On VOC val masks are ranked better without it (docs/certify.md).
+    """
     return tuple(
         field.name  # type: ignore[misc]  # the fields are those of SignalName
         for field in fields(signals)
-        if getattr(signals, field.name) is not None
+        if field.name != "margin" and getattr(signals, field.name) is not None
     )

@@ -26,6 +26,7 @@ from infra.shards.image_reading import ImageReading
 from infra.storage.options import StorageOptions
 from mfp.engine_settings import EngineSettings
 from mfp.errors import MfpError
+from mfp.promise import Promise
 from mfp.training.recipe import Recipe
 from pipelines.api import (
     ReportedRun,
@@ -82,6 +83,7 @@ __all__ = [
     "Part",
     "PipelineError",
     "ProgressReport",
+    "Promise",
     "Protocol",
     "Recipe",
     "ReportedRun",

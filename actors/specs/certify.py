@@ -11,7 +11,7 @@ from typing_extensions import Doc
 from actors.specs.label import StorageSection
 from actors.specs.marks import LOCATION, Argument, Section
 from infra.storage.options import StorageOptions
-from mfp.certificate import Promise
+from mfp.promise import Promise
 
 
 @dataclass(frozen=True, kw_only=True)

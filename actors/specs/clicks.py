@@ -110,7 +110,7 @@ class Clicks:
     target_quality: Annotated[
         Annotated[float, Interval(ge=0, le=1)] | Literal["none"],
         Unit("iou"),
-        Doc("An object is finished when its map expects this IoU (column quality); needs no truth."),
+        Doc("An object is finished when this IoU is expected of its mask (column quality); needs no truth."),
     ] = "none"
     min_change: Annotated[
         float,

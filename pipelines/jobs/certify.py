@@ -33,7 +33,8 @@ from infra.runs.tables import MASKS
 from infra.storage.create_once import create_or_read
 from infra.storage.files import Storage, join
 from infra.strict_json import from_bytes, to_bytes, to_json
-from mfp.certificate import AuditedSet, Promise, certified_set, nested_sets
+from mfp.certificate import AuditedSet, certified_set, nested_sets
+from mfp.promise import Promise
 from pipelines.errors import OptionError
 from pipelines.inputs.audit import AuditedMask, ObjectName, Reviewed, audited, count_by
 from pipelines.inputs.run_record import LabelRecord, now, read_record

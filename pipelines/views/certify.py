@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from infra.storage.files import join
-from mfp.certificate import Promise
+from mfp.promise import Promise
 from pipelines.jobs.certify import AUDIT_FILE, CERTIFY_FOLDER, MASKS_FILE, Certificate, Certification
 
 _MOST_NAMED = 3
@@ -45,7 +45,7 @@ def _certified(certificate: Certificate) -> Iterator[str]:
     else:
         yield (
             f"certified: {one.num_masks:,} of {certificate.num_masks:,} masks "
-            f"({one.num_masks / certificate.num_masks:.0%}), those with quality >= {one.min_quality:.4g}"
+            f"({one.num_masks / certificate.num_masks:.0%}), those with quality >= {one.min_quality!r}"
         )
         yield f"with confidence {promise.confidence:.4g}, {_in_words(promise)}"
         yield f"shown by {one.num_audited:,} audited masks among them, {one.num_bad:,} bad (p {one.p_value:.2g})"

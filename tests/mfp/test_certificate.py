@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mfp.certificate import AuditedSet, Promise, certified_set, nested_sets, nested_sizes
+from mfp.certificate import AuditedSet, certified_set, nested_sets, nested_sizes
+from mfp.promise import Promise
 
 NUM_DRAWS = 1_000
 MOST_FAILURES = 71  # 5 % of them, and three standard deviations of that

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mfp.mask_quality import EXPECTED_IOU, CalibratedQuality, SignalName, features, names_of
+from mfp.mask_quality import EXPECTED_IOU, CalibratedQuality, SignalName, features, weighed_signals
 from mfp.mask_signals import MaskSignals
 from mfp.quality_figures import QualityFigures
 from mfp.quality_fit import LabelledMasks
@@ -48,13 +48,15 @@ def test_a_quality_lies_in_the_unit_interval_whatever_the_signals(
     weight: float,
 ) -> None:
     signals = MaskSignals(expected, margin, stability, flip, share, 1.0, 0.0)
-    quality = CalibratedQuality(names_of(signals), (weight,) * 9, 0.0)
+    quality = CalibratedQuality(weighed_signals(signals), (weight,) * 8, 0.0)
     assert 0 <= quality.of(signals, num_clicks) <= 1
 
 
 def test_a_signal_that_a_mask_does_not_have_is_refused() -> None:
     without = replace(SIGNALS, flip_agreement=None)
-    assert "flip_agreement" not in names_of(without)
+    assert "flip_agreement" not in weighed_signals(without)
+    assert set(weighed_signals(SIGNALS)) - set(weighed_signals(without)) == {"flip_agreement"}
+    assert "margin" not in weighed_signals(SIGNALS)
     with pytest.raises(ValueError, match="no flip_agreement: calibrate on masks without it"):
         features(("flip_agreement",), without, 1)
 

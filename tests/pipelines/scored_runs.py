@@ -24,7 +24,7 @@ def scored_run(
     has_truth: bool = True,
     seed: int = 0,
 ) -> RunDirectory:
-    """One shard; the IoU after each click is about the margin, and the quality is that of the masks."""
+    """One shard; the IoU after each click is about the stability, and the quality is the stability of the masks."""
     run = begin(url, max_clicks=num_clicks, target_iou=target_iou, num_shards=num_shards)
     fill(run, num_images=num_images, num_clicks=num_clicks, has_truth=has_truth, seed=seed)
     return run
@@ -40,9 +40,11 @@ def fill(
         for number in range(OBJECTS_PER_IMAGE):
             key = f"image {image}", str(number)
             for click in range(num_clicks):
-                margin = float(rng.beta(3 + 3 * click, 1))
-                iou = float(np.clip(margin + rng.normal(0, 0.03), 0, 1))
-                clicks.append(replace(click_row(*key, click, iou=iou if has_truth else None), margin=margin))
+                stability = float(rng.beta(3 + 3 * click, 1))
+                iou = float(np.clip(stability + rng.normal(0, 0.03), 0, 1))
+                clicks.append(
+                    replace(click_row(*key, click, iou=iou if has_truth else None), stability=stability)
+                )
             mask = mask_row(*key, num_clicks=num_clicks, iou=iou if has_truth else None)
-            masks.append(replace(mask, margin=margin, quality=margin))
+            masks.append(replace(mask, stability=stability, quality=stability))
     commit_rows(run, "s0.tar", "a", masks, clicks)

@@ -13,7 +13,7 @@ import pytest
 from actors.specs.certify import CertifySpec
 from infra.errors import RunDirectoryError
 from infra.runs.run_directory import RunDirectory
-from mfp.certificate import Promise
+from mfp.promise import Promise
 from pipelines.errors import OptionError
 from pipelines.inputs.audit import AuditedMask, ObjectName, audited
 from pipelines.jobs.certify import Certificate, Certification, run_certify

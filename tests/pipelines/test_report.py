@@ -61,6 +61,13 @@ def test_figures_come_from_all_committed_shards(folder_url: str) -> None:
     figures = report.to_json()
     speed = figures.pop("clicks_per_second")
     figures.pop("time_spent")
+    assert figures.pop("quality") == [after.to_json() for after in report.quality]
+    qualities = [
+        (after.num_clicks, after.figures.num_masks, after.figures.spearman) for after in report.quality
+    ]
+    assert qualities == [(1, 4, None), (2, 4, None), (3, 4, None)], "that of all these masks is 0.75"
+    errors = [after.figures.calibration_error for after in report.quality]
+    assert errors == pytest.approx([0.145, 0.0325, 0.005])
     by_start = figures.pop("by_start")
     assert isinstance(by_start, list)
     (of_nothing,) = by_start
@@ -77,6 +84,7 @@ def test_figures_come_from_all_committed_shards(folder_url: str) -> None:
         "disobeyed_clicks": 0,
         "mean_divergence": None,
         "robustness": None,
+        "quality_calibrated_here": False,
         "decided": None,
         "finished": True,
         "shards": 2,
@@ -139,7 +147,7 @@ def test_half_a_run_is_called_that_wherever_its_figures_stand(tmp_path: Path) ->
     commit(run, "s1.tar", [(0.97,)])
     report = build_report(run.url, Storage())
     assert printed(report).splitlines()[0] == "unfinished: 2 of 4 shards; the figures are of these alone"
-    assert "2 of 4 shards" in printed(report).splitlines()[-3]
+    assert "2 of 4 shards" in printed(report).splitlines()[-4]
     figures = report.to_json()
     assert (figures["finished"], figures["shards"], figures["shards_expected"]) == (False, 2, 4)
     write_report(run.url, Storage())

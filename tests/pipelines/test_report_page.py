@@ -178,8 +178,8 @@ def test_every_plot_and_picture_says_what_is_seen(run: RunDirectory) -> None:
     strip = PageStrip("boat <1>", "the 3rd of 9", b"\x89PNG", "six looks at a <boat>")
     clicked = ClickedRun.read(run.url, run.storage)
     page = ReadPage(render_page([page_run(clicked, report_of(clicked), strips=[strip])]))
-    assert page.tags.count("svg") == page.values("role").count("img") == 5
-    assert len([label for label in page.values("aria-label") if re.search(r"\d", label)]) >= 5
+    assert page.tags.count("svg") == page.values("role").count("img") == 6
+    assert len([label for label in page.values("aria-label") if re.search(r"\d", label)]) >= 6
     assert page.values("alt") == ["six looks at a <boat>"]
     assert page.values("src") == ["data:image/png;base64,iVBORw=="]
     assert "boat <1>" in page.text

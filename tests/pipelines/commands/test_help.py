@@ -24,6 +24,8 @@ COMMANDS = (
     "evaluate",
     "report",
     "verify",
+    "calibrate",
+    "certify",
     "train",
     "convert",
     "models",

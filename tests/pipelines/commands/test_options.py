@@ -90,8 +90,20 @@ def test_every_option_of_label_reaches_the_job(labelled: list[LabelSpec]) -> Non
         *("part.index", "part.count"),  # a flywheel gives them
         *("model.options", "model.trust_model_code"),  # models of other packages have them
         *("start.damage_min_iou", "start.damage_max_iou", "start.damage_seed"),  # nothing is damaged
+        "calibration",  # it is of one model, and this run follows several
         *(leaf.name for leaf in leaves_of(LabelSpec) if leaf.is_hidden),
     }
+
+
+def test_a_calibration_reaches_the_job_and_does_not_go_with_models_that_change(
+    labelled: list[LabelSpec],
+) -> None:
+    assert mfp("label", "data", "--out", "run", "--model", "lite0", "--calibration", "q.json").exit_code == 0
+    assert labelled[0].calibration == "q.json"
+    line = "label data --out run --model run://training --follow --calibration q.json"
+    result = mfp(*line.split())
+    assert result.exit_code == 2
+    assert "leave one of both out" in " ".join(result.output.replace("│", " ").split())
 
 
 def test_options_of_a_model_reach_the_job_one_by_one(labelled: list[LabelSpec]) -> None:
