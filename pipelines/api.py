@@ -1,6 +1,7 @@
 """What the commands do, as functions: nothing is printed, progress goes to a callback.
 
-Jobs on a cluster are not among them: submit, jobs, status, logs and stop are commands only.
+Jobs on a cluster are not among them: submit, jobs, status, logs and stop are commands only. So is review, which serves
+a page; what people have decided on it is read by `open_run`.
 
 A `~` at the beginning of a path is the home folder. Each function raises what the command would end with:
 PipelineError, ActorsError, InfraError or MfpError, whose message is one line that says what a person can do. Each loads

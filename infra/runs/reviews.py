@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import json
 import re
 import uuid
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
@@ -37,6 +38,8 @@ ObjectName: TypeAlias = tuple[str, str]
 """Sample key and object id."""
 _PACK = re.compile(r"pack-[0-9a-f]{32}\.json\.gz")
 _WORTH_PACKING = 1000  # files that were read one by one
+_MOST_IN_PACK = 20_000  # decisions
+_MOST_BYTES_OF_PACK = 2**28  # unpacked; one that has more is no pack of ours
 _NAME = re.compile(r"([0-9a-f]{32})-([1-9][0-9]*)\.json")
 _READ_THREADS = 16
 
@@ -217,13 +220,17 @@ class Reviews:
         """
         if len(self._alone) < _WORTH_PACKING:
             return
-        entries = [[decided.number, to_json(decided.review)] for decided in self._alone]
+        for first in range(0, len(self._alone), _MOST_IN_PACK):
+            self._write_pack(self._alone[first : first + _MOST_IN_PACK])
+        self._alone.clear()
+
+    def _write_pack(self, decisions: Sequence[Decided]) -> None:
+        entries = [[decided.number, to_json(decided.review)] for decided in decisions]
         name = f"pack-{uuid.uuid4().hex}.json.gz"
         self._run.storage.write_bytes(
             join(self._folder, name), gzip.compress(json.dumps(entries).encode(), compresslevel=6)
         )
         self._packs.add(name)
-        self._alone.clear()
 
     def _new(self, newest: Mapping[str, int]) -> list[tuple[str, int]]:
         return [(digest, number) for digest, number in newest.items() if number > self._number_of(digest)]
@@ -232,7 +239,9 @@ class Reviews:
         """Take what counts of a pack; one that cannot be read is left aside: it holds nothing but copies."""
         self._packs.add(basename(url))
         try:
-            entries: _Pack = from_bytes(_PACK_TYPE, gzip.decompress(self._run.storage.read_bytes(url)))
+            with gzip.open(io.BytesIO(self._run.storage.read_bytes(url))) as stream:
+                data = stream.read(_MOST_BYTES_OF_PACK)
+            entries: _Pack = from_bytes(_PACK_TYPE, data)
         except (ValueError, OSError, EOFError, zlib.error):
             return
         for number, review in entries:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -66,10 +67,10 @@ class _Open:
 
 
 class Corrections:
-    """Sessions that people have open. All work of the model is done by one thread, which its callers wait for."""
+    """Sessions that people have open. The model works in one thread, which its callers wait for."""
 
     def __init__(self, run: RunDirectory, *, trust_model_code: bool) -> None:
-        """Read what the run says of itself; the model is loaded with the first click.
+        """Read what the run says of itself.
 
         Raises:
             OptionError: data set, click log or start are others now.
@@ -78,17 +79,28 @@ class Corrections:
         self._replayer = Replayer(run, trust_model_code=trust_model_code)
         self.past = self._replayer.past
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="clicks")
+        self._decoding = threading.Lock()
         self._images: OrderedDict[tuple[str, str], DecodedSample] = OrderedDict()
         self._open: OrderedDict[str, _Open] = OrderedDict()
 
     def decode(self, shard: str, sample: Sample) -> DecodedSample:
-        """The pixels of a sample at the size that it is worked on; those of the newest images are kept."""
-        return self._thread.submit(self._decoded, shard, sample).result()
+        """The pixels of a sample at the size that it is worked on; those of the newest images are kept.
 
-    def why_not(self, model_id: str) -> str:
-        """Why there is no clicking with a model, in words; "" if there is. Loads the model."""
-        engine = self._thread.submit(self._replayer.engine, model_id).result()
-        return engine if isinstance(engine, str) else ""
+        Raises:
+            SampleError: it does not decode.
+        """
+        name = shard, sample.key
+        with self._decoding:
+            if name not in self._images:
+                self._images[name] = self._replayer.sessions.decode(sample)
+            self._images.move_to_end(name)
+            while len(self._images) > _IMAGES_KEPT:
+                self._images.popitem(last=False)
+            return self._images[name]
+
+    def load(self, model_id: str) -> None:
+        """Begin to load a model, so that the first click does not wait for it."""
+        self._thread.submit(self._replayer.engine, model_id)
 
     def answer(
         self,
@@ -121,15 +133,6 @@ class Corrections:
             return again.looks[-1].prob
         return again.why_no_looks or "nobody has clicked on this object: no model has seen its mask"
 
-    def _decoded(self, shard: str, sample: Sample) -> DecodedSample:
-        name = shard, sample.key
-        if name not in self._images:
-            self._images[name] = self._replayer.sessions.decode(sample)
-        self._images.move_to_end(name)
-        while len(self._images) > _IMAGES_KEPT:
-            self._images.popitem(last=False)
-        return self._images[name]
-
     def _answer(
         self,
         digest: str,
@@ -158,7 +161,7 @@ class Corrections:
         return self._as_answer(opened, opened.newest, model_id)
 
     def _begin(self, engine: Engine, shard: str, sample: Sample, start: StartingMask | None) -> _Open:
-        decoded = self._decoded(shard, sample)
+        decoded = self.decode(shard, sample)
         size = decoded.size
         key = ObjectKey("review", sample.key, "", size, None)
         nothing = Session(key, decoded.image, None, LoggedClicks(()))

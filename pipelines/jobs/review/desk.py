@@ -100,6 +100,8 @@ class Desk:
         self._categories: set[str] = set()
         self._every_sample: dict[str, list[str]] = {}  # keys of the samples of a shard, once somebody asked
         self._rows.refresh()
+        for shard in self._rows.shards[:1]:
+            self._corrections.load(self._model_of(shard))
         self.refresh()
 
     @property
@@ -255,15 +257,18 @@ class Desk:
         return self._told(decided, self._decoded(place.shard, place.sample_key))
 
     def _answer(self, place: Place, clicks: Sequence[Click]) -> Answer:
-        sample = self._samples.get(place.shard, place.sample_key)
-        row = self._rows.of(place.digest)
-        if row is not None:
-            start = StartingMask(self._rows.rle(row), row.height, row.width)
-            return self._corrections.answer(place.digest, place.shard, sample, row.model_id, start, clicks)
-        record = self._rows.record_of(place.shard)
+        sample, row = self._samples.get(place.shard, place.sample_key), self._rows.of(place.digest)
+        start = None if row is None else StartingMask(self._rows.rle(row), row.height, row.width)
+        return self._corrections.answer(
+            place.digest, place.shard, sample, self._model_of(place.shard), start, clicks
+        )
+
+    def _model_of(self, shard: str) -> str:
+        """The identity of the model that made a shard; rows that were taken over from another run may be of another."""
+        record = self._rows.record_of(shard)
         if record is None:
-            raise OptionError(f"shard {place.shard} is not committed: no object can be added to its images")
-        return self._corrections.answer(place.digest, place.shard, sample, record.model_id, None, clicks)
+            raise OptionError(f"shard {shard} is not committed: nothing can be clicked on its images yet")
+        return record.model_id
 
     def _decoded(self, shard: str, key: str) -> DecodedSample:
         return self._corrections.decode(shard, self._samples.get(shard, key))

@@ -12,6 +12,7 @@ import pytest
 from infra import rle
 from infra.runs.reviews import ReviewConflictError, Verdict, read_reviews
 from infra.runs.run_directory import RunDirectory
+from infra.storage.files import join, relative_to
 from mfp.clicks import Click
 from pipelines.errors import OptionError
 from pipelines.inputs.run_record import LabelRecord, read_record
@@ -221,3 +222,20 @@ def test_a_data_set_that_has_changed_is_refused_in_one_line(run: RunDirectory, t
     write_shapes(str(tmp_path / "data"), STORAGE, num_samples=5, samples_per_shard=3)
     with pytest.raises(OptionError, match=r"its contents have changed since$"):
         desk_of(run)
+
+
+def test_a_run_in_a_bucket_is_reviewed_alike(tmp_path: Path, s3_bucket: str) -> None:
+    local = shapes_run(tmp_path)
+    url = f"{s3_bucket}/run"
+    for file in STORAGE.walk(local.url):
+        STORAGE.write_bytes(join(url, relative_to(file, local.url)), STORAGE.read_bytes(file))
+    run = RunDirectory(url, STORAGE)
+    ada, bob = desk_of(run), desk_of(run, "Bob")
+    assert ada.tells_rivals_apart
+    place = places(ada)[0]
+    decide(ada, place, Verdict.CORRECTED, *clicks_on(ada, place))
+    with pytest.raises(ReviewConflictError, match=r"^Ada was first"):
+        decide(bob, place, Verdict.REJECTED)
+    bob.refresh()
+    shown: Any = bob.shown(place)
+    assert shown["decided"]["mask"] == ada.shown(place)["decided"]["mask"]  # type: ignore[index,call-overload]

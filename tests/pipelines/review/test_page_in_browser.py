@@ -25,6 +25,7 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine"),
     pytest.mark.usefixtures("same_threads"),
 ]
+expect.set_options(timeout=20_000)  # a model is loaded, on a machine that does other things too
 TEXTS = "h1, h2, p, label, legend, dt, dd, button, option, .key, .figure, .verdict, kbd"
 
 
@@ -215,6 +216,24 @@ def test_who_was_second_is_told_and_keeps_their_clicks(page: Page, demo_run: Run
         expect(page.locator("#saved")).to_have_text("Saved")
         (review,) = read_reviews(demo_run).values()
         assert (review.reviewer, review.verdict) == ("Ada", Verdict.CORRECTED)
+
+
+def test_the_whole_queue_can_be_gone_through_and_back(page: Page, shown_server: Server) -> None:
+    open_page(page, shown_server)
+    seen = [title(page)]
+    for key, times in (("j", 8), ("k", 8), ("j", 8)):
+        for _ in range(times):
+            page.keyboard.press(key)
+            expect(page.locator("#title")).not_to_have_text(seen[-1])
+            expect(page.locator("#busy")).to_be_hidden()
+            seen.append(title(page))
+    assert len(set(seen)) == 9
+    assert seen[:9] == seen[8:17][::-1]
+    click_picture(page, 0.5, 0.4)
+    page.locator("#order").select_option("images")
+    expect(page.locator("#listed")).to_have_text("6 images")
+    expect(page.locator("#title")).to_contain_text("new object")
+    expect(page.locator("#reject")).to_be_disabled()
 
 
 def test_the_probability_map_and_zoom_show(page: Page, shown_server: Server) -> None:

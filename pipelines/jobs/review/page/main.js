@@ -74,7 +74,7 @@ async function readMore() {
 
 function drawQueue() {
   const isImages = $("order").value === "images";
-  $("listed").textContent = isImages ? `${UNITS.format(total)} images` : `${UNITS.format(total)} objects, with the IoU that is expected`;
+  $("listed").textContent = isImages ? `${UNITS.format(total)} images` : `${UNITS.format(total)} objects and their expected IoU`;
   $("list").replaceChildren(...listed.map((one) => entry(one)));
   $("more").hidden = listed.length >= total;
   $("empty").hidden = open !== null || listed.length > 0;
@@ -207,7 +207,8 @@ function closeObject() {
 function prefetch() {
   const at = listed.findIndex((one) => one.digest === open?.entry);
   const next = listed.slice(at + 1).find((one) => isOpenEntry(one) && one.key !== open.place.key);
-  if (next) fetch(imageUrl(next)).catch(() => {});
+  // read to its end: a browser has six connections to a server, and an answer that is not read keeps one
+  if (next) fetch(imageUrl(next)).then((answer) => answer.blob()).catch(() => {});
 }
 
 function tellError(error) {
