@@ -20,7 +20,6 @@ from infra.runs.run_directory import RunDirectory
 from infra.runs.tables import CLICKS, SIGNALS
 from infra.storage.files import Storage
 from infra.strict_json import to_bytes, to_json
-from mfp.mask_quality import weighed_signals
 from mfp.mask_signals import MaskSignals
 from mfp.quality_figures import QualityFigures
 from mfp.quality_fit import LabelledMasks
@@ -150,7 +149,6 @@ def _folds(images: set[tuple[str, str]], spec: CalibrateSpec) -> dict[tuple[str,
 
 def _labelled(masks: Sequence[_Mask], folds: dict[tuple[str, str], int]) -> LabelledMasks:
     return LabelledMasks.of(
-        weighed_signals(masks[0].signals),  # one model under one setting: all have the same
         [mask.signals for mask in masks],
         [mask.num_clicks for mask in masks],
         [mask.iou for mask in masks],
