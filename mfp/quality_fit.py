@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mfp.mask_quality import CalibratedQuality, SignalName, features
+from mfp.mask_quality import CalibratedQuality, features
 from mfp.mask_signals import MaskSignals
 
 
@@ -21,13 +21,11 @@ class LabelledMasks:
     """Masks after a click, with their truth.
 
     Attributes:
-        signals: the names of the signals that all of them have.
         features: (N, F) float64, `mfp.mask_quality.features` of each.
         iou: (N,) float64 in [0, 1].
         fold: (N,) int64, of its image: all masks of an image lie in one fold.
     """
 
-    signals: tuple[SignalName, ...]
     features: NDArray[np.float64]
     iou: NDArray[np.float64]
     fold: NDArray[np.int64]
@@ -35,15 +33,14 @@ class LabelledMasks:
     @classmethod
     def of(
         cls,
-        names: tuple[SignalName, ...],
         signals: Sequence[MaskSignals],
         num_clicks: Sequence[int],
         iou: Sequence[float],
         fold: Sequence[int],
     ) -> LabelledMasks:
-        """Of lists of N each. ValueError if a mask lacks one of the named signals."""
-        rows = [features(names, of_mask, clicks) for of_mask, clicks in zip(signals, num_clicks, strict=True)]
-        return cls(names, np.array(rows), np.array(iou, np.float64), np.array(fold, np.int64))
+        """Of lists of N each."""
+        rows = [features(of_mask, clicks) for of_mask, clicks in zip(signals, num_clicks, strict=True)]
+        return cls(np.array(rows), np.array(iou, np.float64), np.array(fold, np.int64))
 
     def fit(self) -> CalibratedQuality:
         """The quality that fits all of them."""
@@ -69,7 +66,7 @@ class LabelledMasks:
         model.fit(np.concatenate((even, even)), is_good, sample_weight=np.concatenate((iou, 1 - iou)))
         weights = model.coef_[0] / scale
         intercept = float(model.intercept_[0] - weights @ mean)
-        return CalibratedQuality(self.signals, tuple(map(float, weights)), intercept)
+        return CalibratedQuality(intercept, *map(float, weights))
 
     @staticmethod
     def _of(quality: CalibratedQuality, rows: NDArray[np.float64]) -> NDArray[np.float64]:

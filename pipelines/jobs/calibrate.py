@@ -20,7 +20,6 @@ from infra.runs.run_directory import RunDirectory
 from infra.runs.tables import CLICKS, SIGNALS
 from infra.storage.files import Storage
 from infra.strict_json import to_bytes, to_json
-from mfp.mask_quality import SignalName, weighed_signals
 from mfp.mask_signals import MaskSignals
 from mfp.quality_figures import QualityFigures
 from mfp.quality_fit import LabelledMasks
@@ -148,15 +147,8 @@ def _folds(images: set[tuple[str, str]], spec: CalibrateSpec) -> dict[tuple[str,
     return {image: place % spec.folds for place, image in enumerate(order)}
 
 
-def _names(masks: Sequence[_Mask]) -> tuple[SignalName, ...]:
-    """Signals that all masks have: with flip `auto` only the first masks of an object know how their halves agree."""
-    lacking = {name for mask in masks for name in SIGNALS if getattr(mask.signals, name) is None}
-    return tuple(name for name in weighed_signals(masks[0].signals) if name not in lacking)
-
-
 def _labelled(masks: Sequence[_Mask], folds: dict[tuple[str, str], int]) -> LabelledMasks:
     return LabelledMasks.of(
-        _names(masks),
         [mask.signals for mask in masks],
         [mask.num_clicks for mask in masks],
         [mask.iou for mask in masks],

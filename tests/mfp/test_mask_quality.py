@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mfp.mask_quality import EXPECTED_IOU, CalibratedQuality, SignalName, features, weighed_signals
+from mfp.mask_quality import EXPECTED_IOU, CalibratedQuality, features
 from mfp.mask_signals import MaskSignals
 from mfp.quality_figures import QualityFigures
 from mfp.quality_fit import LabelledMasks
@@ -29,61 +29,75 @@ def test_without_a_calibration_quality_is_what_the_probabilities_expect() -> Non
     assert EXPECTED_IOU.of(SIGNALS, 3) == 0.6
 
 
+NOTHING = CalibratedQuality(*[0.0] * 10)
+
+
 def test_a_calibrated_quality_is_the_logistic_function_of_weighted_features() -> None:
-    quality = CalibratedQuality(("margin", "region_share", "area_change"), (2.0, 0.5, 3.0, 0.25, 1.0), -1.0)
-    later = 2 * math.log(0.9 / 0.1) + 0.5 * math.log(0.25) + 3 * -0.2 + 0.25 * math.log(4) - 1
+    quality = replace(
+        NOTHING,
+        intercept=-1.0,
+        stability=2.0,
+        region_share=0.5,
+        area_change=3.0,
+        log_num_clicks=0.25,
+        first_click=1.0,
+        no_flip=7.0,
+    )
+    later = 2 * math.log(0.8 / 0.2) + 0.5 * math.log(0.25) + 3 * -0.2 + 0.25 * math.log(4) - 1
     assert quality.of(SIGNALS, 4) == pytest.approx(1 / (1 + math.exp(-later)))
-    first = 2 * math.log(0.9 / 0.1) + 0.5 * math.log(0.25) + 1.0 - 1
+    first = 2 * math.log(0.8 / 0.2) + 0.5 * math.log(0.25) + 1.0 - 1
     assert quality.of(SIGNALS, 1) == pytest.approx(1 / (1 + math.exp(-first))), "before it there was no area"
 
 
-@given(UNIT, UNIT, UNIT, UNIT, UNIT, st.integers(1, 50), st.floats(-50, 50))
+def test_a_mask_without_a_mirror_image_has_a_weight_instead_of_an_agreement() -> None:
+    quality = replace(NOTHING, flip_agreement=2.0, no_flip=0.5)
+    with_flip = quality.of(SIGNALS, 2)
+    assert with_flip == pytest.approx(1 / (1 + math.exp(-2 * math.log(0.7 / 0.3))))
+    assert quality.of(replace(SIGNALS, flip_agreement=None), 2) == pytest.approx(1 / (1 + math.exp(-0.5)))
+
+
+def test_weights_stand_in_the_order_of_the_features() -> None:
+    for name, weight in (("round_agreement", 1.5), ("expected_iou", -0.5), ("first_click", 2.0)):
+        quality = replace(NOTHING, **{name: weight})
+        place = quality.weights.index(weight)
+        total = weight * features(SIGNALS, 1)[place]
+        assert quality.of(SIGNALS, 1) == pytest.approx(1 / (1 + math.exp(-total)))
+
+
+@given(UNIT, UNIT, UNIT, st.none() | UNIT, UNIT, UNIT, st.integers(1, 50), st.floats(-50, 50))
 def test_a_quality_lies_in_the_unit_interval_whatever_the_signals(
     expected: float,
     margin: float,
     stability: float,
-    flip: float,
+    flip: float | None,
     share: float,
+    rounds: float,
     num_clicks: int,
     weight: float,
 ) -> None:
-    signals = MaskSignals(expected, margin, stability, flip, share, 1.0, 0.0)
-    quality = CalibratedQuality(weighed_signals(signals), (weight,) * 8, 0.0)
-    assert 0 <= quality.of(signals, num_clicks) <= 1
-
-
-def test_a_signal_that_a_mask_does_not_have_is_refused() -> None:
-    without = replace(SIGNALS, flip_agreement=None)
-    assert "flip_agreement" not in weighed_signals(without)
-    assert set(weighed_signals(SIGNALS)) - set(weighed_signals(without)) == {"flip_agreement"}
-    assert "margin" not in weighed_signals(SIGNALS)
-    with pytest.raises(ValueError, match="no flip_agreement: calibrate on masks without it"):
-        features(("flip_agreement",), without, 1)
-
-
-def test_weights_that_do_not_fit_the_signals_are_refused() -> None:
-    with pytest.raises(ValueError, match="2 weights for 1 signals: there are two more than signals"):
-        CalibratedQuality(("margin",), (1.0, 1.0), 0.0)
-    with pytest.raises(ValueError, match="each may be weighed once"):
-        CalibratedQuality(("margin", "margin"), (1.0,) * 4, 0.0)
+    signals = MaskSignals(expected, margin, stability, flip, share, rounds, 0.0)
+    assert 0 <= CalibratedQuality(*[weight] * 10).of(signals, num_clicks) <= 1
 
 
 def labelled(num_images: int = 60, per_image: int = 20) -> LabelledMasks:
-    """Masks whose IoU is about a logistic function of their margin."""
+    """Masks whose IoU is about a logistic function of their stability; two in three were shown no mirror image."""
     rng = np.random.default_rng(5)
     number = num_images * per_image
-    margins = rng.uniform(0.05, 0.95, number)
-    names: tuple[SignalName, ...] = ("margin", "stability")
-    iou = np.clip(1 / (1 + (1 - margins) / margins) + rng.normal(0, 0.05, number), 0, 1)
-    signals = [replace(SIGNALS, margin=margin, stability=rng.random()) for margin in margins]
-    return LabelledMasks.of(names, signals, [2] * number, iou.tolist(), [i % 10 for i in range(number)])
+    stability = rng.uniform(0.05, 0.95, number)
+    iou = np.clip(stability + rng.normal(0, 0.05, number), 0, 1)
+    signals = [
+        replace(SIGNALS, stability=one, expected_iou=rng.random(), flip_agreement=None if place % 3 else 0.7)
+        for place, one in enumerate(stability)
+    ]
+    return LabelledMasks.of(signals, [2] * number, iou.tolist(), [i % 10 for i in range(number)])
 
 
 def test_a_fit_finds_the_weights_that_made_the_ious() -> None:
     quality = labelled().fit()
-    assert quality.weights[0] == pytest.approx(1.0, abs=0.1)
-    assert quality.weights[1] == pytest.approx(0.0, abs=0.05)
-    assert quality.of(replace(SIGNALS, margin=0.8), 2) == pytest.approx(0.8, abs=0.03)
+    assert quality.stability == pytest.approx(1.0, abs=0.1)
+    assert quality.expected_iou == pytest.approx(0.0, abs=0.05)
+    assert quality.round_agreement == 0.0, "the same for all masks: it says nothing"
+    assert quality.of(replace(SIGNALS, stability=0.8), 2) == pytest.approx(0.8, abs=0.03)
 
 
 def test_the_mean_quality_of_masks_is_their_mean_iou() -> None:

@@ -158,7 +158,7 @@ def test_a_calibration_of_another_model_or_setting_is_refused(
 def test_a_run_on_the_data_of_its_calibration_says_so(tmp_path: Path) -> None:
     record = replace(
         label_record(max_clicks=3, target_iou="none"),
-        quality=CalibratedQuality(("margin",), (1.0, 0.0, 0.0), 0.0),
+        quality=CalibratedQuality(*[0.1] * 10),
         calibrated_on=("f" * 64,),
     )
     run = RunDirectory(str(tmp_path / "run"), Storage())
