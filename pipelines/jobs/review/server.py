@@ -21,6 +21,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from infra.errors import StorageError
 from infra.runs.reviews import ReviewConflictError
 from infra.strict_json import from_bytes
 from pipelines.errors import OptionError, persons_error
@@ -261,13 +262,19 @@ async def _json(answer: Callable[[], Any]) -> Response:
 
 
 async def _answered(answer: Callable[[], Response]) -> Response:
-    """The response, or what a person can do about it: 409 somebody was first, 400 wrong request, 422 another error."""
+    """The response, or what a person can do about it.
+
+    409: somebody was first; 400: no request of the page; 503: the storage does not answer, and nobody knows what it has
+    stored; 422: another error.
+    """
     try:
         return await run_in_threadpool(answer)
     except _RefusedError as error:
         return JSONResponse({"error": str(error)}, 400)
     except ReviewConflictError as conflict:
         return JSONResponse({"error": str(conflict), "first": conflict.first.number}, 409)
+    except StorageError as error:
+        return JSONResponse({"error": str(error)}, 503)
     except Exception as error:
         told = persons_error(error)
         if told is None:
