@@ -277,8 +277,8 @@ class Reviews:
             self._url(review.digest, after)
         ):
             raise RunDirectoryError(
-                f"there is no decision {after} on object {review.object_id!r} of sample {review.sample_key!r}: somebody "
-                "has deleted it; look at the object again"
+                f"there is no decision {after} on object {review.object_id!r} of sample {review.sample_key!r}: look at "
+                "the object again"
             )
         number = after + 1
         url = self._url(review.digest, number)
