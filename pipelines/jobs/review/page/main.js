@@ -595,7 +595,9 @@ async function begin() {
   setOpacity(setting("opacity", 0.45));
   listen();
   if (store.pending().length) await send();
+  const told = $("alert").textContent; // of a decision that was refused
   await readQueue();
+  if (told) warn(told);
 }
 
 begin().catch(tellError);
