@@ -269,9 +269,17 @@ class Reviews:
 
         Raises:
             ReviewConflictError: there is a later decision of somebody else.
+            RunDirectoryError: there is no decision `after`; one on top of it would hide those that are made in between.
             StorageError: it is not known whether the decision was stored: repeat it.
 
         """
+        if after > self._number_of(review.digest) and not self._run.storage.exists(
+            self._url(review.digest, after)
+        ):
+            raise RunDirectoryError(
+                f"there is no decision {after} on object {review.object_id!r} of sample {review.sample_key!r}: look at "
+                "the object again"
+            )
         number = after + 1
         url = self._url(review.digest, number)
         existing = create_or_read(self._run.storage, url, json.dumps(to_json(review)).encode())

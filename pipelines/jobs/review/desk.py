@@ -20,6 +20,7 @@ from infra import rle
 from infra.errors import InfraError
 from infra.json_text import JsonValue
 from infra.reduced_rle import decode_reduced
+from infra.runs.commit import CommitRecord
 from infra.runs.reviews import LOCKED, Decided, Review, ReviewMask, Reviews, Verdict, digest_of
 from infra.runs.run_directory import RunDirectory
 from infra.shards.sample import Sample
@@ -101,7 +102,7 @@ class Desk:
         self._every_sample: dict[str, list[str]] = {}  # keys of the samples of a shard, once somebody asked
         self._rows.refresh()
         for shard in self._rows.shards[:1]:
-            self._corrections.load(self._model_of(shard))
+            self._corrections.load(self._record_of(shard).model_id)
         self.refresh()
 
     @property
@@ -230,14 +231,18 @@ class Desk:
             PipelineError, InfraError, MfpError: the clicks cannot be made.
         """
         place, row = decision.place, self._rows.of(decision.place.digest)
+        decoded = self._decoded(place.shard, place.sample_key)
         mask, iou = None, None
         verdict = decision.verdict
+        if row is None and not decision.clicks and not self._reviews.is_decided(place.digest):
+            raise OptionError(
+                f"the run has no object {place.object_id!r} in sample {place.sample_key!r}: click on it first"
+            )
         if verdict in {Verdict.CORRECTED, Verdict.ADDED}:
             mask = self._answer(place, decision.clicks).stored
             verdict = Verdict.ADDED if row is None else Verdict.CORRECTED
         if row is not None and mask is not None:
             iou = 1 - rle.distance(self._rows.rle(row), mask.rle, mask.height, mask.width)
-        record = self._rows.record_of(place.shard)
         review = Review(
             shard=place.shard,
             sample_key=place.sample_key,
@@ -246,7 +251,7 @@ class Desk:
             reviewer=decision.reviewer or self._spec.reviewer,
             time=datetime.now(UTC),
             decision=decision.decision,
-            attempt="" if record is None else record.attempt,
+            attempt=self._record_of(place.shard).attempt,
             mask=mask,
             iou=iou,
             category=decision.category,
@@ -254,21 +259,21 @@ class Desk:
         decided = self._reviews.put(review, decision.after)
         if decision.category:
             self._categories.add(decision.category)
-        return self._told(decided, self._decoded(place.shard, place.sample_key))
+        return self._told(decided, decoded)
 
     def _answer(self, place: Place, clicks: Sequence[Click]) -> Answer:
         sample, row = self._samples.get(place.shard, place.sample_key), self._rows.of(place.digest)
         start = None if row is None else StartingMask(self._rows.rle(row), row.height, row.width)
         return self._corrections.answer(
-            place.digest, place.shard, sample, self._model_of(place.shard), start, clicks
+            place.digest, place.shard, sample, self._record_of(place.shard).model_id, start, clicks
         )
 
-    def _model_of(self, shard: str) -> str:
-        """The identity of the model that made a shard; rows that were taken over from another run may be of another."""
+    def _record_of(self, shard: str) -> CommitRecord:
+        """The commit of a shard. Its model clicks, also on rows that were taken over from another run."""
         record = self._rows.record_of(shard)
         if record is None:
             raise OptionError(f"shard {shard} is not committed: nothing can be clicked on its images yet")
-        return record.model_id
+        return record
 
     def _decoded(self, shard: str, key: str) -> DecodedSample:
         return self._corrections.decode(shard, self._samples.get(shard, key))

@@ -21,6 +21,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from infra.errors import StorageError
 from infra.runs.reviews import ReviewConflictError
 from infra.strict_json import from_bytes
 from pipelines.errors import OptionError, persons_error
@@ -88,8 +89,8 @@ class Address:
     @property
     def hosts(self) -> frozenset[str]:
         """What the Host header may be."""
-        names = {self._spoken, "127.0.0.1", "localhost"} | ({socket.gethostname()} if self._is_any else set())
-        return frozenset(f"{_in_url(name)}:{self.port}" for name in names)
+        names = {self._spoken, "127.0.0.1", "localhost", *(_own_addresses() if self._is_any else ())}
+        return frozenset(f"{_in_url(name).lower()}:{self.port}" for name in names)
 
     @property
     def _is_any(self) -> bool:
@@ -98,6 +99,14 @@ class Address:
     @property
     def _spoken(self) -> str:
         return socket.gethostname() if self._is_any else self.host
+
+
+def _own_addresses() -> list[str]:
+    """Of this machine, as far as its name leads to any."""
+    try:
+        return socket.gethostbyname_ex(socket.gethostname())[2]
+    except OSError:
+        return []
 
 
 def _listening(host: str, port: int) -> socket.socket:
@@ -150,7 +159,7 @@ class _Guarded:
         hosts = [value for name, value in scope["headers"] if name == b"host"]
         origins = [value for name, value in scope["headers"] if name == b"origin"]
         first = scope["path"].split("/")[1].encode()
-        if len(hosts) != 1 or hosts[0] not in self._hosts:
+        if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
             refusal = Response("This page has another address.\n", 421, media_type="text/plain")
         elif any(origin.removeprefix(b"http://") not in self._hosts for origin in origins):
             refusal = Response("Asked for by another page.\n", 403, media_type="text/plain")
@@ -261,13 +270,19 @@ async def _json(answer: Callable[[], Any]) -> Response:
 
 
 async def _answered(answer: Callable[[], Response]) -> Response:
-    """The response, or what a person can do about it: 409 somebody was first, 400 wrong request, 422 another error."""
+    """The response, or what a person can do about it.
+
+    409: somebody was first; 400: no request of the page; 503: the storage does not answer, and nobody knows what it has
+    stored; 422: another error.
+    """
     try:
         return await run_in_threadpool(answer)
     except _RefusedError as error:
         return JSONResponse({"error": str(error)}, 400)
     except ReviewConflictError as conflict:
         return JSONResponse({"error": str(conflict), "first": conflict.first.number}, 409)
+    except StorageError as error:
+        return JSONResponse({"error": str(error)}, 503)
     except Exception as error:
         told = persons_error(error)
         if told is None:

@@ -94,6 +94,14 @@ def test_who_decides_on_an_outdated_state_hears_who_was_first_and_changes_nothin
     assert read_reviews(run)["folder/key", "1"] == later
 
 
+def test_no_decision_is_made_on_top_of_one_that_is_not_there(folder_url: str) -> None:
+    reviews = Reviews(RunDirectory(folder_url, Storage()))
+    reviews.put(review(), 0)
+    with pytest.raises(RunDirectoryError, match="there is no decision 5 on object '1'"):
+        reviews.put(review("b", verdict=Verdict.REJECTED), 5)
+    assert [one.number for one in reviews.all()] == [1]
+
+
 def test_a_decision_that_is_sent_twice_is_one(folder_url: str) -> None:
     reviews = Reviews(RunDirectory(folder_url, Storage()))
     assert [reviews.put(review(), 0).number for _ in range(3)] == [1, 1, 1]

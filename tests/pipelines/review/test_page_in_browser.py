@@ -196,6 +196,25 @@ def test_clicks_that_were_not_saved_are_there_after_a_reload(page: Page, shown_s
     expect(page.locator("#facts")).to_contain_text("Your clicks\n1", use_inner_text=True)
 
 
+def test_a_long_queue_is_read_on_without_leaving_anything_out(page: Page, demo_run: RunDirectory) -> None:
+    with served(demo_run.url) as server:
+
+        def fewer(route: Any) -> None:
+            route.continue_(url=route.request.url.replace("count=100", "count=3"))
+
+        page.route("**/queue?*", fewer)
+        open_page(page, server)
+        seen = []
+        for number in range(9):
+            seen.append(title(page))
+            page.keyboard.press("a" if number % 2 else "r")
+            expect(page.locator("#count")).to_have_text(f"{number + 1} of 9 decided")
+            expect(page.locator("#saved")).to_have_text("Saved")
+        assert len(set(seen)) == 9
+        expect(page.locator("#empty")).to_be_visible()
+        assert len(read_reviews(demo_run)) == 9
+
+
 def test_who_was_second_is_told_and_keeps_their_clicks(page: Page, demo_run: RunDirectory) -> None:
     from tests.pipelines.review.reviewed_runs import decision
 

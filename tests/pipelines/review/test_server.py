@@ -106,6 +106,32 @@ def test_a_mistake_is_told_in_one_line(server: Server) -> None:
     assert (status, "has no sample 'gone'" in answer["error"]) == (422, True)
 
 
+def test_only_what_is_there_can_be_decided_on(server: Server, run: RunDirectory) -> None:
+    _, queue = server.ask("queue")
+    one = queue["objects"][0]
+    for verdict in ("accepted", "rejected", "withdrawn"):
+        status, answer = server.ask("decide", decision(one | {"id": "nobody"}, verdict))
+        assert (status, "click on it first" in answer["error"]) == (422, True)
+        assert server.ask("decide", decision(one | {"key": "gone"}, verdict))[0] == 422
+    assert dict(read_reviews(run)) == {}
+
+
+def test_a_decision_that_cannot_be_stored_is_kept_and_sent_again(tmp_path: Path) -> None:
+    run = shapes_run(tmp_path)
+    with served(run.url) as server:
+        one = server.ask("queue")[1]["objects"][0]
+        asked = decision(one, "accepted")
+        folder = tmp_path / "run" / "reviews"
+        if folder.exists():
+            folder.rmdir()
+        folder.write_text("in the way")
+        status, answer = server.ask("decide", asked)
+        assert status == 503, answer  # which the page sends again
+        folder.unlink()
+        assert server.ask("decide", asked)[0] == 200
+    assert len(read_reviews(run)) == 1
+
+
 def test_a_port_that_is_taken_and_a_folder_that_is_no_run_are_told_in_one_line(
     run: RunDirectory, tmp_path: Path
 ) -> None:

@@ -59,16 +59,18 @@ async function readMore() {
   const order = $("order").value;
   const isImages = order === "images";
   $("show-label").hidden = isImages;
-  const first = listed.length;
+  // of what is to do, that which was decided is not counted any more: the others have moved up
+  const isToDo = !isImages && $("show").value === "open";
+  const first = isToDo ? listed.filter(isOpenEntry).length : listed.length;
   const answer = isImages
     ? await get("images", { first, count: COUNT })
     : await get("queue", { order, show: $("show").value, first, count: COUNT });
   const known = new Set(listed.map((one) => one.digest));
   const more = isImages
     ? answer.images.map((one) => ({ ...one, id: null, digest: `image ${one.shard} ${one.key}` }))
-    : answer.objects.filter((one) => !known.has(one.digest)); // what was decided since has moved up the others
+    : answer.objects.filter((one) => !known.has(one.digest));
   listed.push(...more);
-  total = answer.total;
+  total = isToDo ? answer.total + listed.filter((one) => !isOpenEntry(one)).length : answer.total;
   drawQueue();
 }
 
@@ -136,9 +138,14 @@ async function moveOn() {
     await readMore();
     next = listed.slice(at + 1).find(isOpenEntry);
   }
+  if (!next && $("show").value === "open" && $("order").value !== "images") {
+    listed = []; // from the top: what was passed over, and what others have taken back
+    await readMore();
+  }
   next ??= listed.find(isOpenEntry);
   if (next && $("show").value !== "decided") await openEntry(next);
-  else drawObject();
+  else if (listed.length) drawObject();
+  else closeObject();
 }
 
 // --- one object
@@ -588,7 +595,9 @@ async function begin() {
   setOpacity(setting("opacity", 0.45));
   listen();
   if (store.pending().length) await send();
+  const told = $("alert").textContent; // of a decision that was refused
   await readQueue();
+  if (told) warn(told);
 }
 
 begin().catch(tellError);

@@ -2,6 +2,7 @@
 
 const MASK = [86, 180, 233];
 const OTHERS = [230, 159, 0];
+const WHITE = [255, 255, 255];
 const PROBABLE = [254, 232, 56];
 const ADDS = "#007a5a";
 const REMOVES = "#b3261e";
@@ -37,12 +38,12 @@ export class Picture {
   }
 
   setMask(runs) {
-    this.mask = this.layer(runs, MASK);
+    this.mask = this.layer([runs], MASK, colourOf(WHITE));
     this.draw();
   }
 
   setOthers(all) {
-    this.others = all === null ? null : all.map((runs) => this.layer(runs, OTHERS, true));
+    this.others = all === null ? null : this.layer(all, OTHERS, colourOf(OTHERS)).border;
     this.draw();
   }
 
@@ -66,32 +67,33 @@ export class Picture {
     this.draw();
   }
 
-  // a mask as two pictures: its pixels, and those of them at its border
-  layer(runs, colour, isOutline = false) {
+  // masks as two pictures: their pixels, and those of them at a border; rows without any are passed by
+  layer(masks, colour, line) {
     const { width, height } = this;
     const inside = new Uint8Array(width * height);
-    let at = 0;
-    runs.forEach((length, index) => {
-      if (index % 2) inside.fill(1, at, at + length);
-      at += length;
-    });
-    const fill = new ImageData(width, height);
-    const border = new ImageData(width, height);
-    const filled = new Uint32Array(fill.data.buffer);
-    const bordered = new Uint32Array(border.data.buffer);
-    const value = (255 << 24) | (colour[2] << 16) | (colour[1] << 8) | colour[0];
-    const line = isOutline ? value : 0xffffffff | 0;
-    for (let y = 0; y < height; y += 1) {
-      for (let x = 0; x < width; x += 1) {
-        const place = y * width + x;
-        if (!inside[place]) continue;
-        filled[place] = value;
-        const isInner = y > 0 && x > 0 && y < height - 1 && x < width - 1
-          && inside[place - 1] && inside[place + 1] && inside[place - width] && inside[place + width];
-        if (!isInner) bordered[place] = line;
+    const [fill, border] = [new ImageData(width, height), new ImageData(width, height)];
+    const [filled, bordered] = [new Uint32Array(fill.data.buffer), new Uint32Array(border.data.buffer)];
+    const value = colourOf(colour);
+    for (const runs of masks) {
+      const pieces = [];
+      let at = 0;
+      runs.forEach((length, index) => {
+        if (index % 2) pieces.push([at, at + length]);
+        at += length;
+      });
+      for (const [first, end] of pieces) inside.fill(1, first, end);
+      for (const [first, end] of pieces) {
+        filled.fill(value, first, end);
+        for (let place = first; place < end; place += 1) {
+          const [x, y] = [place % width, Math.floor(place / width)];
+          const isInner = y > 0 && x > 0 && y < height - 1 && x < width - 1
+            && inside[place - 1] && inside[place + 1] && inside[place - width] && inside[place + width];
+          if (!isInner) bordered[place] = line;
+        }
       }
+      for (const [first, end] of pieces) inside.fill(0, first, end);
     }
-    return { fill: isOutline ? null : onCanvas(fill), border: onCanvas(border) };
+    return { fill: onCanvas(fill), border: onCanvas(border) };
   }
 
   // --- view
@@ -179,7 +181,7 @@ export class Picture {
     context.imageSmoothingEnabled = this.scale < 3;
     context.drawImage(this.image, 0, 0, this.width, this.height);
     if (this.probabilities) context.drawImage(this.probabilities, 0, 0);
-    for (const other of this.others ?? []) context.drawImage(other.border, 0, 0);
+    if (this.others) context.drawImage(this.others, 0, 0);
     if (this.mask) {
       context.globalAlpha = this.probabilities ? 0 : this.opacity;
       context.drawImage(this.mask.fill, 0, 0);
@@ -274,6 +276,11 @@ export class Picture {
       this.zoom(Math.exp(-clamp(event.deltaY, -100, 100) / 250), place(event).x, place(event).y);
     }, { passive: false });
   }
+}
+
+// as a Uint32Array over an ImageData has it
+function colourOf([red, green, blue]) {
+  return ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
 }
 
 function onCanvas(pixels) {
