@@ -111,7 +111,7 @@ def test_sections_are_tables_and_values_are_those_of_toml(file: Path) -> None:
         ("[network]\nzoom = 1", "network.zoom should be a valid boolean, not 1"),
         (
             "[network]\nprecision = 'FP16'",
-            "network.precision should be 'fp32', 'tf32', 'bf16' or 'fp16', not \"FP16\"",
+            "network.precision should be 'fp32', 'tf32', 'bf16', 'fp16' or 'int8', not \"FP16\"",
         ),
         ("[limits]\nmax_errors = nan", "limits.max_errors should be a finite number, not NaN"),
         ("[limits]\nmax_errors = 1.5", "limits.max_errors should be less than or equal to 1, not 1.5"),
