@@ -15,7 +15,6 @@ from infra.runs.run_directory import RunDirectory
 from infra.runs.tables import MASKS
 from mfp.stop_reason import StopReason
 
-
 _UNKNOWN = [field.name for field in MASKS.schema if field.nullable and field.name != "truth_area"]
 
 
