@@ -15,6 +15,8 @@ from infra.runs.run_directory import RunDirectory
 from infra.runs.tables import MASKS
 from mfp.stop_reason import StopReason
 
+_UNKNOWN = [field.name for field in MASKS.schema if field.nullable and field.name != "truth_area"]
+
 
 @dataclass(frozen=True)
 class ReviewedRow:
@@ -72,7 +74,7 @@ def table_of(rows: list[ReviewedRow]) -> pa.Table:
 def _of_mask(mask: ReviewMask) -> dict[str, Any]:
     """The columns that a mask of a person decides; what needs truth is not known of it."""
     x, y, w, h = rle.bbox(mask.rle, mask.height, mask.width)
-    return {
+    return dict.fromkeys(_UNKNOWN) | {
         "height": mask.height,
         "width": mask.width,
         "rle": mask.rle,
@@ -80,11 +82,7 @@ def _of_mask(mask: ReviewMask) -> dict[str, Any]:
         "area": rle.area(mask.rle, mask.height, mask.width),
         "num_clicks": len(mask.clicks),
         "start": mask.start,
-        "start_iou": None,
-        "iou": None,
-        "boundary_iou": None,
         "quality": mask.quality,
-        "divergence": None,
         "stop_reason": str(StopReason.CLICKS_EXHAUSTED),
         "model_id": mask.model_id,
     }
