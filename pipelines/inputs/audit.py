@@ -4,29 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol, TypeAlias
+from typing import Final, Literal
 
-ObjectName: TypeAlias = tuple[str, str]
-"""Sample key and object id."""
-Verdict: TypeAlias = Literal["accepted", "corrected", "rejected"]
+from infra.runs.reviews import ObjectName, Review, Verdict
+
 TRUTH: Final = "truth"
 """Stands for a reviewer where an IoU with the truth decides."""
-
-
-class Reviewed(Protocol):
-    """A decision of a person about the mask of an object."""
-
-    @property
-    def verdict(self) -> str:
-        """accepted, corrected or rejected; of any other the audit reads nothing."""
-
-    @property
-    def reviewer(self) -> str:
-        """Who decided."""
-
-    @property
-    def iou(self) -> float | None:
-        """Of the corrected mask with that of the run, in [0, 1]; None unless it was corrected."""
 
 
 @dataclass(frozen=True)
@@ -41,24 +24,24 @@ class AuditedMask:
     """
 
     is_good: bool
-    found: Verdict | Literal["truth"]
+    found: str
     by: str
 
 
 def audited(
-    name: ObjectName, iou: float | None, reviews: Mapping[ObjectName, Reviewed], min_iou: float
+    name: ObjectName, iou: float | None, reviews: Mapping[ObjectName, Review], min_iou: float
 ) -> AuditedMask | None:
     """What is known of a mask: a review goes before its IoU with the truth. None: neither is there."""
     review = reviews.get(name)
     if review is not None:
-        match str(review.verdict):
-            case "accepted":
-                return AuditedMask(True, "accepted", review.reviewer)
-            case "rejected":
-                return AuditedMask(False, "rejected", review.reviewer)
-            case "corrected":
+        match review.verdict:
+            case Verdict.ACCEPTED:
+                return AuditedMask(True, review.verdict.value, review.reviewer)
+            case Verdict.REJECTED:
+                return AuditedMask(False, review.verdict.value, review.reviewer)
+            case Verdict.CORRECTED:
                 assert review.iou is not None, "a corrected mask has an IoU"
-                return AuditedMask(review.iou >= min_iou, "corrected", review.reviewer)
+                return AuditedMask(review.iou >= min_iou, review.verdict.value, review.reviewer)
     return None if iou is None else AuditedMask(iou >= min_iou, "truth", TRUTH)
 
 

@@ -24,9 +24,10 @@ from actors.specs.checked import checked
 from actors.specs.places import absolute
 from infra.errors import RunDirectoryError
 from infra.json_text import JsonValue
-from infra.runs.audit_draw import audit_place, object_digest
+from infra.runs.audit_draw import audit_place
 from infra.runs.commit import CommitRecord
 from infra.runs.repeated_keys import repeated_keys
+from infra.runs.reviews import ObjectName, digest_of, read_reviews
 from infra.runs.run_directory import RunDirectory
 from infra.runs.set_aside import committed_and_set_aside
 from infra.runs.tables import MASKS
@@ -36,7 +37,7 @@ from infra.strict_json import from_bytes, to_bytes, to_json
 from mfp.certificate import AuditedSet, certified_set, nested_sets
 from mfp.promise import Promise
 from pipelines.errors import OptionError
-from pipelines.inputs.audit import AuditedMask, ObjectName, Reviewed, audited, count_by
+from pipelines.inputs.audit import AuditedMask, audited, count_by
 from pipelines.inputs.run_record import LabelRecord, now, read_record
 
 CERTIFY_FOLDER: Final = "certify"
@@ -44,7 +45,6 @@ AUDIT_FILE: Final = "audit.json"
 CERTIFICATE_FILE: Final = "certificate.json"
 MASKS_FILE: Final = "masks.parquet"
 _COLUMNS: Final = ("sample_key", "object_id", "shard", "iou", "quality", "model_id")
-_NO_REVIEWS: Final[Mapping[ObjectName, Reviewed]] = {}
 NOT_PROMISED: Final = (
     "it is about the masks of this run as it is, as a whole, and says nothing of a single one of them, of other images "
     "or of the same ones labelled again",
@@ -147,7 +147,7 @@ class Certification:
         }
 
 
-def run_certify(spec: CertifySpec, reviews: Mapping[ObjectName, Reviewed] = _NO_REVIEWS) -> Certification:
+def run_certify(spec: CertifySpec) -> Certification:
     """Draw the audit of a finished run, or certify its masks if all that were drawn are reviewed or have truth.
 
     Raises:
@@ -162,6 +162,7 @@ def run_certify(spec: CertifySpec, reviews: Mapping[ObjectName, Reviewed] = _NO_
     record = read_record(LabelRecord, run.url, run.storage)
     masks = _RunMasks.read(run, record)
     audit = _audit(spec, run, masks)
+    reviews = read_reviews(run)
     known = {
         name: found
         for name in audit.drawn
@@ -230,8 +231,7 @@ class _RunMasks:
         """That many of the masks that have a quality, at random."""
         shards = self.table["shard"].to_pylist()
         places = [
-            audit_place(seed, object_digest(shard, *name))
-            for shard, name in zip(shards, self.names, strict=True)
+            audit_place(seed, digest_of(shard, *name)) for shard, name in zip(shards, self.names, strict=True)
         ]
         scored = [place for place in range(self.num_masks) if np.isfinite(self.quality[place])]
         scored.sort(key=lambda place: places[place])

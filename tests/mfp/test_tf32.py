@@ -27,7 +27,7 @@ def test_pytorch_lets_convolutions_use_it_until_it_is_told_otherwise() -> None:
     code = (
         "import torch; print(torch.backends.cudnn.conv.fp32_precision)"  # in a process that nobody has told
     )
-    told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)  # noqa: S603
+    told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert told.stdout.strip() != "ieee"
 
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
 from actors.specs.certify import CertifySpec
+from infra import rle
 from infra.errors import RunDirectoryError
+from infra.runs.reviews import ObjectName, Review, ReviewClick, ReviewMask, Reviews, Verdict
 from infra.runs.run_directory import RunDirectory
 from mfp.promise import Promise
 from pipelines.errors import OptionError
-from pipelines.inputs.audit import AuditedMask, ObjectName, audited
+from pipelines.inputs.audit import AuditedMask, audited
 from pipelines.jobs.certify import Certificate, Certification, run_certify
 from pipelines.views.certify import certification_lines
 from tests.infra.rows import commit_rows, mask_row
@@ -25,19 +29,45 @@ from tests.pipelines.scored_runs import scored_run
 PROMISE = Promise(min_iou=0.7, share=0.9)
 
 
-@dataclass(frozen=True)
-class Decision:
-    """What certify reads of a review."""
+MASK = ReviewMask(
+    height=1,
+    width=1,
+    rle=rle.encode(np.ones((1, 1), np.bool_)),
+    start="mask",
+    clicks=(ReviewClick(0.5, 0.5, True),),
+    model_id="analytic",
+    backend="torch",
+    threads=1,
+    quality=1.0,
+)
 
-    verdict: str
-    reviewer: str = "Ann"
-    iou: float | None = None
+
+def decision(
+    verdict: str, reviewer: str = "Ann", iou: float | None = None, name: ObjectName = ("a", "1")
+) -> Review:
+    has_mask = verdict in ("corrected", "added")
+    return Review(
+        shard="s0.tar",
+        sample_key=name[0],
+        object_id=name[1],
+        verdict=Verdict(verdict),
+        reviewer=reviewer,
+        time=datetime(2026, 1, 1, tzinfo=UTC),
+        decision=f"{name} {verdict}",
+        attempt="a",
+        mask=MASK if has_mask else None,
+        iou=iou,
+    )
 
 
-def certify(
-    run: RunDirectory, reviews: Mapping[ObjectName, Decision] | None = None, size: int = 100
-) -> Certification:
-    return run_certify(CertifySpec(run=run.url, promise=PROMISE, audit=size), reviews or {})
+def review(run: RunDirectory, names: Sequence[ObjectName], verdict: str, reviewer: str = "Ann") -> None:
+    reviews = Reviews(run)
+    for name in names:
+        reviews.put(decision(verdict, reviewer, name=name), after=0)
+
+
+def certify(run: RunDirectory, size: int = 100) -> Certification:
+    return run_certify(CertifySpec(run=run.url, promise=PROMISE, audit=size))
 
 
 def certificate_of(found: Certification) -> Certificate:
@@ -93,10 +123,11 @@ def test_a_run_without_truth_waits_until_all_drawn_masks_are_reviewed(without_tr
     assert "100 of the 100 masks of the audit are neither reviewed nor have truth" in next(
         iter(certification_lines(waiting))
     )
-    some = {name: Decision("accepted") for name in waiting.missing[:-1]}
-    assert certify(without_truth, some).missing == waiting.missing[-1:]
+    review(without_truth, waiting.missing[:-1], "accepted")
+    assert certify(without_truth).missing == waiting.missing[-1:]
     assert not Path(without_truth.url, "certify", "certificate.json").exists()
-    reviewed = certify(without_truth, {name: Decision("accepted") for name in waiting.missing})
+    review(without_truth, waiting.missing[-1:], "accepted")
+    reviewed = certify(without_truth)
     assert certificate_of(reviewed).num_certified == 300, "all of the audit is good"
     assert certificate_of(reviewed).reviewers == {"Ann": 100}
     assert certificate_of(reviewed).audit_found == {"accepted": 100}
@@ -105,8 +136,8 @@ def test_a_run_without_truth_waits_until_all_drawn_masks_are_reviewed(without_tr
 
 def test_masks_that_were_reviewed_leave_the_queue(without_truth: RunDirectory) -> None:
     drawn = certify(without_truth).audit.drawn
-    reviews = {name: Decision("rejected", "Bob") for name in drawn}
-    found = certify(without_truth, reviews)
+    review(without_truth, drawn, "rejected", "Bob")
+    found = certify(without_truth)
     assert certificate_of(found).certified is None
     assert certificate_of(found).num_bad == 100
     assert found.num_queued == 200
@@ -114,22 +145,22 @@ def test_masks_that_were_reviewed_leave_the_queue(without_truth: RunDirectory) -
 
 
 @pytest.mark.parametrize(
-    ("decision", "iou", "expected"),
+    ("decided", "iou", "expected"),
     [
-        (Decision("accepted"), 0.2, AuditedMask(True, "accepted", "Ann")),
-        (Decision("rejected"), 0.9, AuditedMask(False, "rejected", "Ann")),
-        (Decision("corrected", "Bob", 0.85), 0.1, AuditedMask(True, "corrected", "Bob")),
-        (Decision("corrected", "Bob", 0.849), None, AuditedMask(False, "corrected", "Bob")),
-        (Decision("added"), 0.9, AuditedMask(True, "truth", "truth")),
+        (decision("accepted"), 0.2, AuditedMask(True, "accepted", "Ann")),
+        (decision("rejected"), 0.9, AuditedMask(False, "rejected", "Ann")),
+        (decision("corrected", "Bob", 0.85), 0.1, AuditedMask(True, "corrected", "Bob")),
+        (decision("corrected", "Bob", 0.849), None, AuditedMask(False, "corrected", "Bob")),
+        (decision("added"), 0.9, AuditedMask(True, "truth", "truth")),
         (None, 0.85, AuditedMask(True, "truth", "truth")),
         (None, 0.84, AuditedMask(False, "truth", "truth")),
         (None, None, None),
     ],
 )
 def test_what_an_audit_says_of_a_mask(
-    decision: Decision | None, iou: float | None, expected: AuditedMask | None
+    decided: Review | None, iou: float | None, expected: AuditedMask | None
 ) -> None:
-    reviews = {} if decision is None else {("a", "1"): decision}
+    reviews = {} if decided is None else {("a", "1"): decided}
     assert audited(("a", "1"), iou, reviews, 0.85) == expected
 
 

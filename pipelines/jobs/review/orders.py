@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal, TypeAlias
 
+from infra.runs.audit_draw import audit_place
 from pipelines.jobs.review.run_rows import RunRow
 
 OrderName: TypeAlias = Literal["worst", "gain", "audit"]
@@ -36,8 +36,7 @@ def _most_gain(row: RunRow, seed: int) -> float:
 
 def _drawn(row: RunRow, seed: int) -> float:
     """A place that depends on the object and the seed alone, so that an audit that goes on is the same one."""
-    drawn = hashlib.sha256(f"{seed} {row.digest}".encode()).digest()
-    return float(int.from_bytes(drawn[:8], "big"))
+    return audit_place(seed, row.digest)[0]
 
 
 ORDERS: Final[Mapping[OrderName, Callable[[RunRow, int], float]]] = {
