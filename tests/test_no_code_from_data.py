@@ -52,6 +52,9 @@ def _ways(tree: ast.Module, names: dict[str, str]) -> Iterator[tuple[ast.expr, s
     safe_calls = {id(node.func) for node in ast.walk(tree) if _reads_weights_only(node)}
     copied = {id(argument) for node in ast.walk(tree) for argument in _copied(node)}
     for node in ast.walk(tree):
+        # a field that is called `compile` only stores under that name
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            continue
         if isinstance(node, ast.Name | ast.Attribute) and id(node) not in restricted:
             name = _dotted(node, names)
             if (
