@@ -12,7 +12,7 @@ from infra.errors import StorageError
 from infra.runs.run_config import differences
 from infra.storage.files import Storage
 from infra.strict_json import from_bytes, to_json
-from mfp.engine_settings import Flip, ZoomSize
+from mfp.engine_settings import Flip, Precision, ZoomSize
 from mfp.mask_quality import CalibratedQuality
 from mfp.quality_figures import QualityFigures
 from pipelines.errors import OptionError
@@ -24,6 +24,7 @@ class Conditions:
 
     model_id: str
     modulation: Modulation
+    precision: Precision
     flip: Flip
     zoom: bool
     zoom_size: ZoomSize
@@ -35,6 +36,7 @@ class Conditions:
         return cls(
             model_id=model_id,
             modulation=spec.model.modulation,
+            precision=network.precision,
             flip=network.flip,
             zoom=network.zoom,
             zoom_size=network.zoom_size,

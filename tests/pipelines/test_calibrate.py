@@ -141,6 +141,7 @@ def test_a_run_scores_its_masks_by_the_calibration_and_comes_out_the_same_again(
     [
         ({"model_id": "another"}, "model_id analytic instead of another"),
         ({"flip": "off"}, "flip on instead of off"),
+        ({"precision": "bf16"}, "precision fp32 instead of bf16"),
         ({"zoom_size": 320}, "zoom_size 64 instead of 320"),
     ],
 )
