@@ -9,11 +9,13 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor
 
 import mfp.backends.trial
 from mfp.backends.registry import BACKENDS
 from mfp.backends.trial import LEAST_GAIN, TOLERANCE, Trial, fastest, try_backends
 from mfp.engine_settings import BackendName
+from mfp.network import Layers, ModulatedNetwork
 from tests.mfp.backends.test_backends import Unexportable
 from tests.mfp.network_factories import SMALL_CONFIGS, create_network
 
@@ -65,3 +67,23 @@ def test_a_backend_that_cannot_run_a_network_is_left_out_and_said(caplog: pytest
     trials = try_backends(Unexportable().for_inference(CPU), ["onnxruntime"], 64)
     assert [trial.name for trial in trials] == ["torch"]
     assert "Unexportable cannot be exported to ONNX" in caplog.text
+
+
+@pytest.mark.parametrize("what", ["raises", "answers NaN"])
+def test_a_backend_that_fails_in_a_pass_is_left_out_and_said(
+    what: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(network: ModulatedNetwork, size: tuple[int, int]) -> Layers:
+        def layers(image: Tensor, coordinates: Tensor, late: Tensor) -> Tensor:
+            if what == "raises":
+                raise RuntimeError("no memory for this")
+            return image[:, :1] * math.nan
+
+        return layers
+
+    backends = {**BACKENDS, "onnxruntime": replace(BACKENDS["onnxruntime"], prepare=broken)}
+    monkeypatch.setattr(mfp.backends.trial, "BACKENDS", backends)
+    network = create_network(SMALL_CONFIGS["lite0"]).for_inference(CPU)
+    (trial,) = try_backends(network, ["onnxruntime"], 64)
+    assert trial.name == "torch"
+    assert "backend onnxruntime is left out: " in caplog.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,33 @@ def test_a_damaged_file_is_made_anew(cache: Path) -> None:
     chosen()
     assert remembered(cache)["trials"][0]["name"] == "torch"
     assert remembered(cache)["of"]["model"] == small_model(1)[1]
+
+
+@pytest.mark.parametrize("what", ["of another model", "without torch"])
+def test_what_is_remembered_of_something_else_is_tried_anew(cache: Path, what: str) -> None:
+    chosen()
+    (path,) = cache.iterdir()
+    document = remembered(cache)
+    if what == "without torch":
+        other = document | {"trials": []}
+    else:
+        other = document | {"of": document["of"] | {"model": "another"}}
+    path.write_text(json.dumps(other))
+    assert chosen().name in BACKENDS
+    assert remembered(cache)["of"] == document["of"]
+    assert "torch" in {trial["name"] for trial in remembered(cache)["trials"]}
+
+
+def test_a_user_without_a_home_has_a_place_for_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("MFP_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", no_home)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert chosen().name in BACKENDS
+    assert len(list((tmp_path / "mfp" / "backends").iterdir())) == 1
 
 
 def test_without_a_place_to_remember_it_a_backend_is_chosen_all_the_same(
