@@ -79,13 +79,14 @@ class CropRunner:
         check_backend(settings.backend, model, self.device, settings.precision)
         form = model.for_inference(self.device)
         self._zoom_size = form.zoom_size if settings.zoom_size == "model" else settings.zoom_size
-        self.model = run_by_backend(form, settings.backend, self._zoom_size)
+        self._autocast_type = AUTOCAST_TYPES[settings.precision]
+        self._uses_tf32 = settings.precision == "tf32"
+        with self._precision():
+            self.model = run_by_backend(form, settings.backend, self._zoom_size)
         self.traits: ModelTraits = self.model.traits
         self.network = Stopwatch()
         self.zoom = ZoomSettings() if settings.zoom else None
         self._flip: Flip = settings.flip
-        self._autocast_type = AUTOCAST_TYPES[settings.precision]
-        self._uses_tf32 = settings.precision == "tf32"
         self._exchange = self._exchange_with(self.device)
         self._images = PerImage(self._of_image, _NUM_NEWEST_IMAGES)
         self.places = Places.of_crops(

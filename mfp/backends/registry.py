@@ -39,9 +39,14 @@ def check_backend(
 def run_by_backend(model: CropModel, choice: BackendChoice, zoom_size: int) -> CropModel:
     """A model in its form for inference, which `check_backend` has let pass, with its layers run by a backend.
 
-    `auto` is torch: what is fastest on a machine is measured by whoever starts a run.
+    `auto` is torch: what is fastest on a machine is measured by whoever starts a run. To be called in the arithmetic
+    of the passes (autocast, TF32): that is what `compile` makes kernels for.
+
+    Raises:
+        BackendError: the backend cannot run this model.
     """
     if choice in ("auto", "torch") or not isinstance(model, ModulatedNetwork):
         return model
-    size = model.crop_size(1, 1, zoom_size)
+    # Not a square if crops vary: kernels that are compiled for one would take its sides for one number.
+    size = model.crop_size(3, 4, zoom_size)
     return model.run_by(BACKENDS[choice].prepare(model, size))
