@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 
 import torch
+from torch import nn
 
 from mfp.engine_settings import BackendName, Precision
+from mfp.errors import BackendError, first_line
 from mfp.network import Layers, ModulatedNetwork
 
 Prepare = Callable[[ModulatedNetwork, tuple[int, int]], Layers]
@@ -58,3 +60,10 @@ class Backend:
 
     def _missing(self) -> list[str]:
         return [package for package in self.packages if find_spec(package) is None]
+
+
+def not_run_by(name: BackendName, network: nn.Module, error: Exception) -> BackendError:
+    """What is raised if a backend is here and does not take a network; `error` is what its library said."""
+    return BackendError(
+        f"backend {name}: {type(network).__name__} cannot be run here: {first_line(error)}; take backend torch"
+    )

@@ -7,13 +7,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mfp.backends.backend import Backend
+from mfp.backends.backend import Backend, not_run_by
 from mfp.backends.onnx_model import INPUTS, LOGITS, onnx_model
 from mfp.network import Layers, ModulatedNetwork
 
 
 def _prepare(network: ModulatedNetwork, size: tuple[int, int]) -> Layers:
-    return OnnxRuntimeSession(onnx_model(network, size))
+    model = onnx_model(network, size)
+    try:
+        return OnnxRuntimeSession(model)
+    except Exception as error:  # of its own kinds; ImportError of a damaged installation
+        raise not_run_by("onnxruntime", network, error) from error
 
 
 class OnnxRuntimeSession:

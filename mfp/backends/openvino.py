@@ -9,13 +9,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mfp.backends.backend import Backend
+from mfp.backends.backend import Backend, not_run_by
 from mfp.backends.onnx_model import INPUTS, onnx_model
 from mfp.network import Layers, ModulatedNetwork
 
 
 def _prepare(network: ModulatedNetwork, size: tuple[int, int]) -> Layers:
-    return OpenVinoRequest(onnx_model(network, size))
+    model = onnx_model(network, size)
+    try:
+        return OpenVinoRequest(model)
+    except Exception as error:  # of its own kinds; ImportError of a damaged installation
+        raise not_run_by("openvino", network, error) from error
 
 
 def _openvino() -> Any:

@@ -14,7 +14,7 @@ from torch import Tensor
 from mfp.backends.example import example_inputs
 from mfp.backends.registry import BACKENDS
 from mfp.engine_settings import BackendName
-from mfp.errors import BackendError
+from mfp.errors import first_line
 from mfp.network import Layers, ModulatedNetwork
 
 logger = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class Trial:
 def try_backends(
     network: ModulatedNetwork, names: Sequence[BackendName], zoom_size: int
 ) -> tuple[Trial, ...]:
-    """Run a network by torch and by these backends on the same noise; backends that cannot run it are left out.
+    """Run a network by torch and by these backends on the same noise; backends that fail at it are left out.
 
     The passes of the backends take turns. Three are timed, or one of a network that takes torch longer than 0.3 s.
     torch is alone if it takes longer than LONGEST_PASS_SECONDS.
@@ -69,11 +69,17 @@ def try_backends(
     differences: dict[BackendName, float] = {"torch": 0.0}
     for name in names:
         try:
-            layers[name] = BACKENDS[name].prepare(network, size)
-        except BackendError as error:
-            logger.warning("%s", error)
+            prepared = BACKENDS[name].prepare(network, size)
+            difference = _difference(_timed(prepared, inputs)[0], expected)
+        except (
+            Exception
+        ) as error:  # a run that leaves the choice open does not end by one that it need not take
+            logger.warning("backend %s is left out: %s", name, first_line(error))
             continue
-        differences[name] = _difference(_timed(layers[name], inputs)[0], expected)
+        if not math.isfinite(difference):
+            logger.warning("backend %s is left out: its logits are not comparable with torch's", name)
+            continue
+        layers[name], differences[name] = prepared, difference
     num_passes = _NUM_QUICK_PASSES if seconds < _QUICK_PASS_SECONDS else 1
     times: dict[BackendName, list[float]] = {name: [] for name in layers}
     for _ in range(num_passes):

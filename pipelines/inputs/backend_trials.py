@@ -1,6 +1,7 @@
 """Trials of backends on this machine, each made once.
 
-They lie in the folder that the variable MFP_CACHE names, else below the user's own for such files.
+They lie in the folder that the variable MFP_CACHE names, else below the user's own for such files, or, of a user who
+has no home, below that for temporary ones.
 """
 
 from __future__ import annotations
@@ -9,10 +10,10 @@ import hashlib
 import json
 import logging
 import os
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import torch
@@ -24,6 +25,7 @@ from infra.strict_json import from_bytes, to_bytes
 from mfp.backends.trial import Trial, try_backends
 from mfp.engine_settings import BackendName, ZoomSize
 from mfp.model_file import model_from_bytes
+from pipelines.inputs.package_version import version_of
 from pipelines.inputs.processor import processor
 
 logger = logging.getLogger(__name__)
@@ -57,10 +59,10 @@ def tried(
         "zoom_size": str(zoom_size),
         "threads": str(num_threads),
         "processor": processor(),
-    } | {name: version(name) for name in (*_ALWAYS_THERE, *names)}
+    } | {name: version_of(name) for name in (*_ALWAYS_THERE, *names)}
     url, storage = _url_of(of), Storage()
     try:
-        return from_bytes(_Trials, storage.read_bytes(url)).trials
+        return _checked(from_bytes(_Trials, storage.read_bytes(url)), of)
     except (StorageError, ValueError):
         pass  # never tried, or damaged
     trials = _try(model, names, zoom_size, num_threads)
@@ -71,6 +73,13 @@ def tried(
     return trials
 
 
+def _checked(found: _Trials, of: Mapping[str, str]) -> tuple[Trial, ...]:
+    """ValueError if these are no trials of that, or torch's, which the others are compared with, is not there once."""
+    if found.of != of or [trial.name for trial in found.trials].count("torch") != 1:
+        raise ValueError("trials of something else")
+    return found.trials
+
+
 def _url_of(of: Mapping[str, str]) -> str:
     name = hashlib.sha256(json.dumps(of, sort_keys=True).encode()).hexdigest()[:16]
     return str(_cache() / "backends" / f"{name}.json")
@@ -79,7 +88,12 @@ def _url_of(of: Mapping[str, str]) -> str:
 def _cache() -> Path:
     if own := os.environ.get("MFP_CACHE"):
         return Path(own)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mfp"
+    if of_user := os.environ.get("XDG_CACHE_HOME"):
+        return Path(of_user) / "mfp"
+    try:
+        return Path.home() / ".cache" / "mfp"
+    except RuntimeError:  # a user whom the system does not know, as in a container that runs under any number
+        return Path(tempfile.gettempdir()) / "mfp"
 
 
 def _try(

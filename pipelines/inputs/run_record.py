@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from typing import Any, Literal, TypeAlias, TypeVar
 
 from actors.specs.flywheel import FlywheelSpec
@@ -28,6 +27,7 @@ from infra.storage.files import Storage, join
 from infra.strict_json import from_json, to_json
 from mfp.engine_settings import BackendChoice
 from mfp.setting import Effect
+from pipelines.inputs.package_version import version_of
 
 _VERSIONED = ("mfp-pipeline", "torch", "timm", "ray")
 _BACKEND = "spec.network.backend"
@@ -156,9 +156,8 @@ _FILES: Mapping[type[Any], str] = {
 def versions(backend: BackendChoice = "torch") -> dict[str, str]:
     """Of the packages that decide the last bit of a result, that of the backend among them if it is installed here."""
     found = {name: version(name) for name in _VERSIONED}
-    if backend in ("onnxruntime", "openvino"):
-        with suppress(PackageNotFoundError):
-            found[backend] = version(backend)
+    if backend in ("onnxruntime", "openvino") and (installed := version_of(backend)):
+        found[backend] = installed
     return found
 
 
