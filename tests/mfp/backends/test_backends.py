@@ -7,10 +7,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from importlib import resources
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
+from torch._dynamo.utils import counters
 
 from mfp.backends.backend import Backend
 from mfp.backends.example import example_inputs
@@ -20,16 +22,25 @@ from mfp.backends.registry import BACKENDS, check_backend
 from mfp.click_model import ClickModel
 from mfp.clicks import Click
 from mfp.engine import Engine
-from mfp.engine_settings import BackendName, EngineSettings
+from mfp.engine_settings import BackendName, EngineSettings, Precision
 from mfp.errors import BackendError
 from mfp.model_file import model_from_bytes
 from mfp.models.analytic import AnalyticClickModel
 from mfp.models.registry import NetworkConfig
 from mfp.models.vit import ViTConfig
 from mfp.network import ModulatedNetwork
+from mfp.session import Session, SimulatedClicks
 from tests.mfp.click_models import GrowingModel
 from tests.mfp.network_factories import SMALL_CONFIGS, create_network, noise, with_switches
-from tests.mfp.session_factories import RedChannelModel, TinyNetwork, create_sessions, outcomes
+from tests.mfp.session_factories import (
+    NO_TARGET,
+    RedChannelModel,
+    TinyNetwork,
+    create_image,
+    create_sessions,
+    create_truth,
+    outcomes,
+)
 
 CPU = torch.device("cpu")
 ON_CPU: tuple[BackendName, ...] = ("onnxruntime", "openvino")
@@ -110,6 +121,20 @@ def test_a_compiled_network_gives_the_logits_of_torch() -> None:
             expected = network(*given)
             extent = float(expected.max() - expected.min())
             assert float((layers(*given) - expected).abs().max()) <= TOLERANCE * extent
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_what_is_compiled_at_the_start_serves_crops_of_all_sizes(precision: Precision) -> None:
+    torch._dynamo.reset()
+    engine = Engine(Elementwise(), EngineSettings(backend="compile", precision=precision))
+    graphs = counters["stats"]
+    at_start = graphs["unique_graphs"]
+    assert at_start > 0
+    square = Session("square", create_image(1, 96, 96), create_truth(1, 96, 96), SimulatedClicks(), NO_TARGET)
+    finished = list(engine.run([*create_sessions(5), square]))
+    assert len({record.region for session in finished for record in session.clicks}) >= 6
+    assert graphs["unique_graphs"] == at_start
 
 
 def test_an_answer_depends_neither_on_the_sizes_before_nor_on_the_session(backend: Backend) -> None:
@@ -194,6 +219,43 @@ class Unexportable(TinyNetwork):
     def forward(self, image: Tensor, coordinates: Tensor, late: Tensor) -> Tensor:
         logits: Tensor = torch.special.bessel_j0(super().forward(image, coordinates, late))
         return logits
+
+
+def damage(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put a package of this name that cannot be imported before the one that is installed."""
+    (folder / name).mkdir()
+    (folder / name / "__init__.py").write_text(
+        "raise ImportError('libtbb.so.12: cannot open shared object file')"
+    )
+    monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.syspath_prepend(str(folder))
+
+
+def test_a_damaged_installation_is_refused_in_one_line(
+    backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damage(backend.name, tmp_path, monkeypatch)
+    with pytest.raises(BackendError) as refused:
+        Engine(TinyNetwork(), EngineSettings(backend=backend.name))
+    assert str(refused.value) == (
+        f"backend {backend.name}: TinyNetwork cannot be run here: libtbb.so.12: cannot open shared object file; take "
+        "backend torch"
+    )
+
+
+class InFloat64(TinyNetwork):
+    """A network with a function that ONNX Runtime has in float32 alone."""
+
+    def forward(self, image: Tensor, coordinates: Tensor, late: Tensor) -> Tensor:
+        return torch.erf(super().forward(image, coordinates, late).double()).float()
+
+
+def test_a_model_that_onnxruntime_does_not_take_is_refused_in_one_line() -> None:
+    with pytest.raises(
+        BackendError,
+        match=r"^backend onnxruntime: InFloat64 cannot be run here: .*Erf.*; take backend torch$",
+    ):
+        Engine(InFloat64(), EngineSettings(backend="onnxruntime"))
 
 
 def test_a_network_that_cannot_be_exported_is_refused_in_one_line(backend: Backend) -> None:

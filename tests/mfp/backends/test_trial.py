@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import Tensor
 
 import mfp.backends.trial
 from mfp.backends.registry import BACKENDS
 from mfp.backends.trial import LEAST_GAIN, TOLERANCE, Trial, fastest, try_backends
 from mfp.engine_settings import BackendName
-from mfp.network import Layers, ModulatedNetwork
-from tests.mfp.backends.test_backends import Unexportable
+from tests.mfp.backends.test_backends import InFloat64, Unexportable, damage
 from tests.mfp.network_factories import SMALL_CONFIGS, create_network
 
 CPU = torch.device("cpu")
@@ -69,21 +68,23 @@ def test_a_backend_that_cannot_run_a_network_is_left_out_and_said(caplog: pytest
     assert "Unexportable cannot be exported to ONNX" in caplog.text
 
 
-@pytest.mark.parametrize("what", ["raises", "answers NaN"])
-def test_a_backend_that_fails_in_a_pass_is_left_out_and_said(
-    what: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_a_backend_that_fails_is_left_out_whatever_it_raises(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def broken(network: ModulatedNetwork, size: tuple[int, int]) -> Layers:
-        def layers(image: Tensor, coordinates: Tensor, late: Tensor) -> Tensor:
-            if what == "raises":
-                raise RuntimeError("no memory for this")
-            return image[:, :1] * math.nan
+    trials = try_backends(InFloat64().for_inference(CPU), ["onnxruntime"], 64)
+    assert [trial.name for trial in trials] == ["torch"]
+    assert "backend onnxruntime is left out: backend onnxruntime: InFloat64 cannot be run here" in caplog.text
+    damage("onnxruntime", tmp_path, monkeypatch)
+    trials = try_backends(create_network(SMALL_CONFIGS["lite0"]).for_inference(CPU), ["onnxruntime"], 64)
+    assert [trial.name for trial in trials] == ["torch"]
+    assert "libtbb.so.12" in caplog.text
 
-        return layers
 
-    backends = {**BACKENDS, "onnxruntime": replace(BACKENDS["onnxruntime"], prepare=broken)}
-    monkeypatch.setattr(mfp.backends.trial, "BACKENDS", backends)
-    network = create_network(SMALL_CONFIGS["lite0"]).for_inference(CPU)
-    (trial,) = try_backends(network, ["onnxruntime"], 64)
-    assert trial.name == "torch"
-    assert "backend onnxruntime is left out: " in caplog.text
+def test_a_backend_whose_difference_is_no_number_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    network = create_network(SMALL_CONFIGS["lite0"])
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.fill_(math.nan)
+    trials = try_backends(network.for_inference(CPU), ["onnxruntime"], 64)
+    assert [trial.name for trial in trials] == ["torch"]
+    assert "its logits are not comparable with torch's" in caplog.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from actors.click_models.model_ref import Formula, ModelRef, Weights
 from actors.labelling.worker import WorkerResources
 from mfp.backends.registry import BACKENDS
 from mfp.engine_settings import EngineSettings
+from mfp.model_file import model_from_bytes, model_id_of, model_to_bytes
 from pipelines.errors import OptionError
 from pipelines.inputs.backend_choice import ChosenBackend, choose_backend
 from tests.model_files import small_model
@@ -101,30 +103,45 @@ def test_a_damaged_file_is_made_anew(cache: Path) -> None:
     assert remembered(cache)["of"]["model"] == small_model(1)[1]
 
 
-@pytest.mark.parametrize("what", ["of another model", "without torch"])
-def test_what_is_remembered_of_something_else_is_tried_anew(cache: Path, what: str) -> None:
+@pytest.mark.parametrize("names", [[], ["onnxruntime"], ["torch", "torch"]])
+def test_a_file_without_what_the_others_are_compared_with_is_made_anew(cache: Path, names: list[str]) -> None:
     chosen()
     (path,) = cache.iterdir()
-    document = remembered(cache)
-    if what == "without torch":
-        other = document | {"trials": []}
-    else:
-        other = document | {"of": document["of"] | {"model": "another"}}
-    path.write_text(json.dumps(other))
-    assert chosen().name in BACKENDS
-    assert remembered(cache)["of"] == document["of"]
-    assert "torch" in {trial["name"] for trial in remembered(cache)["trials"]}
+    trials = [{"name": name, "seconds": 1.0, "difference": 0.0} for name in names]
+    path.write_text(json.dumps(remembered(cache) | {"trials": trials}))
+    chosen()
+    assert [trial["name"] for trial in remembered(cache)["trials"]].count("torch") == 1
 
 
-def test_a_user_without_a_home_has_a_place_for_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def no_home() -> Path:
-        raise RuntimeError("Could not determine home directory.")
+def test_a_file_about_another_model_is_made_anew(cache: Path) -> None:
+    chosen()
+    (path,) = cache.iterdir()
+    found = remembered(cache)
+    path.write_text(json.dumps(found | {"of": found["of"] | {"model": "another"}}))
+    chosen()
+    assert remembered(cache)["of"] == found["of"]
 
-    for name in ("MFP_CACHE", "XDG_CACHE_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(Path, "home", no_home)
+
+def test_a_model_whose_logits_are_no_numbers_is_run_by_torch(cache: Path) -> None:
+    network = model_from_bytes(small_model(1)[0])
+    weights = {
+        name: one * torch.nan if one.is_floating_point() else one
+        for name, one in network.network.state_dict().items()
+    }
+    data = model_to_bytes(network.config, weights, {})
+    model = ModelRef("small", model_id_of(data), Weights(data))
+    assert choose_backend(AUTO, model, ONE_CORE, "run", None) == ChosenBackend("torch")
+    assert [trial["name"] for trial in remembered(cache)["trials"]] == ["torch"]
+
+
+def test_a_user_without_a_home_has_trials_among_temporary_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("MFP_CACHE", "XDG_CACHE_HOME", "HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 2**31 - 7)  # whom no system knows
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    assert chosen().name in BACKENDS
+    chosen()
     assert len(list((tmp_path / "mfp" / "backends").iterdir())) == 1
 
 
