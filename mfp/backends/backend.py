@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,6 +32,7 @@ class Backend:
         prepare: see Prepare.
         packages: that it imports, beside those that every installation has.
         install: what `pip install` is to be given if one of them is missing.
+        cpu_compiler: the program that it compiles with for a CPU, unless the variable CXX names another.
         is_float32_on_cpu: it runs nothing else.
     """
 
@@ -37,6 +40,7 @@ class Backend:
     prepare: Prepare
     packages: tuple[str, ...] = ()
     install: str = ""
+    cpu_compiler: str = ""
     is_float32_on_cpu: bool = False
 
     @property
@@ -51,6 +55,13 @@ class Backend:
                 f"backend {self.name}: package {missing[0]} is not installed in {sys.prefix}: "
                 f"pip install '{self.install}', or take backend torch"
             )
+        if self.cpu_compiler and device.type == "cpu":
+            program = os.environ.get("CXX", self.cpu_compiler)
+            if shutil.which(program) is None:
+                return (
+                    f"backend {self.name}: program {program} is not here: install it, name another by the variable "
+                    "CXX, or take backend torch"
+                )
         if self.is_float32_on_cpu and (device.type != "cpu" or precision != "fp32"):
             return (
                 f"backend {self.name} with precision {precision} on {device.type}: it runs fp32 on cpu alone; take "
