@@ -55,19 +55,24 @@ class Backend:
                 f"backend {self.name}: package {missing[0]} is not installed in {sys.prefix}: "
                 f"pip install '{self.install}', or take backend torch"
             )
-        if self.cpu_compiler and device.type == "cpu":
-            program = os.environ.get("CXX", self.cpu_compiler)
-            if shutil.which(program) is None:
-                return (
-                    f"backend {self.name}: program {program} is not here: install it, name another by the variable "
-                    "CXX, or take backend torch"
-                )
+        if program := self.missing_compiler(device):
+            return (
+                f"backend {self.name}: program {program} is not here: install it, name another by the variable CXX, "
+                "or take backend torch"
+            )
         if self.is_float32_on_cpu and (device.type != "cpu" or precision != "fp32"):
             return (
                 f"backend {self.name} with precision {precision} on {device.type}: it runs fp32 on cpu alone; take "
                 "device cpu and precision fp32, or backend torch"
             )
         return ""
+
+    def missing_compiler(self, device: torch.device) -> str:
+        """The program that it would call for the device and that is not here; empty if it is, or none is called."""
+        if not self.cpu_compiler or device.type != "cpu":
+            return ""
+        program = os.environ.get("CXX", self.cpu_compiler)
+        return "" if shutil.which(program) else program
 
     def _missing(self) -> list[str]:
         return [package for package in self.packages if find_spec(package) is None]
