@@ -18,6 +18,7 @@ from mfp.batch_size import USUAL_BATCH_SIZE, CudaMemory, fitting_batch_size
 from mfp.click_model import CropBatch, CropModel, Image, ModelTraits
 from mfp.clicks import Click
 from mfp.crop_features import Crop, ImageFeatures, SessionFeatures
+from mfp.device import check_device
 from mfp.device_exchange import DeviceExchange
 from mfp.engine_settings import BatchSize, EngineSettings, Flip, Precision
 from mfp.exchange import Answer, Exchange
@@ -91,9 +92,11 @@ class CropRunner:
 
         Raises:
             BackendError: the backend is not here, or cannot run the model on that device.
+            DeviceError: there is no GPU.
         """
         self.device = torch.device(device)
         check_backend(settings.backend, model, self.device, settings.precision)
+        check_device(self.device)
         form = model.for_inference(self.device)
         self._zoom_size = form.zoom_size if settings.zoom_size == "model" else settings.zoom_size
         self._autocast_type = AUTOCAST_TYPES[settings.precision]

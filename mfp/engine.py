@@ -60,6 +60,7 @@ def runner_of(model: ClickModel, settings: EngineSettings, device: str) -> Runne
     Raises:
         ClickModelError: the object is no click model.
         BackendError: the backend is not here, or cannot run the model on that device.
+        DeviceError: there is no GPU.
     """
     if isinstance(model, CropModel):
         return CropRunner(model, settings, device)
@@ -102,6 +103,7 @@ class Engine:
         Raises:
             ClickModelError: the object is no click model.
             BackendError: the backend is not here, or cannot run the model on that device.
+            DeviceError: there is no GPU.
         """
         self._runner = runner_of(model, settings, device)
         self._quality = quality

@@ -24,6 +24,10 @@ class BackendError(MfpError):
     """A backend that is not here, or that cannot run a model as asked."""
 
 
+class DeviceError(MfpError):
+    """A device that is not here."""
+
+
 class ClickModelError(MfpError):
     """An object that is no click model, or a click model whose answer has a wrong shape, type or range."""
 

@@ -14,6 +14,7 @@ from mfp.answers import check_map_values, check_maps_form
 from mfp.backends.registry import check_backend
 from mfp.batch_size import USUAL_BATCH_SIZE
 from mfp.click_model import Image, MaskStartingModel, ModelTraits, SessionModel, SessionTurn
+from mfp.device import check_device
 from mfp.engine_settings import EngineSettings
 from mfp.errors import ClickModelError
 from mfp.local_change import changed_part
@@ -57,9 +58,11 @@ class SessionRunner:
 
         Raises:
             BackendError: another backend than torch is asked for.
+            DeviceError: there is no GPU.
             ClickModelError: its `max_sessions` is below 1, or it lacks the `begin_from_mask` that its traits promise.
         """
         check_backend(settings.backend, model, torch.device(device), settings.precision)
+        check_device(torch.device(device))
         self.model = model.for_inference(torch.device(device))
         self.traits: ModelTraits = self.model.traits
         self.network = Stopwatch()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,6 +32,7 @@ class Backend:
         prepare: see Prepare.
         packages: that it imports, beside those that every installation has.
         install: what `pip install` is to be given if one of them is missing.
+        cpu_compiler: the program that it compiles with for a CPU, unless the variable CXX names another.
         precisions: that it runs.
         is_on_cpu_alone: it runs on no other device.
     """
@@ -38,6 +41,7 @@ class Backend:
     prepare: Prepare
     packages: tuple[str, ...] = ()
     install: str = ""
+    cpu_compiler: str = ""
     precisions: tuple[Precision, ...] = ("fp32", "tf32", "bf16", "fp16")
     is_on_cpu_alone: bool = False
 
@@ -53,6 +57,11 @@ class Backend:
                 f"backend {self.name}: package {missing[0]} is not installed in {sys.prefix}: "
                 f"pip install '{self.install}', or take backend torch"
             )
+        if program := self.missing_compiler(device):
+            return (
+                f"backend {self.name}: program {program} is not here: install it, name another by the variable CXX, "
+                "or take backend torch"
+            )
         if precision == "int8" and precision not in self.precisions:
             return (
                 f"backend {self.name} with precision int8: backend openvino alone runs int8; take it, or "
@@ -64,6 +73,13 @@ class Backend:
                 f"{' and '.join(self.precisions)} on cpu alone; take device cpu and precision fp32, or backend torch"
             )
         return ""
+
+    def missing_compiler(self, device: torch.device) -> str:
+        """The program that it would call for the device and that is not here; empty if it is, or none is called."""
+        if not self.cpu_compiler or device.type != "cpu":
+            return ""
+        program = os.environ.get("CXX", self.cpu_compiler)
+        return "" if shutil.which(program) else program
 
     def _missing(self) -> list[str]:
         return [package for package in self.packages if find_spec(package) is None]

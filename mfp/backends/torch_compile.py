@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import cast
 
 import torch
@@ -27,4 +28,7 @@ def _prepare(network: ModulatedNetwork, size: tuple[int, int]) -> Layers:
     return compiled
 
 
-COMPILE = Backend("compile", _prepare)
+# as torch._inductor.config has it
+_CXX = "clang++" if sys.platform == "darwin" else "g++"
+
+COMPILE = Backend("compile", _prepare, cpu_compiler=_CXX)

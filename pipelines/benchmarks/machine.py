@@ -7,13 +7,12 @@ import os
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from actors.specs.bench import BenchSpec
+from pipelines.inputs.processor import model_name
 
 _VERSIONED = ("mfp-pipeline", "torch", "numpy", "opencv-python-headless", "ray", "timm", "pyarrow")
 _VERSIONED_IF_THERE = ("onnxruntime", "openvino", "simplejpeg", "PyTurboJPEG", "torchcodec", "obstore")
-_CPU_INFO = Path("/proc/cpuinfo")
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class Machine:
 def this_machine() -> Machine:
     """The machine as it is now."""
     return Machine(
-        processor=_processor(),
+        processor=model_name(),
         cores=num_cores(),
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
         python=platform.python_version(),
@@ -65,14 +64,6 @@ def device_of(spec: BenchSpec) -> str:
 
     wanted = spec.network.device
     return "cuda" if wanted == "cuda" or (wanted == "auto" and torch.cuda.is_available()) else "cpu"
-
-
-def _processor() -> str:
-    if _CPU_INFO.exists():
-        names = [line for line in _CPU_INFO.read_text().splitlines() if line.startswith("model name")]
-        if names:
-            return names[0].partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def _versions() -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from types import MappingProxyType
 from typing import Any, Generic, Self, TypeAlias, TypeVar
@@ -55,12 +55,19 @@ class WorkProcesses(Generic[ResultT]):
                 self._processes.append(process)
         self.results: list[ResultT] = []
         """What each share came to in the newest run."""
-        self._answers()
+        try:
+            self._answers()
+        except BaseException:
+            self._end()
+            raise
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._end()
+
+    def _end(self) -> None:
         for connection in self._connections:
             connection.close()
         for process in self._processes:
@@ -71,7 +78,8 @@ class WorkProcesses(Generic[ResultT]):
         """Have every process do its work once, side by side; return the seconds until the last was through."""
         started = time.perf_counter()
         for connection in self._connections:
-            connection.send(None)
+            with suppress(BrokenPipeError):  # of a process that has died: its answer says so
+                connection.send(None)
         answers = self._answers()
         seconds = time.perf_counter() - started
         self.results = answers
@@ -82,7 +90,7 @@ class WorkProcesses(Generic[ResultT]):
         for connection in self._connections:
             try:
                 error, answer = connection.recv()
-            except EOFError:
+            except (EOFError, ConnectionResetError):
                 raise BenchError(
                     "a process of the benchmark has died (killed, out of memory): ask for fewer --threads or --objects"
                 ) from None

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -41,7 +42,9 @@ def profiled(spec: BenchSpec) -> tuple[Cost, ...]:
         BenchError: py-spy is not here, or cannot look into processes of this machine.
 
     """
-    if find_spec("py_spy") is None and not Path(sys.executable).with_name("py-spy").exists():
+    beside_python = str(Path(sys.executable).parent)
+    py_spy = shutil.which("py-spy", path=os.pathsep.join((beside_python, os.environ.get("PATH", ""))))
+    if py_spy is None:
         raise BenchError(
             "--profile needs py-spy, which comes with ray[default]: install it, or leave the option out"
         )
@@ -49,7 +52,7 @@ def profiled(spec: BenchSpec) -> tuple[Cost, ...]:
         config, stacks = Path(folder, "bench.json"), Path(folder, "stacks.txt")
         write_config(config, replace(spec, repeats=1, profile=False, out=None))
         command = [
-            *(str(Path(sys.executable).with_name("py-spy")), "record", "--subprocesses", "--format", "raw"),
+            *(py_spy, "record", "--subprocesses", "--format", "raw"),
             *("--rate", str(_SAMPLES_PER_SECOND), "--output", str(stacks), "--"),
             *(sys.executable, "-m", "pipelines", "bench", "--config", str(config)),
         ]

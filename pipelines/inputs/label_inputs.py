@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from actors.click_models.model_ref import ModelRef
+from actors.click_models.model_ref import Formula, ModelRef
 from actors.click_models.plug_in import PlugIn
 from actors.labelling.given import Given
 from actors.specs.clicks import BoxCentre, Clicks
@@ -19,10 +19,10 @@ from infra.shards.glance import look_into
 from infra.shards.manifest import DatasetManifest
 from infra.starts.starts import Starts
 from infra.storage.files import Storage
-from mfp.backends.registry import check_backend
+from mfp.backends.registry import BACKENDS, check_backend
 from mfp.click_model import ClickModel, CropModel
 from mfp.engine_settings import OF_CROPS, EngineSettings
-from mfp.errors import ImageSizeError, StartError, WeightsError
+from mfp.errors import BackendError, ImageSizeError, StartError, WeightsError
 from mfp.mask_quality import EXPECTED_IOU, Quality
 from mfp.runner import check_confidence
 from mfp.start import GLOBAL_CONFIDENCE, LOCAL_CONFIDENCE, FromMask
@@ -68,9 +68,14 @@ def find_inputs(spec: LabelSpec, storage: Storage) -> LabelInputs:
 
     Raises:
         OptionError: clicks cannot be simulated because there are no masks, or the run would lie in its data.
+        BackendError: the backend that it names is not here, or does not run on its device or in its precision.
         InfraError, MfpError: one of them is missing or is not what it should be.
 
     """
+    if spec.network.backend != "auto" and (
+        refusal := BACKENDS[spec.network.backend].refusal(_device(spec), spec.network.precision)
+    ):
+        raise BackendError(refusal)
     dataset = _part_of(load_beside(spec.out, spec.dataset, storage), spec.part)
     given = find_given(spec.clicks, spec.log, spec.start, dataset, storage)
     notices = how_read(dataset, storage) + check_given(given, dataset, storage)
@@ -118,7 +123,10 @@ def _find_model(spec: LabelSpec, storage: Storage) -> tuple[ModelRef, PublishedM
             f"{TRAINING_RUN_PREFIX} and the directory of a training run"
         )
     if named_plug_in(choice) is None:
-        return find_model(choice, storage), None
+        ref = find_model(choice, storage)
+        if isinstance(ref.origin, Formula):
+            check_model(spec, ref)  # built at once: it need not wait for a thread
+        return ref, None
     ref, model = find_and_build(choice, storage)  # it is known by what it says of itself once it is made
     _check_fits(model, spec)
     return ref, None
@@ -156,8 +164,7 @@ def _check_fits(model: ClickModel, spec: LabelSpec) -> None:
             check_confidence(model.traits, FromMask(np.zeros((1, 1), np.bool_), confidence))
         except StartError as error:
             raise OptionError(f"--start {spec.start.source}: {error}") from None
-    device = torch.device("cuda" if spec.network.device == "cuda" else "cpu")
-    check_backend(spec.network.backend, model, device, spec.network.precision)
+    check_backend(spec.network.backend, model, _device(spec), spec.network.precision)
     zoom_size = spec.network.zoom_size
     if isinstance(model, CropModel):
         try:
@@ -172,6 +179,11 @@ def _check_fits(model: ClickModel, spec: LabelSpec) -> None:
         raise OptionError(
             f"{options}: {spec.model.name} frames and runs its images itself; leave that out, and see its own options"
         )
+
+
+def _device(spec: LabelSpec) -> torch.device:
+    """What the specification says of it; whether workers of a cluster have a GPU shows once Ray has started."""
+    return torch.device("cuda" if spec.network.device == "cuda" else "cpu")
 
 
 def _spoken(name: str, value: bool | int | str) -> str:

@@ -14,10 +14,11 @@ def processor() -> str:
     """The processor and the vector instructions that torch uses on it, such as "AMD EPYC 7763 (AVX2)"."""
     import torch
 
-    return f"{_model_name()} ({torch.backends.cpu.get_cpu_capability()})"
+    return f"{model_name()} ({torch.backends.cpu.get_cpu_capability()})"
 
 
-def _model_name() -> str:
+def model_name() -> str:
+    """The processor's own name, or its architecture if the system does not say it."""
     try:
         lines = _CPU_INFO.read_text().splitlines()
     except OSError:

@@ -22,6 +22,7 @@ from infra.runs.run_config import START_FILE, RunRequest
 from infra.storage.files import Storage, join
 from infra.training_driver import new_driver
 from infra.training_progress import TrainingProgress, read_progress
+from mfp.backends.torch_compile import COMPILE
 from mfp.errors import TrainingError
 from pipelines.inputs.label_inputs import how_read
 from pipelines.inputs.run_record import request_of
@@ -138,6 +139,8 @@ def _trainer(job: TrainJob, spec: TrainSpec, cluster: Cluster, notes: str) -> To
 
     workers = spec.workers
     uses_gpu = _uses_gpu(spec, cluster)
+    if spec.compile:
+        _check_compiler("cuda" if uses_gpu else "cpu")
     num_cpus = workers.cpus_per_worker
     if num_cpus == "share":
         num_cpus = _cores_of_each(cluster, workers.maximum)
@@ -176,6 +179,16 @@ def worker_environment(num_threads: str) -> dict[str, str]:
 def _cores_of_each(cluster: Cluster, num_workers: int) -> float:
     """The cores of a local Ray shared out; one core where nodes may come and go."""
     return float(max(1, int(cluster.num_cpus / num_workers))) if cluster.is_local else 1.0
+
+
+def _check_compiler(device: str) -> None:
+    import torch
+
+    if program := COMPILE.missing_compiler(torch.device(device)):
+        raise TrainingError(
+            f"--compile: program {program} is not here: install it, name another by the variable CXX, or leave the "
+            "option out"
+        )
 
 
 def _uses_gpu(spec: TrainSpec, cluster: Cluster) -> bool:

@@ -120,6 +120,7 @@ def made_up_gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Inside, tensors on `cuda` can be made and worked with, and runners can be made for it."""
     with FakeTensorMode(allow_non_fake_inputs=True), monkeypatch.context() as patch:
         patch.setattr(crop_runner, "CudaTransfers", lambda device: MadeUpTransfers())
+        patch.setattr(crop_runner, "check_device", lambda device: None)
         # fake weights cannot be moved: models are made where they are to run
         patch.setattr(ModulatedNetwork, "for_inference", lambda network, device: network.eval())
         patch.setattr(

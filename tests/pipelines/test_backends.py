@@ -170,6 +170,13 @@ def test_a_check_by_a_backend_that_cannot_is_a_finding(asked: LabelSpec) -> None
     assert "not possible: backend onnxruntime with precision fp32 on cuda" in str(finding)
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_check_on_a_gpu_that_is_not_there_is_a_finding(asked: LabelSpec) -> None:
+    label_here(asked)
+    (finding,) = run_verify(VerifySpec(run=asked.out, device="cuda")).findings
+    assert "not possible: device cuda: PyTorch" in str(finding)
+
+
 def test_pictures_are_made_by_torch_if_the_backend_of_the_run_is_not_here(asked: LabelSpec) -> None:
     run = label_here(asked)
     path = Path(asked.out, "run.json")

@@ -130,6 +130,15 @@ def test_a_training_json_that_no_training_has_written_is_refused_by_name(
         read_record(TrainRecord, str(tmp_path), Storage())
 
 
+def test_compiling_without_a_compiler_is_refused_in_one_line(
+    ray_cluster: None, dataset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(TrainingError, match=r"^--compile: program no-such-compiler is not here: .*leave the"):
+        run_train(changed(_options(dataset, tmp_path, 1), device="cpu", compile=True))
+    assert not (tmp_path / TRAINING_FILE).exists(), "which would bind the directory to these options"
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_a_gpu_that_is_not_there_is_refused_in_one_line(
     ray_cluster: None, dataset: str, tmp_path: Path

@@ -23,7 +23,7 @@ from mfp.click_model import ClickModel
 from mfp.clicks import Click
 from mfp.engine import Engine
 from mfp.engine_settings import BackendName, EngineSettings, Precision
-from mfp.errors import BackendError
+from mfp.errors import BackendError, DeviceError
 from mfp.model_file import model_from_bytes
 from mfp.models.analytic import AnalyticClickModel
 from mfp.models.registry import NetworkConfig
@@ -306,6 +306,31 @@ def test_a_package_that_is_not_here_is_named_with_what_installs_it() -> None:
     assert absent.refusal(CPU, "fp32") == (
         f"backend openvino: package no_such_package is not installed in {sys.prefix}: pip install 'mfp[it]', or take "
         "backend torch"
+    )
+
+
+def test_compile_without_a_compiler_is_refused_before_it_compiles(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CXX", raising=False)
+    compiled = BACKENDS["compile"]
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert compiled.refusal(CPU, "fp32") == (
+        "backend compile: program g++ is not here: install it, name another by the variable CXX, or take backend torch"
+    )
+    assert compiled.refusal(torch.device("cuda"), "fp32") == ""
+    (tmp_path / "my-compiler").touch(mode=0o755)
+    monkeypatch.setenv("CXX", "my-compiler")
+    assert compiled.refusal(CPU, "fp32") == ""
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+@pytest.mark.parametrize("model", [TinyNetwork(), AnalyticClickModel(), GrowingModel()])
+def test_a_gpu_that_is_not_there_is_refused_in_one_line(model: ClickModel) -> None:
+    with pytest.raises(DeviceError) as refused:
+        Engine(model, EngineSettings(), "cuda")
+    assert str(refused.value) == (
+        f"device cuda: PyTorch {torch.__version__} finds no CUDA GPU here; take device cpu"
     )
 
 
