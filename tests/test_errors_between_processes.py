@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 
 from actors.errors import ActorsError
 from infra.errors import InfraError, Reason, SampleError
+from infra.runs.reviews import Decided, Review, ReviewConflictError, Verdict
 from mfp.errors import MfpError
 
 
@@ -18,8 +20,22 @@ def with_subclasses(error: type[Exception]) -> Iterator[type[Exception]]:
         yield from with_subclasses(subclass)
 
 
+REVIEW = Review(
+    shard="shard-000000.tar",
+    sample_key="a",
+    object_id="1",
+    verdict=Verdict.ACCEPTED,
+    reviewer="Ada",
+    time=datetime(2026, 1, 1, tzinfo=UTC),
+    decision="one",
+    attempt="1_0",
+)
+OF_OWN_FIELDS: dict[type[Exception], Exception] = {
+    SampleError: SampleError(Reason.EMPTY_OBJECT, "no pixel"),
+    ReviewConflictError: ReviewConflictError(Decided(REVIEW, 1)),
+}
 ERRORS = [
-    SampleError(Reason.EMPTY_OBJECT, "no pixel") if kind is SampleError else kind("shard a is broken")
+    OF_OWN_FIELDS[kind] if kind in OF_OWN_FIELDS else kind("shard a is broken")
     for family in (ActorsError, InfraError, MfpError)
     for kind in with_subclasses(family)
 ]

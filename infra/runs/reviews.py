@@ -166,6 +166,10 @@ class ReviewConflictError(InfraError):
         )
         self.first = first
 
+    def __reduce__(self) -> tuple[type[ReviewConflictError], tuple[Decided]]:
+        # the default would rebuild it from the message
+        return type(self), (self.first,)
+
 
 _Pack: TypeAlias = tuple[tuple[int, Review], ...]
 _PACK_TYPE: Any = _Pack  # the codec takes types of values; mypy calls this one an alias
