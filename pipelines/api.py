@@ -20,6 +20,7 @@ from actors.specs.bench import BenchSpec
 from actors.specs.evaluate import EvaluateSpec
 from actors.specs.export import ExportSpec
 from actors.specs.flywheel import FlywheelSpec
+from actors.specs.import_labels import ImportLabelsSpec
 from actors.specs.label import LabelSpec
 from actors.specs.reading import BenchmarkChoice, CheckModelSpec, CompareSpec, ReportSpec, ShowSpec
 from actors.specs.shard import ShardSpec
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from pipelines.jobs.convert import ConvertedModel
     from pipelines.jobs.export import Exported
     from pipelines.jobs.flywheel.flywheel import FlywheelResult
+    from pipelines.jobs.imported_labels import ImportedLabels
     from pipelines.jobs.label import RunSummary
     from pipelines.jobs.model_list import ListedModel
     from pipelines.jobs.report import Report
@@ -243,6 +245,13 @@ def export(spec: ExportSpec, on_progress: OnProgress = _no_progress) -> Exported
     from pipelines.jobs import export as job
 
     return job.run_export(spec, on_progress)
+
+
+def import_labels(spec: ImportLabelsSpec, on_progress: OnProgress = _no_progress) -> ImportedLabels:
+    """Take labels that were corrected in another program into the reviews of the run that they came from."""
+    from pipelines.jobs import import_labels as job
+
+    return job.run_import_labels(spec, on_progress)
 
 
 def verify(spec: VerifySpec, on_progress: OnProgress = _no_progress) -> Verification:

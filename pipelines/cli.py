@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.commands import bench, cluster, data, export, flywheel, models, show, verify
+from pipelines.commands import bench, cluster, data, export, flywheel, import_labels, models, show, verify
 from pipelines.commands.group import CommandGroup
 
 # Typer loads pydantic (0.2 s) to read an option that was not given, if it has no value from elsewhere.
@@ -24,7 +24,7 @@ app = typer.Typer(
     help="Object masks from a few clicks, at scale: label, evaluate and train click models with Ray.",
     epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 finished without some samples or shards, 4 compare: worse.",
 )
-for commands in (data, show, export, verify, models, bench, flywheel, cluster):
+for commands in (data, show, export, import_labels, verify, models, bench, flywheel, cluster):
     commands.add_to(app)
 
 
