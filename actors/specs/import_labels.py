@@ -37,8 +37,8 @@ class ImportLabelsSpec:
         Option(metavar="FOLDER", shown_default="every object of an image was to be seen"),
         LOCATION,
         Doc(
-            "The folder that `mfp export` wrote. Name it if the export left out objects: those that are not in it are then "
-            "not taken for deleted ones."
+            "The folder that `mfp export` wrote. Name it if the export left out objects: those that are not in it are "
+            "then not taken for deleted ones."
         ),
     ] = None
     category: Annotated[

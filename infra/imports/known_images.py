@@ -92,11 +92,12 @@ class KnownImages:
         return None
 
     def _of_path(self, path: _Parts) -> list[KnownImage]:
-        """The images that a path means: the one with the longest path that it ends with, else all that end with it."""
+        """The images that a path may mean: those with the longest path that it ends with, else all that end with it."""
         candidates = self._by_base.get(path[-1], ())
         ends = [(parts, image) for parts, image in candidates if path[-len(parts) :] == parts]
         if ends:
-            return [max(ends, key=lambda end: len(end[0]))[1]]
+            longest = max(len(parts) for parts, _ in ends)
+            return [image for parts, image in ends if len(parts) == longest]
         return [image for parts, image in candidates if parts[-len(path) :] == path]
 
 
