@@ -17,6 +17,8 @@ MOST_CHARACTERS: Final = 2**28
 """Of one entry of a list, or of one member that is no list."""
 _BLOCK = 2**20
 _WHITESPACE = " \t\n\r"
+_ENDS = frozenset(f"{_WHITESPACE},:]}}")
+"""What may follow a value."""
 
 
 def read_lists(
@@ -86,21 +88,23 @@ class _Tokens:
         """The next value, whole."""
         self.peek()
         while True:
-            error: ValueError | None = None
+            problem = ""
             try:
                 value, end = self._decoder.raw_decode(self._buffer, self._at)
-            except json.JSONDecodeError as caught:
-                error = caught  # it may be cut off
+            except json.JSONDecodeError as error:
+                problem = (
+                    error.msg
+                )  # it may be cut off; places are those in memory, and say nothing of the file
             except RecursionError:
                 raise ValueError(NESTED_TOO_DEEPLY) from None
-            if error is None and end < len(self._buffer):  # else a number may go on
+            if not problem and self._buffer[end : end + 1] in _ENDS:  # else a number may go on
                 self._at = end
                 return value
             if len(self._buffer) - self._at > MOST_CHARACTERS:
                 raise ValueError(f"an entry of more than {MOST_CHARACTERS:,} characters")
             if not self._read_on():
-                if error is not None:
-                    raise error
+                if problem:
+                    raise ValueError(problem)
                 self._at = end
                 return value
 

@@ -60,7 +60,9 @@ def test_every_object_of_an_unchanged_export_is_accepted(
 
 @pytest.mark.parametrize("name", ["label-studio", "cvat", "coco"])
 @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
-@given(drawn=samples(are_apart=True).filter(has_distinct_names), prefix=st.sampled_from(["", "s3://b/photos/"]))
+@given(
+    drawn=samples(are_apart=True).filter(has_distinct_names), prefix=st.sampled_from(["", "s3://b/photos/"])
+)
 def test_so_is_every_object_if_the_program_has_dropped_keys_and_ids(
     name: str, drawn: list[ExportedSample], prefix: str
 ) -> None:
