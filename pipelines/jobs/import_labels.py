@@ -182,6 +182,7 @@ class _Import:
             added=self._verdicts[Verdict.ADDED],
             reclassed=self._counts["reclassed"],
             mean_iou=self._total_iou / num_corrected if num_corrected else 1.0,
+            corrected_by_polygons=self._counts["polygons"],
             written=len(self._to_write) if self._spec.dry_run else self._num_written,
             already=self._counts["already"],
             conflicts=self._num_conflicts,
@@ -241,6 +242,7 @@ class _Import:
             self._counts["reclassed"] += bool(outcome.category) and outcome.verdict is not Verdict.ADDED
             if outcome.verdict is Verdict.CORRECTED:
                 self._total_iou += outcome.iou
+                self._counts["polygons"] += outcome.is_polygon
             decided = self._reviews.of(shard, key, outcome.object_id)
             judged = _Judged(shard, key, outcome, 0 if decided is None else decided.number)
             if decided is None or self._is_replaced(decided.review, outcome):

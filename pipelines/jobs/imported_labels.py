@@ -31,6 +31,7 @@ class ImportedLabels:
         accepted, corrected, rejected, added: objects, by what the file says of them.
         reclassed: objects that it gives another class than the data set.
         mean_iou: of the corrected masks with those of the run, in [0, 1]; 1 if there is none.
+        corrected_by_polygons: corrected masks that came as polygons.
         written: decisions that are new in the run.
         already: decisions that the run had before.
         conflicts: decisions of the run that say something else and stay, as nobody has said `replace`.
@@ -54,6 +55,7 @@ class ImportedLabels:
     added: int
     reclassed: int
     mean_iou: float
+    corrected_by_polygons: int
     written: int
     already: int
     conflicts: int
@@ -78,6 +80,7 @@ class ImportedLabels:
             "added": self.added,
             "reclassed": self.reclassed,
             "mean_iou": self.mean_iou,
+            "corrected_by_polygons": self.corrected_by_polygons,
             "written": self.written,
             "already": self.already,
             "conflicts": self.conflicts,

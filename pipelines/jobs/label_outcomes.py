@@ -51,6 +51,7 @@ class Outcome:
         rle: the mask of a corrected or an added object; empty for the others.
         iou: of a corrected mask with that of the run, in [0, 1]; 0 for the others.
         category: another class than that of the data set; empty if it is the same.
+        is_polygon: the corrected mask came as polygons.
     """
 
     object_id: str
@@ -58,6 +59,7 @@ class Outcome:
     rle: bytes = b""
     iou: float = 0.0
     category: str = ""
+    is_polygon: bool = False
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ def _judged(one: RunObject, shape: LabelledShape, size: tuple[int, int]) -> Outc
     is_known = bool(one.corrected) and _is_same(one.corrected, shape, size)
     corrected = one.corrected if is_known else shape.rle
     iou = 1 - rle.distance(one.rle, corrected, *size)
-    return Outcome(one.object_id, Verdict.CORRECTED, corrected, iou, category)
+    return Outcome(one.object_id, Verdict.CORRECTED, corrected, iou, category, shape.is_polygon)
 
 
 def _is_same(counts: bytes, shape: LabelledShape, size: tuple[int, int]) -> bool:

@@ -21,6 +21,11 @@ def summary_lines(imported: ImportedLabels) -> Iterator[str]:
     )
     if imported.corrected:
         yield f"  corrected masks have an IoU of {imported.mean_iou:.3f} with those of the run, in the mean"
+    if imported.corrected_by_polygons:
+        yield (
+            f"  {imported.corrected_by_polygons:,} of them came as polygons: a program that turns masks into polygons "
+            "changes all of them"
+        )
     verb = "would be written" if imported.is_dry_run else "written"
     yield f"  {counted(imported.written, 'decision')} {verb}: {imported.run}"
     if imported.already:

@@ -1,4 +1,4 @@
-"""An export as datumaro writes it after it has read it: FOLDER, its own names of the format before and after, TO."""
+"""An export that datumaro has read and written: FOLDER, its names of the format before and after, TO, OPTION=VALUE."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 
 from datumaro.components.dataset import Dataset
 
-folder, read_as, write_as, to = sys.argv[1:]
+folder, read_as, write_as, to, *options = sys.argv[1:]
 if read_as == "coco_instances":  # it wants names of its own for files
     around = Path(tempfile.mkdtemp())
     (around / "annotations").mkdir()
     (around / "images").symlink_to(Path(folder, "images"))
     (around / "annotations/instances_all.json").symlink_to(Path(folder, "annotations.json"))
     folder = str(around)
-Dataset.import_from(folder, read_as).export(to, write_as)
+Dataset.import_from(folder, read_as).export(to, write_as, **dict(option.split("=") for option in options))
