@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -131,6 +131,11 @@ class _Import:
         self._images = images
         self._labels = labels
         self._reviews = reviews
+        self._added: dict[tuple[str, str], list[str]] = defaultdict(list)
+        for decided in reviews.all():
+            review = decided.review
+            if review.verdict is Verdict.ADDED:
+                self._added[review.shard, review.sample_key].append(review.object_id)
         self._on_progress = on_progress
         self._origin = Imported(basename(spec.file), labels.format)
         self._verdicts: Counter[Verdict] = Counter()
@@ -203,18 +208,12 @@ class _Import:
                 corrected = self._mask_of(shard, key, row.object_id, Verdict.CORRECTED)
                 category = categories[key].of(row.object_id) or NO_CATEGORY
                 objects[key].append(RunObject(row.object_id, category, row.rle, corrected))
-        for review in self._added(shard, keys):
-            mask = self._mask_of(shard, review.sample_key, review.object_id, Verdict.ADDED)
-            category = categories[review.sample_key].of(review.object_id) or NO_CATEGORY
-            objects[review.sample_key].append(RunObject(review.object_id, category, mask, is_in_run=False))
+        for key in keys:
+            for object_id in self._added.get((shard, key), ()):
+                mask = self._mask_of(shard, key, object_id, Verdict.ADDED)
+                category = categories[key].of(object_id) or NO_CATEGORY
+                objects[key].append(RunObject(object_id, category, mask, is_in_run=False))
         return objects
-
-    def _added(self, shard: str, keys: Collection[str]) -> Iterator[Review]:
-        wanted = set(keys)
-        for decided in self._reviews.all():
-            review = decided.review
-            if review.verdict is Verdict.ADDED and review.shard == shard and review.sample_key in wanted:
-                yield review
 
     def _mask_of(self, shard: str, key: str, object_id: str, verdict: Verdict) -> bytes:
         """The mask of the decision on an object, if it is that verdict; else empty."""

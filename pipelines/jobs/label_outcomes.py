@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -104,7 +104,7 @@ def outcomes_of(
     num_named = len(pairs)
     pairs |= _by_overlap(objects, shapes, pairs, size)
     num_overlapping = len(pairs) - num_named
-    new = [number for number in range(len(shapes)) if number not in pairs.values()]
+    new = _others(shapes, pairs)
     filled = [number for number in new if rle.area(shapes[number].rle, *size)]
     added_ids = _added_ids(key, [shapes[number].rle for number in filled])
     place_of = {one.object_id: place for place, one in enumerate(objects)}
@@ -163,7 +163,10 @@ def _by_id(
     pairs, num_twins = {}, 0
     for place, one in enumerate(objects):
         numbers = numbers_of.get(one.object_id)
-        if numbers:
+        if numbers is None:
+            continue
+        pairs[place] = numbers[0]
+        if len(numbers) > 1:
             ious = _ious([one], [shapes[number] for number in numbers], size)[0]
             pairs[place] = numbers[int(np.argmax(ious))]
             num_twins += len(numbers) - 1
@@ -173,11 +176,11 @@ def _by_id(
 def _by_overlap(
     objects: Sequence[RunObject],
     shapes: Sequence[LabelledShape],
-    pairs: dict[int, int],
+    pairs: Mapping[int, int],
     size: tuple[int, int],
 ) -> dict[int, int]:
     places = [place for place in range(len(objects)) if place not in pairs]
-    numbers = [number for number in range(len(shapes)) if number not in pairs.values()]
+    numbers = _others(shapes, pairs)
     if not places or not numbers:
         return {}
     ious = _ious([objects[place] for place in places], [shapes[number] for number in numbers], size)
@@ -191,6 +194,12 @@ def _by_overlap(
             found[place] = number
             taken.add(number)
     return found
+
+
+def _others(shapes: Sequence[LabelledShape], pairs: Mapping[int, int]) -> list[int]:
+    """Numbers of the shapes that are not an object's."""
+    taken = set(pairs.values())
+    return [number for number in range(len(shapes)) if number not in taken]
 
 
 def _ious(
