@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ def submit(folder: Path, name: str, *, forgetful: bool = False) -> Path:
     """
     path = folder / FILES[name]
     if name == "label-studio":
-        path.write_text(json.dumps(submitted(json.loads(path.read_text()), forgetful=forgetful), indent=1))
+        path.write_text(json.dumps(submitted(json.loads(path.read_text()), forgetful=forgetful)))
     elif name == "coco":
         path.write_text(json.dumps(renumbered(json.loads(path.read_text()), forgetful=forgetful)))
     elif forgetful:
@@ -91,3 +92,7 @@ def renumbered(document: dict[str, Any], *, forgetful: bool = False) -> dict[str
         images = [{name: entry[name] for name in entry if name != "sample_key"} for entry in images]
         annotations = [{name: one[name] for name in one if name != "object_id"} for one in annotations]
     return {"annotations": annotations, "images": images, "categories": document["categories"]}
+
+
+if __name__ == "__main__":  # FOLDER of an export, its format
+    submit(Path(sys.argv[1]), sys.argv[2])
