@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from infra.errors import DatasetError
+from infra.exports.exported_sample import NO_CATEGORY
 from infra.imports.known_images import KnownImage, KnownImages
 from infra.json_text import JsonValue
 from infra.runs.commit import CommitRecord
@@ -131,6 +132,14 @@ class Categories:
     of_sample: JsonValue
 
     def of(self, object_id: str) -> str:
-        """The name of the class; empty if it is not known."""
-        value = self.of_object.get(object_id, self.of_sample)
-        return "" if value is None else str(value)
+        """The name of the class as exports have it: NO_CATEGORY if it is not known."""
+        return _name(self.of_object.get(object_id, self.of_sample))
+
+    @property
+    def usual(self) -> str:
+        """The class of an object that the data set does not have."""
+        return _name(self.of_sample)
+
+
+def _name(value: JsonValue) -> str:
+    return ("" if value is None else str(value)) or NO_CATEGORY

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -20,16 +20,15 @@ from actors.specs.checked import checked
 from actors.specs.import_labels import ImportLabelsSpec
 from actors.stop_request import check_stop
 from infra.errors import LabelImportError
-from infra.exports.exported_sample import NO_CATEGORY
 from infra.exports.own_files import OBJECTS_FILE
 from infra.imports.read_labels import CorrectedLabels, read_labels
 from infra.runs.reviews import Imported, Review, ReviewConflictError, ReviewMask, Reviews, Verdict
 from infra.storage.files import Storage, basename, join
 from infra.storage.locations import expand_home
 from pipelines.errors import OptionError
-from pipelines.inputs.images_of_run import ImagesOfRun
+from pipelines.inputs.images_of_run import Categories, ImagesOfRun, MaskOfRun
 from pipelines.jobs.imported_labels import Conflict, ImportedLabels
-from pipelines.jobs.label_outcomes import Outcome, RunObject, outcomes_of
+from pipelines.jobs.label_outcomes import ImageOutcomes, Outcome, RunObject, outcomes_of
 from pipelines.progress_report import OnProgress, ProgressReport
 
 _MOST_NAMED = 3
@@ -150,12 +149,14 @@ class _Import:
         """Hold every image of the file against the run."""
         for shard, keys in self._images.by_shard(self._labels.images.keys()).items():
             check_stop()
-            objects = self._objects(shard, keys)
-            for key in keys:
-                of_image = objects[key]
+            categories = self._images.categories(shard, keys, self._spec.category)
+            for key, rows in self._images.masks(shard, keys).items():
+                objects = self._objects(shard, key, rows, categories[key])
                 shown = None if exported is None else exported.get(key, frozenset())
-                not_shown = frozenset() if shown is None else {one.object_id for one in of_image} - shown
-                self._judge_image(shard, key, of_image, not_shown)
+                not_shown = frozenset() if shown is None else {one.object_id for one in objects} - shown
+                size, shapes = self._images.size_of(key), self._labels.images[key].shapes
+                found = outcomes_of(key, *size, objects, shapes, categories[key].usual, not_shown)
+                self._take(shard, key, found)
             self._report("comparing")
 
     def write(self) -> None:
@@ -199,20 +200,17 @@ class _Import:
             left_out=dict(self._labels.left_out),
         )
 
-    def _objects(self, shard: str, keys: Collection[str]) -> Mapping[str, Sequence[RunObject]]:
-        rows = self._images.masks(shard, keys)
-        categories = self._images.categories(shard, keys, self._spec.category)
-        objects: dict[str, list[RunObject]] = {key: [] for key in keys}
-        for key, of_image in rows.items():
-            for row in of_image:
-                corrected = self._mask_of(shard, key, row.object_id, Verdict.CORRECTED)
-                category = categories[key].of(row.object_id) or NO_CATEGORY
-                objects[key].append(RunObject(row.object_id, category, row.rle, corrected))
-        for key in keys:
-            for object_id in self._added.get((shard, key), ()):
-                mask = self._mask_of(shard, key, object_id, Verdict.ADDED)
-                category = categories[key].of(object_id) or NO_CATEGORY
-                objects[key].append(RunObject(object_id, category, mask, is_in_run=False))
+    def _objects(
+        self, shard: str, key: str, rows: Sequence[MaskOfRun], categories: Categories
+    ) -> Sequence[RunObject]:
+        """The objects of an image: rows of the run, then what reviews have added."""
+        objects = []
+        for row in rows:
+            corrected = self._mask_of(shard, key, row.object_id, Verdict.CORRECTED)
+            objects.append(RunObject(row.object_id, categories.of(row.object_id), row.rle, corrected))
+        for object_id in self._added.get((shard, key), ()):
+            mask = self._mask_of(shard, key, object_id, Verdict.ADDED)
+            objects.append(RunObject(object_id, categories.usual, mask, is_in_run=False))
         return objects
 
     def _mask_of(self, shard: str, key: str, object_id: str, verdict: Verdict) -> bytes:
@@ -228,11 +226,8 @@ class _Import:
             )
         return mask.rle
 
-    def _judge_image(
-        self, shard: str, key: str, objects: Sequence[RunObject], not_shown: Collection[str]
-    ) -> None:
-        shapes = self._labels.images[key].shapes
-        found = outcomes_of(key, *self._images.size_of(key), objects, shapes, not_shown)
+    def _take(self, shard: str, key: str, found: ImageOutcomes) -> None:
+        """Count what the file says of an image, and note what is to be written."""
         self._counts["overlapping"] += found.num_overlapping
         self._counts["twins"] += found.num_twins
         self._counts["empty"] += found.num_empty
@@ -291,7 +286,7 @@ class _Import:
 
     def _report(self, note: str) -> None:
         if self._on_progress is not None:
-            self._on_progress(ProgressReport(self._verdicts.total(), None, 0, 0, note, ""))
+            self._on_progress(ProgressReport(self._verdicts.total(), note=note))
 
 
 def _says(review: Review, outcome: Outcome) -> bool:

@@ -50,7 +50,7 @@ class Outcome:
         verdict: accepted, corrected, rejected or added.
         rle: the mask of a corrected or an added object; empty for the others.
         iou: of a corrected mask with that of the run, in [0, 1]; 0 for the others.
-        category: another class than that of the data set; empty if it is the same.
+        category: another class than that of the data set; empty if it is the same, or the labels say none.
         is_polygon: the corrected mask came as polygons.
     """
 
@@ -85,6 +85,7 @@ def outcomes_of(
     width: int,
     objects: Sequence[RunObject],
     shapes: Sequence[LabelledShape],
+    usual_category: str,
     not_shown: Collection[str] = frozenset(),
 ) -> ImageOutcomes:
     """Match shapes with objects, one to one, and judge every object.
@@ -97,6 +98,7 @@ def outcomes_of(
         height, width: of its image, pixels.
         objects: that it has, all different.
         shapes: that the labels have for it; their masks and those of the objects fit the image.
+        usual_category: the class that an object has of which the data set knows nothing.
         not_shown: ids of objects that the person did not see: nothing is said of them unless a shape is one.
     """
     size = (height, width)
@@ -117,7 +119,9 @@ def outcomes_of(
             pairs[place] = number
         elif place is None:
             shape = shapes[number]
-            outcomes.append(Outcome(object_id, Verdict.ADDED, shape.rle, category=_other(shape, "")))
+            outcomes.append(
+                Outcome(object_id, Verdict.ADDED, shape.rle, category=_other(shape, usual_category))
+            )
     for place, one in enumerate(objects):
         if place in pairs:
             outcomes.append(_judged(one, shapes[pairs[place]], size))

@@ -178,6 +178,23 @@ def test_labels_come_back_on_s3(folder_url: str, tmp_path: Path) -> None:
     assert imported(run, f"{folder_url}/labels.json").already == 6
 
 
+@pytest.mark.parametrize("category", ["object", "cat"])
+def test_an_object_that_was_added_is_known_again_whatever_its_class(
+    category: str, run: RunDirectory, tmp_path: Path
+) -> None:
+    path = exported(run, tmp_path / "out")
+    correct(path, "coco")
+    document = json.loads(path.read_text())
+    document["categories"].append({"id": 77, "name": category})
+    document["annotations"][-1]["category_id"] = 77
+    path.write_text(json.dumps(document))
+    assert imported(run, path).written == 7
+    again = imported(run, path)
+    assert (again.written, again.already, again.conflicts) == (0, 7, 0)
+    (added,) = (one for one in reviews(run).values() if one.verdict is Verdict.ADDED)
+    assert added.category == (None if category == "object" else "cat")
+
+
 def test_a_dry_run_says_the_same_and_writes_nothing(run: RunDirectory, tmp_path: Path) -> None:
     path = exported(run, tmp_path / "out")
     correct(path, "coco")

@@ -34,7 +34,7 @@ def shape(
 
 
 def judged(*shapes: LabelledShape, objects: list[RunObject] = OBJECTS, **more: object) -> ImageOutcomes:
-    return outcomes_of("key", *SIZE, objects, shapes, **more)  # type: ignore[arg-type]
+    return outcomes_of("key", *SIZE, objects, shapes, "object", **more)  # type: ignore[arg-type]
 
 
 def test_each_object_is_accepted_corrected_relabelled_rejected_or_added() -> None:
@@ -150,7 +150,7 @@ def test_every_object_is_judged_once_and_every_shape_that_has_a_pixel_is_one_obj
     objects = [RunObject(str(number), "cat", drawn[number]) for number in range(num_objects)]
     ids = st.sampled_from(["", "0", "1", "9"])
     shapes = [shape(counts, data.draw(ids)) for counts in drawn[num_objects:]]
-    found = outcomes_of("key", *SIZE, objects, shapes)
+    found = outcomes_of("key", *SIZE, objects, shapes, "object")
     names = [one.object_id for one in found.outcomes]
     assert len(set(names)) == len(names)
     assert {one.object_id for one in objects} <= set(names)
@@ -161,4 +161,4 @@ def test_every_object_is_judged_once_and_every_shape_that_has_a_pixel_is_one_obj
     assert num_added + num_kept >= num_shapes - num_pixelless
     assert found.num_empty <= num_pixelless
     # the same again says the same
-    assert outcomes_of("key", *SIZE, objects, shapes) == found
+    assert outcomes_of("key", *SIZE, objects, shapes, "object") == found

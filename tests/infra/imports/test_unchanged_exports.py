@@ -40,7 +40,7 @@ def verdicts(drawn: list[ExportedSample], path: Path) -> list[tuple[str, str, Ve
     for sample in drawn:
         objects = [RunObject(one.object_id, one.category, one.rle) for one in sample.objects]
         shapes = labels.images[sample.key].shapes
-        judged = outcomes_of(sample.key, sample.height, sample.width, objects, shapes)
+        judged = outcomes_of(sample.key, sample.height, sample.width, objects, shapes, "object")
         found += [(sample.key, one.object_id, one.verdict, one.category) for one in judged.outcomes]
     return found
 

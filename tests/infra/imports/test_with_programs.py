@@ -83,7 +83,7 @@ def _outcomes(samples: list[ExportedSample], path: Path) -> list[Outcome]:
     for sample in samples:
         objects = [RunObject(one.object_id, one.category, one.rle) for one in sample.objects]
         shapes = labels.images[sample.key].shapes
-        found += outcomes_of(sample.key, sample.height, sample.width, objects, shapes).outcomes
+        found += outcomes_of(sample.key, sample.height, sample.width, objects, shapes, "object").outcomes
     assert [one.object_id for one in found] == [one.object_id for sample in samples for one in sample.objects]
     assert {one.category for one in found} == {""}
     return found
