@@ -51,6 +51,10 @@ class ExportError(InfraError):
     """A run that a format cannot hold, or an export that does not read back as it was written."""
 
 
+class LabelImportError(InfraError):
+    """A file of corrected labels that cannot be read as such, or that is not about the run."""
+
+
 class LeaseError(InfraError):
     """A run directory whose lease another run holds, or that this run has lost."""
 

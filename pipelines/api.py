@@ -23,6 +23,7 @@ from actors.specs.certify import CertifySpec
 from actors.specs.evaluate import EvaluateSpec
 from actors.specs.export import ExportSpec
 from actors.specs.flywheel import FlywheelSpec
+from actors.specs.import_labels import ImportLabelsSpec
 from actors.specs.label import LabelSpec
 from actors.specs.reading import BenchmarkChoice, CheckModelSpec, CompareSpec, ReportSpec, ShowSpec
 from actors.specs.review import UpgradeSpec
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from pipelines.jobs.convert import ConvertedModel
     from pipelines.jobs.export import Exported
     from pipelines.jobs.flywheel.flywheel import FlywheelResult
+    from pipelines.jobs.imported_labels import ImportedLabels
     from pipelines.jobs.label import RunSummary
     from pipelines.jobs.model_list import ListedModel
     from pipelines.jobs.report import Report
@@ -263,6 +265,13 @@ def upgrade(spec: UpgradeSpec, on_progress: OnProgress = _no_progress) -> Upgrad
     upgraded = job.run_upgrade(spec, on_progress)
     report_files.write_report(expand_home(spec.out), _storage(spec.storage))
     return upgraded
+
+
+def import_labels(spec: ImportLabelsSpec, on_progress: OnProgress = _no_progress) -> ImportedLabels:
+    """Take labels that were corrected in another program into the reviews of the run that they came from."""
+    from pipelines.jobs import import_labels as job
+
+    return job.run_import_labels(spec, on_progress)
 
 
 def verify(spec: VerifySpec, on_progress: OnProgress = _no_progress) -> Verification:

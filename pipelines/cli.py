@@ -9,7 +9,19 @@ from typing import Annotated
 
 import typer
 
-from pipelines.commands import bench, cluster, data, export, flywheel, models, quality, review, show, verify
+from pipelines.commands import (
+    bench,
+    cluster,
+    data,
+    export,
+    flywheel,
+    import_labels,
+    models,
+    quality,
+    review,
+    show,
+    verify,
+)
 from pipelines.commands.group import CommandGroup
 
 # Typer loads pydantic (0.2 s) to read an option that was not given, if it has no value from elsewhere.
@@ -25,7 +37,19 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 finished without some samples or shards, "
     "4 compare: worse, certify: nothing.",
 )
-for commands in (data, show, quality, review, export, verify, models, bench, flywheel, cluster):
+for commands in (
+    data,
+    show,
+    quality,
+    review,
+    export,
+    import_labels,
+    verify,
+    models,
+    bench,
+    flywheel,
+    cluster,
+):
     commands.add_to(app)
 
 

@@ -6,7 +6,8 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """Usage errors (2) are Typer's own. QUARANTINED: finished, without some samples or shards that were set aside.
+    """Usage errors (2) are Typer's own. QUARANTINED: finished, without some samples or shards that were set aside,
+    or without decisions of an import that others stand in the way of.
 
     NOT_PASSED: `mfp compare --fail-if-worse` has compared, and a run is worse, or not shown to be no worse; or the
     audit of `mfp certify` shows of no set of masks that it is good.

@@ -10,6 +10,7 @@ from actors.specs.clicks import Clicks, logged
 from actors.specs.evaluate import Decision, EvaluateSpec, Protocol, Robustness
 from actors.specs.export import ExportedMasks, ExportSpec
 from actors.specs.flywheel import FlywheelSpec, Thresholds
+from actors.specs.import_labels import ImportLabelsSpec
 from actors.specs.label import LabelSpec, Limits, Part
 from actors.specs.model import ModelChoice
 from actors.specs.reading import CheckModelSpec, ShowSpec
@@ -40,6 +41,7 @@ from pipelines.api import (
     evaluate,
     export,
     flywheel,
+    import_labels,
     label,
     models,
     open_run,
@@ -73,6 +75,7 @@ __all__ = [
     "FlywheelSpec",
     "FlywheelWorkers",
     "ImageReading",
+    "ImportLabelsSpec",
     "InfraError",
     "LabelSpec",
     "LayoutOptions",
@@ -109,6 +112,7 @@ __all__ = [
     "evaluate",
     "export",
     "flywheel",
+    "import_labels",
     "label",
     "logged",
     "models",

@@ -14,6 +14,7 @@ from actors.specs.certify import CertifySpec
 from actors.specs.evaluate import EvaluateSpec
 from actors.specs.export import ExportSpec
 from actors.specs.flywheel import FlywheelSpec
+from actors.specs.import_labels import ImportLabelsSpec
 from actors.specs.label import LabelSpec
 from actors.specs.leaves import REQUIRED, Leaf, is_union, leaves_of
 from actors.specs.marks import Argument
@@ -39,6 +40,7 @@ SPECS: Final[Mapping[str, type[Any]]] = {
     "review": ReviewSpec,
     "upgrade": UpgradeSpec,
     "export": ExportSpec,
+    "import": ImportLabelsSpec,
     "verify": VerifySpec,
     "report": ReportSpec,
     "compare": CompareSpec,

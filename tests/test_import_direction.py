@@ -31,6 +31,13 @@ KNOWN = {
     ),
     "infra/click_logs": (*_PLAIN, "infra.layouts.coco_names", "infra.storage", "infra.shards", "infra.runs"),
     "infra/exports": (*_PLAIN, "infra.storage", "infra.runs"),
+    "infra/imports": (
+        *_PLAIN,
+        "infra.exports",
+        "infra.layouts",
+        "infra.shards",
+        "infra.storage",
+    ),
     "actors/*.py": (*_METHOD_AND_BYTES, "actors"),
     "actors/labelling": (
         "actors.click_models",

@@ -10,7 +10,7 @@ from infra.click_logs.options import ClickLogOptions
 from infra.click_logs.table_columns import Columns
 from infra.errors import ClickLogError
 from infra.runs.repeated_keys import repeated_keys
-from infra.runs.reviews import REVIEWS_FOLDER, Review, Reviews
+from infra.runs.reviews import REVIEWS_FOLDER, Clicked, Review, Reviews
 from infra.runs.run_config import RUN_FILE
 from infra.runs.run_directory import RunDirectory
 from infra.storage.files import Storage, basename, join
@@ -42,7 +42,7 @@ def read_reviewed_clicks(run: RunDirectory, options: ClickLogOptions) -> LogPart
     reviews = Reviews(run)
     reviews.refresh()
     clicked = sorted(
-        (one.review for one in reviews.all() if one.review.mask is not None),
+        (one.review for one in reviews.all() if _clicked(one.review) is not None),
         key=lambda review: (review.shard, review.sample_key, review.object_id),
     )
     shards = dict.fromkeys(review.shard for review in clicked)
@@ -63,9 +63,16 @@ def read_reviewed_clicks(run: RunDirectory, options: ClickLogOptions) -> LogPart
     return part_of_table(url, table, Columns({name: name for name in _COLUMNS}, "click_idx"))
 
 
+def _clicked(review: Review) -> Clicked | None:
+    """How the mask of a review was clicked; None if it has none, or another program made it."""
+    origin = None if review.mask is None else review.mask.origin
+    return origin if isinstance(origin, Clicked) else None
+
+
 def _rows(review: Review) -> list[tuple[str, str, int, float, float, bool]]:
-    assert review.mask is not None, "only what was clicked is read"
+    clicked = _clicked(review)
+    assert clicked is not None, "only what was clicked is read"
     return [
         (*review.name, index, click.y, click.x, click.is_foreground)
-        for index, click in enumerate(review.mask.clicks)
+        for index, click in enumerate(clicked.clicks)
     ]

@@ -73,12 +73,10 @@ class ReviewClick:
 
 
 @dataclass(frozen=True)
-class ReviewMask:
+class Clicked:
     """A mask that a person made by clicking.
 
     Attributes:
-        height, width: of the image, pixels.
-        rle: COCO compressed counts (column-major).
         start: what the first click was made on: `mask`, that of the run, whose changes were local; or `nothing`.
         clicks: all of them since, in their order; each was looked at.
         model_id: the model that answered.
@@ -86,9 +84,6 @@ class ReviewMask:
         quality: the IoU that the last answer expects, in [0, 1].
     """
 
-    height: Annotated[int, Ge(1)]
-    width: Annotated[int, Ge(1)]
-    rle: bytes
     start: Literal["mask", "nothing"]
     clicks: tuple[ReviewClick, ...]
     model_id: str
@@ -97,9 +92,35 @@ class ReviewMask:
     quality: Annotated[float, Interval(ge=0, le=1)]
 
     def __post_init__(self) -> None:
-        rle.run_lengths(self.rle, self.height, self.width)
         if not self.clicks:
             raise ValueError("a mask without a click")
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A mask that a person made in another program; `source` is the file that it came in, `format` that of the file."""
+
+    source: str
+    format: str
+
+
+@dataclass(frozen=True)
+class ReviewMask:
+    """A mask that a person made.
+
+    Attributes:
+        height, width: of the image, pixels.
+        rle: COCO compressed counts (column-major).
+        origin: how it was made.
+    """
+
+    height: Annotated[int, Ge(1)]
+    width: Annotated[int, Ge(1)]
+    rle: bytes
+    origin: Clicked | Imported
+
+    def __post_init__(self) -> None:
+        rle.run_lengths(self.rle, self.height, self.width)
 
 
 @dataclass(frozen=True, kw_only=True)

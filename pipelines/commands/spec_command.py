@@ -53,7 +53,7 @@ class SpecCommand:
         def named() -> None:
             pass
 
-        named.__name__ = run.__name__
+        named.__name__ = run.__name__.removesuffix("_")  # of a command whose word is one of Python's: import_
         own_class = deferred(functools.cache(lambda: self._read(run)))
         app.command(help=inspect.getdoc(run), rich_help_panel=self.panel, cls=own_class)(named)
 

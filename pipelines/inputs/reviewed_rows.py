@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from infra import rle
-from infra.runs.reviews import Review, ReviewMask, Reviews, Verdict
+from infra.runs.reviews import Clicked, Imported, Review, ReviewMask, Reviews, Verdict
 from infra.runs.run_directory import RunDirectory
 from infra.runs.tables import MASKS
 from mfp.stop_reason import StopReason
@@ -23,7 +23,8 @@ class ReviewedRow:
     """A mask.
 
     `values` are the columns of the masks table; for a mask that a person has made they are those that its clicks would
-    give in a run without truth. `review` is the decision on it; None: nobody has decided.
+    give in a run without truth, or those of a mask without a click if it was imported. `review` is the decision on it;
+    None: nobody has decided.
     """
 
     values: Mapping[str, Any]
@@ -80,9 +81,18 @@ def _of_mask(mask: ReviewMask) -> dict[str, Any]:
         "rle": mask.rle,
         "bbox": {"x": x, "y": y, "w": w, "h": h},
         "area": rle.area(mask.rle, mask.height, mask.width),
-        "num_clicks": len(mask.clicks),
-        "start": mask.start,
-        "quality": mask.quality,
         "stop_reason": str(StopReason.CLICKS_EXHAUSTED),
-        "model_id": mask.model_id,
+        **_of_origin(mask.origin),
+    }
+
+
+def _of_origin(origin: Clicked | Imported) -> dict[str, Any]:
+    """The columns that say how a mask was made. No model has seen one that was imported, and nobody has clicked."""
+    if isinstance(origin, Imported):
+        return {"num_clicks": 0, "start": "nothing", "model_id": f"imported:{origin.format}"}
+    return {
+        "num_clicks": len(origin.clicks),
+        "start": origin.start,
+        "quality": origin.quality,
+        "model_id": origin.model_id,
     }

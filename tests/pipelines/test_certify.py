@@ -15,7 +15,7 @@ import pytest
 from actors.specs.certify import CertifySpec
 from infra import rle
 from infra.errors import RunDirectoryError
-from infra.runs.reviews import ObjectName, Review, ReviewClick, ReviewMask, Reviews, Verdict
+from infra.runs.reviews import Imported, ObjectName, Review, ReviewMask, Reviews, Verdict
 from infra.runs.run_directory import RunDirectory
 from mfp.promise import Promise
 from pipelines.errors import OptionError
@@ -33,12 +33,7 @@ MASK = ReviewMask(
     height=1,
     width=1,
     rle=rle.encode(np.ones((1, 1), np.bool_)),
-    start="mask",
-    clicks=(ReviewClick(0.5, 0.5, True),),
-    model_id="analytic",
-    backend="torch",
-    threads=1,
-    quality=1.0,
+    origin=Imported("labels.json", "coco"),
 )
 
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from actors.labelling.gathered_rows import encoded_mask
 from actors.labelling.object_sessions import DecodedSample, ObjectKey
 from infra.reduced_rle import decode_reduced
-from infra.runs.reviews import ReviewClick, ReviewMask
+from infra.runs.reviews import Clicked, ReviewClick, ReviewMask
 from infra.runs.run_directory import RunDirectory
 from infra.shards.sample import Sample
 from infra.starts.starts import GivenMask
@@ -50,11 +50,13 @@ class Answer:
     Attributes:
         mask: (h, w) bool.
         prob: (h, w) float32 in [0, 1].
+        quality: the IoU that it expects of the mask, in [0, 1].
         stored: the same mask as reviews keep it.
     """
 
     mask: npt.NDArray[np.bool_]
     prob: npt.NDArray[np.float32]
+    quality: float
     stored: ReviewMask
 
 
@@ -185,11 +187,13 @@ class Corrections:
             height=size.height,
             width=size.width,
             rle=encoded_mask(opened.key, opened.session.outcome()),
-            start=opened.start,
-            clicks=tuple(ReviewClick(click.y, click.x, click.is_foreground) for click in made),
-            model_id=model_id,
-            backend=self._replayer.backend,
-            threads=self.past.num_threads,
-            quality=quality,
+            origin=Clicked(
+                start=opened.start,
+                clicks=tuple(ReviewClick(click.y, click.x, click.is_foreground) for click in made),
+                model_id=model_id,
+                backend=self._replayer.backend,
+                threads=self.past.num_threads,
+                quality=quality,
+            ),
         )
-        return Answer(look.mask, look.prob, stored)
+        return Answer(look.mask, look.prob, quality, stored)

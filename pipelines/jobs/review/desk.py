@@ -21,7 +21,7 @@ from infra.errors import InfraError
 from infra.json_text import JsonValue
 from infra.reduced_rle import decode_reduced
 from infra.runs.commit import CommitRecord
-from infra.runs.reviews import LOCKED, Decided, Review, ReviewMask, Reviews, Verdict, digest_of
+from infra.runs.reviews import LOCKED, Clicked, Decided, Review, ReviewMask, Reviews, Verdict, digest_of
 from infra.runs.run_directory import RunDirectory
 from infra.shards.sample import Sample
 from infra.storage.create_probe import honours_condition
@@ -202,7 +202,7 @@ class Desk:
         answer = self._answer(place, clicks)
         return {
             "mask": runs_of(answer.mask),
-            "quality": answer.stored.quality,
+            "quality": answer.quality,
             "area": int(np.count_nonzero(answer.mask)),
             "seconds": time.perf_counter() - began,
         }
@@ -287,7 +287,9 @@ class Desk:
         clicks: list[JsonValue] = []
         mask: list[JsonValue] | None = None
         if review.mask is not None:
-            made = (size.to_working(Click(one.y, one.x, one.is_foreground)) for one in review.mask.clicks)
+            origin = review.mask.origin
+            by_person = origin.clicks if isinstance(origin, Clicked) else ()
+            made = (size.to_working(Click(one.y, one.x, one.is_foreground)) for one in by_person)
             clicks = [[click.y, click.x, click.is_foreground] for click in made]
             mask = runs_of(_working(review.mask, decoded))
         return {
@@ -350,7 +352,7 @@ class Desk:
             "key": review.sample_key,
             "id": review.object_id,
             "digest": review.digest,
-            "quality": None if review.mask is None else review.mask.quality,
+            "quality": _quality(review.mask),
             "verdict": str(review.verdict),
         }
 
@@ -404,6 +406,11 @@ def runs_of(mask: npt.NDArray[np.bool_]) -> list[JsonValue]:
     flat = np.concatenate(([False], mask.ravel()))
     borders = np.flatnonzero(flat[1:] != flat[:-1])
     return [int(length) for length in np.diff(borders, prepend=0, append=mask.size)]
+
+
+def _quality(mask: ReviewMask | None) -> float | None:
+    """The IoU that a model expects of a mask; None if none has seen it."""
+    return mask.origin.quality if mask is not None and isinstance(mask.origin, Clicked) else None
 
 
 def _working(mask: ReviewMask, decoded: DecodedSample) -> npt.NDArray[np.bool_]:

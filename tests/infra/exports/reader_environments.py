@@ -51,10 +51,23 @@ Mask = tuple[str, tuple[int, int], tuple[int, ...]]
 
 def masks_that_reader_sees(environment: str, reader: str, *arguments: str) -> Mapping[str, Sequence[Mask]]:
     """Run `readers/read_with_<reader>.py`; masks by file name of the image. Skips if there is no environment."""
+    (line,) = (
+        line
+        for line in run_in(environment, f"read_with_{reader}", *arguments).splitlines()
+        if line.startswith("MASKS ")
+    )
+    return {
+        name: sorted((label, (size[0], size[1]), tuple(runs)) for label, size, runs in masks)
+        for name, masks in json.loads(line.removeprefix("MASKS ")).items()
+    }
+
+
+def run_in(environment: str, module: str, *arguments: str) -> str:
+    """Run a module of `readers/` and return what it prints. Skips if there is no environment."""
     python = FOLDER / environment / "bin/python"
     if not (FOLDER / environment / "made").exists():
         pytest.skip(f"no environment {environment} of other programs' readers: `make readers` makes it")
-    command = [str(python), "-m", f"tests.infra.exports.readers.read_with_{reader}", *arguments]
+    command = [str(python), "-m", f"tests.infra.exports.readers.{module}", *arguments]
     variables = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     variables["HOME"] = str(FOLDER / environment)  # where some of them write settings
     # the encoding of the system is not UTF-8, as on Windows: some of them open files in it
@@ -63,8 +76,4 @@ def masks_that_reader_sees(environment: str, reader: str, *arguments: str) -> Ma
         command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False, timeout=300
     )
     assert done.returncode == 0, done.stderr
-    (line,) = (line for line in done.stdout.splitlines() if line.startswith("MASKS "))
-    return {
-        name: sorted((label, (size[0], size[1]), tuple(runs)) for label, size, runs in masks)
-        for name, masks in json.loads(line.removeprefix("MASKS ")).items()
-    }
+    return done.stdout

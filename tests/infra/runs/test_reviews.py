@@ -19,6 +19,7 @@ from infra import rle
 from infra.errors import RunDirectoryError
 from infra.runs import reviews as reviews_file
 from infra.runs.reviews import (
+    Clicked,
     Review,
     ReviewClick,
     ReviewConflictError,
@@ -35,12 +36,14 @@ MASK = ReviewMask(
     height=4,
     width=5,
     rle=rle.encode(np.eye(4, 5, dtype=np.bool_)),
-    start="mask",
-    clicks=(ReviewClick(1.5, 2.0, True), ReviewClick(3.0, 0.0, False)),
-    model_id="m",
-    backend="torch",
-    threads=2,
-    quality=0.75,
+    origin=Clicked(
+        start="mask",
+        clicks=(ReviewClick(1.5, 2.0, True), ReviewClick(3.0, 0.0, False)),
+        model_id="m",
+        backend="torch",
+        threads=2,
+        quality=0.75,
+    ),
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,18 @@ import numpy as np
 import pytest
 
 from infra import rle
-from infra.runs.reviews import ReviewConflictError, Verdict, read_reviews
+from infra.click_logs.options import ClickLogOptions
+from infra.click_logs.reviews import read_reviewed_clicks
+from infra.runs.reviews import (
+    Clicked,
+    Imported,
+    Review,
+    ReviewConflictError,
+    ReviewMask,
+    Reviews,
+    Verdict,
+    read_reviews,
+)
 from infra.runs.run_directory import RunDirectory
 from infra.storage.files import join, relative_to
 from mfp.clicks import Click
@@ -115,12 +127,45 @@ def test_a_log_of_the_corrections_gives_the_same_masks_bit_for_bit(
     reviews = read_reviews(run)
     assert {review.verdict for review in reviews.values()} == {Verdict.CORRECTED, Verdict.ADDED}
     for name, review in reviews.items():
-        assert review.mask is not None
-        assert (rows[name]["rle"], rows[name]["quality"]) == (review.mask.rle, review.mask.quality)
-        assert rows[name]["num_clicks"] == len(review.mask.clicks) == 2
+        assert review.mask is not None and isinstance(review.mask.origin, Clicked)
+        assert (rows[name]["rle"], rows[name]["quality"]) == (review.mask.rle, review.mask.origin.quality)
+        assert rows[name]["num_clicks"] == len(review.mask.origin.clicks) == 2
     # what nobody has clicked on stays
     before = {(row["sample_key"], row["object_id"]): row["rle"] for row in run.read_masks().to_pylist()}
     assert all(rows[name]["rle"] == before[name] for name in before.keys() - reviews.keys())
+
+
+def test_masks_that_another_program_made_are_shown_and_are_no_part_of_a_log(run: RunDirectory) -> None:
+    first, second, *_ = places(desk_of(run))
+    rows = {(row["sample_key"], row["object_id"]): row for row in run.read_masks().to_pylist()}
+    row = rows[first.sample_key, first.object_id]
+    whole = np.ones((row["height"], row["width"]), np.bool_)
+    imported = Review(
+        shard=first.shard,
+        sample_key=first.sample_key,
+        object_id=first.object_id,
+        verdict=Verdict.CORRECTED,
+        reviewer="Ada",
+        time=datetime(2026, 11, 29, tzinfo=UTC),
+        decision="a",
+        attempt=run.record_of(first.shard).attempt,
+        mask=ReviewMask(row["height"], row["width"], rle.encode(whole), Imported("labels.json", "coco")),
+        iou=0.5,
+    )
+    Reviews(run).put(imported, 0)
+    added = replace(imported, object_id="added-9", verdict=Verdict.ADDED, decision="b", iou=None)
+    Reviews(run).put(added, 0)
+    desk = desk_of(run)
+    shown: Any = desk.shown(first)
+    assert (shown["decided"]["clicks"], shown["decided"]["mask"]) == ([], runs_of(whole))
+    listed: Any = desk.queue("worst", "decided", 0, 10)["objects"]
+    assert {(one["id"], one["quality"] is None) for one in listed} == {
+        (first.object_id, False),
+        ("added-9", True),
+    }
+    assert read_reviewed_clicks(run, ClickLogOptions()).table.num_rows == 0
+    decide(desk, second, Verdict.CORRECTED, *clicks_on(desk, second))
+    assert read_reviewed_clicks(run, ClickLogOptions()).table.num_rows == 2
 
 
 def test_clicks_that_are_taken_back_leave_no_trace(run: RunDirectory) -> None:

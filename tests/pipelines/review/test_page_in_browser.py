@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from actors.specs.export import ExportSpec
 from infra import rle
-from infra.runs.reviews import Verdict, read_reviews
+from infra.runs.reviews import Clicked, Verdict, read_reviews
 from infra.runs.run_directory import RunDirectory
 from pipelines.jobs.export import run_export
 from tests.pipelines.page_contrast import LUMINANCE
@@ -173,7 +173,8 @@ def test_everything_goes_by_keyboard(page: Page, demo_run: RunDirectory) -> None
         expect(page.locator("#title")).not_to_have_text(first)
         (review,) = read_reviews(demo_run).values()
         assert (review.verdict, review.category) == (Verdict.CORRECTED, "cup")
-        assert review.mask is not None and [one.is_foreground for one in review.mask.clicks] == [True, False]
+        assert review.mask is not None and isinstance(review.mask.origin, Clicked)
+        assert [one.is_foreground for one in review.mask.origin.clicks] == [True, False]
 
         page.locator("#picture").focus()
         page.keyboard.press("n")

@@ -1,0 +1,1 @@
+"""Labels that people have corrected in other programs: bytes in, masks out."""
