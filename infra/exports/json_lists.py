@@ -103,7 +103,8 @@ def read_entries(storage: Storage, url: str, name: str = "") -> Generator[dict[s
                 return
             else:
                 yield _object_of(entry.removesuffix(","), url)
-    raise ExportError(f"{url} has no whole list {name!r}: export again into another folder")
+    which = f"list {name!r}" if name else "list"
+    raise ExportError(f"{url} has no whole {which}: export again into another folder")
 
 
 def _head(name: str) -> str:

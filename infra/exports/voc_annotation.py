@@ -9,9 +9,9 @@ from xml.etree import ElementTree
 
 from infra.errors import ExportError
 from infra.exports.exported_sample import ExportedObject, ExportedSample
+from infra.exports.xml_characters import READ_BACK
 
-_NOT_IN_XML = re.compile(r"[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML 1.0 has no place for (section 2.2), and a carriage return, which its readers turn into a line feed."""
+_NOT_READ_BACK = re.compile(f"[^{READ_BACK}]")
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def _add(parent: ElementTree.Element, name: str, text: str) -> None:
 
 
 def _text(text: str, sample: ExportedSample) -> str:
-    if _NOT_IN_XML.search(text):
+    if _NOT_READ_BACK.search(text):
         raise ExportError(
             f"sample {sample.key!r} has the name {text!r}, with a character that the XML of voc cannot hold: rename "
             "it, or export as coco or png"

@@ -6,7 +6,12 @@ import re
 
 from infra.errors import ExportError
 
-_LACKED = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+READ_BACK = "\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff"
+"""What XML 1.0 can write (section 2.2, Char) and readers give back, as a class of a regular expression has it.
+
+A carriage return can be written, but readers turn it into a line feed (section 2.11).
+"""
+_LACKED = re.compile(f"[^\r{READ_BACK}]")
 
 
 def refuse_what_xml_lacks(text: str, what: str, format_name: str) -> None:
