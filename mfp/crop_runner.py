@@ -95,14 +95,14 @@ class CropRunner:
             DeviceError: there is no GPU.
         """
         self.device = torch.device(device)
-        check_backend(settings.backend, model, self.device, settings.precision)
+        check_backend(settings.engine_backend, model, self.device, settings.precision)
         check_device(self.device)
         form = model.for_inference(self.device)
         self._zoom_size = form.zoom_size if settings.zoom_size == "model" else settings.zoom_size
         self._autocast_type = AUTOCAST_TYPES[settings.precision]
         self._uses_tf32 = settings.precision == "tf32"
         with self._precision():
-            self.model = run_by_backend(form, settings.backend, settings.precision, self._zoom_size)
+            self.model = run_by_backend(form, settings.engine_backend, settings.precision, self._zoom_size)
         self.traits: ModelTraits = self.model.traits
         self.network = Stopwatch()
         self.zoom = ZoomSettings() if settings.zoom else None

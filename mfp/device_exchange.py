@@ -99,7 +99,7 @@ class _LaunchedOnDevice:
 
     @torch.inference_mode()
     def collect(self) -> list[RegionMasks]:
-        """See Launched. It takes no memory of the device."""
+        """See Launched."""
         with self.network.running():
             arrays = self.arrival.wait()
         unpacked = iter(self.packed.unpack(arrays))
@@ -139,7 +139,7 @@ class DeviceExchange:
         return _LaunchedOnDevice(taken, packed, arrival, self._traits.name, self._network)
 
     def probabilities(self, maps: SessionMaps) -> npt.NDArray[np.float32]:
-        """See Exchange. It waits for the pass that made the map, and not for the one after it."""
+        """See Exchange. It waits for what wrote the map last, the pass or the collect, and for no later pass."""
         if maps.prob is None:
             return np.zeros(maps.size, np.float32)
         written = maps.written or self._transfers.mark()

@@ -250,14 +250,7 @@ class Engine:
         """Take the answers to a batch and do all that follows from them; returns the sessions that ended."""
         batch, members = away.batch, away.members
         with self._shared_among(members):
-            try:
-                masks = away.launched.collect()
-            except torch.OutOfMemoryError:
-                if not self._can_try_again(batch):
-                    raise
-                self._put_back(batch)
-                return []
-            for member, mask in zip(members, masks, strict=True):
+            for member, mask in zip(members, away.launched.collect(), strict=True):
                 member.state.take(mask)
             self._scheduler.update(BatchOutcome(batch, tuple(self._next_key(member) for member in members)))
             ended = [

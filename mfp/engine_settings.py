@@ -63,6 +63,11 @@ class EngineSettings:
         ),
     ] = "model"
 
+    @property
+    def engine_backend(self) -> BackendName:
+        """What an engine with these settings runs the network by: torch for `auto`, which a run replaces beforehand."""
+        return "torch" if self.backend == "auto" else self.backend
+
 
 OF_CROPS = frozenset({"precision", "flip", "zoom", "zoom_size"})
 """Settings for models of crops alone: a model that holds its sessions itself frames and runs images as it likes."""

@@ -50,6 +50,8 @@ class Launched(Protocol):
     def collect(self) -> list[RegionMasks]:
         """Wait for the answers: the masks of every request's region, in the order of the requests. Called once.
 
+        It takes no memory of the device: a batch that finds none says so when it is launched.
+
         Raises:
             ClickModelError: the model's answer cannot be used: its shape, type or range is wrong.
         """
@@ -90,7 +92,7 @@ class Runner(Protocol[OpenT, KeyT]):
 
     @property
     def can_repeat(self) -> bool:
-        """Whether requests may be made again after `launch` or `collect` ran out of memory on them."""
+        """Whether requests may be made again after `launch` ran out of memory on them."""
 
     def open(self, image: Image, start: Start = FROM_NOTHING) -> OpenT:
         """Begin a session on an image. Sessions on one image pass the same array, so that they share what they can.

@@ -61,7 +61,7 @@ class SessionRunner:
             DeviceError: there is no GPU.
             ClickModelError: its `max_sessions` is below 1, or it lacks the `begin_from_mask` that its traits promise.
         """
-        check_backend(settings.backend, model, torch.device(device), settings.precision)
+        check_backend(settings.engine_backend, model, torch.device(device), settings.precision)
         check_device(torch.device(device))
         self.model = model.for_inference(torch.device(device))
         self.traits: ModelTraits = self.model.traits

@@ -13,7 +13,7 @@ from mfp.backends.openvino import OPENVINO
 from mfp.backends.torch_compile import COMPILE
 from mfp.backends.torch_eager import TORCH
 from mfp.click_model import ClickModel, CropModel
-from mfp.engine_settings import BackendChoice, Precision
+from mfp.engine_settings import BackendName, Precision
 from mfp.errors import BackendError
 from mfp.network import ModulatedNetwork
 
@@ -23,43 +23,37 @@ BACKENDS: Mapping[str, Backend] = {
 
 
 def check_backend(
-    choice: BackendChoice, model: ClickModel, device: torch.device, precision: Precision
+    backend: BackendName, model: ClickModel, device: torch.device, precision: Precision
 ) -> None:
-    """Raise BackendError if a backend cannot run a model here on the device.
-
-    `torch` runs everything but int8. `auto` is held to that too: it never means int8.
-    """
-    if choice in ("auto", "torch"):
+    """Raise BackendError if a backend cannot run a model here on the device. `torch` runs everything but int8."""
+    if backend == "torch":
         if refusal := BACKENDS["torch"].refusal(device, precision):
             raise BackendError(refusal)
         return
     if not isinstance(model, ModulatedNetwork):
         raise BackendError(
-            f"backend {choice}: {model.traits.name} is none of our own networks, and runs itself; take backend auto or "
-            "torch"
+            f"backend {backend}: {model.traits.name} is none of our own networks, and runs itself; take backend auto "
+            "or torch"
         )
-    refusal = BACKENDS[choice].refusal(device, precision)
+    refusal = BACKENDS[backend].refusal(device, precision)
     if precision == "int8":
         refusal = refusal or int8_refusal(model)
     if refusal:
         raise BackendError(refusal)
 
 
-def run_by_backend(
-    model: CropModel, choice: BackendChoice, precision: Precision, zoom_size: int
-) -> CropModel:
+def run_by_backend(model: CropModel, backend: BackendName, precision: Precision, zoom_size: int) -> CropModel:
     """A model in its form for inference, which `check_backend` has let pass, with its layers run by a backend.
 
-    `auto` is torch: what is fastest on a machine is measured by whoever starts a run. To be called in the arithmetic
-    of the passes (autocast, TF32): that is what `compile` makes kernels for.
+    To be called in the arithmetic of the passes (autocast, TF32): that is what `compile` makes kernels for.
 
     Raises:
         BackendError: the backend cannot run this model.
     """
-    if choice in ("auto", "torch") or not isinstance(model, ModulatedNetwork):
+    if backend == "torch" or not isinstance(model, ModulatedNetwork):
         return model
     if precision == "int8":
         return model.run_by(int8_layers())
     # Not a square if crops vary: kernels that are compiled for one would take its sides for one number.
     size = model.crop_size(3, 4, zoom_size)
-    return model.run_by(BACKENDS[choice].prepare(model, size))
+    return model.run_by(BACKENDS[backend].prepare(model, size))

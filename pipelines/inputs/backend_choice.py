@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 
 from actors.click_models.model_ref import ModelRef, Weights
+from actors.specs.flywheel import FlywheelSpec
+from actors.specs.label import LabelSpec
 from infra.storage.files import Storage, join
 from mfp.backends.registry import BACKENDS
 from mfp.backends.trial import fastest
@@ -31,14 +33,21 @@ class ChosenBackend:
     notice: str = ""
 
 
+SpecT = TypeVar("SpecT", LabelSpec, FlywheelSpec)
+
+
+def run_by(spec: SpecT, backend: BackendName) -> SpecT:
+    """A specification that names its backend."""
+    return replace(spec, network=replace(spec.network, backend=backend))
+
+
 def recorded_backend(
     run_url: str, storage: Storage, kind: type[LabelRecord] | type[FlywheelRecord] = LabelRecord
 ) -> BackendName | None:
     """The backend that a run was begun with; None if there is no run. RunDirectoryError if its file is damaged."""
     if not storage.exists(join(run_url, file_of(kind))):
         return None
-    backend = read_record(kind, run_url, storage).spec.network.backend
-    return "torch" if backend == "auto" else backend  # as of an engine by itself
+    return read_record(kind, run_url, storage).spec.network.engine_backend
 
 
 def choose_backend(

@@ -164,7 +164,7 @@ def _check_fits(model: ClickModel, spec: LabelSpec) -> None:
             check_confidence(model.traits, FromMask(np.zeros((1, 1), np.bool_), confidence))
         except StartError as error:
             raise OptionError(f"--start {spec.start.source}: {error}") from None
-    check_backend(spec.network.backend, model, _device(spec), spec.network.precision)
+    check_backend(spec.network.engine_backend, model, _device(spec), spec.network.precision)
     zoom_size = spec.network.zoom_size
     if isinstance(model, CropModel):
         try:

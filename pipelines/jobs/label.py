@@ -31,7 +31,7 @@ from infra.storage.files import Storage
 from infra.taken_models import add_taken
 from mfp.engine_settings import BackendName
 from pipelines.errors import OptionError
-from pipelines.inputs.backend_choice import ChosenBackend, choose_backend, recorded_backend
+from pipelines.inputs.backend_choice import ChosenBackend, choose_backend, recorded_backend, run_by
 from pipelines.inputs.label_inputs import LabelInputs, check_model, find_inputs, label_record, num_expected
 from pipelines.inputs.masks_there import no_masks
 from pipelines.inputs.published_source import keep_model
@@ -181,18 +181,14 @@ def _begin(
     run: RunDirectory, asked: LabelSpec, backend: BackendName, inputs: LabelInputs
 ) -> tuple[LabelSpec, ModelFeed]:
     """Begin the run, or go on with it; the specification and the models that it is done by."""
-    spec = _with_backend(asked, backend)
+    spec = run_by(asked, backend)
     is_auto = asked.network.backend == "auto"
     run.open(request_of(label_record(spec, inputs), keeps_backend=is_auto))
     if not spec.follows:
         keep_model(run, inputs.model)
     # another run may have begun it in the meantime, with what it chose
-    begun = _with_backend(spec, recorded_backend(run.url, run.storage) or backend)
+    begun = run_by(spec, recorded_backend(run.url, run.storage) or backend)
     return begun, _models(begun, inputs, run)
-
-
-def _with_backend(spec: LabelSpec, backend: BackendName) -> LabelSpec:
-    return replace(spec, network=replace(spec.network, backend=backend))
 
 
 class _Labelling:

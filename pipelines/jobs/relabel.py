@@ -129,8 +129,7 @@ class PastRun:
     @property
     def backend(self) -> BackendName:
         """What ran the network."""
-        backend = self.record.spec.network.backend
-        return "torch" if backend == "auto" else backend  # as of an engine by itself
+        return self.record.spec.network.engine_backend
 
     def load(self, model_id: str, device: str, backend: BackendName) -> Engine:
         """An engine over a model of the run. OptionError if it is not there any more, or is another now."""

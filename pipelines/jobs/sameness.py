@@ -18,8 +18,9 @@ def expected_sameness(record: LabelRecord, device: str, backend: BackendName) ->
         backend: that labels again.
     """
     recorded = record.spec.network
-    of_run = "torch" if recorded.backend == "auto" else recorded.backend
-    then = _maker("cuda" if recorded.device == "cuda" else record.processor, of_run, record.versions)
+    then = _maker(
+        "cuda" if recorded.device == "cuda" else record.processor, recorded.engine_backend, record.versions
+    )
     now = _maker("cuda" if device == "cuda" else processor(), backend, versions(backend))
     if then == now and device == "cpu":
         return "the same processor, backend and versions as when the run began: rows are to be the same, bit for bit"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import random
 import time
 from collections.abc import Iterator, Sequence
@@ -16,7 +15,6 @@ from mfp.engine_settings import EngineSettings
 from mfp.models.analytic import AnalyticClickModel
 from mfp.runner import Request
 from mfp.session import Session
-from mfp.session_state import RegionMasks
 from tests.mfp.beside_host import OnThread, ThreadedRunner, engine_on_thread
 from tests.mfp.click_models import GrowingModel, PreparingModel
 from tests.mfp.session_factories import create_sessions, outcomes, watched
@@ -106,36 +104,29 @@ def test_sessions_are_pulled_only_when_a_place_is_free(monkeypatch: pytest.Monke
 
 
 class Cramped(ThreadedRunner):
-    """Has memory for so many sessions of one batch. Whether that shows when it is launched or collected takes turns."""
+    """Has memory for so many sessions of one batch."""
 
     room = 3
 
     def __init__(self, inner: Any) -> None:
         super().__init__(inner)
-        self._shows_at_launch = itertools.cycle([True, False])
         self.num_refused = 0
 
     def launch(self, requests: Sequence[Request[Any]], key: Any) -> OnThread:
         if len(requests) <= self.room:
             return super().launch(requests, key)
         self.num_refused += 1
-        if next(self._shows_at_launch):
-            raise torch.OutOfMemoryError("CUDA out of memory")
-        return self.send(len(requests), _refuse)
+        raise torch.OutOfMemoryError("CUDA out of memory")
 
 
-def _refuse() -> list[RegionMasks]:
-    raise torch.OutOfMemoryError("CUDA out of memory")
-
-
-def test_a_batch_without_memory_is_halved_whenever_that_shows_and_changes_no_result(
+def test_a_batch_without_memory_is_halved_and_changes_no_result(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     sessions = create_sessions(40)
     engine, runner = engine_on_thread(monkeypatch, AnalyticClickModel(), 8, Cramped)
     assert outcomes(engine.run(sessions)) == on_host(sessions)
     assert isinstance(runner, Cramped)
-    assert runner.num_refused >= 2, "once at launch and once when it was collected"
+    assert runner.num_refused == 2, "8 sessions, then 4"
     assert engine.batch_size in {1, 2, 3}
     assert f"from now on {engine.batch_size}" in caplog.text
 

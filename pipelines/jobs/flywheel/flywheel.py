@@ -28,7 +28,7 @@ from infra.strict_json import from_bytes, to_bytes
 from mfp.engine_settings import BackendName
 from mfp.model_file import model_from_bytes
 from pipelines.errors import IncompleteRunError, OptionError
-from pipelines.inputs.backend_choice import choose_backend, recorded_backend
+from pipelines.inputs.backend_choice import choose_backend, recorded_backend, run_by
 from pipelines.inputs.given_inputs import check_given, find_given, given_content
 from pipelines.inputs.held_out import image_hashes, refuse_shared_shards
 from pipelines.inputs.model_source import find_model, refuse_plug_ins, trainable_name
@@ -167,11 +167,11 @@ class _Flywheel:
 
     def _begin(self, backend: BackendName) -> str:
         """Write down what was asked for, and the model to begin with; its URL."""
-        record = replace(self._record, spec=_with_backend(self._record.spec, backend))
+        record = replace(self._record, spec=run_by(self._record.spec, backend))
         is_open = self._spec.network.backend == "auto"
         request_of(record, keeps_backend=is_open).begin(self._storage, self._directory.url)
         recorded = recorded_backend(self._directory.url, self._storage, FlywheelRecord)
-        self._spec = _with_backend(self._spec, recorded or backend)
+        self._spec = run_by(self._spec, recorded or backend)
         url = self._directory.start_model
         if not self._storage.exists(url):
             self._storage.write_bytes(url, self._model.weights)
@@ -274,10 +274,6 @@ class _Flywheel:
             seed=spec.seed,
             storage=spec.storage,
         )
-
-
-def _with_backend(spec: FlywheelSpec, backend: BackendName) -> FlywheelSpec:
-    return replace(spec, network=replace(spec.network, backend=backend))
 
 
 def _label_whole(spec: LabelSpec, on_progress: OnProgress) -> None:

@@ -96,4 +96,4 @@ def test_another_network_or_device_is_refused() -> None:
 def test_a_model_that_is_no_network_does_not_run_in_int8(choice: BackendChoice) -> None:
     model: ClickModel = AnalyticClickModel()
     with pytest.raises(BackendError, match="backend openvino alone runs int8"):
-        check_backend(choice, model, CPU, "int8")
+        Engine(model, EngineSettings(backend=choice, precision="int8"))
