@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -59,8 +60,9 @@ Clicked: TypeAlias = list[tuple[ObjectName, ClickedObject]]
 def bench_sequential(spec: BenchSpec) -> BenchResult:
     """Measure the loop in one process on all threads, and the engine in several ways.
 
-    By PyTorch and by the backend that is fastest, with a process for each core; by the latter in one process on all
-    threads, too; and once with the mirror image for the first clicks alone, which may lead to other clicks.
+    By PyTorch and by the backend that is fastest, with a process for each core, each pinned to its core or not; by the
+    latter in one process on all threads, too; and once with the mirror image for the first clicks alone, which may lead
+    to other clicks.
 
     Raises:
         OptionError, MfpError, InfraError: what the specification names is not there, or is none of our networks.
@@ -78,6 +80,8 @@ def bench_sequential(spec: BenchSpec) -> BenchResult:
         flip = ", flip auto" if network.flip == "auto" else ""
         name = f"engine by {network.backend}{flip}, {shape(processes, threads)}"
         kinds[name] = (prepare_engine, of_engine, processes, threads)
+        if processes > 1 and not flip and can_pin():
+            kinds[f"{name}, pinned"] = (prepare_pinned_engine, of_engine, processes, threads)
     with ExitStack() as stack:
         ways: dict[str, WorkProcesses[Clicked]] = {}
         for name, (prepare, of_way, processes, threads) in kinds.items():
@@ -153,6 +157,18 @@ def prepare_engine(share: Share) -> Callable[[], Clicked]:
         ]
 
     return work
+
+
+def can_pin() -> bool:
+    """Whether a process can be kept on one core here; Linux alone lets it."""
+    return hasattr(os, "sched_setaffinity")
+
+
+def prepare_pinned_engine(share: Share) -> Callable[[], Clicked]:
+    """The engine over a share, in a process that stays on the core of its own."""
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {cores[share.idx % len(cores)]})
+    return prepare_engine(share)
 
 
 def _sessions(share: Share) -> list[Session]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,12 @@ import ray
 from actors.specs.bench import BenchName, BenchSpec
 from infra.storage.files import Storage
 from mfp.engine_settings import BackendName, EngineSettings
+from pipelines.benchmarks.processes import WorkProcesses
 from pipelines.benchmarks.registry import BENCHES
 from pipelines.benchmarks.result import BenchResult
 from pipelines.benchmarks.run import run_bench
+from pipelines.benchmarks.sequential import Share, can_pin, prepare_pinned_engine
+from pipelines.benchmarks.subject import find_benched_model, samples_of
 from pipelines.errors import OptionError
 from tests.pipelines.commands.replaced_jobs import mfp
 
@@ -76,6 +81,26 @@ def test_the_engine_beside_the_loop_of_the_field(tmp_path: Path) -> None:
     assert found[f"objects with the clicks of the loop, {engine.what}"] == 2
     assert found[f"clicks, {engine.what}"] == found[f"clicks, {loop.what}"] == 4
     assert 1 <= found[f"NoC@90, {engine.what}"] == found[f"NoC@90, {loop.what}"] <= 2
+
+
+def prepare_to_tell_cores(share: Share) -> Callable[[], set[int]]:
+    prepare_pinned_engine(share)
+    return lambda: os.sched_getaffinity(0)
+
+
+@pytest.mark.skipif(not can_pin(), reason="this system keeps no process on a core")
+def test_a_pinned_engine_stays_on_one_core_and_no_two_on_the_same() -> None:
+    spec = BenchSpec(
+        name="sequential", model="vit_tiny", clicks=1, objects=2, network=EngineSettings(backend="torch")
+    )
+    model, samples = find_benched_model(spec.model, STORAGE), samples_of(spec, STORAGE)
+    cores = sorted(os.sched_getaffinity(0))
+    num_processes = min(2, len(cores))
+    shares = [(Share(spec, model, samples, idx, num_processes),) for idx in range(num_processes)]
+    with WorkProcesses(prepare_to_tell_cores, shares, 1) as processes:
+        processes.run()
+        assert processes.results == [{core} for core in cores[:num_processes]]
+    assert sorted(os.sched_getaffinity(0)) == cores
 
 
 @pytest.mark.slow
