@@ -173,7 +173,7 @@ def test_a_draw_that_is_unfinished_or_of_other_settings_does_not_count(
     assert draws.num_draws == 1
     assert draws.left_out[0] == "draw-001: unfinished, 1 of 2 shards"
     assert draws.left_out[1].startswith("draw-002: ")
-    assert "network.flip is on there and off here" in draws.left_out[1]
+    assert 'network.flip is "on" there and "off" here' in draws.left_out[1]
 
 
 def test_draws_that_came_after_the_report_are_no_finding(
