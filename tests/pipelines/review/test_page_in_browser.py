@@ -325,7 +325,7 @@ def test_clicks_that_no_model_answers_stay(page: Page, demo_run: RunDirectory) -
 def test_the_list_is_that_of_the_order_that_was_chosen_last(page: Page, shown_server: Server) -> None:
     open_page(page, shown_server)
     held: list[Any] = []
-    page.route("**/queue?order=gain*", held.append)
+    page.route("**/queue?order=gain*", lambda route: held.extend([route]))
     page.locator("#order").select_option("gain")
     page.locator("#order").select_option("images")
     expect(page.locator("#listed")).to_have_text("6 images")
