@@ -15,6 +15,7 @@ import hashlib
 import io
 import json
 import re
+import threading
 import uuid
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -203,12 +204,16 @@ def digest_of(shard: str, sample_key: str, object_id: str) -> str:
 
 
 class Reviews:
-    """The decisions on the objects of a run: read once, and afterwards only what is new."""
+    """The decisions on the objects of a run: read once, and afterwards only what is new.
+
+    One thread may refresh and pack while others decide and look.
+    """
 
     def __init__(self, run: RunDirectory) -> None:
         self._run = run
         self._folder = join(run.url, REVIEWS_FOLDER)
         self._latest: dict[str, Decided] = {}
+        self._keeping = threading.Lock()
         self._packs: set[str] = set()  # that were read
         self._alone: list[Decided] = []  # read one by one
 
@@ -293,7 +298,7 @@ class Reviews:
         arrived may repeat it.
 
         Raises:
-            ReviewConflictError: there is a later decision of somebody else.
+            ReviewConflictError: there is a later decision of somebody else; it names the newest one.
             RunDirectoryError: there is no decision `after`; one on top of it would hide those that are made in between.
             StorageError: it is not known whether the decision was stored: repeat it.
 
@@ -311,12 +316,21 @@ class Reviews:
         decided = Decided(review if existing is None else _parse(url, existing), number)
         self._keep(decided)
         if decided.review.decision != review.decision:
-            raise ReviewConflictError(decided)
+            raise ReviewConflictError(self._newest_from(decided))
+        return decided
+
+    def _newest_from(self, decided: Decided) -> Decided:
+        """The newest decision on an object of which an older one is known."""
+        digest = decided.review.digest
+        while self._run.storage.exists(self._url(digest, decided.number + 1)):
+            decided = self._read(digest, decided.number + 1)
+            self._keep(decided)
         return decided
 
     def _keep(self, decided: Decided) -> None:
-        if decided.number > self._number_of(decided.review.digest):
-            self._latest[decided.review.digest] = decided
+        with self._keeping:
+            if decided.number > self._number_of(decided.review.digest):
+                self._latest[decided.review.digest] = decided
 
     def _number_of(self, digest: str) -> int:
         return self._latest[digest].number if digest in self._latest else 0

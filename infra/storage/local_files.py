@@ -100,7 +100,7 @@ def _file(prefix: str, entry: os.DirEntry[str]) -> Iterator[tuple[str, int, str]
 @contextmanager
 def _temporary_beside(target: Path) -> Iterator[Path]:
     # in the same folder, since a rename is atomic only within a file system; the dot keeps it out of globs
-    target.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(target.parent)
     descriptor, name = tempfile.mkstemp(prefix=f".{target.name[:100]}.", suffix=".tmp", dir=target.parent)
     os.close(descriptor)
     temporary = Path(name)
@@ -112,6 +112,15 @@ def _temporary_beside(target: Path) -> Iterator[Path]:
         yield temporary
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and those above it that are missing, each on disk before anything is stored in it."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    _sync_folder(folder.parent)
 
 
 def _write_durably(path: Path, data: bytes) -> None:

@@ -117,7 +117,7 @@ class ExportedSamples:
     ) -> Iterator[ExportedSample]:
         (table,) = self.run.read_parts(MASKS, [record])
         rows, left_out = self._rows_by_sample(entry.name, table)
-        counts.rejected += self._reviewed.counts(entry.name)[Verdict.REJECTED]
+        rejected = self._reviewed.rejected(entry.name)
         not_met = rows.keys() | left_out.keys()
         url = self._manifest.shard_url(entry)
         for item in read_shard(self._storage, url, entry):
@@ -129,6 +129,7 @@ class ExportedSamples:
             kept = rows.get(item.key, [])
             dropped = left_out.get(item.key, 0)
             counts.filtered += dropped
+            counts.rejected += rejected[item.key]
             is_empty = not kept and not dropped and not item.objects and self._spec.masks.empty_images
             if not kept and not is_empty:
                 continue

@@ -44,9 +44,10 @@ class ReviewedRows:
             if review.verdict is not Verdict.WITHDRAWN:
                 self._of_shard[review.shard][review.name] = review
 
-    def counts(self, shard: str) -> Counter[Verdict]:
-        """How many decisions of each kind stand in a shard."""
-        return Counter(review.verdict for review in self._of_shard.get(shard, {}).values())
+    def rejected(self, shard: str) -> Counter[str]:
+        """How many objects are rejected, by the samples of a shard."""
+        reviews = self._of_shard.get(shard, {}).values()
+        return Counter(review.sample_key for review in reviews if review.verdict is Verdict.REJECTED)
 
     def has(self, shard: str) -> bool:
         """Whether anything was decided in a shard."""

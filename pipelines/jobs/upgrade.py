@@ -123,13 +123,17 @@ def run_upgrade(spec: UpgradeSpec, on_progress: OnProgress | None = None) -> Upg
     spec = checked(UpgradeSpec, spec)
     storage = Storage(spec.storage)
     spec = replace(spec, run=expand_home(spec.run), out=expand_home(spec.out))
-    summary = run_label(label_spec_of(spec, storage), on_progress)
     before, after = RunDirectory(spec.run, storage), RunDirectory(spec.out, storage)
-    changes, num_before, num_after = _changes(before, after)
-    _write(changes, join(spec.out, REPORT_FOLDER, CHANGES_FILE), storage)
+    label_spec = label_spec_of(spec, storage)
+    # what is decided while the new run is made is not taken over, and must not be reported as if it were
     reviews = Reviews(before)
     reviews.refresh()
-    verdicts = [one.review.verdict for one in reviews.all()]
+    decided = [one.review for one in reviews.all()]
+    summary = run_label(label_spec, on_progress)
+    locked = {review.digest for review in decided if review.verdict in LOCKED}
+    changes, num_before, num_after = _changes(before, after, locked)
+    _write(changes, join(spec.out, REPORT_FOLDER, CHANGES_FILE), storage)
+    verdicts = [review.verdict for review in decided]
     again = [change for change in changes if not change.is_kept]
     with_truth = [one for one in again if one.iou_before is not None and one.iou_after is not None]
     return Upgraded(
@@ -164,11 +168,8 @@ def label_spec_of(spec: UpgradeSpec, storage: Storage) -> LabelSpec:
     )
 
 
-def _changes(before: RunDirectory, after: RunDirectory) -> tuple[list[Change], int, int]:
-    """The objects of both runs, and how many objects each of both has."""
-    reviews = Reviews(before)
-    reviews.refresh()
-    locked = {one.review.digest for one in reviews.all() if one.review.verdict in LOCKED}
+def _changes(before: RunDirectory, after: RunDirectory, locked: set[str]) -> tuple[list[Change], int, int]:
+    """The objects of both runs, and how many objects each of both has; `locked` are digests of those taken over."""
     old, new = before.committed(), after.committed()
     shards = sorted(old.keys() & new.keys())
     changes: list[Change] = []

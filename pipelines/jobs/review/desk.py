@@ -144,7 +144,11 @@ class Desk:
         return {"total": len(rows) + len(added), "first": first, "objects": listed}
 
     def images(self, first: int, count: int) -> dict[str, JsonValue]:
-        """Samples of the committed shards, those without any object first; the first call reads every shard."""
+        """Samples of the committed shards, those of which the run has no object first.
+
+        Objects that people add are counted, and change no place: whoever reads on misses no image. The first call reads
+        every shard.
+        """
         self._refresh_beside()
         for shard in self._rows.shards:
             if shard not in self._every_sample:
@@ -153,13 +157,12 @@ class Desk:
         num_added = Counter(
             (one.review.shard, one.review.sample_key) for one in self._decided() if self._is_added(one)
         )
-        counted = [(len(self._rows.of_sample(*name)) + num_added[name], name) for name in names]
-        counted.sort(key=lambda one: one[0] > 0)
+        names.sort(key=lambda name: bool(self._rows.of_sample(*name)))
         listed: list[JsonValue] = [
-            {"shard": shard, "key": key, "objects": number}
-            for number, (shard, key) in counted[first : first + count]
+            {"shard": name[0], "key": name[1], "objects": len(self._rows.of_sample(*name)) + num_added[name]}
+            for name in names[first : first + count]
         ]
-        return {"total": len(counted), "first": first, "images": listed}
+        return {"total": len(names), "first": first, "images": listed}
 
     def image(self, shard: str, key: str) -> bytes:
         """The image of a sample at the size that it is worked on, as a JPEG."""
@@ -225,21 +228,28 @@ class Desk:
     def decide(self, decision: Decision) -> dict[str, JsonValue]:
         """Make a decision durable; what is told of it afterwards.
 
+        If the clicks are those of the decision that is replaced, its mask stays as it is: the person has seen that
+        one, and another model, backend or processor may make another one of the same clicks. An imported mask, which
+        has no clicks, stays so if it is accepted.
+
         Raises:
+            OptionError: neither the run nor a decision has a mask of the object.
             ReviewConflictError: somebody else was first.
             StorageError: nobody knows whether it was stored: send the same again.
             PipelineError, InfraError, MfpError: the clicks cannot be made.
         """
         place, row = decision.place, self._rows.of(decision.place.digest)
         decoded = self._decoded(place.shard, place.sample_key)
-        mask, iou = None, None
-        verdict = decision.verdict
-        if row is None and not decision.clicks and not self._reviews.is_decided(place.digest):
+        newest = self._reviews.of(place.shard, place.sample_key, place.object_id)
+        if newest is not None and newest.review.decision == decision.decision:
+            return self._told(newest, decoded)  # sent again: it had arrived
+        mask, iou, verdict = self._mask_to_keep(decision, newest, decoded), None, decision.verdict
+        needs_mask = verdict is Verdict.ACCEPTED or not self._reviews.is_decided(place.digest)
+        if row is None and mask is None and needs_mask:
             raise OptionError(
                 f"the run has no object {place.object_id!r} in sample {place.sample_key!r}: click on it first"
             )
-        if verdict in {Verdict.CORRECTED, Verdict.ADDED}:
-            mask = self._answer(place, decision.clicks).stored
+        if mask is not None:
             verdict = Verdict.ADDED if row is None else Verdict.CORRECTED
         if row is not None and mask is not None:
             iou = 1 - rle.distance(self._rows.rle(row), mask.rle, mask.height, mask.width)
@@ -260,6 +270,17 @@ class Desk:
         if decision.category:
             self._categories.add(decision.category)
         return self._told(decided, decoded)
+
+    def _mask_to_keep(
+        self, decision: Decision, newest: Decided | None, decoded: DecodedSample
+    ) -> ReviewMask | None:
+        """The mask of a decision; None: it takes that of the run, or none."""
+        if decision.verdict in {Verdict.REJECTED, Verdict.WITHDRAWN}:
+            return None
+        mask = None if newest is None or newest.number != decision.after else newest.review.mask
+        if mask is not None and tuple(_clicks_of(mask, decoded)) == decision.clicks:
+            return mask
+        return self._answer(decision.place, decision.clicks).stored if decision.clicks else None
 
     def _answer(self, place: Place, clicks: Sequence[Click]) -> Answer:
         sample, row = self._samples.get(place.shard, place.sample_key), self._rows.of(place.digest)
@@ -283,14 +304,11 @@ class Desk:
         return decode_reduced(self._rows.rle(row), size.height, size.width, size.reduction)
 
     def _told(self, decided: Decided, decoded: DecodedSample) -> dict[str, JsonValue]:
-        review, size = decided.review, decoded.size
+        review = decided.review
         clicks: list[JsonValue] = []
         mask: list[JsonValue] | None = None
         if review.mask is not None:
-            origin = review.mask.origin
-            by_person = origin.clicks if isinstance(origin, Clicked) else ()
-            made = (size.to_working(Click(one.y, one.x, one.is_foreground)) for one in by_person)
-            clicks = [[click.y, click.x, click.is_foreground] for click in made]
+            clicks = [[click.y, click.x, click.is_foreground] for click in _clicks_of(review.mask, decoded)]
             mask = runs_of(_working(review.mask, decoded))
         return {
             "number": decided.number,
@@ -300,6 +318,7 @@ class Desk:
             "decision": review.decision,
             "clicks": clicks,
             "mask": mask,
+            "quality": _quality(review.mask),
             "iou": review.iou,
             "category": review.category,
         }
@@ -411,6 +430,12 @@ def runs_of(mask: npt.NDArray[np.bool_]) -> list[JsonValue]:
 def _quality(mask: ReviewMask | None) -> float | None:
     """The IoU that a model expects of a mask; None if none has seen it."""
     return mask.origin.quality if mask is not None and isinstance(mask.origin, Clicked) else None
+
+
+def _clicks_of(mask: ReviewMask, decoded: DecodedSample) -> Iterator[Click]:
+    """The clicks that made a mask, in pixels of the image that is worked on; none if it was imported."""
+    clicks = mask.origin.clicks if isinstance(mask.origin, Clicked) else ()
+    return (decoded.size.to_working(Click(one.y, one.x, one.is_foreground)) for one in clicks)
 
 
 def _working(mask: ReviewMask, decoded: DecodedSample) -> npt.NDArray[np.bool_]:

@@ -57,7 +57,7 @@ class DecisionRequest:
     decision: Text
     verdict: Literal["accepted", "corrected", "rejected", "withdrawn"]
     reviewer: Annotated[str, MaxLen(200)] = ""
-    category: Annotated[str, MaxLen(200)] | None = None
+    category: Annotated[str, MinLen(1), MaxLen(200)] | None = None
 
     def __post_init__(self) -> None:
         if (self.verdict == "corrected") != bool(self.object.clicks):

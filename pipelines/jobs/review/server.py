@@ -90,7 +90,9 @@ class Address:
     def hosts(self) -> frozenset[str]:
         """What the Host header may be."""
         names = {self._spoken, "127.0.0.1", "localhost", *(_own_addresses() if self._is_any else ())}
-        return frozenset(f"{_in_url(name).lower()}:{self.port}" for name in names)
+        called = {_in_url(name).lower() for name in names}
+        # browsers leave out the port that every http address has
+        return frozenset({f"{name}:{self.port}" for name in called} | (called if self.port == 80 else set()))
 
     @property
     def _is_any(self) -> bool:
@@ -158,7 +160,7 @@ class _Guarded:
             return
         hosts = [value for name, value in scope["headers"] if name == b"host"]
         origins = [value for name, value in scope["headers"] if name == b"origin"]
-        first = scope["path"].split("/")[1].encode()
+        first = scope["path"].removeprefix("/").partition("/")[0].encode()
         if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
             refusal = Response("This page has another address.\n", 421, media_type="text/plain")
         elif any(origin.removeprefix(b"http://") not in self._hosts for origin in origins):

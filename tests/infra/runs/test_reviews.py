@@ -97,6 +97,18 @@ def test_who_decides_on_an_outdated_state_hears_who_was_first_and_changes_nothin
     assert read_reviews(run)["folder/key", "1"] == later
 
 
+def test_who_is_second_hears_of_the_newest_decision_and_not_of_one_that_was_replaced(folder_url: str) -> None:
+    run = RunDirectory(folder_url, Storage())
+    bob, ada = Reviews(run), Reviews(run)
+    ada.put(review("a"), 0)
+    ada.put(review("b", verdict=Verdict.WITHDRAWN), 1)
+    ada.put(corrected("c"), 2)
+    with pytest.raises(ReviewConflictError, match="is corrected since") as conflict:
+        bob.put(review("d", reviewer="Bob"), 0)
+    assert (conflict.value.first.number, conflict.value.first.review) == (3, corrected("c"))
+    assert bob.put(review("d", reviewer="Bob"), 3).number == 4
+
+
 def test_no_decision_is_made_on_top_of_one_that_is_not_there(folder_url: str) -> None:
     reviews = Reviews(RunDirectory(folder_url, Storage()))
     reviews.put(review(), 0)

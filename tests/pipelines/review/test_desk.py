@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,9 +30,10 @@ from mfp.clicks import Click
 from pipelines.errors import OptionError
 from pipelines.inputs.run_record import LabelRecord, read_record
 from pipelines.jobs.review.desk import Decision, Desk, Place, runs_of
+from tests.actors.shapes import write_shapes
 from tests.pipelines.past_runs import label_here
 from tests.pipelines.review.reviewed_runs import STORAGE, desk_of, shapes_run
-from tests.specs import changed
+from tests.specs import changed, label_spec
 
 pytestmark = pytest.mark.usefixtures("same_threads")
 
@@ -137,21 +139,9 @@ def test_a_log_of_the_corrections_gives_the_same_masks_bit_for_bit(
 
 def test_masks_that_another_program_made_are_shown_and_are_no_part_of_a_log(run: RunDirectory) -> None:
     first, second, *_ = places(desk_of(run))
-    rows = {(row["sample_key"], row["object_id"]): row for row in run.read_masks().to_pylist()}
-    row = rows[first.sample_key, first.object_id]
-    whole = np.ones((row["height"], row["width"]), np.bool_)
-    imported = Review(
-        shard=first.shard,
-        sample_key=first.sample_key,
-        object_id=first.object_id,
-        verdict=Verdict.CORRECTED,
-        reviewer="Ada",
-        time=datetime(2026, 11, 29, tzinfo=UTC),
-        decision="a",
-        attempt=run.record_of(first.shard).attempt,
-        mask=ReviewMask(row["height"], row["width"], rle.encode(whole), Imported("labels.json", "coco")),
-        iou=0.5,
-    )
+    imported = made_elsewhere(run, first)
+    assert imported.mask is not None
+    whole = np.ones((imported.mask.height, imported.mask.width), np.bool_)
     Reviews(run).put(imported, 0)
     added = replace(imported, object_id="added-9", verdict=Verdict.ADDED, decision="b", iou=None)
     Reviews(run).put(added, 0)
@@ -166,6 +156,84 @@ def test_masks_that_another_program_made_are_shown_and_are_no_part_of_a_log(run:
     assert read_reviewed_clicks(run, ClickLogOptions()).table.num_rows == 0
     decide(desk, second, Verdict.CORRECTED, *clicks_on(desk, second))
     assert read_reviewed_clicks(run, ClickLogOptions()).table.num_rows == 2
+
+
+def made_elsewhere(run: RunDirectory, place: Place, **changes: Any) -> Review:
+    """A correction of an object that covers its image, made by another program."""
+    rows = {(row["sample_key"], row["object_id"]): row for row in run.read_masks().to_pylist()}
+    row = rows[place.sample_key, place.object_id]
+    height, width = row["height"], row["width"]
+    whole = rle.encode(np.ones((height, width), np.bool_))
+    return Review(
+        **{
+            "shard": place.shard,
+            "sample_key": place.sample_key,
+            "object_id": place.object_id,
+            "verdict": Verdict.CORRECTED,
+            "reviewer": "Ada",
+            "time": datetime(2026, 11, 29, tzinfo=UTC),
+            "decision": "elsewhere",
+            "attempt": run.record_of(place.shard).attempt,
+            "mask": ReviewMask(height, width, whole, Imported("labels.json", "coco")),
+            "iou": 1 - rle.distance(row["rle"], whole, height, width),
+        }
+        | changes
+    )
+
+
+def test_an_imported_mask_that_is_accepted_or_given_a_class_stays(run: RunDirectory) -> None:
+    first, *_ = places(desk_of(run))
+    corrected = made_elsewhere(run, first)
+    added = replace(corrected, object_id="added-9", verdict=Verdict.ADDED, decision="added", iou=None)
+    for review in (corrected, added):
+        Reviews(run).put(review, 0)
+    desk = desk_of(run, "Bob")
+    for review in (corrected, added):
+        place = replace(first, object_id=review.object_id)
+        told = decide(desk, place, Verdict.ACCEPTED, after=1, category="seal")
+        assert (told["number"], told["verdict"]) == (2, str(review.verdict))
+        kept = read_reviews(run)[place.sample_key, place.object_id]
+        assert (kept.mask, kept.iou, kept.category, kept.reviewer) == (
+            review.mask,
+            review.iou,
+            "seal",
+            "Bob",
+        )
+    # taken back, the mask of the run is the one that is accepted
+    decide(desk, first, Verdict.WITHDRAWN, after=2)
+    decide(desk, first, Verdict.ACCEPTED, after=3)
+    kept = read_reviews(run)[first.sample_key, first.object_id]
+    assert (kept.verdict, kept.mask) == (Verdict.ACCEPTED, None)
+
+
+def test_a_correction_that_is_saved_again_with_the_same_clicks_keeps_its_mask(run: RunDirectory) -> None:
+    desk = desk_of(run)
+    place = places(desk)[0]
+    clicks = clicks_on(desk, place)
+    decide(desk, place, Verdict.CORRECTED, *clicks)
+    review = read_reviews(run)[place.sample_key, place.object_id]
+    assert review.mask is not None
+    # as another model or processor has made it of these clicks
+    whole = rle.encode(np.ones((review.mask.height, review.mask.width), np.bool_))
+    other = replace(review, decision="other", mask=replace(review.mask, rle=whole))
+    Reviews(run).put(other, 1)
+    desk.refresh()
+    decide(desk, place, Verdict.CORRECTED, *clicks, after=2, category="seal")
+    kept = read_reviews(run)[place.sample_key, place.object_id]
+    assert (kept.mask, kept.category) == (other.mask, "seal")
+    decide(desk, place, Verdict.CORRECTED, clicks[0], after=3)
+    kept = read_reviews(run)[place.sample_key, place.object_id]
+    assert kept.mask is not None and kept.mask.rle != whole
+
+
+def test_an_added_object_that_was_rejected_has_no_mask_to_accept(run: RunDirectory) -> None:
+    desk = desk_of(run)
+    added = replace(places(desk)[0], object_id="added-7")
+    decide(desk, added, Verdict.CORRECTED, Click(8, 9, True))
+    decide(desk, added, Verdict.REJECTED, after=1)
+    with pytest.raises(OptionError, match="click on it first"):
+        decide(desk, added, Verdict.ACCEPTED, after=2)
+    assert read_reviews(run)[added.sample_key, "added-7"].verdict is Verdict.REJECTED
 
 
 def test_clicks_that_are_taken_back_leave_no_trace(run: RunDirectory) -> None:
@@ -249,6 +317,35 @@ def test_images_without_objects_come_first(run: RunDirectory) -> None:
     assert {one["key"]: one["objects"] for one in images} == {key: keys.count(key) for key in set(keys)}
 
 
+def test_no_image_is_missed_by_who_adds_objects_while_they_read_the_list(tmp_path: Path) -> None:
+    write_shapes(str(tmp_path / "data"), STORAGE, num_samples=6, samples_per_shard=3)
+    spec = label_spec(
+        str(tmp_path / "data"),
+        str(tmp_path / "run"),
+        "analytic",
+        clicks="logged:" + str(tmp_path / "log.jsonl"),
+    )
+    click = {
+        "sample_key": "sample-4",
+        "object_id": "1",
+        "click_idx": 0,
+        "y": 8,
+        "x": 8,
+        "is_foreground": True,
+    }
+    (tmp_path / "log.jsonl").write_text(json.dumps(click) + "\n")
+    desk = desk_of(label_here(spec))
+    start: Any = desk.images(0, 2)
+    assert [one["objects"] for one in start["images"]] == [0, 0]
+    one = start["images"][0]
+    decide(desk, Place(one["shard"], one["key"], "added-1"), Verdict.CORRECTED, Click(8, 9, True))
+    rest: Any = desk.images(2, 100)
+    keys = [image["key"] for image in [*start["images"], *rest["images"]]]
+    assert len(keys) == len(set(keys)) == start["total"] == 6
+    again: Any = desk.images(0, 1)
+    assert again["images"] == [one | {"objects": 1}]
+
+
 def test_the_map_of_a_mask_that_nobody_has_corrected_is_that_of_the_run(run: RunDirectory) -> None:
     desk = desk_of(run)
     place = places(desk)[0]
@@ -260,8 +357,6 @@ def test_the_map_of_a_mask_that_nobody_has_corrected_is_that_of_the_run(run: Run
 
 
 def test_a_data_set_that_has_changed_is_refused_in_one_line(run: RunDirectory, tmp_path: Path) -> None:
-    from tests.actors.shapes import write_shapes
-
     for file in (tmp_path / "data").iterdir():
         file.unlink()
     write_shapes(str(tmp_path / "data"), STORAGE, num_samples=5, samples_per_shard=3)

@@ -127,6 +127,14 @@ def test_only_the_reviewed_go_out_if_only_they_are_asked_for(run: RunDirectory, 
     assert (exported.objects, exported.filtered) == (3, 3)
 
 
+def test_the_rejected_masks_of_other_samples_are_not_counted(run: RunDirectory, tmp_path: Path) -> None:
+    for keys, rejected in ((("a", "b/c"), 0), (("d.e",), 1)):
+        listed = tmp_path / "keys.txt"
+        listed.write_text("\n".join(keys))
+        exported = export(run, tmp_path / keys[0], masks=ExportedMasks(split=str(listed)))
+        assert (exported.samples, exported.rejected) == (len(keys), rejected)
+
+
 def test_the_quality_of_a_mask_does_not_outweigh_the_word_of_a_person(
     run: RunDirectory, tmp_path: Path
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from actors.specs.export import ExportSpec
 from infra import rle
-from infra.runs.reviews import Clicked, Verdict, read_reviews
+from infra.runs.reviews import Clicked, Imported, Review, ReviewMask, Reviews, Verdict, read_reviews
 from infra.runs.run_directory import RunDirectory
 from pipelines.jobs.export import run_export
 from tests.pipelines.page_contrast import LUMINANCE
@@ -236,6 +237,102 @@ def test_who_was_second_is_told_and_keeps_their_clicks(page: Page, demo_run: Run
         expect(page.locator("#saved")).to_have_text("Saved")
         (review,) = read_reviews(demo_run).values()
         assert (review.reviewer, review.verdict) == ("Ada", Verdict.CORRECTED)
+
+
+def test_an_imported_mask_is_shown_and_accepting_it_keeps_it(page: Page, demo_run: RunDirectory) -> None:
+    (row, *_) = sorted(demo_run.read_masks().to_pylist(), key=lambda row: float(row["quality"]))
+    whole = rle.encode(np.ones((row["height"], row["width"]), np.bool_))
+    imported = Review(
+        shard=row["shard"],
+        sample_key=row["sample_key"],
+        object_id=row["object_id"],
+        verdict=Verdict.CORRECTED,
+        reviewer="Ada",
+        time=datetime(2026, 11, 29, tzinfo=UTC),
+        decision="elsewhere",
+        attempt=demo_run.record_of(row["shard"]).attempt,
+        mask=ReviewMask(row["height"], row["width"], whole, Imported("labels.json", "coco")),
+        iou=0.5,
+    )
+    Reviews(demo_run).put(imported, 0)
+    with served(demo_run.url) as server:
+        open_page(page, server)
+        page.locator("#show").select_option("decided")
+        expect(page.locator("#listed")).to_contain_text("1 objects")
+        expect(page.locator("#facts")).to_contain_text("Corrected")
+        page.wait_for_timeout(200)
+        corrected = page.locator("#picture").screenshot()
+        page.keyboard.press("v")
+        page.wait_for_timeout(200)
+        assert page.locator("#picture").screenshot() != corrected
+        page.keyboard.press("v")
+        page.locator("#category").fill("cup")
+        page.locator("#accept").click()
+        expect(page.locator("#saved")).to_have_text("Saved")
+        (review,) = read_reviews(demo_run).values()
+        assert (review.verdict, review.mask, review.category) == (Verdict.CORRECTED, imported.mask, "cup")
+        page.locator("#withdraw").click()
+        expect(page.locator("#facts")).to_contain_text("Taken back")
+        expect(page.locator("#category")).not_to_have_value("cup")
+        page.wait_for_timeout(200)
+        assert page.locator("#picture").screenshot() != corrected
+
+
+def test_a_browser_that_keeps_nothing_saves_all_the_same(page: Page, demo_run: RunDirectory) -> None:
+    page.add_init_script(
+        "Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError'); };"
+    )
+    with served(demo_run.url) as server:
+        open_page(page, server)
+        click_picture(page, 0.5, 0.4)
+        decide_by(page, "#accept")
+        decide_by(page, "#reject")
+    assert sorted(review.verdict for review in read_reviews(demo_run).values()) == [
+        Verdict.CORRECTED,
+        Verdict.REJECTED,
+    ]
+
+
+def test_what_was_saved_is_not_called_unsaved_because_the_next_object_does_not_come(
+    page: Page, demo_run: RunDirectory
+) -> None:
+    with served(demo_run.url) as server:
+        open_page(page, server)
+        page.route("**/overview?*", lambda route: route.abort())
+        decide_by(page, "#accept")
+        expect(page.locator("#alert")).to_contain_text("The server does not answer")
+        expect(page.locator("#saved")).to_have_text("Saved")
+    assert len(read_reviews(demo_run)) == 1
+
+
+def test_clicks_that_no_model_answers_stay(page: Page, demo_run: RunDirectory) -> None:
+    with served(demo_run.url) as server:
+        open_page(page, server)
+        click_picture(page, 0.5, 0.4)
+        refusal = {"status": 422, "json": {"error": "no clicks can be made: the model is gone"}}
+        page.route("**/answer", lambda route: route.fulfill(**refusal))
+        click_picture(page, 0.3, 0.4)
+        expect(page.locator("#alert")).to_contain_text("the model is gone")
+        page.reload()
+        expect(page.locator("#facts")).to_contain_text("Your clicks\n2", use_inner_text=True)
+        page.unroute("**/answer")
+        page.reload()
+        expect(page.locator("#facts")).to_contain_text("Your clicks\n2", use_inner_text=True)
+        expect(page.locator("#busy")).to_be_hidden()
+        expect(page.locator("#facts")).to_contain_text("Expected IoU")
+
+
+def test_the_list_is_that_of_the_order_that_was_chosen_last(page: Page, shown_server: Server) -> None:
+    open_page(page, shown_server)
+    held: list[Any] = []
+    page.route("**/queue?order=gain*", lambda route: held.extend([route]))
+    page.locator("#order").select_option("gain")
+    page.locator("#order").select_option("images")
+    expect(page.locator("#listed")).to_have_text("6 images")
+    held[0].continue_()
+    page.wait_for_timeout(500)
+    expect(page.locator("#list li")).to_have_count(6)
+    expect(page.locator("#title")).to_contain_text("new object")
 
 
 def test_the_whole_queue_can_be_gone_through_and_back(page: Page, shown_server: Server) -> None:

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from infra.runs.reviews import Verdict, read_reviews
 from infra.runs.run_directory import RunDirectory
 from pipelines.cli import app
+from pipelines.jobs.review.server import Address
 from tests.pipelines.review.reviewed_runs import Server, decision, served, shapes_run
 
 pytestmark = pytest.mark.usefixtures("same_threads")
@@ -54,6 +55,21 @@ def test_nothing_is_answered_without_the_token(server: Server) -> None:
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1", "127.0.0.1:1"])
 def test_a_site_whose_name_points_here_gets_nothing(server: Server, host: str) -> None:
     assert server.ask("overview", headers={"Host": host}) == (421, b"This page has another address.\n")
+
+
+def test_the_port_that_browsers_leave_out_need_not_be_named() -> None:
+    with socket.socket() as unused:
+        assert Address(unused, "::1", 80, "t").hosts >= {"[::1]", "[::1]:80", "localhost", "localhost:80"}
+        assert "localhost" not in Address(unused, "127.0.0.1", 8765, "t").hosts
+
+
+def test_a_request_for_no_path_is_refused(server: Server) -> None:
+    import http.client
+
+    connection = http.client.HTTPConnection(urlsplit(server.url).netloc)
+    connection.request("OPTIONS", "*")
+    assert connection.getresponse().status == 403
+    connection.close()
 
 
 def test_another_page_can_ask_for_nothing(server: Server) -> None:

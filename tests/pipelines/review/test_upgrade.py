@@ -21,6 +21,7 @@ from pipelines.inputs.label_inputs import find_inputs
 from pipelines.jobs.review.desk import Decision, Place
 from pipelines.jobs.upgrade import label_spec_of, run_upgrade
 from pipelines.jobs.verify import run_verify
+from pipelines.progress_report import ProgressReport
 from pipelines.views.upgrade import summary_lines
 from tests.actors.shapes import write_shapes
 from tests.pipelines.past_runs import label_here
@@ -122,6 +123,27 @@ def test_the_command_does_all_of_it_and_tells_what_changed(ray_cluster: None, tm
     # the same again is done already
     again = run_upgrade(upgrade_spec(old, tmp_path / "new"))
     assert again.to_json() == upgraded.to_json()
+
+
+def test_what_is_decided_while_the_new_run_is_made_is_not_told_as_kept(
+    ray_cluster: None, tmp_path: Path
+) -> None:
+    old = shapes_run(tmp_path)
+    done = review_some(old)
+    desk = desk_of(old, "Bob")
+    listed: Any = desk.queue("worst", "open", 0, 1)["objects"]
+    late = Place(listed[0]["shard"], listed[0]["key"], listed[0]["id"])
+
+    def decide_late(report: ProgressReport) -> None:
+        if (late.sample_key, late.object_id) not in read_reviews(old):
+            desk.decide(Decision(late, 0, "late", Verdict.ACCEPTED, ""))
+
+    upgraded = run_upgrade(upgrade_spec(old, tmp_path / "new"), decide_late)
+    assert (late.sample_key, late.object_id) in read_reviews(old)
+    assert upgraded.accepted == 1
+    table = pq.read_table(tmp_path / "new" / "report" / "changes.parquet").to_pylist()
+    kept = {(row["sample_key"], row["object_id"]) for row in table if row["is_kept"]}
+    assert kept == {done[Verdict.ACCEPTED], done[Verdict.CORRECTED]}
 
 
 def test_masks_of_other_data_are_not_taken_over(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ let listed = []; // the queue as far as it was read
 let total = 0;
 let open = null; // the object that is shown, see `openPlace`
 let opening = 0; // counts requests: an answer to an older one is not shown any more
+let reading = 0; // so do queues
 let isBefore = false; // the mask of the run is shown instead
 let isSending = false;
 let news = "";
@@ -41,7 +42,8 @@ async function tellProgress() {
   const now = await get("overview");
   $("bar").max = Math.max(1, now.objects);
   $("bar").value = now.objects - now.open;
-  $("count").textContent = `${UNITS.format(now.objects - now.open)} of ${UNITS.format(now.objects)} decided`;
+  const left = now.whole ? "" : ", and the run goes on";
+  $("count").textContent = `${UNITS.format(now.objects - now.open)} of ${UNITS.format(now.objects)} decided${left}`;
   if (now.trouble) warn(now.trouble);
   $("categories").replaceChildren(...now.categories.map((name) => new Option(name, name)));
   return now;
@@ -49,13 +51,16 @@ async function tellProgress() {
 
 // --- the queue
 
-async function readQueue(keepsObject = false) {
+async function readQueue() {
+  reading += 1;
+  const mine = reading;
   listed = [];
   await readMore();
-  if (!keepsObject) await openFirst();
+  if (mine === reading) await openFirst();
 }
 
 async function readMore() {
+  const mine = reading;
   const order = $("order").value;
   const isImages = order === "images";
   $("show-label").hidden = isImages;
@@ -65,11 +70,12 @@ async function readMore() {
   const answer = isImages
     ? await get("images", { first, count: COUNT })
     : await get("queue", { order, show: $("show").value, first, count: COUNT });
+  if (mine !== reading) return; // another order was chosen in the meantime
   const known = new Set(listed.map((one) => one.digest));
   const more = isImages
     ? answer.images.map((one) => ({ ...one, id: null, digest: `image ${one.shard} ${one.key}` }))
-    : answer.objects.filter((one) => !known.has(one.digest));
-  listed.push(...more);
+    : answer.objects;
+  listed.push(...more.filter((one) => !known.has(one.digest)));
   total = isToDo ? answer.total + listed.filter((one) => !isOpenEntry(one)).length : answer.total;
   drawQueue();
 }
@@ -113,7 +119,7 @@ function markCurrent() {
 }
 
 function isOpenEntry(one) {
-  return one.id === null || !one.verdict || one.verdict === "withdrawn";
+  return one.id === null ? one.objects === 0 : !one.verdict || one.verdict === "withdrawn";
 }
 
 async function openFirst() {
@@ -186,7 +192,6 @@ async function openPlace(place, digestOfEntry) {
       looks: new Map([["[]", { mask: shown.mask, quality: shown.quality }]]),
       working: null,
     };
-    if (shown.decided?.mask) open.looks.set(JSON.stringify(open.clicks), { mask: shown.decided.mask, quality: null });
     const draft = store.draft(shown.digest);
     if (draft !== null) Object.assign(open, { clicks: draft.clicks, redo: draft.redo });
     isBefore = false;
@@ -238,10 +243,10 @@ function drawObject() {
   const isOpen = open !== null;
   $("empty").hidden = isOpen || listed.length > 0;
   const isPending = isOpen && isOnItsWay(open.shown.digest);
-  const canAccept = isOpen && !isPending && (open.shown.in_run || open.clicks.length > 0) && !open.working;
+  const decided = isOpen ? open.shown.decided : null;
+  const canAccept = isOpen && !isPending && (open.shown.in_run || open.clicks.length > 0 || decided?.mask) && !open.working;
   $("accept").disabled = !canAccept;
   $("accept-text").textContent = !isOpen || open.clicks.length === 0 ? "Accept" : "Save mask";
-  const decided = isOpen ? open.shown.decided : null;
   $("reject").disabled = !isOpen || isPending || (!open.shown.in_run && !decided);
   $("withdraw").disabled = !decided || decided.verdict === "withdrawn" || isPending;
   for (const id of ["new", "next", "previous", "compare", "category"]) $(id).disabled = !isOpen;
@@ -257,15 +262,15 @@ function drawObject() {
 
 function* facts() {
   const { shown, clicks } = open;
-  const look = open.looks.get(JSON.stringify(clicks));
+  const look = lookAt(open, clicks);
   const decided = shown.decided;
   yield* fact("State", decided ? WORDS[decided.verdict] : "To do");
   if (decided) yield* fact("By", `${decided.reviewer}, ${decided.time.slice(0, 16).replace("T", " ")} UTC`);
   if (look && look.quality !== null) yield* fact("Expected IoU", look.quality.toFixed(3));
-  if (shown.iou !== null && !clicks.length) yield* fact("IoU with truth", shown.iou.toFixed(3));
+  if (shown.iou !== null && look?.mask === shown.mask) yield* fact("IoU with truth", shown.iou.toFixed(3));
   if (shown.num_clicks !== null) yield* fact("Clicks of the run", shown.num_clicks);
   if (clicks.length) yield* fact("Your clicks", clicks.length);
-  if (decided?.iou) yield* fact("IoU with the run's", decided.iou.toFixed(3));
+  if (typeof decided?.iou === "number") yield* fact("IoU with the run's", decided.iou.toFixed(3));
 }
 
 function fact(name, value) {
@@ -306,6 +311,14 @@ function changedClicks() {
   showLook().catch(tellError);
 }
 
+// the mask of clicks: what was saved of them, or else what the model has made; undefined if it was not asked yet
+function lookAt(one, clicks) {
+  const { decided } = one.shown;
+  const name = JSON.stringify(clicks);
+  const isSaved = decided?.mask && name === JSON.stringify(decided.clicks);
+  return isSaved ? decided : one.looks.get(name);
+}
+
 // shows the mask of the clicks there are; what has to be asked for is asked for one after the other
 async function showLook() {
   const mine = open;
@@ -326,17 +339,10 @@ async function followClicks(mine) {
   for (;;) {
     const clicks = mine.clicks;
     const name = JSON.stringify(clicks);
-    if (!mine.looks.has(name)) {
-      try {
-        mine.looks.set(name, await post("answer", body(mine.place, clicks)));
-        if (open === mine) say(`New mask: ${UNITS.format(mine.looks.get(name).area)} pixels, expected IoU ${mine.looks.get(name).quality.toFixed(2)}`);
-      } catch (error) {
-        if (!(error instanceof Refused) || error.isOpen) throw error; // the clicks stay, and can be tried again
-        mine.clicks = mine.clicks.slice(0, clicks.length - 1);
-        store.keepDraft(mine.shown.digest, null);
-        tellError(error);
-        continue;
-      }
+    if (!lookAt(mine, clicks)) {
+      const look = await post("answer", body(mine.place, clicks)); // if it is refused the clicks stay: they are work
+      mine.looks.set(name, look);
+      if (open === mine) say(`New mask: ${UNITS.format(look.area)} pixels, expected IoU ${look.quality.toFixed(2)}`);
     }
     if (open !== mine) return;
     if (JSON.stringify(mine.clicks) !== name) continue;
@@ -347,7 +353,7 @@ async function followClicks(mine) {
 }
 
 function drawMask() {
-  const look = open.looks.get(isBefore ? "[]" : JSON.stringify(open.clicks));
+  const look = isBefore ? open.shown : lookAt(open, open.clicks);
   picture.setMask(look?.mask ?? open.shown.mask);
   picture.setClicks(isBefore ? [] : open.clicks);
 }
@@ -400,7 +406,7 @@ function decide(verdict) {
     after: open.number,
     verdict: clicks.length ? "corrected" : verdict,
     reviewer: setting("reviewer", ""),
-    category: category === open.shown.category || !category ? null : category,
+    category: category === open.shown.category || !category || verdict === "withdrawn" ? null : category,
   };
   store.keepPending(decision);
   drawObject();
@@ -421,7 +427,7 @@ async function send() {
         store.keepDraft(digest, null);
         tellSaved("saved", "Saved");
         warn("");
-        await saved(waiting[0], decided);
+        await saved(waiting[0], decided).catch(tellError); // it is saved, whatever is asked for next
       } catch (error) {
         if (!(error instanceof Refused)) throw error;
         if (error.isOpen) {
@@ -462,6 +468,7 @@ async function saved(decision, decided) {
     open.redo = [];
     markCurrent();
     if (decided.verdict === "withdrawn") {
+      $("category").value = open.shown.category;
       drawObject();
       await showLook();
     } else if (decided.verdict === "added") await openPlace({ ...open.place, id: newId() }, open.entry);
@@ -503,8 +510,8 @@ function actOf(event) {
     r: () => $("reject").click(),
     u: () => $("withdraw").click(),
     l: () => $("category").focus(),
-    j: () => move(1),
-    k: () => move(-1),
+    j: () => move(1).catch(tellError),
+    k: () => move(-1).catch(tellError),
     n: addObject,
     z: event.shiftKey ? redo : undo,
     y: redo,

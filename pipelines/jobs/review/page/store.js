@@ -3,6 +3,8 @@
 
 const PREFIX = "mfp-review";
 
+const inMemory = new Map(); // what a browser does not keep: it forbids it, or is full
+
 export class Store {
   constructor(run) {
     this.prefix = `${PREFIX}:${run}`;
@@ -13,14 +15,14 @@ export class Store {
   }
 
   keepDraft(digest, draft) {
-    if (draft === null) localStorage.removeItem(`${this.prefix}:draft:${digest}`);
+    if (draft === null) remove(`${this.prefix}:draft:${digest}`);
     else write(`${this.prefix}:draft:${digest}`, draft);
   }
 
   // each decision has an entry of its own, so that two tabs of one browser do not write over each other's
   pending() {
     const prefix = `${this.prefix}:pending:`;
-    const keys = Object.keys(localStorage).filter((key) => key.startsWith(prefix));
+    const keys = names().filter((key) => key.startsWith(prefix));
     return keys.map((key) => read(key, null)).filter(Boolean).sort((one, other) => one.made - other.made);
   }
 
@@ -29,7 +31,7 @@ export class Store {
   }
 
   dropPending(decision) {
-    localStorage.removeItem(`${this.prefix}:pending:${decision.decision}`);
+    remove(`${this.prefix}:pending:${decision.decision}`);
   }
 }
 
@@ -41,18 +43,37 @@ export function keepSetting(name, value) {
   write(`${PREFIX}:setting:${name}`, value);
 }
 
+function names() {
+  try {
+    return [...new Set([...Object.keys(localStorage), ...inMemory.keys()])];
+  } catch {
+    return [...inMemory.keys()];
+  }
+}
+
 function read(key, usual) {
   try {
-    return JSON.parse(localStorage.getItem(key)) ?? usual;
+    return JSON.parse(inMemory.get(key) ?? localStorage.getItem(key)) ?? usual;
   } catch {
     return usual;
   }
 }
 
 function write(key, value) {
+  const text = JSON.stringify(value);
   try {
-    localStorage.setItem(key, JSON.stringify(value));
+    localStorage.setItem(key, text);
+    inMemory.delete(key);
   } catch {
-    // a browser that keeps nothing: the page works, and what is on its way is in memory alone
+    inMemory.set(key, text);
+  }
+}
+
+function remove(key) {
+  inMemory.delete(key);
+  try {
+    localStorage.removeItem(key);
+  } catch {
+    // then it is not there either
   }
 }
