@@ -25,6 +25,7 @@ from infra.imports.read_labels import CorrectedLabels, read_labels
 from infra.runs.reviews import Imported, Review, ReviewConflictError, ReviewMask, Reviews, Verdict
 from infra.storage.files import Storage, basename, join
 from infra.storage.locations import expand_home
+from pipelines.counted import counted
 from pipelines.errors import OptionError
 from pipelines.inputs.images_of_run import Categories, ImagesOfRun, MaskOfRun
 from pipelines.jobs.imported_labels import Conflict, ImportedLabels
@@ -75,8 +76,8 @@ def _read(spec: ImportLabelsSpec, storage: Storage, images: ImagesOfRun) -> tupl
         first = ", ".join(map(repr, list(known.unknown)[:_MOST_NAMED]))
         more = ", ..." if len(known.unknown) > _MOST_NAMED else ""
         raise LabelImportError(
-            f"{spec.file} has {len(known.unknown):,} images that {spec.run} does not have ({first}{more}): name the "
-            "run that they were exported from, or take them out of the file"
+            f"{spec.file} has {counted(len(known.unknown), 'image')} that {spec.run} does not have ({first}{more}): "
+            "name the run that they were exported from, or take them out of the file"
         )
     if not labels.images:
         told = "".join(f"; {count:,} {what}" for what, count in labels.left_out.items())

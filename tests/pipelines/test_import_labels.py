@@ -20,7 +20,7 @@ from infra import rle
 from infra.errors import LabelImportError, RunDirectoryError
 from infra.exports.brush_rle import brush_rle
 from infra.exports.format_names import Shape
-from infra.runs.reviews import Imported, Review, Reviews, Verdict, read_reviews
+from infra.runs.reviews import Imported, Review, ReviewMask, Reviews, Verdict, read_reviews
 from infra.runs.run_directory import RunDirectory
 from infra.storage.files import join
 from pipelines.cli import app
@@ -237,6 +237,28 @@ def test_decisions_made_in_between_stay_and_are_named_unless_they_are_to_be_repl
     replaced = imported(run, path, replace=True)
     assert (replaced.written, replaced.already, replaced.conflicts) == (1, 6, 0)
     assert reviews(run)["a", "1"].verdict is Verdict.CORRECTED
+
+
+@pytest.mark.parametrize(("with_exported", "expected"), [(True, Verdict.ADDED), (False, Verdict.REJECTED)])
+def test_an_object_that_was_added_since_the_export_is_replaced_only_if_the_export_is_not_named(
+    with_exported: bool, expected: Verdict, run: RunDirectory, tmp_path: Path
+) -> None:
+    path = exported(run, tmp_path / "out")
+    mask = ReviewMask(HEIGHT, WIDTH, rle.encode(NEW), Imported("x.json", "coco"))
+    added = replace(decision(run, "a", "of Bob", Verdict.REJECTED), verdict=Verdict.ADDED, mask=mask)
+    Reviews(run).put(added, 0)
+    found = imported(run, path, replace=True, exported=str(tmp_path / "out") if with_exported else None)
+    assert found.written == (6 if with_exported else 7)
+    assert reviews(run)["a", "of Bob"].verdict is expected
+
+
+def test_one_image_that_the_run_does_not_have_is_one_image(run: RunDirectory, tmp_path: Path) -> None:
+    path = exported(run, tmp_path / "out")
+    document = json.loads(path.read_text())
+    document["images"][0]["sample_key"] = "z"
+    path.write_text(json.dumps(document))
+    with pytest.raises(LabelImportError, match=r"has 1 image that .* does not have \('z'\): name the run"):
+        imported(run, path)
 
 
 def test_who_is_first_while_an_import_goes_on_is_not_written_over(
