@@ -25,5 +25,5 @@ class Promise:
     ] = 0.95
 
     def most_bad(self, num_masks: int) -> int:
-        """How many masks of a set may be bad."""
-        return math.floor((1 - self.share) * num_masks + _ROUNDING)
+        """How many masks of a set may be bad: never all of them, however small the share is."""
+        return min(math.floor((1 - self.share) * num_masks + _ROUNDING), num_masks - 1)

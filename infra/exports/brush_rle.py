@@ -32,6 +32,8 @@ _LENGTH_BITS = np.array([3, 4, 8, 16])
 _LONGEST = 2 ** int(_LENGTH_BITS[-1])
 _CODE_BITS = 1 + 2 + int(_LENGTH_BITS[-1]) + _VALUE_BITS
 _MOST_VALUES = 2**32 - 1
+_HEAD_BYTES = 7  # 53 bits
+_MOST_BYTES_OF_VALUE = 7  # a run of one: 1 + 2 + 16 + 32 bits
 
 
 def brush_rle(one: ExportedObject, height: int, width: int) -> bytes:
@@ -53,8 +55,10 @@ def counts_of_brush(packed: bytes, height: int, width: int) -> bytes:
     """Decode a mask that anyone encoded into COCO compressed counts of (height, width).
 
     Raises:
-        ValueError: it is cut off, or is not of that many pixels.
+        ValueError: it is cut off, longer than any mask of that many pixels, or not of that many pixels.
     """
+    if len(packed) > _HEAD_BYTES + height * width * _CHANNELS * _MOST_BYTES_OF_VALUE:
+        raise ValueError(f"a brush mask of {len(packed):,} bytes is not one of {height} x {width} pixels")
     lengths, values = (np.array(column, np.int64) for column in zip(*_pieces(packed), strict=True))
     ends = np.cumsum(lengths)
     if ends[-1] != height * width * _CHANNELS:

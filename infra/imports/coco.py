@@ -6,7 +6,7 @@ Programs give images and annotations new ids and may drop what they do not know.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -53,6 +53,7 @@ class _Document:
         self._categories: dict[str, str] = {}
         self._images: dict[str, tuple[KnownImage | None, str]] = {}
         self._shapes: dict[str, list[LabelledShape]] = defaultdict(list)
+        self._num_left_out: Counter[str] = Counter()
 
     def add_category(self, entry: dict[str, Any], place: str) -> None:
         """Take an entry of `categories`."""
@@ -87,6 +88,7 @@ class _Document:
         is_bare = segmentation in (None, [], "")
         if is_bare and _has_box(entry.get("bbox")):
             self._source.left_out["boxes of COCO without a mask"] += 1
+            self._num_left_out[image_id] += 1
             return
         try:
             size = (image.height, image.width)
@@ -104,7 +106,12 @@ class _Document:
         """The images that the run has, also those without a shape."""
         for image_id, (image, place) in self._images.items():
             if image is not None:
-                yield LabelledImage(image.key, place, tuple(self._shapes[image_id]))
+                yield LabelledImage(
+                    image.key,
+                    place,
+                    tuple(self._shapes[image_id]),
+                    num_left_out=self._num_left_out[image_id],
+                )
 
     def _category(self, entry: dict[str, Any], place: str) -> str:
         if entry.get("category_id") is None:

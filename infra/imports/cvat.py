@@ -26,7 +26,8 @@ from infra.imports.values import shown
 _BLOCK = 2**20
 _OBJECT_ID = "object_id"
 _SHAPES = frozenset({"mask", "polygon"})
-_OTHERS = frozenset({"box", "polyline", "points", "ellipse", "cuboid", "skeleton", "tag"})
+_OTHER_SHAPES = frozenset({"box", "polyline", "points", "ellipse", "cuboid", "skeleton"})
+_TAG = "tag"  # of the whole image
 
 
 def _recognises(head: bytes) -> bool:
@@ -78,6 +79,7 @@ class _Document:
         self._image: KnownImage | None = None
         self._place = ""
         self._shapes: list[LabelledShape] = []
+        self._num_left_out = 0  # shapes of the image
         self._shape: _Shape | None = None
         self.parser = expat.ParserCreate()
         self.parser.buffer_text = True
@@ -106,8 +108,9 @@ class _Document:
             return
         elif tag in _SHAPES:
             self._shape = _Shape(tag, self.parser.CurrentLineNumber, said)
-        elif tag in _OTHERS:
+        elif tag in _OTHER_SHAPES or tag == _TAG:
             self._source.left_out[f"<{tag}> of CVAT, which are no masks"] += 1
+            self._num_left_out += tag != _TAG
         elif tag == "attribute" and self._shape:
             self._shape.is_asked = said.get("name") == _OBJECT_ID
 
@@ -116,6 +119,7 @@ class _Document:
             raise LabelImportError(f"{self._place}: an <image> without a name")
         images = self._source.images
         self._image, self._shapes = images.find(said.get("sample_key", ""), said["name"], self._place), []
+        self._num_left_out = 0
         if self._image is not None:
             height, width = (_whole(said, name, self._place) for name in ("height", "width"))
             images.check_size(self._image, height, width, f"{self._place}: {said['name']!r}")
@@ -131,7 +135,11 @@ class _Document:
             self._shapes.append(self._labelled(self._shape, self._image))
             self._shape = None
         elif tag == "image" and self._image:
-            self._done.append(LabelledImage(self._image.key, self._place, tuple(self._shapes)))
+            self._done.append(
+                LabelledImage(
+                    self._image.key, self._place, tuple(self._shapes), num_left_out=self._num_left_out
+                )
+            )
             self._image = None
 
     def _labelled(self, shape: _Shape, image: KnownImage) -> LabelledShape:

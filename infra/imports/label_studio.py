@@ -53,9 +53,8 @@ def _of_task(source: LabelSource, task: dict[str, Any], place: str) -> Iterator[
             source.left_out["annotations of Label Studio that were cancelled"] += 1
             continue
         num_read += 1
-        image = source.images.find(
-            text_in(data.get("sample_key"), f"{place}: sample_key"), _name_of(data, place), place
-        )
+        key = text_in(data.get("sample_key"), f"{place}: sample_key")
+        image = source.images.find(key, "" if key else _name_of(data, place), place)
         if image is not None:
             yield _of_annotation(source, annotation, image, place)
     if not num_read:
@@ -82,12 +81,14 @@ def _of_annotation(
     source: LabelSource, annotation: Mapping[str, Any], image: KnownImage, place: str
 ) -> LabelledImage:
     shapes: dict[object, LabelledShape] = {}
+    num_left_out = 0
     for index, entry in enumerate(list_in(annotation.get("result"), f"{place}: the result of an annotation")):
         where = f"{place}: region {index}"
         region = object_in(entry, where)
         value = object_in(region.get("value", {}), f"{where}: value")
         if "rle" not in value and not isinstance(value.get("points"), list):
             source.left_out["regions of Label Studio that are neither brush masks nor polygons"] += 1
+            num_left_out += "x" in value  # a box, an ellipse or a point; else it is about the whole image
             continue
         # a brush and the label of its region are two results with one id, if the interface has both as tags
         region_id = region.get("id") if isinstance(region.get("id"), str) else index
@@ -95,7 +96,7 @@ def _of_annotation(
         known = shapes.setdefault(region_id, shape)
         if not known.category and shape.category:
             shapes[region_id] = shape
-    return LabelledImage(image.key, place, tuple(shapes.values()), _edited(annotation, place))
+    return LabelledImage(image.key, place, tuple(shapes.values()), _edited(annotation, place), num_left_out)
 
 
 def _shape(

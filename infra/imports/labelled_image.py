@@ -36,9 +36,11 @@ class LabelledImage:
         place: where it stands in the file, for a person.
         shapes: in the order of the file.
         edited: when they were last changed.
+        num_left_out: shapes that it has besides and that are no masks. Some object may be one of them.
     """
 
     key: str
     place: str
     shapes: tuple[LabelledShape, ...]
     edited: datetime = UNDATED
+    num_left_out: int = 0

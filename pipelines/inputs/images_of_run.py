@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from infra.errors import DatasetError
+from infra.errors import DatasetError, RunDirectoryError
 from infra.exports.exported_sample import NO_CATEGORY
 from infra.imports.known_images import KnownImage, KnownImages
 from infra.json_text import JsonValue
 from infra.runs.commit import CommitRecord
+from infra.runs.repeated_keys import RepeatedKey
 from infra.runs.run_directory import RunDirectory
 from infra.runs.tables import MASKS
 from infra.shards.manifest import DatasetManifest, load_manifest
@@ -38,7 +39,7 @@ class ImagesOfRun:
 
         Raises:
             OptionError: the data set is another now.
-            InfraError: run or data set cannot be read.
+            InfraError: run or data set cannot be read, or two shards have a sample of one key.
         """
         record = read_record(LabelRecord, url, storage)
         self._storage = storage
@@ -119,9 +120,14 @@ class ImagesOfRun:
         return (item for item in items if isinstance(item, Sample))
 
     def _add(self, shard: str, key: str, height: int, width: int) -> None:
+        first = self._shard_of.setdefault(key, shard)
+        if first != shard:
+            raise RunDirectoryError(
+                f"{self.run.url}: {RepeatedKey(key, first, shard)}; corrected labels are found by sample key: label "
+                "data with other keys"
+            )
         if key not in self._images:
             self._images[key] = KnownImage(key, height, width)
-            self._shard_of[key] = shard
 
 
 @dataclass(frozen=True)

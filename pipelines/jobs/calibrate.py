@@ -19,7 +19,7 @@ from infra.json_text import JsonValue
 from infra.runs.run_directory import RunDirectory
 from infra.runs.tables import CLICKS, SIGNALS
 from infra.storage.files import Storage
-from infra.strict_json import to_bytes, to_json
+from infra.strict_json import from_bytes, to_bytes, to_json
 from mfp.mask_signals import MaskSignals
 from mfp.quality_figures import QualityFigures
 from mfp.quality_fit import LabelledMasks
@@ -64,7 +64,8 @@ def run_calibrate(spec: CalibrateSpec) -> Calibrated:
     """Fit the quality to the masks of some runs, and write it to `spec.out`.
 
     Raises:
-        OptionError: the runs are of several models or settings, or ended their sessions by the truth; too few images.
+        OptionError: the runs are of several models or settings, or ended their sessions by the truth; too few images;
+            `spec.out` is a file that is no calibration.
         RunDirectoryError: one is no run, or damaged.
         StorageError: something cannot be read or written.
 
@@ -72,24 +73,25 @@ def run_calibrate(spec: CalibrateSpec) -> Calibrated:
     spec = checked(CalibrateSpec, spec)
     if not spec.runs:
         raise OptionError("no run to calibrate on: give one or more run directories")
-    storage = Storage(spec.storage)
-    runs = [RunDirectory(absolute(url), storage) for url in dict.fromkeys(spec.runs)]
+    storage, url = Storage(spec.storage), absolute(spec.out)
+    _check_out(url, storage)
+    runs = [RunDirectory(place, storage) for place in dict.fromkeys(map(absolute, spec.runs))]
     records = [read_record(LabelRecord, run.url, storage) for run in runs]
     conditions = _conditions(runs, records)
     masks = [mask for run, record in zip(runs, records, strict=True) for mask in _masks(run, record)]
-    images = {mask.image for mask in masks}
-    if len(images) < max(FEWEST_IMAGES, spec.folds):
+    folds = _folds({mask.image for mask in masks}, spec)
+    if len(folds) < max(FEWEST_IMAGES, spec.folds):
         raise OptionError(
-            f"{', '.join(run.url for run in runs)}: {len(images)} images with truth and clicks; a calibration needs "
+            f"{', '.join(run.url for run in runs)}: {len(folds)} images with truth and clicks; a calibration needs "
             f"{max(FEWEST_IMAGES, spec.folds)} at least: evaluate more"
         )
-    labelled = _labelled(masks, _folds(images, spec))
+    labelled = _labelled(masks, folds)
     calibration = Calibration(
         quality=labelled.fit(),
         conditions=conditions,
         datasets=tuple(sorted({record.dataset.fingerprint for record in records})),
         runs=tuple(run.url for run in runs),
-        num_images=len(images),
+        num_images=len(folds),
         num_objects=len({mask.of for mask in masks}),
         num_masks=len(masks),
         folds=spec.folds,
@@ -98,9 +100,20 @@ def run_calibrate(spec: CalibrateSpec) -> Calibrated:
         versions={name: version(name) for name in _VERSIONED},
         created=now(),
     )
-    url = absolute(spec.out)
     storage.write_bytes(url, to_bytes(calibration))
     return Calibrated(url, calibration)
+
+
+def _check_out(url: str, storage: Storage) -> None:
+    """Refuse to write over a file that is no calibration."""
+    if not storage.exists(url):
+        return
+    try:
+        from_bytes(Calibration, storage.read_bytes(url))
+    except ValueError:
+        raise OptionError(
+            f"--out {url} is there, and is no calibration of this version: name another file, or delete it"
+        ) from None
 
 
 def _conditions(runs: Sequence[RunDirectory], records: Sequence[LabelRecord]) -> Conditions:
@@ -141,18 +154,22 @@ def _masks(run: RunDirectory, record: LabelRecord) -> Iterator[_Mask]:
                 )
 
 
-def _folds(images: set[tuple[str, str]], spec: CalibrateSpec) -> dict[tuple[str, str], int]:
-    """Images dealt to folds, in the order of a hash of the seed and their names."""
-    order = sorted(images, key=lambda image: hashlib.sha256(repr((spec.seed, *image)).encode()).digest())
-    return {image: place % spec.folds for place, image in enumerate(order)}
+def _folds(images: set[tuple[str, str]], spec: CalibrateSpec) -> dict[str, int]:
+    """Sample keys dealt to folds, in the order of a hash of the seed and the image.
+
+    A key goes to one fold whatever its data set: the same images in other shards are another data set.
+    """
+    first = {key: (fingerprint, key) for fingerprint, key in sorted(images, reverse=True)}
+    order = sorted(first, key=lambda key: hashlib.sha256(repr((spec.seed, *first[key])).encode()).digest())
+    return {key: place % spec.folds for place, key in enumerate(order)}
 
 
-def _labelled(masks: Sequence[_Mask], folds: dict[tuple[str, str], int]) -> LabelledMasks:
+def _labelled(masks: Sequence[_Mask], folds: dict[str, int]) -> LabelledMasks:
     return LabelledMasks.of(
         [mask.signals for mask in masks],
         [mask.num_clicks for mask in masks],
         [mask.iou for mask in masks],
-        [folds[mask.image] for mask in masks],
+        [folds[mask.image[1]] for mask in masks],
     )
 
 

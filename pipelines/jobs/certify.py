@@ -27,7 +27,7 @@ from infra.json_text import JsonValue
 from infra.runs.audit_draw import audit_place
 from infra.runs.commit import CommitRecord
 from infra.runs.repeated_keys import repeated_keys
-from infra.runs.reviews import ObjectName, digest_of, read_reviews
+from infra.runs.reviews import ObjectName, Review, digest_of, read_reviews
 from infra.runs.run_directory import RunDirectory
 from infra.runs.set_aside import committed_and_set_aside
 from infra.runs.tables import MASKS
@@ -48,7 +48,9 @@ _COLUMNS: Final = ("sample_key", "object_id", "shard", "iou", "quality", "model_
 NOT_PROMISED: Final = (
     "it is about the masks of this run as it is, as a whole, and says nothing of a single one of them, of other images "
     "or of the same ones labelled again",
-    "it holds if the audit was random: all drawn masks were reviewed, and none was drawn again after a look",
+    "it is about masks, and says nothing of objects that the run has missed, or of classes",
+    "it holds if the audit was random: promise, size and seed were chosen without a look at the drawn masks, all of "
+    "them were reviewed, and none was drawn again after a look",
     "a mask that was accepted counts as good by the reviewer's word: who accepts too easily promises too much",
     "of several promises on one audit each holds with its confidence, and not all of them together",
 )
@@ -64,6 +66,7 @@ class Audit:
         size, seed: how it was drawn.
         masks: SHA-256 over the masks of the run: that the set is the same.
         drawn: sample key and object id of the masks, in the order of the draw.
+        reviewed_before: how many of them somebody had decided on before the draw.
         created: UTC, ISO 8601.
     """
 
@@ -72,6 +75,7 @@ class Audit:
     seed: Annotated[int, Ge(0)]
     masks: str
     drawn: tuple[ObjectName, ...]
+    reviewed_before: Annotated[int, Ge(0)]
     created: str
 
 
@@ -87,6 +91,8 @@ class Certificate:
         without_quality: of them: no network has seen them, and they are not certified.
         certified: the largest set that the audit shows to be good; None if it shows none.
         audit_size, audit_seed: how the audit was drawn.
+        reviewed_before: masks of the audit that somebody had decided on before it was drawn. Who chose the promise by
+            those has shown less than it says.
         num_bad: masks of the audit that are bad.
         audit_found: masks of the audit by what was found: accepted, corrected, rejected, or truth.
         reviewers: masks of the audit by who has reviewed them; `truth` if their IoU with the truth decided.
@@ -105,6 +111,7 @@ class Certificate:
     certified: AuditedSet | None
     audit_size: Annotated[int, Ge(1)]
     audit_seed: Annotated[int, Ge(0)]
+    reviewed_before: Annotated[int, Ge(0)]
     num_bad: Annotated[int, Ge(0)]
     audit_found: Mapping[str, int]
     reviewers: Mapping[str, int]
@@ -161,8 +168,8 @@ def run_certify(spec: CertifySpec) -> Certification:
     run = RunDirectory(absolute(spec.run), Storage(spec.storage))
     record = read_record(LabelRecord, run.url, run.storage)
     masks = _RunMasks.read(run, record)
-    audit = _audit(spec, run, masks)
-    reviews = read_reviews(run)
+    reviews = {name: review for name, review in read_reviews(run).items() if masks.is_of(review)}
+    audit = _audit(spec, run, masks, reviews)
     known = {
         name: found
         for name in audit.drawn
@@ -176,19 +183,31 @@ def run_certify(spec: CertifySpec) -> Certification:
     is_reviewed = np.array([name in reviews for name in masks.names], np.bool_)
     rank = _queue(masks, is_certified | is_reviewed)
     _write_rows(run, masks, audit, is_certified, rank)
-    if certificate is not None:
+    if certificate is None:
+        run.storage.delete(_url(run, CERTIFICATE_FILE))  # a review that it rested on was taken back
+    else:
         run.storage.write_bytes(_url(run, CERTIFICATE_FILE), to_bytes(certificate))
     return Certification(run.url, audit, missing, certificate, int(np.count_nonzero(rank >= 0)))
 
 
 @dataclass(frozen=True, eq=False)
 class _RunMasks:
-    """The masks of a run in the order of its shards; `quality` is (N,), NaN where no network has seen the mask."""
+    """The masks of a run in the order of its shards.
+
+    Attributes:
+        table: a row for each.
+        names: sample key and object id of each.
+        index: their places by name.
+        quality: (N,), NaN for a mask that no network has seen.
+        attempts: of the commits, by shard.
+        digest: SHA-256 over all of them.
+    """
 
     table: pa.Table
     names: Sequence[ObjectName]
     index: Mapping[ObjectName, int]
     quality: NDArray[np.float64]
+    attempts: Mapping[str, str]
     digest: str
 
     @classmethod
@@ -214,6 +233,7 @@ class _RunMasks:
             names,
             {name: place for place, name in enumerate(names)},
             table["quality"].to_numpy().astype(np.float64),
+            {record.shard: record.attempt for record in records},
             _digest(records),
         )
 
@@ -226,6 +246,10 @@ class _RunMasks:
         """With the truth; None without."""
         value: float | None = self.table["iou"][self.index[name]].as_py()
         return value
+
+    def is_of(self, review: Review) -> bool:
+        """Whether a review is about a mask as it is now; its shard may have been labelled again since."""
+        return self.attempts.get(review.shard) == review.attempt
 
     def drawn(self, size: int, seed: int) -> tuple[ObjectName, ...]:
         """That many of the masks that have a quality, at random."""
@@ -244,17 +268,21 @@ def _digest(records: Sequence[CommitRecord]) -> str:
     return hashlib.sha256("".join(parts).encode()).hexdigest()
 
 
-def _audit(spec: CertifySpec, run: RunDirectory, masks: _RunMasks) -> Audit:
+def _audit(
+    spec: CertifySpec, run: RunDirectory, masks: _RunMasks, reviews: Mapping[ObjectName, Review]
+) -> Audit:
     """The audit of the run: the one that is there, or the one that is drawn now."""
     if not np.isfinite(masks.quality).any():
         raise OptionError(f"{run.url} has no mask with a quality: there is nothing to certify")
     url = _url(run, AUDIT_FILE)
+    drawn = masks.drawn(spec.audit, spec.seed)
     asked = Audit(
         promise=spec.promise,
         size=spec.audit,
         seed=spec.seed,
         masks=masks.digest,
-        drawn=masks.drawn(spec.audit, spec.seed),
+        drawn=drawn,
+        reviewed_before=sum(name in reviews for name in drawn),
         created=now(),
     )
     there = create_or_read(run.storage, url, to_bytes(asked))
@@ -277,8 +305,8 @@ def _audit(spec: CertifySpec, run: RunDirectory, masks: _RunMasks) -> Audit:
     ):
         if before != after:
             raise OptionError(
-                f"{name} {after:g}: the audit of {run.url} was drawn for {before:g}, and what is asked after a look "
-                f"at it cannot be promised; give {before:g}, or delete {CERTIFY_FOLDER}/ and give another --seed"
+                f"{name} {after!r}: the audit of {run.url} was drawn for {before!r}, and what is asked after a look "
+                f"at it cannot be promised; give {before!r}, or delete {CERTIFY_FOLDER}/ and give another --seed"
             )
     return audit
 
@@ -310,6 +338,7 @@ def _certificate(
         certified=certified_set(tested, audit.promise),
         audit_size=len(audit.drawn),
         audit_seed=audit.seed,
+        reviewed_before=audit.reviewed_before,
         num_bad=int(np.count_nonzero(is_bad)),
         audit_found=count_by(audited_masks, "found"),
         reviewers=count_by(audited_masks, "by"),

@@ -25,6 +25,7 @@ from infra.imports.read_labels import CorrectedLabels, read_labels
 from infra.runs.reviews import Imported, Review, ReviewConflictError, ReviewMask, Reviews, Verdict
 from infra.storage.files import Storage, basename, join
 from infra.storage.locations import expand_home
+from pipelines.counted import counted
 from pipelines.errors import OptionError
 from pipelines.inputs.images_of_run import Categories, ImagesOfRun, MaskOfRun
 from pipelines.jobs.imported_labels import Conflict, ImportedLabels
@@ -75,8 +76,8 @@ def _read(spec: ImportLabelsSpec, storage: Storage, images: ImagesOfRun) -> tupl
         first = ", ".join(map(repr, list(known.unknown)[:_MOST_NAMED]))
         more = ", ..." if len(known.unknown) > _MOST_NAMED else ""
         raise LabelImportError(
-            f"{spec.file} has {len(known.unknown):,} images that {spec.run} does not have ({first}{more}): name the "
-            "run that they were exported from, or take them out of the file"
+            f"{spec.file} has {counted(len(known.unknown), 'image')} that {spec.run} does not have ({first}{more}): "
+            "name the run that they were exported from, or take them out of the file"
         )
     if not labels.images:
         told = "".join(f"; {count:,} {what}" for what, count in labels.left_out.items())
@@ -90,17 +91,15 @@ def _exported(spec: ImportLabelsSpec, storage: Storage) -> Mapping[str, frozense
     """Object ids of an export by sample key; None: nothing was left out of it."""
     if spec.exported is None:
         return None
-    url = join(expand_home(spec.exported), OBJECTS_FILE)
+    url, columns = join(expand_home(spec.exported), OBJECTS_FILE), ["sample_key", "object_id"]
     try:
-        table = pq.read_table(
-            io.BytesIO(storage.read_bytes(url)), columns=["sample_key", "object_id"], use_threads=False
-        )
+        table = pq.read_table(io.BytesIO(storage.read_bytes(url)), columns=columns, use_threads=False)
     except (ValueError, OSError, KeyError) as error:
         raise LabelImportError(
             f"{url} is no list of what was exported ({error}): --exported is the folder that `mfp export` wrote"
         ) from None
     ids: dict[str, set[str]] = defaultdict(set)
-    for key, object_id in zip(*(table[name].to_pylist() for name in table.column_names), strict=True):
+    for key, object_id in zip(*(table[name].to_pylist() for name in columns), strict=True):
         ids[key].add(object_id)
     return {key: frozenset(of_key) for key, of_key in ids.items()}
 
@@ -152,10 +151,20 @@ class _Import:
             categories = self._images.categories(shard, keys, self._spec.category)
             for key, rows in self._images.masks(shard, keys).items():
                 objects = self._objects(shard, key, rows, categories[key])
-                shown = None if exported is None else exported.get(key, frozenset())
-                not_shown = frozenset() if shown is None else {one.object_id for one in objects} - shown
-                size, shapes = self._images.size_of(key), self._labels.images[key].shapes
-                found = outcomes_of(key, *size, objects, shapes, categories[key].usual, not_shown)
+                labels = self._labels.images[key]
+                ids = {one.object_id for one in objects}
+                shown = ids if exported is None else ids & exported.get(key, frozenset())
+                may_be_deleted = frozenset() if labels.num_left_out else shown
+                found = outcomes_of(
+                    key,
+                    *self._images.size_of(key),
+                    objects,
+                    labels.shapes,
+                    categories[key].usual,
+                    ids - may_be_deleted,
+                )
+                undecided = shown - may_be_deleted - {outcome.object_id for outcome in found.outcomes}
+                self._counts["undecided"] += len(undecided)
                 self._take(shard, key, found)
             self._report("comparing")
 
@@ -197,6 +206,7 @@ class _Import:
             objects_by_overlap=self._counts["overlapping"],
             twins=self._counts["twins"],
             empty=self._counts["empty"],
+            undecided=self._counts["undecided"],
             left_out=dict(self._labels.left_out),
         )
 

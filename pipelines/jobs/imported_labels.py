@@ -41,6 +41,8 @@ class ImportedLabels:
         twins: shapes that had the object id of another shape, which fits better, and became objects of their own or
             another object by their overlap.
         empty: new shapes without a pixel, which are no objects.
+        undecided: objects without a mask in the file, on images with shapes that are no masks, as boxes: each may be
+            one of those, and is not taken for deleted.
         left_out: what of the file was not read and how often, in words.
     """
 
@@ -64,6 +66,7 @@ class ImportedLabels:
     objects_by_overlap: int
     twins: int
     empty: int
+    undecided: int
     left_out: Mapping[str, int]
 
     def to_json(self) -> dict[str, JsonValue]:
@@ -98,5 +101,6 @@ class ImportedLabels:
             "objects_by_overlap": self.objects_by_overlap,
             "twins": self.twins,
             "empty": self.empty,
+            "undecided": self.undecided,
             "left_out": dict(self.left_out),
         }

@@ -99,7 +99,8 @@ def outcomes_of(
         objects: that it has, all different.
         shapes: that the labels have for it; their masks and those of the objects fit the image.
         usual_category: the class that an object has of which the data set knows nothing.
-        not_shown: ids of objects that the person did not see: nothing is said of them unless a shape is one.
+        not_shown: ids of objects that the person did not see, or whose shape may be one that is no mask: nothing is
+            said of them unless a shape is one.
     """
     size = (height, width)
     pairs, num_twins = _by_id(objects, shapes, size)

@@ -47,19 +47,24 @@ def _certified(certificate: Certificate) -> Iterator[str]:
             f"certified: {one.num_masks:,} of {certificate.num_masks:,} masks "
             f"({one.num_masks / certificate.num_masks:.0%}), those with quality >= {one.min_quality!r}"
         )
-        yield f"with confidence {promise.confidence:.4g}, {_in_words(promise)}"
+        yield f"with confidence {promise.confidence!r}, {_in_words(promise)}"
         yield f"shown by {one.num_audited:,} audited masks among them, {one.num_bad:,} bad (p {one.p_value:.2g})"
     yield (
         f"audit: {certificate.audit_size:,} masks, {certificate.num_bad:,} bad; {_counts(certificate.audit_found)}; "
         f"reviewed by {_counts(certificate.reviewers)}"
     )
+    if certificate.reviewed_before:
+        yield (
+            f"{certificate.reviewed_before:,} of them were reviewed before the audit was drawn: it counts if the "
+            "promise was not chosen by what they showed"
+        )
     yield f"run {certificate.run}, model {', '.join(certificate.model_ids)}, {certificate.created}"
     yield "what this does not promise:"
     yield from (f"  - {line}" for line in certificate.not_promised)
 
 
 def _in_words(promise: Promise) -> str:
-    return f"at least {promise.share:.4g} of them have IoU >= {promise.min_iou:.4g}"
+    return f"at least {promise.share!r} of them have IoU >= {promise.min_iou!r}"
 
 
 def _counts(counts: Mapping[str, int]) -> str:

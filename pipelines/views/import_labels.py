@@ -41,6 +41,11 @@ def summary_lines(imported: ImportedLabels) -> Iterator[str]:
         yield f"  {counted(imported.twins, 'shape')} with the id of another shape, which fits better: it was not theirs"
     if imported.empty:
         yield f"  {counted(imported.empty, 'new shape')} without a pixel left out"
+    if imported.undecided:
+        yield (
+            f"  {counted(imported.undecided, 'object')} undecided: no mask of theirs is in the file, and shapes of "
+            "their images were left out"
+        )
     for what, count in imported.left_out.items():
         yield f"  left out: {count:,} {what}"
     if imported.conflicts:

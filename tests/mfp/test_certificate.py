@@ -195,3 +195,12 @@ def test_one_more_bad_mask_in_the_audit_never_certifies_more(seed: int, share_ba
         certified_set(nested_sets(quality, is_audited, bad, PROMISE), PROMISE) for bad in (is_bad, more)
     )
     assert (0 if after is None else after.num_masks) <= (0 if before is None else before.num_masks)
+
+
+@pytest.mark.parametrize("share", [1e-12, 1e-300, 0.5, 1 - 1e-12])
+def test_however_much_is_promised_no_set_is_certified_of_which_every_mask_was_found_bad(share: float) -> None:
+    promise = Promise(share=share)
+    everything = np.ones(10, np.bool_)
+    sets = nested_sets(np.linspace(0, 1, 10), everything, everything, promise)
+    assert all(one.p_value == 1 for one in sets)
+    assert certified_set(sets, promise) is None

@@ -81,6 +81,50 @@ def test_too_few_images_with_truth_are_refused(tmp_path: Path, num_images: int, 
     assert not (tmp_path / "q.json").exists()
 
 
+def test_a_run_that_is_named_twice_counts_once(
+    fitted: tuple[Calibration, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calibration, folder = fitted
+    monkeypatch.chdir(folder)
+    names = ("run", "./run", str(folder / "run"), str(folder / "run") + "/")
+    again = run_calibrate(CalibrateSpec(runs=names, out=str(folder / "twice.json")))
+    assert replace(again.calibration, created=calibration.created) == calibration
+
+
+def test_images_of_one_key_are_one_image_also_from_several_data_sets(
+    fitted: tuple[Calibration, Path], tmp_path: Path
+) -> None:
+    """The same images in other shards are another data set; no fit may score what it has seen."""
+    calibration, folder = fitted
+    record = label_record(max_clicks=3, target_iou="none")
+    other = RunDirectory(str(tmp_path / "run"), Storage())
+    other.open(request_of(replace(record, dataset=replace(record.dataset, fingerprint="e" * 64))))
+    fill(other, num_images=100, num_clicks=3)
+    runs = (str(folder / "run"), other.url)
+    both = run_calibrate(CalibrateSpec(runs=runs, out=str(tmp_path / "q.json"))).calibration
+    assert (both.num_images, both.num_objects, both.num_masks) == (100, 600, 1_800)
+    for one, two in zip(calibration.figures, both.figures, strict=True):
+        assert two.calibrated.num_masks == 2 * one.calibrated.num_masks
+
+
+@pytest.mark.parametrize("content", [b'{"spec": {}}', b"", b"a photograph"])
+def test_a_calibration_is_not_written_over_another_file(
+    content: bytes, fitted: tuple[Calibration, Path], tmp_path: Path
+) -> None:
+    (tmp_path / "run.json").write_bytes(content)
+    spec = CalibrateSpec(runs=(str(fitted[1] / "run"),), out=str(tmp_path / "run.json"))
+    with pytest.raises(OptionError, match=r"--out .*run\.json is there, and is no calibration"):
+        run_calibrate(spec)
+    assert (tmp_path / "run.json").read_bytes() == content
+
+
+def test_a_calibration_is_written_over_an_older_one(fitted: tuple[Calibration, Path], tmp_path: Path) -> None:
+    out = tmp_path / "q.json"
+    out.write_bytes(to_bytes(replace(fitted[0], seed=5)))
+    run_calibrate(CalibrateSpec(runs=(str(fitted[1] / "run"),), out=str(out)))
+    assert read_calibration(str(out), Storage()).seed == 0
+
+
 def test_a_file_that_is_no_calibration_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "q.json").write_text('{"job": "label"}')
     with pytest.raises(OptionError, match=r"--calibration .*q\.json is none"):

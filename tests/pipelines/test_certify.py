@@ -129,6 +129,53 @@ def test_a_run_without_truth_waits_until_all_drawn_masks_are_reviewed(without_tr
     assert reviewed.num_queued == 0
 
 
+def test_a_certificate_says_how_many_masks_were_reviewed_before_it_was_known_which_are_drawn(
+    without_truth: RunDirectory,
+) -> None:
+    names = [(f"image {image}", "0") for image in range(100)]
+    review(without_truth, names, "accepted")
+    audit = certify(without_truth).audit
+    known = len({*names} & {*audit.drawn})
+    assert 10 < known < 60
+    assert audit.reviewed_before == known
+    review(without_truth, [name for name in audit.drawn if name not in names], "accepted")
+    found = certify(without_truth)
+    assert certificate_of(found).reviewed_before == known
+    assert f"{known} of them were reviewed before the audit was drawn" in "\n".join(
+        certification_lines(found)
+    )
+
+
+def test_a_review_that_is_taken_back_takes_the_certificate_with_it(without_truth: RunDirectory) -> None:
+    drawn = certify(without_truth).audit.drawn
+    review(without_truth, drawn, "accepted")
+    certify(without_truth)
+    file = Path(without_truth.url, "certify", "certificate.json")
+    assert file.exists()
+    Reviews(without_truth).put(decision("withdrawn", name=drawn[7]), after=1)
+    assert certify(without_truth).missing == (drawn[7],)
+    assert not file.exists()
+
+
+def test_a_review_of_a_mask_that_was_labelled_again_since_does_not_count(without_truth: RunDirectory) -> None:
+    drawn = certify(without_truth).audit.drawn
+    review(without_truth, drawn[1:], "accepted")
+    Reviews(without_truth).put(replace(decision("accepted", name=drawn[0]), attempt="before"), after=0)
+    assert certify(without_truth).missing == (drawn[0],)
+    Reviews(without_truth).put(decision("rejected", name=drawn[0]), after=1)
+    assert certificate_of(certify(without_truth)).num_bad == 1
+
+
+def test_what_is_promised_is_shown_as_it_is_and_not_rounded_up(with_truth: RunDirectory) -> None:
+    promise = Promise(min_iou=0.1234567, share=0.0999999, confidence=0.999999)
+    found = run_certify(CertifySpec(run=with_truth.url, promise=promise, audit=100))
+    lines = "\n".join(certification_lines(found))
+    assert "with confidence 0.999999, at least 0.0999999 of them have IoU >= 0.1234567" in lines
+    closer = replace(promise, confidence=0.9999991)
+    with pytest.raises(OptionError, match=r"--confidence 0\.9999991: .* was drawn for 0\.999999, and"):
+        run_certify(CertifySpec(run=with_truth.url, promise=closer, audit=100))
+
+
 def test_masks_that_were_reviewed_leave_the_queue(without_truth: RunDirectory) -> None:
     drawn = certify(without_truth).audit.drawn
     review(without_truth, drawn, "rejected", "Bob")

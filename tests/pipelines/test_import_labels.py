@@ -17,18 +17,20 @@ from typer.testing import CliRunner
 from actors.specs.export import ExportedMasks, ExportSpec
 from actors.specs.import_labels import ImportLabelsSpec
 from infra import rle
-from infra.errors import LabelImportError
+from infra.errors import LabelImportError, RunDirectoryError
 from infra.exports.brush_rle import brush_rle
 from infra.exports.format_names import Shape
-from infra.runs.reviews import Imported, Review, Reviews, Verdict, read_reviews
+from infra.runs.reviews import Imported, Review, ReviewMask, Reviews, Verdict, read_reviews
 from infra.runs.run_directory import RunDirectory
 from infra.storage.files import join
 from pipelines.cli import app
 from pipelines.jobs.export import run_export
 from pipelines.jobs.import_labels import run_import_labels
 from pipelines.jobs.imported_labels import ImportedLabels
+from pipelines.views.import_labels import summary_lines
 from tests.infra.exports.drawn_samples import exported_object
 from tests.infra.imports.programs import FILES, submit
+from tests.infra.rows import commit_rows, mask_row
 from tests.infra.sample_factory import rectangle
 from tests.pipelines.exported_runs import EMPTY, STORAGE, write_data, write_run
 
@@ -237,6 +239,28 @@ def test_decisions_made_in_between_stay_and_are_named_unless_they_are_to_be_repl
     assert reviews(run)["a", "1"].verdict is Verdict.CORRECTED
 
 
+@pytest.mark.parametrize(("with_exported", "expected"), [(True, Verdict.ADDED), (False, Verdict.REJECTED)])
+def test_an_object_that_was_added_since_the_export_is_replaced_only_if_the_export_is_not_named(
+    with_exported: bool, expected: Verdict, run: RunDirectory, tmp_path: Path
+) -> None:
+    path = exported(run, tmp_path / "out")
+    mask = ReviewMask(HEIGHT, WIDTH, rle.encode(NEW), Imported("x.json", "coco"))
+    added = replace(decision(run, "a", "of Bob", Verdict.REJECTED), verdict=Verdict.ADDED, mask=mask)
+    Reviews(run).put(added, 0)
+    found = imported(run, path, replace=True, exported=str(tmp_path / "out") if with_exported else None)
+    assert found.written == (6 if with_exported else 7)
+    assert reviews(run)["a", "of Bob"].verdict is expected
+
+
+def test_one_image_that_the_run_does_not_have_is_one_image(run: RunDirectory, tmp_path: Path) -> None:
+    path = exported(run, tmp_path / "out")
+    document = json.loads(path.read_text())
+    document["images"][0]["sample_key"] = "z"
+    path.write_text(json.dumps(document))
+    with pytest.raises(LabelImportError, match=r"has 1 image that .* does not have \('z'\): name the run"):
+        imported(run, path)
+
+
 def test_who_is_first_while_an_import_goes_on_is_not_written_over(
     run: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -281,6 +305,75 @@ def test_objects_that_an_export_left_out_are_not_taken_for_deleted_ones(
         (tmp_path / "bad").mkdir()
         (tmp_path / "bad" / "objects.parquet").write_bytes(b"junk")
         imported(run, path, exported=str(tmp_path / "bad"))
+
+
+@pytest.mark.parametrize("name", ["label-studio", "cvat", "coco"])
+def test_an_object_that_a_program_has_made_a_box_of_is_not_taken_for_deleted(
+    name: str, run: RunDirectory, tmp_path: Path
+) -> None:
+    path = exported(run, tmp_path / "out", name)
+    {"label-studio": box_in_tasks, "cvat": box_in_xml, "coco": box_in_coco}[name](path)
+    found = imported(run, path)
+    assert (found.accepted, found.rejected, found.undecided) == (4, 1, 1)
+    assert ("a", "1") not in reviews(run)
+    assert reviews(run)["b/c", "1"].verdict is Verdict.REJECTED, "no shape of its image was left out"
+    assert sum(found.left_out.values()) == 1
+    assert "1 object undecided: no mask of theirs" in "\n".join(summary_lines(found))
+
+
+def box_in_tasks(path: Path) -> None:
+    """Make a box of a/1, and delete b/c 1."""
+    tasks = json.loads(path.read_text())
+    results = {task["data"]["sample_key"]: task["annotations"][0]["result"] for task in tasks}
+    results["a"][0] |= {"type": "rectanglelabels", "value": {"x": 1, "y": 1, "width": 9, "height": 9}}
+    del results["b/c"][0]
+    path.write_text(json.dumps(tasks))
+
+
+def box_in_coco(path: Path) -> None:
+    """As `box_in_tasks`."""
+    document = json.loads(path.read_text())
+    image_of = {image["sample_key"]: image["id"] for image in document["images"]}
+    entry = {(one["image_id"], one["object_id"]): one for one in document["annotations"]}
+    entry[image_of["a"], "1"] |= {"segmentation": [], "bbox": [1, 0, 9, 3]}
+    document["annotations"].remove(entry[image_of["b/c"], "1"])
+    path.write_text(json.dumps(document))
+
+
+def box_in_xml(path: Path) -> None:
+    """As `box_in_tasks`."""
+    tree = ET.parse(path)
+    image_of = {image.attrib["sample_key"]: image for image in tree.iter("image")}
+    image_of["a"][0].tag = "box"
+    image_of["b/c"].remove(image_of["b/c"][0])
+    tree.write(path, "utf-8")
+
+
+def test_what_is_said_of_a_whole_image_is_no_shape(run: RunDirectory, tmp_path: Path) -> None:
+    path = exported(run, tmp_path / "out", "cvat")
+    tree = ET.parse(path)
+    image = next(tree.iter("image"))
+    image.remove(image[0])
+    ET.SubElement(image, "tag", {"label": "blurred"})
+    tree.write(path, "utf-8")
+    found = imported(run, path, dry_run=True)
+    assert (found.accepted, found.rejected, found.undecided) == (5, 1, 0)
+    assert found.left_out == {"<tag> of CVAT, which are no masks": 1}
+
+
+def test_a_run_with_one_key_in_two_shards_is_refused(run: RunDirectory, tmp_path: Path) -> None:
+    path = exported(run, tmp_path / "out")
+    shards = sorted(run.committed())
+    shard_of = {row["sample_key"]: row["shard"] for row in run.read_masks().to_pylist()}
+    (other,) = [shard for shard in shards if shard != shard_of["a"]]
+    for file in Path(run.url, "commits").glob(f"*{Path(other).stem}*"):
+        file.unlink()
+    commit_rows(run, other, "b", [mask_row("a", "1", shard=other)], [])
+    with pytest.raises(
+        RunDirectoryError, match=r"'a' in .* and .*; corrected labels are found by sample key"
+    ):
+        imported(run, path)
+    assert files(run) == []
 
 
 def test_an_object_may_be_added_to_an_image_that_has_no_mask(run: RunDirectory, tmp_path: Path) -> None:

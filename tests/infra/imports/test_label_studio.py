@@ -89,6 +89,24 @@ def test_brush_masks_and_polygons_come_with_their_ids_and_labels(tmp_path: Path)
     assert found.edited == datetime(2026, 11, 29, 10, 5, 0, 123456, tzinfo=UTC)
 
 
+def test_a_brush_mask_that_is_longer_than_any_of_its_image_is_refused_before_it_is_unpacked(
+    tmp_path: Path,
+) -> None:
+    longest = 7 + 6 * 8 * 4 * 7
+    for length, told in (
+        (longest, "a brush mask without pixels"),
+        (longest + 1, r"a brush mask of 1,352 bytes"),
+    ):
+        value = {"rle": [0] * length, "format": "rle", "brushlabels": ["cat"]}
+        with pytest.raises(LabelImportError, match=told):
+            image(tmp_path, region(value=value))
+
+
+def test_the_name_of_an_image_is_not_asked_for_if_the_file_has_its_key(tmp_path: Path) -> None:
+    found = labels(tmp_path, task(annotation(region()), data={"photo": "no name", "sample_key": "a"}))
+    assert list(found.images) == ["a"]
+
+
 def test_a_brush_and_the_label_of_its_region_are_one_shape(tmp_path: Path) -> None:
     brush = region(type="brush", value={"rle": PACKED, "format": "rle"})
     label = region(type="labels", value={"rle": PACKED, "format": "rle", "labels": ["dog"]})
