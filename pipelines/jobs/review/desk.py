@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -37,6 +37,8 @@ Shown: TypeAlias = Literal["open", "decided", "all"]
 REFRESH_SECONDS = 20.0
 """The folder of decisions is listed once in this time at most."""
 _JPEG_QUALITY = 92
+_LONGEST_JPEG = 65_500  # pixels; JPEG itself ends at 65,535, libjpeg here
+_RUNS_KEPT = 1_000  # masks
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,7 @@ class Desk:
         self._refreshing = threading.Lock()
         self._ordered: dict[OrderName, list[RunRow]] = {}
         self._categories: set[str] = set()
+        self._runs: OrderedDict[tuple[str, int], list[JsonValue]] = OrderedDict()
         self._every_sample: dict[str, list[str]] = {}  # keys of the samples of a shard, once somebody asked
         self._rows.refresh()
         for shard in self._rows.shards[:1]:
@@ -164,14 +167,15 @@ class Desk:
         ]
         return {"total": len(names), "first": first, "images": listed}
 
-    def image(self, shard: str, key: str) -> bytes:
-        """The image of a sample at the size that it is worked on, as a JPEG."""
-        decoded = self._decoded(shard, key)
-        done, encoded = cv2.imencode(
-            ".jpg", decoded.image[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
+    def image(self, shard: str, key: str) -> tuple[bytes, str]:
+        """The image of a sample as it is worked on, and its media type; PNG if it is too long for JPEG."""
+        image = self._decoded(shard, key).image
+        suffix, media_type = (
+            (".png", "image/png") if max(image.shape) > _LONGEST_JPEG else (".jpg", "image/jpeg")
         )
+        done, encoded = cv2.imencode(suffix, image[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
         assert done, "OpenCV encodes every RGB image"
-        return bytes(encoded)
+        return bytes(encoded), media_type
 
     def shown(self, place: Place) -> dict[str, JsonValue]:
         """An object: its mask in the run, what was decided, and the others on its image."""
@@ -329,9 +333,11 @@ class Desk:
             decided = self._reviews.of(row.shard, row.sample_key, row.object_id)
             if row.digest == place.digest or (decided and decided.review.verdict is Verdict.REJECTED):
                 continue
-            mask = decided.review.mask if decided else None
-            pixels = self._mask_of(row, decoded) if mask is None else _working(mask, decoded)
-            yield {"id": row.object_id, "digest": row.digest, "mask": runs_of(pixels)}
+            yield {
+                "id": row.object_id,
+                "digest": row.digest,
+                "mask": self._runs_after_review(row, decided, decoded),
+            }
         for one in self._decided():
             review = one.review
             is_here = (review.shard, review.sample_key) == (place.shard, place.sample_key)
@@ -339,8 +345,34 @@ class Desk:
                 yield {
                     "id": review.object_id,
                     "digest": review.digest,
-                    "mask": runs_of(_working(review.mask, decoded)),
+                    "mask": self._runs_after_review(None, one, decoded),
                 }
+
+    def _runs_after_review(
+        self, row: RunRow | None, decided: Decided | None, decoded: DecodedSample
+    ) -> list[JsonValue]:
+        """As `runs_of`, of the mask that counts. Kept: each object of a crowded image asks for those of all others."""
+        if decided is not None:
+            name = decided.review.digest, decided.number
+        else:
+            assert row is not None, "an object that was added has a decision"
+            name = row.digest, 0
+        with self._lock:
+            runs = self._runs.get(name)
+        if runs is None:
+            mask = decided.review.mask if decided else None
+            if mask is not None:
+                pixels = _working(mask, decoded)
+            else:
+                assert row is not None, "an object that was added has a mask"
+                pixels = self._mask_of(row, decoded)
+            runs = runs_of(pixels)
+        with self._lock:
+            self._runs[name] = runs
+            self._runs.move_to_end(name)
+            while len(self._runs) > _RUNS_KEPT:
+                self._runs.popitem(last=False)
+        return runs
 
     def _category_of(self, place: Place, sample: Sample) -> str:
         """The class by the data set; "" if it says none."""

@@ -225,13 +225,12 @@ class _Answers:
     async def image(self, request: Request) -> Response:
         """See Desk."""
         shard, key = request.query_params.get("shard", ""), request.query_params.get("key", "")
-        return await _answered(
-            lambda: Response(
-                self._desk.image(shard, key),
-                media_type="image/jpeg",
-                headers={"cache-control": "private, max-age=3600"},
-            )
-        )
+
+        def answer() -> Response:
+            data, media_type = self._desk.image(shard, key)
+            return Response(data, media_type=media_type, headers={"cache-control": "private, max-age=3600"})
+
+        return await _answered(answer)
 
     async def shown(self, request: Request) -> Response:
         """See Desk."""

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -25,12 +26,14 @@ from infra.runs.reviews import (
     read_reviews,
 )
 from infra.runs.run_directory import RunDirectory
+from infra.shards.shard_writer import write_dataset
 from infra.storage.files import join, relative_to
 from mfp.clicks import Click
 from pipelines.errors import OptionError
 from pipelines.inputs.run_record import LabelRecord, read_record
 from pipelines.jobs.review.desk import Decision, Desk, Place, runs_of
 from tests.actors.shapes import write_shapes
+from tests.infra.sample_factory import sample
 from tests.pipelines.past_runs import label_here
 from tests.pipelines.review.reviewed_runs import STORAGE, desk_of, shapes_run
 from tests.specs import changed, label_spec
@@ -164,21 +167,19 @@ def made_elsewhere(run: RunDirectory, place: Place, **changes: Any) -> Review:
     row = rows[place.sample_key, place.object_id]
     height, width = row["height"], row["width"]
     whole = rle.encode(np.ones((height, width), np.bool_))
-    return Review(
-        **{
-            "shard": place.shard,
-            "sample_key": place.sample_key,
-            "object_id": place.object_id,
-            "verdict": Verdict.CORRECTED,
-            "reviewer": "Ada",
-            "time": datetime(2026, 11, 29, tzinfo=UTC),
-            "decision": "elsewhere",
-            "attempt": run.record_of(place.shard).attempt,
-            "mask": ReviewMask(height, width, whole, Imported("labels.json", "coco")),
-            "iou": 1 - rle.distance(row["rle"], whole, height, width),
-        }
-        | changes
+    review = Review(
+        shard=place.shard,
+        sample_key=place.sample_key,
+        object_id=place.object_id,
+        verdict=Verdict.CORRECTED,
+        reviewer="Ada",
+        time=datetime(2026, 11, 29, tzinfo=UTC),
+        decision="elsewhere",
+        attempt=run.record_of(place.shard).attempt,
+        mask=ReviewMask(height, width, whole, Imported("labels.json", "coco")),
+        iou=1 - rle.distance(row["rle"], whole, height, width),
     )
+    return replace(review, **changes)
 
 
 def test_an_imported_mask_that_is_accepted_or_given_a_class_stays(run: RunDirectory) -> None:
@@ -308,6 +309,40 @@ def test_an_added_object_is_shown_beside_the_others_and_counts_as_decided(run: R
     decide(desk, added, Verdict.REJECTED, after=1)
     others = desk.shown(one)["others"]
     assert added.digest not in {other["digest"] for other in others}
+
+
+def test_other_masks_are_those_after_the_newest_decision(run: RunDirectory) -> None:
+    desk = desk_of(run)
+
+    def masks_beside(asked: Desk, place: Place) -> dict[str, Any]:
+        shown: Any = asked.shown(place)
+        return {other["id"]: other["mask"] for other in shown["others"]}
+
+    one = next(place for place in places(desk) if masks_beside(desk, place))
+    name, before = next(iter(masks_beside(desk, one).items()))
+    place = replace(one, object_id=name)
+    assert before == desk.shown(place)["mask"]
+    decided = decide(desk, place, Verdict.CORRECTED, *clicks_on(desk, place))
+    assert decided["mask"] != before
+    for asked in (desk, desk, desk_of(run)):
+        assert masks_beside(asked, one)[name] == decided["mask"]
+    decide(desk, place, Verdict.WITHDRAWN, after=1)
+    assert masks_beside(desk, one)[name] == before
+
+
+def test_an_image_that_is_too_long_for_jpeg_is_shown(tmp_path: Path) -> None:
+    samples = [sample("long", height=4, width=66_000), sample("short")]
+    write_dataset(samples, str(tmp_path / "data"), STORAGE, samples_per_shard=2)
+    spec = label_spec(str(tmp_path / "data"), str(tmp_path / "run"), "analytic", zoom_size=96, max_clicks=1)
+    run = label_here(spec)
+    (shard,) = run.committed()
+    desk = desk_of(run)
+    data, media_type = desk.image(shard, "long")
+    assert media_type == "image/png"
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    assert image is not None
+    assert image.shape == (4, 66_000, 3)
+    assert desk.image(shard, "short")[1] == "image/jpeg"
 
 
 def test_images_without_objects_come_first(run: RunDirectory) -> None:
