@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from types import ModuleType
 from typing import Any
@@ -34,12 +35,23 @@ def import_openvino() -> Any:
 _ABSENT: ModuleType = None  # type: ignore[assignment]  # what Python's import takes for "there is no such module"
 
 
+@functools.cache
+def _core() -> Any:
+    """The one of this process, for as long as it lives.
+
+    Each gives the thread that makes it another stack for signals, takes that away when it goes, and puts back the one
+    that it has found. Of two that go in the order they came, the second puts back the stack that went with the first,
+    and the next signal ends the process.
+    """
+    return import_openvino().Core()
+
+
 class OpenVinoRequest:
     """A model that OpenVINO has compiled; inputs are handed over without copies."""
 
     def __init__(self, model: bytes, constants: bytes = b"") -> None:
         """Compile an ONNX model, or the graph and the constants of a model in OpenVINO's own form."""
-        core = import_openvino().Core()
+        core = _core()
         compiled = core.compile_model(
             core.read_model(model, constants),
             "CPU",

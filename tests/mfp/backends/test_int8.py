@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from importlib import resources
 
@@ -97,3 +99,20 @@ def test_a_model_that_is_no_network_does_not_run_in_int8(choice: BackendChoice) 
     model: ClickModel = AnalyticClickModel()
     with pytest.raises(BackendError, match="backend openvino alone runs int8"):
         Engine(model, EngineSettings(backend=choice, precision="int8"))
+
+
+@needs_openvino
+def test_a_signal_after_two_models_are_gone_ends_no_process() -> None:
+    code = (
+        "import gc, os, signal\n"
+        "from mfp.backends.int8 import int8_layers\n"
+        "signal.signal(signal.SIGUSR1, lambda *_: print('heard'))\n"
+        "first, second = int8_layers(), int8_layers()\n"
+        "del first\n"
+        "gc.collect()\n"
+        "del second\n"
+        "gc.collect()\n"
+        "os.kill(os.getpid(), signal.SIGUSR1)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "heard\n")
