@@ -89,6 +89,18 @@ def nested_sets(
     )
 
 
+def fewest_audited(num_masks: int, promise: Promise) -> int:
+    """How many of so many masks an audit must have to show the promise of all of them if it finds none bad.
+
+    A smaller audit certifies nothing, whatever it finds.
+    """
+    from scipy.stats import hypergeom
+
+    sizes = np.arange(1, num_masks + 1)
+    p_values = hypergeom.pmf(0, num_masks, promise.most_bad(num_masks) + 1, sizes)
+    return int(sizes[np.argmax(p_values <= 1 - promise.confidence)])
+
+
 def certified_set(sets: tuple[AuditedSet, ...], promise: Promise) -> AuditedSet | None:
     """The last set before the first that fails; None if the first one does."""
     passed = None

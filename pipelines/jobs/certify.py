@@ -34,7 +34,7 @@ from infra.runs.tables import MASKS
 from infra.storage.create_once import create_or_read
 from infra.storage.files import Storage, join
 from infra.strict_json import from_bytes, to_bytes, to_json
-from mfp.certificate import AuditedSet, certified_set, nested_sets
+from mfp.certificate import AuditedSet, certified_set, fewest_audited, nested_sets
 from mfp.promise import Promise
 from pipelines.errors import OptionError
 from pipelines.inputs.audit import AuditedMask, audited, count_by
@@ -272,8 +272,14 @@ def _audit(
     spec: CertifySpec, run: RunDirectory, masks: _RunMasks, reviews: Mapping[ObjectName, Review]
 ) -> Audit:
     """The audit of the run: the one that is there, or the one that is drawn now."""
-    if not np.isfinite(masks.quality).any():
+    num_scored = int(np.count_nonzero(np.isfinite(masks.quality)))
+    if not num_scored:
         raise OptionError(f"{run.url} has no mask with a quality: there is nothing to certify")
+    if spec.audit < (fewest := fewest_audited(num_scored, spec.promise)):
+        raise OptionError(
+            f"--audit {spec.audit}: shows nothing of {num_scored:,} masks, even if all that are drawn are good; give "
+            f"{fewest} or more, or promise less (--share, --confidence)"
+        )
     url = _url(run, AUDIT_FILE)
     drawn = masks.drawn(spec.audit, spec.seed)
     asked = Audit(

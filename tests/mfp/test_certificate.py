@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mfp.certificate import AuditedSet, certified_set, nested_sets, nested_sizes
+from mfp.certificate import AuditedSet, certified_set, fewest_audited, nested_sets, nested_sizes
 from mfp.promise import Promise
 
 NUM_DRAWS = 1_000
@@ -204,3 +204,22 @@ def test_however_much_is_promised_no_set_is_certified_of_which_every_mask_was_fo
     sets = nested_sets(np.linspace(0, 1, 10), everything, everything, promise)
     assert all(one.p_value == 1 for one in sets)
     assert certified_set(sets, promise) is None
+
+
+@pytest.mark.parametrize("promise", [PROMISE, Promise(share=0.5, confidence=0.6), Promise(share=0.99)])
+@pytest.mark.parametrize("num_masks", [1, 7, 60, 300, NUM_MASKS])
+def test_the_fewest_audited_masks_certify_all_if_none_is_bad_and_one_fewer_none(
+    num_masks: int, promise: Promise
+) -> None:
+    def certified(num_audited: int) -> int:
+        is_audited = np.arange(num_masks) < num_audited
+        sets = nested_sets(np.linspace(1, 0, num_masks), is_audited, np.zeros(num_masks, np.bool_), promise)
+        return found.num_masks if (found := certified_set(sets, promise)) else 0
+
+    fewest = fewest_audited(num_masks, promise)
+    assert certified(fewest) == num_masks
+    assert certified(fewest - 1) == 0
+
+
+def test_the_default_promise_needs_57_of_2000_masks() -> None:
+    assert fewest_audited(NUM_MASKS, PROMISE) == 57

@@ -239,6 +239,15 @@ def test_what_is_asked_after_a_look_at_the_audit_is_refused(
     assert certificate_of(certify(with_truth)).certified == certificate_of(first).certified
 
 
+def test_an_audit_that_can_show_nothing_is_refused_before_it_is_drawn(with_truth: RunDirectory) -> None:
+    with pytest.raises(
+        OptionError, match=r"--audit 10: shows nothing of 300 masks, .* give 27 or more, or promise"
+    ):
+        certify(with_truth, size=10)
+    assert not with_truth.storage.exists(f"{with_truth.url}/certify/audit.json")
+    assert certify(with_truth, size=27).audit.size == 27
+
+
 def test_an_unfinished_run_is_refused(tmp_path: Path) -> None:
     run = scored_run(str(tmp_path / "run"), num_shards=2)
     with pytest.raises(RunDirectoryError, match="is unfinished: 1 of 2 shards; a certificate"):
