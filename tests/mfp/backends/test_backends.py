@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import pickle
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor
 from torch._dynamo.utils import counters
 
+from mfp.backends import openvino
 from mfp.backends.backend import Backend
 from mfp.backends.example import example_inputs
 from mfp.backends.onnx_model import onnx_model
@@ -229,6 +231,8 @@ def damage(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     )
     monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.syspath_prepend(str(folder))
+    # as in a process that has not used it yet
+    monkeypatch.setattr(openvino, "_core", functools.cache(openvino._core.__wrapped__))
 
 
 def test_a_damaged_installation_is_refused_in_one_line(
