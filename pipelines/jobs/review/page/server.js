@@ -13,16 +13,16 @@ export class Refused extends Error {
   }
 }
 
-export async function get(name, params = {}) {
-  return (await ask(`${name}?${new URLSearchParams(params)}`)).json();
+export function get(name, params = {}) {
+  return ask(`${name}?${new URLSearchParams(params)}`, (response) => response.json());
 }
 
-export async function post(name, body) {
-  return (await send(name, body)).json();
+export function post(name, body) {
+  return send(name, body, (response) => response.json());
 }
 
 export async function postForBytes(name, body) {
-  return new Uint8Array(await (await send(name, body)).arrayBuffer());
+  return new Uint8Array(await send(name, body, (response) => response.arrayBuffer()));
 }
 
 export function imageUrl(place) {
@@ -30,21 +30,22 @@ export function imageUrl(place) {
 }
 
 export async function image(place) {
-  return createImageBitmap(await (await ask(imageUrl(place))).blob());
+  return createImageBitmap(await ask(imageUrl(place), (response) => response.blob()));
 }
 
-function send(name, body) {
-  return ask(name, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+function send(name, body, read) {
+  return ask(name, read, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
 }
 
-async function ask(url, options) {
+// `read` takes the body: the server may end before all of it has come
+async function ask(url, read, options) {
   let response;
   try {
     response = await fetch(url, options);
+    if (response.ok) return await read(response);
   } catch {
     throw new Refused("The server does not answer: is mfp review still running?", 0);
   }
-  if (response.ok) return response;
   if (response.status === 403) {
     throw new Refused("The server was started anew: open the address that it has printed. What is not saved waits in this browser.", 503);
   }
