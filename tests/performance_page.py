@@ -83,7 +83,9 @@ def section(call: str, result: BenchResult) -> str:
     columns = ["", "way", f"ms a {result.unit}", result.ratio, ""]
     has_groups = any(row[0] for row in rows)
     table = [row if has_groups else row[1:] for row in (columns, ["---"] * len(columns), *rows)]
-    below = [fact_line(fact) for fact in result.facts] + [cost_line(cost) for cost in result.costs[:3]]
+    in_table = tuple(f", {line.what}" for line in result.lines)  # a fact about one way is in its note
+    below = [fact_line(fact) for fact in result.facts if not fact.what.endswith(in_table)]
+    below += [cost_line(cost) for cost in result.costs[:3]]
     lines = [
         f"`mfp bench {call}`",
         "",
