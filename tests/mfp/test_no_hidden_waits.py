@@ -121,4 +121,5 @@ def test_the_click_model_without_weights_waits_for_nothing_either(monkeypatch: p
     with made_up_gpu(monkeypatch):
         runner = CropRunner(AnalyticClickModel(), EngineSettings(batch_size=4), "cuda:0")
         with NoHiddenWaits():
-            runner.launch([Request(runner.open(IMAGE), WHOLE, CLICKS)], (64, 64)).collect()
+            (masks,) = runner.launch([Request(runner.open(IMAGE), WHOLE, CLICKS)], (64, 64)).collect()
+        assert masks.mask.shape == IMAGE.shape[:2]

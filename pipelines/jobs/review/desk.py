@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,6 +29,7 @@ from infra.storage.files import Storage, join
 from mfp.clicks import Click
 from pipelines.errors import OptionError
 from pipelines.jobs.review.corrections import Answer, Corrections, StartingMask
+from pipelines.jobs.review.mask_runs import KeptRuns, runs_of
 from pipelines.jobs.review.orders import OrderName, in_order
 from pipelines.jobs.review.run_rows import RunRow, RunRows
 from pipelines.jobs.review.samples import Samples
@@ -38,7 +39,6 @@ REFRESH_SECONDS = 20.0
 """The folder of decisions is listed once in this time at most."""
 _JPEG_QUALITY = 92
 _LONGEST_JPEG = 65_500  # pixels; JPEG itself ends at 65,535, libjpeg here
-_RUNS_KEPT = 1_000  # masks
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class Desk:
         self._refreshing = threading.Lock()
         self._ordered: dict[OrderName, list[RunRow]] = {}
         self._categories: set[str] = set()
-        self._runs: OrderedDict[tuple[str, int], list[JsonValue]] = OrderedDict()
+        self._runs = KeptRuns()
         self._every_sample: dict[str, list[str]] = {}  # keys of the samples of a shard, once somebody asked
         self._rows.refresh()
         for shard in self._rows.shards[:1]:
@@ -357,22 +357,15 @@ class Desk:
         else:
             assert row is not None, "an object that was added has a decision"
             name = row.digest, 0
-        with self._lock:
-            runs = self._runs.get(name)
-        if runs is None:
+
+        def pixels() -> npt.NDArray[np.bool_]:
             mask = decided.review.mask if decided else None
             if mask is not None:
-                pixels = _working(mask, decoded)
-            else:
-                assert row is not None, "an object that was added has a mask"
-                pixels = self._mask_of(row, decoded)
-            runs = runs_of(pixels)
-        with self._lock:
-            self._runs[name] = runs
-            self._runs.move_to_end(name)
-            while len(self._runs) > _RUNS_KEPT:
-                self._runs.popitem(last=False)
-        return runs
+                return _working(mask, decoded)
+            assert row is not None, "an object that was added has a mask"
+            return self._mask_of(row, decoded)
+
+        return self._runs.of(name, pixels)
 
     def _category_of(self, place: Place, sample: Sample) -> str:
         """The class by the data set; "" if it says none."""
@@ -450,13 +443,6 @@ class Desk:
 
         if time.monotonic() - self._read_at > REFRESH_SECONDS and not self._refreshing.locked():
             threading.Thread(target=refresh, name="refresh", daemon=True).start()
-
-
-def runs_of(mask: npt.NDArray[np.bool_]) -> list[JsonValue]:
-    """A mask, (h, w) bool, as the lengths of its runs, row by row and background first."""
-    flat = np.concatenate(([False], mask.ravel()))
-    borders = np.flatnonzero(flat[1:] != flat[:-1])
-    return [int(length) for length in np.diff(borders, prepend=0, append=mask.size)]
 
 
 def _quality(mask: ReviewMask | None) -> float | None:

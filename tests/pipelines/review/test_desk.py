@@ -31,7 +31,8 @@ from infra.storage.files import join, relative_to
 from mfp.clicks import Click
 from pipelines.errors import OptionError
 from pipelines.inputs.run_record import LabelRecord, read_record
-from pipelines.jobs.review.desk import Decision, Desk, Place, runs_of
+from pipelines.jobs.review.desk import Decision, Desk, Place
+from pipelines.jobs.review.mask_runs import runs_of
 from tests.actors.shapes import write_shapes
 from tests.infra.sample_factory import sample
 from tests.pipelines.past_runs import label_here
