@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from multiprocessing import parent_process
+from multiprocessing.connection import wait
 from typing import Any, TypeAlias
 
 import cv2
@@ -51,10 +54,10 @@ def training_batches(job: TrainJob, share: Share, device: torch.device) -> Itera
         batch_sampler=_ReadAhead(job, share),  # type: ignore[arg-type]  # any iterable of lists will do
         collate_fn=_collate,
         num_workers=job.spec.workers.loader_workers,
-        # spawn: storage clients and Ray's threads must not cross a fork, and what a fork server has forked would not
-        # notice that a worker was killed
+        # spawn: storage clients and Ray's threads must not cross a fork, and a fork server, not the worker, would be
+        # the parent whose end ends the process
         multiprocessing_context="spawn" if job.spec.workers.loader_workers else None,
-        worker_init_fn=_on_one_core,
+        worker_init_fn=_begin_process,
         prefetch_factor=_PREFETCHED if job.spec.workers.loader_workers else None,
         pin_memory=device.type == "cuda",
     )
@@ -66,9 +69,24 @@ def training_batches(job: TrainJob, share: Share, device: torch.device) -> Itera
         yield TrainingBatch(image, label, weight)
 
 
-def _on_one_core(_: int) -> None:
-    """There is a process a core already: OpenCV's threads would compete, and may outlive what it does at its end."""
+def _begin_process(_: int) -> None:
+    """What a loader's process does first."""
+    # There is a process a core already: OpenCV's threads would compete, and may outlive what it does at its end.
     cv2.setNumThreads(0)
+    threading.Thread(target=_end_with_worker, name="end-with-worker", daemon=True).start()
+
+
+def _end_with_worker() -> None:
+    """End this process as soon as the worker that started it has ended, however that ended.
+
+    torch looks for another parent every five seconds. It takes the first one it sees for the worker, so it misses a
+    worker that was killed while this process started; and it does not look while it reads samples, which never end
+    if the worker was killed half through them.
+    """
+    worker = parent_process()
+    if worker is not None:
+        wait([worker.sentinel])
+        os._exit(1)
 
 
 class _Crops(Dataset[Crop | Failure]):

@@ -20,7 +20,7 @@ from infra.storage.files import Storage
 from mfp.errors import TrainingError
 from mfp.training.augment_settings import AugmentSettings
 from mfp.training.sample_order import Place, SampleOrder
-from tests.process_tree import descendants, is_running
+from tests.process_tree import descendants, is_running, title
 from tests.quick_processes import quick_processes
 from tests.training_jobs import bright_object, changed_job, small_job, write_bright_objects
 from tests.waiting import wait_until
@@ -115,16 +115,24 @@ def _read_for_ever(job: TrainJob, has_begun: Path) -> None:
         has_begun.touch()
 
 
-def test_loader_processes_end_with_the_worker_that_is_killed(tmp_path: Path) -> None:
+def _loader_processes(worker: int) -> set[int]:
+    """Those of a worker's children that a loader has spawned, be they ready or not."""
+    return {pid for pid in descendants(worker) if "spawn_main" in title(pid)}
+
+
+@pytest.mark.parametrize("has_batches", [False, True], ids=["while they start", "while they work"])
+def test_loader_processes_end_with_the_worker_that_is_killed(tmp_path: Path, has_batches: bool) -> None:
     job = small_job(write_bright_objects(str(tmp_path / "data")), tmp_path / "run")
     worker = quick_processes().Process(
         target=_read_for_ever, args=(changed_job(job, loader_workers=2), tmp_path / "has-begun")
     )
     worker.start()
-    assert worker.pid is not None
-    wait_until((tmp_path / "has-begun").exists)
-    started = descendants(worker.pid)
-    assert len(started) >= 2, "what the test looks for exists"
+    pid = worker.pid
+    assert pid is not None
+    wait_until(lambda: len(_loader_processes(pid)) == 2)
+    if has_batches:
+        wait_until((tmp_path / "has-begun").exists)
+    started = descendants(pid)
     worker.kill()
     wait_until(lambda: not any(map(is_running, started)))
 
