@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import threading
 from dataclasses import dataclass, replace
@@ -167,13 +166,7 @@ def _trainer(job: TrainJob, spec: TrainSpec, cluster: Cluster, notes: str) -> To
 
 def worker_environment(num_threads: str) -> dict[str, str]:
     """Variables of a worker of that many threads and its loader processes."""
-    return {
-        "OMP_NUM_THREADS": num_threads,
-        "MKL_NUM_THREADS": num_threads,
-        # threads that wait by spinning take the cores that decode the next batch
-        "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "passive"),
-        "GOMP_SPINCOUNT": os.environ.get("GOMP_SPINCOUNT", "0"),
-    }
+    return {"OMP_NUM_THREADS": num_threads, "MKL_NUM_THREADS": num_threads}
 
 
 def _cores_of_each(cluster: Cluster, num_workers: int) -> float:
