@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
-from types import MappingProxyType
 from typing import Any, Generic, Self, TypeAlias, TypeVar
 
 import cv2
@@ -32,18 +31,15 @@ class WorkProcesses(Generic[ResultT]):
         prepare: Prepare[ResultT],
         shares: Sequence[tuple[Any, ...]],
         num_threads: int,
-        environment: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """Start a process for every share, with `prepare(*share)` as its work; return when all are ready.
 
-        They have the variables of this process and those of `environment`. What `prepare` raises is raised here;
-        BenchError if a process dies.
+        What `prepare` raises is raised here; BenchError if a process dies.
         """
         spawning = multiprocessing.get_context("spawn")
         self._connections: list[Connection] = []
         self._processes = []
-        threads = dict.fromkeys(_THREAD_VARIABLES, str(num_threads))
-        with _environment_of_children(threads | dict(environment)):
+        with _environment_of_children(dict.fromkeys(_THREAD_VARIABLES, str(num_threads))):
             for share in shares:
                 ours, theirs = spawning.Pipe()
                 process = spawning.Process(

@@ -38,7 +38,7 @@ from pipelines.benchmarks.subject import samples_of
 from pipelines.benchmarks.turns import Way, take_turns
 from pipelines.benchmarks.workplace import workplace, write_config
 from pipelines.inputs.training_recipe import recipe
-from pipelines.jobs.train import plan_training, worker_environment
+from pipelines.jobs.train import plan_training
 
 _CROPS_PER_CORE = 2
 _BARE = "bare step"
@@ -73,8 +73,7 @@ def bench_train(spec: BenchSpec) -> BenchResult:
             # crops are made ahead: no processes load them
             job = plan_training(replace(train, workers=replace(train.workers, loader_workers=0))).job
             shares = [(job, rank, workers) for rank in range(workers)]
-            environment = worker_environment(str(threads))
-            bare = stack.enter_context(WorkProcesses(prepare_bare, shares, threads, environment))
+            bare = stack.enter_context(WorkProcesses(prepare_bare, shares, threads))
             compared[shape(workers, threads)] = _Compared(bare, train, storage, notes)
         ways: dict[str, Way] = {}
         for name, both in compared.items():

@@ -145,7 +145,7 @@ def _trainer(job: TrainJob, spec: TrainSpec, cluster: Cluster, notes: str) -> To
         num_cpus = _cores_of_each(cluster, workers.maximum)
     resources = WorkerResources(num_cpus, workers.gpus_per_worker if uses_gpu else 0.0)
     size = PoolSize(workers.minimum, workers.maximum).that_fits(cluster, resources)
-    threads = str(resources.num_threads)
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(resources.num_threads))
     return TorchTrainer(
         train_worker,
         train_loop_config={"job": replace(job, num_threads=resources.num_threads)},
@@ -158,15 +158,10 @@ def _trainer(job: TrainJob, spec: TrainSpec, cluster: Cluster, notes: str) -> To
             storage_path=notes,  # checkpoints are in the run directory
             failure_config=FailureConfig(max_failures=-1, controller_failure_limit=_START_ATTEMPTS),
             callbacks=[FailureRule()],
-            worker_runtime_env={"env_vars": worker_environment(threads)},
+            worker_runtime_env={"env_vars": threads},
             logging_config=LoggingConfig(log_level="CRITICAL"),
         ),
     )
-
-
-def worker_environment(num_threads: str) -> dict[str, str]:
-    """Variables of a worker of that many threads and its loader processes."""
-    return {"OMP_NUM_THREADS": num_threads, "MKL_NUM_THREADS": num_threads}
 
 
 def _cores_of_each(cluster: Cluster, num_workers: int) -> float:

@@ -182,25 +182,25 @@ def test_one_model_needs_no_table_of_models(tmp_path: Path) -> None:
     assert "0123456789abcdef" not in printed(build_report(run.url, Storage()))
 
 
-def test_the_query_in_the_readme_gives_the_same_noc_from_a_plain_glob(tmp_path: Path) -> None:
+def test_the_query_on_the_page_of_labelling_gives_the_same_noc_from_a_plain_glob(tmp_path: Path) -> None:
     run = begin(str(tmp_path), max_clicks=20)
     commit(run, "s0.tar", [(0.5, 0.86, 0.91, 0.96), (0.3,) * 20])
     commit(run, "s1.tar", [(0.97,), (0.1, 0.9, 0.2, 0.95)])
     commit(run, "s2.tar", [], ["undecodable_image"])
-    readme = Path(__file__).parents[2].joinpath("README.md").read_text()
-    query = readme.split("```sql\n")[1].split("```")[0].replace("runs/eval", str(tmp_path))
+    page = Path(__file__).parents[2].joinpath("docs", "labelling.md").read_text()
+    query = page.split("```sql\n")[1].split("```")[0].replace("runs/eval", str(tmp_path))
     row = duckdb.execute(query).fetchone()
     assert row is not None
     assert row == ((3 + 20 + 1 + 2) / 4,)
     assert build_report(str(tmp_path), Storage()).to_json()["noc"]["90"] == row[0]  # type: ignore[index,call-overload]
 
 
-def test_the_query_in_the_readme_counts_0_for_a_good_start(tmp_path: Path) -> None:
+def test_the_query_on_the_page_of_labelling_counts_0_for_a_good_start(tmp_path: Path) -> None:
     run = RunDirectory(str(tmp_path), Storage())
     run.open(request_of(label_record(start="damaged")))
     commit(run, "s0.tar", [(0.86, 0.96), (), (0.5,) * 20], start_ious=[0.8, 0.97, 0.91])
-    readme = Path(__file__).parents[2].joinpath("README.md").read_text()
-    query = readme.split("```sql\n")[1].split("```")[0].replace("runs/eval", str(tmp_path))
+    page = Path(__file__).parents[2].joinpath("docs", "labelling.md").read_text()
+    query = page.split("```sql\n")[1].split("```")[0].replace("runs/eval", str(tmp_path))
     row = duckdb.execute(query).fetchone()
     assert row == ((2 + 0 + 0) / 3,)
     assert build_report(str(tmp_path), Storage()).to_json()["noc"]["90"] == row[0]  # type: ignore[index,call-overload]
