@@ -36,14 +36,15 @@ class EngineSettings:
         Precision,
         Doc(
             "Arithmetic of the network; decisions are taken in float32. tf32: float32 in which a GPU rounds factors of "
-            "products to 10 bits; on a CPU it is fp32. int8: the shipped lite0 by backend openvino, in other clicks."
+            "products to 10 bits; on a CPU it is fp32. bf16: factors of 8 bits. int8: the shipped lite0 by "
+            "backend openvino. Both give slightly other clicks."
         ),
     ] = "fp32"
     backend: Annotated[
         BackendChoice,
         Doc(
-            "What runs the network: torch, compile (torch.compile), or, fp32 on a CPU, onnxruntime or openvino (int8 "
-            "too). auto: the fastest of those that are installed, tried when a run begins; run.json names it."
+            "What runs the network: torch, compile (torch.compile), or, on a CPU, onnxruntime (fp32) or openvino "
+            "(fp32, bf16, int8). auto: the fastest of those that are installed, tried when a run begins; run.json names it."
         ),
     ] = "auto"
     flip: Annotated[

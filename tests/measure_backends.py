@@ -81,7 +81,7 @@ def measure_passes(name: str, tried: Sequence[BackendName]) -> Iterator[str]:
     with torch.inference_mode():
         for one in tried:
             with counted(ready, one):
-                layers[one] = BACKENDS[one].prepare(network, size)
+                layers[one] = BACKENDS[one].prepare(network, size, "fp32")
             with counted(first, one):
                 logits[one] = layers[one](*inputs)
         for _ in range(FEW_PASSES if first["torch"][0] > 1 else NUM_PASSES):
@@ -112,7 +112,7 @@ def measure_paddings() -> Iterator[str]:
     fold_batch_norms(computed)
     size = with_constants.crop_size(281, 400, with_constants.zoom_size)
     inputs = example_inputs(computed, size)
-    layers = [BACKENDS["onnxruntime"].prepare(one, size) for one in (computed, with_constants)]
+    layers = [BACKENDS["onnxruntime"].prepare(one, size, "fp32") for one in (computed, with_constants)]
     seconds: list[list[float]] = [[], []]
     with torch.inference_mode():
         for _ in range(NUM_PASSES + 1):

@@ -16,8 +16,8 @@ from mfp.engine_settings import BackendName, Precision
 from mfp.errors import BackendError, first_line
 from mfp.network import Layers, ModulatedNetwork
 
-Prepare = Callable[[ModulatedNetwork, tuple[int, int]], Layers]
-"""Takes a network in its form for inference, and the (height, width) of a crop, and gives what runs its layers.
+Prepare = Callable[[ModulatedNetwork, tuple[int, int], Precision], Layers]
+"""Takes a network in its form for inference, the (height, width) of a crop and a precision; gives what runs its layers.
 
 The number of threads is torch's at that moment. BackendError: the network cannot be run so.
 """
@@ -68,9 +68,12 @@ class Backend:
                 "precision fp32"
             )
         if precision not in self.precisions or (self.is_on_cpu_alone and device.type != "cpu"):
+            runs = " and ".join(
+                part for part in (", ".join(self.precisions[:-1]), self.precisions[-1]) if part
+            )
             return (
-                f"backend {self.name} with precision {precision} on {device.type}: it runs "
-                f"{' and '.join(self.precisions)} on cpu alone; take device cpu and precision fp32, or backend torch"
+                f"backend {self.name} with precision {precision} on {device.type}: it runs {runs} on cpu alone; take "
+                "device cpu and precision fp32, or backend torch"
             )
         return ""
 

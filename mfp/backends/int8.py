@@ -1,6 +1,6 @@
 """The shipped lite0 in 8-bit integers, by OpenVINO on a CPU.
 
-`python -m tests.measure_int8 quantise` makes the archive. docs/backends.md tells what it gains and costs.
+`python -m tests.measure_precision quantise` makes the archive. docs/backends.md tells what it gains and costs.
 """
 
 from __future__ import annotations

@@ -9,10 +9,11 @@ from torch import Tensor
 
 from mfp.backends.backend import Backend, not_run_by
 from mfp.backends.onnx_model import INPUTS, LOGITS, onnx_model
+from mfp.engine_settings import Precision
 from mfp.network import Layers, ModulatedNetwork
 
 
-def _prepare(network: ModulatedNetwork, size: tuple[int, int]) -> Layers:
+def _prepare(network: ModulatedNetwork, size: tuple[int, int], precision: Precision) -> Layers:
     model = onnx_model(network, size)
     try:
         return OnnxRuntimeSession(model)

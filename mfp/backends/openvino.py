@@ -12,15 +12,28 @@ from torch import Tensor
 
 from mfp.backends.backend import Backend, not_run_by
 from mfp.backends.onnx_model import INPUTS, onnx_model
+from mfp.engine_settings import Precision
+from mfp.errors import BackendError
 from mfp.network import Layers, ModulatedNetwork
 
 
-def _prepare(network: ModulatedNetwork, size: tuple[int, int]) -> Layers:
+def _prepare(network: ModulatedNetwork, size: tuple[int, int], precision: Precision) -> Layers:
     model = onnx_model(network, size)
     try:
-        return OpenVinoRequest(model)
+        if precision == "bf16" and not has_bf16():
+            raise BackendError(
+                "backend openvino with precision bf16: this processor has no bfloat16 arithmetic; take precision fp32"
+            )
+        return OpenVinoRequest(model, precision=precision)
+    except BackendError:
+        raise
     except Exception as error:  # of its own kinds; ImportError of a damaged installation
         raise not_run_by("openvino", network, error) from error
+
+
+def has_bf16() -> bool:
+    """Whether this processor multiplies bfloat16. OpenVINO computes in float32 on others, whatever it is asked for."""
+    return "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def import_openvino() -> Any:
@@ -49,14 +62,18 @@ def _core() -> Any:
 class OpenVinoRequest:
     """A model that OpenVINO has compiled; inputs are handed over without copies."""
 
-    def __init__(self, model: bytes, constants: bytes = b"") -> None:
-        """Compile an ONNX model, or the graph and the constants of a model in OpenVINO's own form."""
+    def __init__(self, model: bytes, constants: bytes = b"", precision: Precision = "fp32") -> None:
+        """Compile an ONNX model, or the graph and the constants of a model in OpenVINO's own form.
+
+        bf16: products are of bfloat16 factors. Any other precision: of factors as the model has them.
+        """
         core = _core()
         compiled = core.compile_model(
             core.read_model(model, constants),
             "CPU",
             {
-                "INFERENCE_PRECISION_HINT": "f32",  # else bfloat16 if the processor has it
+                # said in any case: by default it is bfloat16 if the processor has it
+                "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
                 "INFERENCE_NUM_THREADS": torch.get_num_threads(),
                 "NUM_STREAMS": 1,
                 "ENABLE_CPU_PINNING": False,  # every worker would pin its threads to the same cores
@@ -79,6 +96,6 @@ OPENVINO = Backend(
     _prepare,
     packages=("onnx", "openvino"),
     install="mfp-pipeline[openvino]",
-    precisions=("fp32", "int8"),
+    precisions=("fp32", "bf16", "int8"),
     is_on_cpu_alone=True,
 )

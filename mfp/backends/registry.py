@@ -56,4 +56,4 @@ def run_by_backend(model: CropModel, backend: BackendName, precision: Precision,
         return model.run_by(int8_layers())
     # Not a square if crops vary: kernels that are compiled for one would take its sides for one number.
     size = model.crop_size(3, 4, zoom_size)
-    return model.run_by(BACKENDS[backend].prepare(model, size))
+    return model.run_by(BACKENDS[backend].prepare(model, size, precision))

@@ -9,11 +9,12 @@ import torch
 
 from mfp.backends.backend import Backend
 from mfp.backends.example import example_inputs
+from mfp.engine_settings import Precision
 from mfp.errors import BackendError, first_line
 from mfp.network import Layers, ModulatedNetwork
 
 
-def _prepare(network: ModulatedNetwork, size: tuple[int, int]) -> Layers:
+def _prepare(network: ModulatedNetwork, size: tuple[int, int], precision: Precision) -> Layers:
     # Sizes are symbols from the start: a kernel that was made for the first crop would give other last bits than the
     # one that is made when a second size comes, and a session's answer would depend on those before it.
     compiled = cast("Layers", torch.compile(network, dynamic=True))

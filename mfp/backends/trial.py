@@ -61,7 +61,7 @@ def try_backends(
     """
     size = network.crop_size(3, 4, zoom_size)
     inputs = example_inputs(network, size)
-    by_torch: Layers = BACKENDS["torch"].prepare(network, size)
+    by_torch: Layers = BACKENDS["torch"].prepare(network, size, "fp32")
     expected, seconds = _timed(by_torch, inputs)  # its first pass, which also prepares kernels
     if seconds > LONGEST_PASS_SECONDS:
         return (Trial("torch", seconds, 0.0),)
@@ -69,7 +69,7 @@ def try_backends(
     differences: dict[BackendName, float] = {"torch": 0.0}
     for name in names:
         try:
-            prepared = BACKENDS[name].prepare(network, size)
+            prepared = BACKENDS[name].prepare(network, size, "fp32")
             difference = _difference(_timed(prepared, inputs)[0], expected)
         except (
             Exception

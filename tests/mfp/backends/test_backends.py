@@ -94,7 +94,7 @@ def test_logits_are_those_of_torch_for_every_number_of_rows_and_every_size(
     network = in_form(CONFIGS[name])
     sizes = [(224, 224)] if name == "vit with windows" else SIZES[name.split(maxsplit=1)[0]]
     with torch.inference_mode():
-        layers = backend.prepare(network, sizes[0])
+        layers = backend.prepare(network, sizes[0], "fp32")
         for size in sizes:
             for num_rows in (1, 2, 3):
                 given = inputs(network, num_rows, size)
@@ -104,6 +104,36 @@ def test_logits_are_those_of_torch_for_every_number_of_rows_and_every_size(
                 extent = float(expected.max() - expected.min())
                 assert extent > 1e-3, "an answer that says nothing would agree with anything"
                 assert float((logits - expected).abs().max()) <= TOLERANCE * extent
+
+
+def test_openvino_in_bf16_gives_logits_near_those_of_float32_or_refuses_a_processor_without() -> None:
+    backend = BACKENDS["openvino"]
+    if not backend.is_installed:
+        pytest.skip("openvino is not installed")
+    network = shipped_lite0().for_inference(CPU)
+    given = inputs(network, 2, (96, 128))
+    with torch.inference_mode():
+        expected = network(*given)
+        extent = float(expected.max() - expected.min())
+        if not openvino.has_bf16():
+            with pytest.raises(BackendError, match="this processor has no bfloat16 arithmetic"):
+                backend.prepare(network, (96, 128), "bf16")
+            return
+        logits = backend.prepare(network, (96, 128), "bf16")(*given)
+    difference = float((logits - expected).abs().max()) / extent
+    assert 1e-3 < difference < 0.2, "of products of bfloat16, and of those alone"
+
+
+def test_openvino_refuses_bf16_where_it_would_compute_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not BACKENDS["openvino"].is_installed:
+        pytest.skip("openvino is not installed")
+    monkeypatch.setattr(openvino, "has_bf16", lambda: False)
+    network = in_form(SMALL_CONFIGS["lite0"])
+    with pytest.raises(
+        BackendError,
+        match=r"^backend openvino with precision bf16: this processor has no bfloat16 arithmetic; take precision fp32$",
+    ):
+        BACKENDS["openvino"].prepare(network, (64, 96), "bf16")
 
 
 class Elementwise(TinyNetwork):
@@ -116,7 +146,7 @@ class Elementwise(TinyNetwork):
 @pytest.mark.slow
 def test_a_compiled_network_gives_the_logits_of_torch() -> None:
     network = Elementwise().for_inference(CPU)
-    layers = BACKENDS["compile"].prepare(network, (64, 96))
+    layers = BACKENDS["compile"].prepare(network, (64, 96), "fp32")
     with torch.inference_mode():
         for num_rows, size in ((2, (64, 96)), (1, (96, 32))):
             given = inputs(network, num_rows, size)
@@ -143,7 +173,7 @@ def test_an_answer_depends_neither_on_the_sizes_before_nor_on_the_session(backen
     network = in_form(SMALL_CONFIGS["resnet34"])
     first, second = inputs(network, 2, (64, 96)), inputs(network, 1, (97, 61))
     with torch.inference_mode():
-        one, other = (backend.prepare(network, (64, 96)) for _ in range(2))
+        one, other = (backend.prepare(network, (64, 96), "fp32") for _ in range(2))
         alone = one(*second)
         other(*first)
         assert torch.equal(other(*second), alone)
@@ -156,7 +186,7 @@ def test_an_answer_depends_neither_on_the_sizes_before_nor_on_the_session(backen
 def test_a_row_is_the_same_beside_another(backend: Backend) -> None:
     network = shipped_lite0().for_inference(CPU)
     with torch.inference_mode():
-        layers = backend.prepare(network, (96, 96))
+        layers = backend.prepare(network, (96, 96), "fp32")
         both = inputs(network, 2, (96, 96))
         pair = layers(*both)
         for row in range(2):
@@ -305,7 +335,9 @@ def test_models_of_others_run_by_auto_and_torch_and_no_other_backend(model: Clic
 
 
 def test_a_package_that_is_not_here_is_named_with_what_installs_it() -> None:
-    absent = Backend("openvino", lambda network, size: network, ("torch", "no_such_package"), "mfp[it]")
+    absent = Backend(
+        "openvino", lambda network, size, precision: network, ("torch", "no_such_package"), "mfp[it]"
+    )
     assert not absent.is_installed
     assert absent.refusal(CPU, "fp32") == (
         f"backend openvino: package no_such_package is not installed in {sys.prefix}: pip install 'mfp[it]', or take "

@@ -90,7 +90,9 @@ def test_another_network_or_device_is_refused() -> None:
         BackendError, match=rf"^precision int8 with Lite0 unsaved: only .*{MODEL_ID}.* fp32, or"
     ):
         Engine(other, IN_INT8)
-    with pytest.raises(BackendError, match=r"on cuda: it runs fp32 and int8 on cpu alone; take device cpu"):
+    with pytest.raises(
+        BackendError, match=r"on cuda: it runs fp32, bf16 and int8 on cpu alone; take device cpu"
+    ):
         check_backend("openvino", shipped_lite0(), torch.device("cuda"), "int8")
 
 

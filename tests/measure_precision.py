@@ -1,9 +1,12 @@
-"""Measurements of int8 in docs/backends.md; no test, since figures depend on the machine. One thread, processor time.
+"""Measurements of int8 and bf16 in docs/backends.md; no test, since figures depend on the machine.
 
-python -m tests.measure_int8 quantise DATASET mfp/weights/lite0_int8.zip: the archive that is shipped, with the ranges
-    that activations have on a folder of shards to train with; needs NNCF (pip install nncf) and 4 GB of memory
-python -m tests.measure_int8 passes: two rows in int8 and by the float32 backends
-python -m tests.measure_int8 sessions DATASET 400: clicks and NoC on the first objects of a folder of shards
+One thread, processor time.
+
+python -m tests.measure_precision quantise DATASET mfp/weights/lite0_int8.zip: the archive that is shipped, with the
+    ranges that activations have on a folder of shards to train with; needs NNCF (pip install nncf) and 4 GB of memory
+python -m tests.measure_precision passes: two rows of lite0 by the float32 backends, in bf16, and in int8
+python -m tests.measure_precision sessions int8 DATASET 400: clicks and NoC of lite0 on the first objects of a folder of
+    shards, by OpenVINO in that precision (int8 or bf16) and by the fastest backend in float32
 """
 
 from __future__ import annotations
@@ -32,7 +35,7 @@ from mfp.backends.registry import BACKENDS
 from mfp.bootstrap import mean_interval
 from mfp.click_model import Image
 from mfp.engine import Engine
-from mfp.engine_settings import EngineSettings
+from mfp.engine_settings import EngineSettings, Precision
 from mfp.metrics import ClickIous, noc, nof_published
 from mfp.network import Layers, ModulatedNetwork
 from tests.measure_backends import measured, sessions_of
@@ -41,15 +44,14 @@ EVERY = 46  # 101 of the 4,612 objects of VOC train
 NUM_LATER_PASSES = 2
 NUM_PASSES = 25
 FLOAT32: Final = "onnxruntime"
-INT8: Final = "int8"
-"""The fastest way to run lite0 in float32, and what is held against it."""
+"""The fastest way to run lite0 in float32."""
 
 Inputs = dict[str, npt.NDArray[np.float32]]
 
 
 def recorded_inputs(network: ModulatedNetwork, dataset: str) -> list[Inputs]:
     """What the layers are given in sessions on every 46th object: the pass of empty maps, and two of the others."""
-    by_onnxruntime = BACKENDS[FLOAT32].prepare(network, network.crop_size(1, 1, network.zoom_size))
+    by_onnxruntime = BACKENDS[FLOAT32].prepare(network, network.crop_size(1, 1, network.zoom_size), "fp32")
     of_session: list[Inputs] = []
 
     def layers(image: Tensor, coordinates: Tensor, late: Tensor) -> Tensor:
@@ -104,9 +106,10 @@ def measure_passes() -> Iterator[str]:
     size = network.crop_size(281, 400, network.zoom_size)
     inputs = example_inputs(network, size)
     layers: dict[str, Layers] = {
-        FLOAT32: BACKENDS[FLOAT32].prepare(network, size),
-        "openvino": BACKENDS["openvino"].prepare(network, size),
-        INT8: int8_layers(),
+        FLOAT32: BACKENDS[FLOAT32].prepare(network, size, "fp32"),
+        "openvino": BACKENDS["openvino"].prepare(network, size, "fp32"),
+        "bf16": BACKENDS["openvino"].prepare(network, size, "bf16"),
+        "int8": int8_layers(),
     }
     seconds = defaultdict[str, list[float]](list)
     with torch.inference_mode():
@@ -121,17 +124,19 @@ def measure_passes() -> Iterator[str]:
         yield f"{name}: median {1000 * np.median(seconds[name]):.1f} ms, {gain:.2f} x"
 
 
-def measure_sessions(dataset: str, num_objects: int) -> Iterator[str]:
+def measure_sessions(precision: Precision, dataset: str, num_objects: int) -> Iterator[str]:
     network = measured("lite0")
     engines = {
         FLOAT32: Engine(network, EngineSettings(backend=FLOAT32)),
-        INT8: Engine(network, EngineSettings(backend="openvino", precision="int8")),
+        precision: Engine(network, EngineSettings(backend="openvino", precision=precision)),
     }
     ious = defaultdict[str, list[list[float | None]]](list)
     seconds = defaultdict[str, float](float)
     images: list[Image] = []  # of every object
     for number, session in enumerate(islice(sessions_of(dataset), num_objects)):
-        names = (FLOAT32, INT8) if number % 2 else (INT8, FLOAT32)  # the second finds more in the caches
+        names = (
+            (FLOAT32, precision) if number % 2 else (precision, FLOAT32)
+        )  # the second finds more in the caches
         for name in names:
             started = time.process_time()
             (finished,) = engines[name].run([session])
@@ -140,14 +145,14 @@ def measure_sessions(dataset: str, num_objects: int) -> Iterator[str]:
         images.append(session.image)
     of_objects = {name: ClickIous.from_lists(ious[name]) for name in engines}
     yield from (_line(name, of_objects[name], seconds[name]) for name in engines)
-    float32, int8 = (noc(of_objects[name], 0.9).astype(np.float64) for name in (FLOAT32, INT8))
+    float32, other = (noc(of_objects[name], 0.9).astype(np.float64) for name in (FLOAT32, precision))
     image_idx = np.array([id(image) for image in images], np.int64)  # objects of an image share its array
-    interval = mean_interval(int8 - float32, image_idx)
+    interval = mean_interval(other - float32, image_idx)
     assert interval is not None, "two images at least"
     low, mean, high = (
-        100 * value / float32.mean() for value in (interval.low, int8.mean() - float32.mean(), interval.high)
+        100 * value / float32.mean() for value in (interval.low, other.mean() - float32.mean(), interval.high)
     )
-    yield f"int8 costs {mean:+.1f} % NoC@90 (95 % interval {low:+.1f} to {high:+.1f})"
+    yield f"{precision} costs {mean:+.1f} % NoC@90 (95 % interval {low:+.1f} to {high:+.1f})"
 
 
 def _line(name: str, ious: ClickIous, seconds: float) -> str:
@@ -167,7 +172,8 @@ if __name__ == "__main__":
     elif what == "passes":
         lines = measure_passes()
     else:
-        lines = measure_sessions(given[0], int(given[1]))
+        precision: Precision = "bf16" if given[0] == "bf16" else "int8"
+        lines = measure_sessions(precision, given[1], int(given[2]))
     for line in lines:
         sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
