@@ -44,7 +44,7 @@ class EngineSettings:
         BackendChoice,
         Doc(
             "What runs the network: torch, compile (torch.compile), or, on a CPU, onnxruntime (fp32) or openvino "
-            "(fp32, bf16, int8). auto: the fastest of those that are installed, tried when a run begins; run.json names it."
+            "(fp32, bf16, int8). auto: the fastest that is installed, tried when a run begins; run.json names it."
         ),
     ] = "auto"
     flip: Annotated[

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -20,12 +20,13 @@ from mfp.engine import Engine
 from mfp.engine_settings import EngineSettings
 from mfp.network import Layers, ModulatedNetwork
 from mfp.session import Session
+from pipelines.benchmarks.arithmetic import convolution_rate, operations
 from pipelines.benchmarks.machine import cores_of, device_of, this_machine
 from pipelines.benchmarks.processes import shape
 from pipelines.benchmarks.result import BenchResult, Fact, Line
 from pipelines.benchmarks.subject import find_benched_model, on_fastest_backend, samples_of, sessions_on
 from pipelines.benchmarks.threads import on_threads
-from pipelines.benchmarks.turns import take_turns, timed
+from pipelines.benchmarks.turns import Timings, take_turns, timed
 from pipelines.errors import OptionError
 
 _PASSES = "its passes, replayed"
@@ -54,6 +55,11 @@ class WatchedEngine(Engine):
         started = time.perf_counter()
         num_clicks = sum(len(finished.clicks) for finished in self.run(sessions))
         return WatchedRun(num_clicks, time.perf_counter() - started, watched.passes, watched.layers)
+
+    @property
+    def batches(self) -> Sequence[CropBatch]:
+        """Those that were kept."""
+        return self._watched.batches
 
     def replay(self) -> None:
         """Run the model on the batches that were kept, and do nothing else."""
@@ -123,31 +129,85 @@ def bench_engine(spec: BenchSpec) -> BenchResult:
     model = find_benched_model(spec.model, storage)
     spec = on_fastest_backend(spec, model)
     sessions = sessions_on(samples_of(spec, storage), spec.objects, spec.clicks)
-    engine = WatchedEngine(model, spec.network, device_of(spec))
-    num_clicks = engine.run_watched(sessions, keep_batches=True).num_clicks
-    name = f"engine by {spec.network.backend}"
-    lines: list[Line] = []
-    facts = [Fact("objects", len(sessions)), Fact("clicks", num_clicks)]
-    seconds: dict[str, tuple[float, ...]] = {}
-    for num_threads in sorted({1, cores_of(spec)}):
-        runs: list[WatchedRun] = []
+    measured = [_measured(spec, model, sessions, threads) for threads in sorted({1, cores_of(spec)})]
+    first = measured[0]
+    facts = [Fact("objects", len(sessions)), Fact("clicks", first.num_clicks)]
+    if first.operations:
+        facts.append(Fact("arithmetic of a click", first.operations / first.num_clicks / 1e9, "GFLOP"))
+    return BenchResult(
+        spec,
+        machine,
+        "click",
+        "of the engine's time",
+        tuple(line for one in measured for line in one.lines()),
+        (*facts, *(fact for one in measured for fact in one.facts())),
+        {f"{one.shape}, {way}": of_way for one in measured for way, of_way in one.timings.seconds.items()},
+    )
 
-        def run(runs: list[WatchedRun] = runs) -> float:
+
+@dataclass(frozen=True)
+class _Measured:
+    """The engine on a number of threads.
+
+    Attributes:
+        shape: the threads, in words.
+        timings: of the engine and of its passes alone.
+        runs: of the engine, turn by turn.
+        num_clicks: of a run.
+        operations: of a run's passes; 0 if they are not known.
+        most_operations: that a large convolution does in a second.
+    """
+
+    shape: str
+    timings: Timings
+    runs: Sequence[WatchedRun]
+    num_clicks: int
+    operations: int
+    most_operations: float
+
+    def lines(self) -> Iterator[Line]:
+        engine, *_ = self.timings.seconds
+        for way in self.timings.seconds:
+            milliseconds = 1000 * self.timings.median(way) / self.num_clicks
+            note = _note(self.runs) if way == engine else ""
+            yield Line(self.shape, way, milliseconds, self.timings.ratio(way, engine), note)
+
+    def facts(self) -> Iterator[Fact]:
+        yield Fact(f"{self.shape}: engine's time in passes", _share(self.runs, lambda one: one.passes))
+        yield Fact(f"{self.shape}: engine's time in layers", _share(self.runs, lambda one: one.layers))
+        if self.operations:
+            rate = median(self.operations / one.layers for one in self.runs)
+            yield Fact(f"{self.shape}: arithmetic of the layers", rate / 1e9, "GFLOP/s")
+            most = self.most_operations / 1e9
+            yield Fact(f"{self.shape}: arithmetic of a large float32 convolution", most, "GFLOP/s")
+
+
+def _measured(spec: BenchSpec, model: ModelRef, sessions: Sequence[Session], num_threads: int) -> _Measured:
+    device, runs = device_of(spec), list[WatchedRun]()
+    with on_threads(
+        num_threads
+    ):  # also while the engine is made: a backend keeps the number that it finds then
+        engine = WatchedEngine(model, spec.network, device)
+        num_clicks = engine.run_watched(sessions, keep_batches=True).num_clicks
+        num_operations = _operations(model, engine, device)
+        most_operations = convolution_rate() if num_operations else 0.0
+        engine.replay()  # kernels are chosen
+
+        def run() -> float:
             runs.append(engine.run_watched(sessions))
             return runs[-1].seconds
 
-        with on_threads(num_threads):
-            engine.replay()  # kernels are chosen
-            timings = take_turns({name: run, _PASSES: timed(engine.replay)}, spec.repeats)
-        on = shape(1, num_threads)
-        for way, of_way in timings.seconds.items():
-            milliseconds = 1000 * timings.median(way) / num_clicks
-            note = _note(runs) if way == name else ""
-            lines.append(Line(on, way, milliseconds, timings.ratio(way, name), note))
-            seconds[f"{on}, {way}"] = of_way
-        facts.append(Fact(f"{on}: engine's time in passes", _share(runs, lambda one: one.passes)))
-        facts.append(Fact(f"{on}: engine's time in layers", _share(runs, lambda one: one.layers)))
-    return BenchResult(spec, machine, "click", "of the engine's time", tuple(lines), tuple(facts), seconds)
+        ways = {f"engine by {spec.network.backend}": run, _PASSES: timed(engine.replay)}
+        timings = take_turns(ways, spec.repeats)
+    return _Measured(shape(1, num_threads), timings, runs, num_clicks, num_operations, most_operations)
+
+
+def _operations(model: ModelRef, engine: WatchedEngine, device: str) -> int:
+    """Of the batches that an engine has kept; 0 if the model is none of our networks or runs on a GPU."""
+    network = model.build()
+    if not isinstance(network, ModulatedNetwork) or device != "cpu":
+        return 0
+    return operations(network.for_inference(torch.device("cpu")), engine.batches)
 
 
 def _wait_for_gpu() -> None:

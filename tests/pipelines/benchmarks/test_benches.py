@@ -64,6 +64,11 @@ def test_the_engine_beside_its_own_passes(tmp_path: Path, backend: BackendName) 
         found[f"1 process x 1 thread: engine's time in {what}"] for what in ("passes", "layers")
     )
     assert 0.3 < layers < passes < 1
+    rate, limit = (
+        found[f"1 process x 1 thread: arithmetic of {what}"]
+        for what in ("the layers", "a large float32 convolution")
+    )
+    assert 0.02 < rate / limit < 2
 
 
 def test_the_engine_beside_the_loop_of_the_field(tmp_path: Path) -> None:
