@@ -36,7 +36,8 @@ def onnx_model(network: ModulatedNetwork, size: tuple[int, int]) -> bytes:
         size = network.crop_size(1, 1, _TRACED_SIDE)
     stream = io.BytesIO()
     try:
-        with warnings.catch_warnings(), torch.no_grad():
+        # in float32, whatever the passes are in: rounding is up to what reads the model
+        with warnings.catch_warnings(), torch.no_grad(), torch.autocast("cpu", enabled=False):
             # of the exporter's age, and of sizes that become constants: networks with such sizes say so
             warnings.simplefilter("ignore")
             torch.onnx.export(
