@@ -102,7 +102,7 @@ def measure_trial(name: str) -> Iterator[str]:
     for tried in (("onnxruntime",), ("onnxruntime", "openvino")):
         network = measured(name)
         started = time.process_time()
-        try_backends(network, tried, network.zoom_size)
+        try_backends(network, tried, network.zoom_size, "fp32")
         yield f"{name} by torch, {', '.join(tried)}: chosen after {time.process_time() - started:.1f} s"
 
 

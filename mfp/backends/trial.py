@@ -1,11 +1,11 @@
-"""Which backend is fastest on this machine, of those that give torch's logits."""
+"""Which backend is fastest on this machine in a precision, of those that give torch's logits."""
 
 from __future__ import annotations
 
 import logging
 import math
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from mfp.backends.example import example_inputs
 from mfp.backends.registry import BACKENDS
-from mfp.engine_settings import BackendName
+from mfp.engine_settings import BackendName, Precision
 from mfp.errors import first_line
 from mfp.network import Layers, ModulatedNetwork
 
@@ -22,8 +22,12 @@ logger = logging.getLogger(__name__)
 LONGEST_PASS_SECONDS = 3.0
 """A network that takes torch longer for two rows is not tried: that would take a minute and more, and in large matrix
 products, of which such networks consist, there is little to gain (docs/backends.md)."""
-TOLERANCE = 1e-4
-"""Most that logits may differ from torch's, in their range."""
+TOLERANCES: Mapping[Precision, float] = {"fp32": 1e-4, "bf16": 0.25}
+"""Most that logits may differ from torch's in the same precision, in their range, by the precisions that are tried.
+
+A factor of bfloat16 is rounded by up to 2^-9 of itself, and each backend rounds at other places: differences of two
+per cent of the range were seen, and of a ninth in a small network with random weights, whose range is small.
+"""
 LEAST_GAIN = 1.1
 """Times faster than torch that another backend has to be: torch is what networks are trained and tested with."""
 _QUICK_PASS_SECONDS = 0.3
@@ -47,7 +51,7 @@ class Trial:
 
 
 def try_backends(
-    network: ModulatedNetwork, names: Sequence[BackendName], zoom_size: int
+    network: ModulatedNetwork, names: Sequence[BackendName], zoom_size: int, precision: Precision
 ) -> tuple[Trial, ...]:
     """Run a network by torch and by these backends on the same noise; backends that fail at it are left out.
 
@@ -58,10 +62,26 @@ def try_backends(
         network: in its form for inference, on a CPU.
         names: others than torch, all of them installed.
         zoom_size: of the crops, pixels.
+        precision: of the passes, one of TOLERANCES.
     """
+    with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+        return _try(network, names, zoom_size, precision)
+
+
+def fastest(trials: Collection[Trial], precision: Precision) -> Trial:
+    """The fastest backend whose logits are torch's, or torch if none is LEAST_GAIN times as fast."""
+    (by_torch,) = (trial for trial in trials if trial.name == "torch")
+    alike = [trial for trial in trials if trial.difference <= TOLERANCES[precision]]  # not if it is NaN
+    best = min(alike, key=lambda trial: trial.seconds)
+    return best if best.seconds * LEAST_GAIN <= by_torch.seconds else by_torch
+
+
+def _try(
+    network: ModulatedNetwork, names: Sequence[BackendName], zoom_size: int, precision: Precision
+) -> tuple[Trial, ...]:
     size = network.crop_size(3, 4, zoom_size)
     inputs = example_inputs(network, size)
-    by_torch: Layers = BACKENDS["torch"].prepare(network, size, "fp32")
+    by_torch: Layers = BACKENDS["torch"].prepare(network, size, precision)
     expected, seconds = _timed(by_torch, inputs)  # its first pass, which also prepares kernels
     if seconds > LONGEST_PASS_SECONDS:
         return (Trial("torch", seconds, 0.0),)
@@ -69,7 +89,7 @@ def try_backends(
     differences: dict[BackendName, float] = {"torch": 0.0}
     for name in names:
         try:
-            prepared = BACKENDS[name].prepare(network, size, "fp32")
+            prepared = BACKENDS[name].prepare(network, size, precision)
             difference = _difference(_timed(prepared, inputs)[0], expected)
         except (
             Exception
@@ -88,20 +108,12 @@ def try_backends(
     return tuple(Trial(name, min(of_name), differences[name]) for name, of_name in times.items())
 
 
-def fastest(trials: Collection[Trial]) -> Trial:
-    """The fastest backend whose logits are torch's, or torch if none is LEAST_GAIN times as fast."""
-    (by_torch,) = (trial for trial in trials if trial.name == "torch")
-    alike = [trial for trial in trials if trial.difference <= TOLERANCE]  # not if it is NaN
-    best = min(alike, key=lambda trial: trial.seconds)
-    return best if best.seconds * LEAST_GAIN <= by_torch.seconds else by_torch
-
-
 def _timed(layers: Layers, inputs: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, float]:
     clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
     started = clock()
     with torch.inference_mode():
         logits = layers(*inputs)
-    return logits, clock() - started
+    return logits.float(), clock() - started
 
 
 def _difference(logits: Tensor, expected: Tensor) -> float:

@@ -12,7 +12,7 @@ from actors.specs.flywheel import FlywheelSpec
 from actors.specs.label import LabelSpec
 from infra.storage.files import Storage, join
 from mfp.backends.registry import BACKENDS
-from mfp.backends.trial import fastest
+from mfp.backends.trial import TOLERANCES, fastest
 from mfp.engine_settings import BackendName, EngineSettings
 from pipelines.errors import OptionError
 from pipelines.inputs.backend_trials import tried
@@ -79,14 +79,11 @@ def choose_backend(
         if refusal := _refusal(recorded, settings, workers):
             raise OptionError(f"{run_url} was begun with backend {recorded}: {refusal} in another directory")
         return ChosenBackend(recorded)
-    installed = [name for name in _TRIED if BACKENDS[name].is_installed]
-    is_for_them = (
-        workers.device == "cpu" and settings.precision == "fp32" and isinstance(model.origin, Weights)
-    )
-    if not installed or not is_for_them:
+    usable = [name for name in _TRIED if not _refusal(name, settings, workers)]
+    if not usable or settings.precision not in TOLERANCES or not isinstance(model.origin, Weights):
         return ChosenBackend("torch")
-    trials = tried(model, installed, settings.zoom_size, workers.num_threads)
-    best = fastest(trials)
+    trials = tried(model, usable, settings, workers.num_threads)
+    best = fastest(trials, settings.precision)
     if best.name == "torch":
         return ChosenBackend("torch")
     (by_torch,) = (trial for trial in trials if trial.name == "torch")

@@ -23,7 +23,7 @@ from infra.errors import StorageError
 from infra.storage.files import Storage
 from infra.strict_json import from_bytes, to_bytes
 from mfp.backends.trial import Trial, try_backends
-from mfp.engine_settings import BackendName, ZoomSize
+from mfp.engine_settings import BackendName, EngineSettings
 from mfp.model_file import model_from_bytes
 from pipelines.inputs.package_version import version_of
 from pipelines.inputs.processor import processor
@@ -42,21 +42,22 @@ class _Trials:
 
 
 def tried(
-    model: ModelRef, names: Sequence[BackendName], zoom_size: ZoomSize, num_threads: int
+    model: ModelRef, names: Sequence[BackendName], settings: EngineSettings, num_threads: int
 ) -> tuple[Trial, ...]:
     """Trials of torch and these backends, made now if this machine has not made them before.
 
-    Another model, crop size, number of threads, processor or version of a package is tried anew.
+    Another model, crop size, precision, number of threads, processor or version of a package is tried anew.
 
     Args:
         model: with weights.
         names: others than torch, all of them installed.
-        zoom_size: of the run.
+        settings: of the run, with a precision that is tried (`mfp.backends.trial.TOLERANCES`).
         num_threads: of a worker.
     """
     of = {
         "model": model.identity,
-        "zoom_size": str(zoom_size),
+        "zoom_size": str(settings.zoom_size),
+        "precision": settings.precision,
         "threads": str(num_threads),
         "processor": processor(),
     } | {name: version_of(name) for name in (*_ALWAYS_THERE, *names)}
@@ -65,7 +66,7 @@ def tried(
         return _checked(from_bytes(_Trials, storage.read_bytes(url)), of)
     except (StorageError, ValueError):
         pass  # never tried, or damaged
-    trials = _try(model, names, zoom_size, num_threads)
+    trials = _try(model, names, settings, num_threads)
     try:
         storage.write_bytes(url, to_bytes(_Trials(of=of, trials=trials)))
     except StorageError as error:
@@ -97,11 +98,12 @@ def _cache() -> Path:
 
 
 def _try(
-    model: ModelRef, names: Sequence[BackendName], zoom_size: ZoomSize, num_threads: int
+    model: ModelRef, names: Sequence[BackendName], settings: EngineSettings, num_threads: int
 ) -> tuple[Trial, ...]:
     with _threads(num_threads):
         network = model_from_bytes(model.weights).network.for_inference(torch.device("cpu"))
-        return try_backends(network, names, network.zoom_size if zoom_size == "model" else zoom_size)
+        zoom_size = network.zoom_size if settings.zoom_size == "model" else settings.zoom_size
+        return try_backends(network, names, zoom_size, settings.precision)
 
 
 @contextmanager

@@ -120,6 +120,9 @@ def test_openvino_in_bf16_gives_logits_near_those_of_float32_or_refuses_a_proces
                 backend.prepare(network, (96, 128), "bf16")
             return
         logits = backend.prepare(network, (96, 128), "bf16")(*given)
+        with torch.autocast("cpu", torch.bfloat16):  # as an engine does
+            in_autocast = backend.prepare(network, (96, 128), "bf16")
+        assert torch.equal(in_autocast(*given), logits), "no cast of the passes is in the graph"
     difference = float((logits - expected).abs().max()) / extent
     assert 1e-3 < difference < 0.2, "of products of bfloat16, and of those alone"
 

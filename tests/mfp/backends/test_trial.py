@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import mfp.backends.trial
 from mfp.backends.registry import BACKENDS
-from mfp.backends.trial import LEAST_GAIN, TOLERANCE, Trial, fastest, try_backends
+from mfp.backends.trial import LEAST_GAIN, TOLERANCES, Trial, fastest, try_backends
 from mfp.engine_settings import BackendName
 from tests.mfp.backends.test_backends import InFloat64, Unexportable, damage
 from tests.mfp.network_factories import SMALL_CONFIGS, create_network
@@ -32,38 +32,40 @@ def test_another_than_torch_is_taken_only_if_it_is_clearly_faster_and_alike(
 ) -> None:
     of_torch = Trial("torch", by_torch, 0.0)
     trials = [Trial(name, *other) for name, other in zip(OTHERS, others, strict=False)]
-    best = fastest((*trials, of_torch))
-    usable = [one for one in trials if one.difference <= TOLERANCE and one.seconds * LEAST_GAIN <= by_torch]
+    best = fastest((*trials, of_torch), "fp32")
+    usable = [
+        one for one in trials if one.difference <= TOLERANCES["fp32"] and one.seconds * LEAST_GAIN <= by_torch
+    ]
     assert best in (usable or [of_torch])
     assert all(best.seconds <= one.seconds for one in usable)
 
 
 def test_torch_is_kept_if_another_gains_less_than_a_tenth() -> None:
     by_torch = Trial("torch", 1.09, 0.0)
-    assert fastest((by_torch, Trial("onnxruntime", 1.0, 0.0))) == by_torch
+    assert fastest((by_torch, Trial("onnxruntime", 1.0, 0.0)), "fp32") == by_torch
     slower = replace(by_torch, seconds=1.11)
-    assert fastest((slower, Trial("onnxruntime", 1.0, 0.0))).name == "onnxruntime"
+    assert fastest((slower, Trial("onnxruntime", 1.0, 0.0)), "fp32").name == "onnxruntime"
 
 
 def test_every_backend_that_is_here_is_timed_and_compared() -> None:
     network = create_network(SMALL_CONFIGS["lite0"]).for_inference(CPU)
     names: list[BackendName] = [one for one in OTHERS[1:] if BACKENDS[one].is_installed]
-    trials = try_backends(network, names, 64)
+    trials = try_backends(network, names, 64, "fp32")
     assert [trial.name for trial in trials] == ["torch", *names]
     assert all(0 < trial.seconds < 10 for trial in trials)
     assert trials[0].difference == 0
-    assert all(0 <= trial.difference <= TOLERANCE for trial in trials)
+    assert all(0 <= trial.difference <= TOLERANCES["fp32"] for trial in trials)
 
 
 def test_a_network_that_takes_long_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mfp.backends.trial, "LONGEST_PASS_SECONDS", 0.0)
     network = create_network(SMALL_CONFIGS["lite0"]).for_inference(CPU)
-    (trial,) = try_backends(network, ["onnxruntime"], 64)
+    (trial,) = try_backends(network, ["onnxruntime"], 64, "fp32")
     assert trial.name == "torch"
 
 
 def test_a_backend_that_cannot_run_a_network_is_left_out_and_said(caplog: pytest.LogCaptureFixture) -> None:
-    trials = try_backends(Unexportable().for_inference(CPU), ["onnxruntime"], 64)
+    trials = try_backends(Unexportable().for_inference(CPU), ["onnxruntime"], 64, "fp32")
     assert [trial.name for trial in trials] == ["torch"]
     assert "Unexportable cannot be exported to ONNX" in caplog.text
 
@@ -71,11 +73,13 @@ def test_a_backend_that_cannot_run_a_network_is_left_out_and_said(caplog: pytest
 def test_a_backend_that_fails_is_left_out_whatever_it_raises(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    trials = try_backends(InFloat64().for_inference(CPU), ["onnxruntime"], 64)
+    trials = try_backends(InFloat64().for_inference(CPU), ["onnxruntime"], 64, "fp32")
     assert [trial.name for trial in trials] == ["torch"]
     assert "backend onnxruntime is left out: backend onnxruntime: InFloat64 cannot be run here" in caplog.text
     damage("onnxruntime", tmp_path, monkeypatch)
-    trials = try_backends(create_network(SMALL_CONFIGS["lite0"]).for_inference(CPU), ["onnxruntime"], 64)
+    trials = try_backends(
+        create_network(SMALL_CONFIGS["lite0"]).for_inference(CPU), ["onnxruntime"], 64, "fp32"
+    )
     assert [trial.name for trial in trials] == ["torch"]
     assert "libtbb.so.12" in caplog.text
 
@@ -85,6 +89,6 @@ def test_a_backend_whose_difference_is_no_number_is_left_out(caplog: pytest.LogC
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.fill_(math.nan)
-    trials = try_backends(network.for_inference(CPU), ["onnxruntime"], 64)
+    trials = try_backends(network.for_inference(CPU), ["onnxruntime"], 64, "fp32")
     assert [trial.name for trial in trials] == ["torch"]
     assert "its logits are not comparable with torch's" in caplog.text

@@ -13,7 +13,9 @@ import torch
 
 from actors.click_models.model_ref import Formula, ModelRef, Weights
 from actors.labelling.worker import WorkerResources
+from mfp.backends import openvino
 from mfp.backends.registry import BACKENDS
+from mfp.backends.trial import TOLERANCES
 from mfp.engine_settings import EngineSettings
 from mfp.model_file import model_from_bytes, model_id_of, model_to_bytes
 from pipelines.errors import OptionError
@@ -67,6 +69,7 @@ def test_what_is_installed_is_tried_once_and_remembered_by_what_decides_it(cache
     assert set(found["of"]) == {
         "model",
         "zoom_size",
+        "precision",
         "threads",
         "processor",
         "mfp-pipeline",
@@ -134,6 +137,16 @@ def test_a_model_whose_logits_are_no_numbers_is_run_by_torch(cache: Path) -> Non
     assert [trial["name"] for trial in remembered(cache)["trials"]] == ["torch"]
 
 
+def test_bf16_is_tried_by_what_runs_it_beside_torch_in_bf16(cache: Path) -> None:
+    if not (BACKENDS["openvino"].is_installed and openvino.has_bf16()):
+        pytest.skip("OpenVINO does not run bf16 here")
+    chosen(EngineSettings(zoom_size=64, precision="bf16"))
+    found = remembered(cache)
+    assert [trial["name"] for trial in found["trials"]] == ["torch", "openvino"]
+    assert found["of"]["precision"] == "bf16"
+    assert 0 < found["trials"][1]["difference"] <= TOLERANCES["bf16"]
+
+
 def test_a_user_without_a_home_has_trials_among_temporary_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -159,7 +172,7 @@ def test_without_a_place_to_remember_it_a_backend_is_chosen_all_the_same(
     [
         (AUTO, ModelRef("analytic", "analytic", Formula()), ONE_CORE),
         (AUTO, small_lite0(), WorkerResources(1.0, 1.0)),
-        (EngineSettings(zoom_size=64, precision="bf16"), small_lite0(), ONE_CORE),
+        (EngineSettings(zoom_size=64, precision="tf32"), small_lite0(), ONE_CORE),
     ],
 )
 def test_where_torch_alone_runs_a_model_nothing_is_tried(
