@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import shutil
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,14 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from tests.pipelines.clicked_runs import begin, commit
 from tests.pipelines.page_contrast import LUMINANCE
 from tests.pipelines.page_runs import drawn_run, page_of
-
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine")
 
 NAME = "a-name-without-any-place-to-break-it" * 3
 
@@ -33,14 +29,6 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     commit(other, "s0.tar", [(0.5, 0.97), (0.96,), (0.2, 0.96)], start_ious=[0.3, 0.4, None])
     page_of(run.url, other.url)
     return folder / "run" / "page.html"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from actors.specs.export import ExportSpec
 from infra import rle
@@ -21,21 +21,9 @@ from pipelines.jobs.export import run_export
 from tests.pipelines.page_contrast import LUMINANCE
 from tests.pipelines.review.reviewed_runs import Server, served
 
-CHROMIUM = shutil.which("chromium")
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine"),
-    pytest.mark.usefixtures("same_threads"),
-]
+pytestmark = pytest.mark.usefixtures("same_threads")
 expect.set_options(timeout=20_000)  # a model is loaded, on a machine that does other things too
 TEXTS = "h1, h2, p, label, legend, dt, dd, button, option, .key, .figure, .verdict, kbd"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
