@@ -24,9 +24,8 @@ def operations(network: ModulatedNetwork, batches: Sequence[CropBatch]) -> int:
 
     A multiplication and an addition are two. What else a network does is not counted: it is a small part.
     """
-    own = {
-        torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention
-    }  # torch counts that of GPUs alone
+    # of attention torch counts that of GPUs alone
+    own = {torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention}
     with torch.inference_mode(), FlopCounterMode(display=False, custom_mapping=own) as counter:
         for batch in batches:
             network.predict(batch)
