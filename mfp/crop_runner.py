@@ -101,7 +101,7 @@ class CropRunner:
         self._zoom_size = form.zoom_size if settings.zoom_size == "model" else settings.zoom_size
         self._autocast_type = AUTOCAST_TYPES[settings.precision]
         self._uses_tf32 = settings.precision == "tf32"
-        with self._precision():
+        with self.precision():
             self.model = run_by_backend(form, settings.engine_backend, settings.precision, self._zoom_size)
         self.traits: ModelTraits = self.model.traits
         self.network = Stopwatch()
@@ -126,6 +126,15 @@ class CropRunner:
         start_map = None if prob is None else self._exchange.tensor(prob)
         maps = SessionMaps(image, of_image.value.crops, self.device, start_map)
         return OpenCrops(maps, SessionFeatures(of_image.value.features), of_image)
+
+    def precision(self) -> torch.autocast:
+        """What the model's passes run in: `with runner.precision(): model.predict(batch)`."""
+        if self.device.type == "cuda":
+            # for the whole process, where another engine may have set it otherwise
+            allow_tf32(self._uses_tf32)
+        return torch.autocast(
+            self.device.type, self._autocast_type, enabled=self._autocast_type is not torch.float32
+        )
 
     def batch_key(self, region: Region) -> CropSize:
         """See Runner: the size of the region's crop."""
@@ -174,7 +183,7 @@ class CropRunner:
         probs = [one.map_crop(region, size) for one, region in zip(maps, regions, strict=True)]
         has_prob = [one.has_map for one in maps]
         clicks = [[request.region.to_crop(click, *size) for click in request.clicks] for request in requests]
-        with self._precision():
+        with self.precision():
             features = [self._features(request, size, is_mirrored=False) for request in requests]
             mirrored = [self._features(requests[index], size, is_mirrored=True) for index in flipped]
         logits, is_finite = self._logits(
@@ -222,19 +231,10 @@ class CropRunner:
     def _logits(self, batch: CropBatch) -> tuple[Tensor, Tensor]:
         """(B, 1, h, w) float32, and () bool: whether all of them are finite."""
         with self.network.running():
-            with self._precision():
+            with self.precision():
                 logits = self.model.predict(batch)
             check_logits_form(self.traits.name, logits, batch.image)
             return logits.float(), torch.isfinite(logits).all()
-
-    def _precision(self) -> torch.autocast:
-        if self.device.type == "cuda":
-            allow_tf32(
-                self._uses_tf32
-            )  # for the whole process, where another engine may have set it otherwise
-        return torch.autocast(
-            self.device.type, self._autocast_type, enabled=self._autocast_type is not torch.float32
-        )
 
     def _batch_size(self, asked: BatchSize) -> int:
         if asked != "auto":

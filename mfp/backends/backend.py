@@ -23,6 +23,10 @@ The number of threads is torch's at that moment. BackendError: the network canno
 """
 
 
+def _any_processor(precision: Precision) -> bool:
+    return True
+
+
 @dataclass(frozen=True)
 class Backend:
     """One way to run a network.
@@ -35,6 +39,7 @@ class Backend:
         cpu_compiler: the program that it compiles with for a CPU, unless the variable CXX names another.
         precisions: that it runs.
         is_on_cpu_alone: it runs on no other device.
+        processor_has: whether this processor computes in one of the precisions.
     """
 
     name: BackendName
@@ -44,6 +49,7 @@ class Backend:
     cpu_compiler: str = ""
     precisions: tuple[Precision, ...] = ("fp32", "tf32", "bf16", "fp16")
     is_on_cpu_alone: bool = False
+    processor_has: Callable[[Precision], bool] = _any_processor
 
     @property
     def is_installed(self) -> bool:
@@ -74,6 +80,11 @@ class Backend:
             return (
                 f"backend {self.name} with precision {precision} on {device.type}: it runs {runs} on cpu alone; take "
                 "device cpu and precision fp32, or backend torch"
+            )
+        if not self.processor_has(precision):
+            return (
+                f"backend {self.name} with precision {precision}: this processor has no {precision} arithmetic; take "
+                "precision fp32, or backend torch"
             )
         return ""
 

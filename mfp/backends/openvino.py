@@ -13,27 +13,29 @@ from torch import Tensor
 from mfp.backends.backend import Backend, not_run_by
 from mfp.backends.onnx_model import INPUTS, onnx_model
 from mfp.engine_settings import Precision
-from mfp.errors import BackendError
 from mfp.network import Layers, ModulatedNetwork
 
 
 def _prepare(network: ModulatedNetwork, size: tuple[int, int], precision: Precision) -> Layers:
     model = onnx_model(network, size)
     try:
-        if precision == "bf16" and not has_bf16():
-            raise BackendError(
-                "backend openvino with precision bf16: this processor has no bfloat16 arithmetic; take precision fp32"
-            )
         return OpenVinoRequest(model, precision=precision)
-    except BackendError:
-        raise
     except Exception as error:  # of its own kinds; ImportError of a damaged installation
         raise not_run_by("openvino", network, error) from error
 
 
 def has_bf16() -> bool:
-    """Whether this processor multiplies bfloat16. OpenVINO computes in float32 on others, whatever it is asked for."""
+    """Whether this processor multiplies bfloat16. On others OpenVINO computes otherwise, and does not say so."""
     return "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def _processor_has(precision: Precision) -> bool:
+    if precision != "bf16":
+        return True
+    try:
+        return has_bf16()
+    except Exception:  # a damaged installation: what prepares a network says so
+        return True
 
 
 def import_openvino() -> Any:
@@ -98,4 +100,5 @@ OPENVINO = Backend(
     install="mfp-pipeline[openvino]",
     precisions=("fp32", "bf16", "int8"),
     is_on_cpu_alone=True,
+    processor_has=_processor_has,
 )

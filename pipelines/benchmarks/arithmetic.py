@@ -20,14 +20,21 @@ _REPEATS: Final = 9
 
 
 def operations(network: ModulatedNetwork, batches: Sequence[CropBatch]) -> int:
-    """Floating-point operations of a network's convolutions and matrix products on these batches.
+    """Floating-point operations of a network's convolutions, matrix products and attention on these batches.
 
     A multiplication and an addition are two. What else a network does is not counted: it is a small part.
     """
-    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+    # of attention torch counts that of GPUs alone
+    own = {torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention}
+    with torch.inference_mode(), FlopCounterMode(display=False, custom_mapping=own) as counter:
         for batch in batches:
             network.predict(batch)
     return int(counter.get_total_flops())
+
+
+def _attention(query: torch.Size, key: torch.Size, *_: object, **__: object) -> int:
+    """Of two matrix products, each of all queries with as many columns as there are keys."""
+    return 4 * query.numel() * key[-2]
 
 
 def convolution_rate() -> float:

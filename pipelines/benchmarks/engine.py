@@ -42,6 +42,7 @@ class WatchedEngine(Engine):
             raise OptionError(
                 f"--model {model.name} holds its sessions itself: there are no passes to replay"
             )
+        self._precision = self._runner.precision
         self._watched = _Watched(self._runner.model)
         self._runner.model = self._watched
 
@@ -62,10 +63,11 @@ class WatchedEngine(Engine):
         return self._watched.batches
 
     def replay(self) -> None:
-        """Run the model on the batches that were kept, and do nothing else."""
+        """Run the model on the batches that were kept, in the precision of the runs, and do nothing else."""
         with torch.inference_mode():
             for batch in self._watched.batches:
-                self._watched.model.predict(batch)
+                with self._precision():
+                    self._watched.model.predict(batch)
         _wait_for_gpu()
 
 
@@ -184,9 +186,8 @@ class _Measured:
 
 def _measured(spec: BenchSpec, model: ModelRef, sessions: Sequence[Session], num_threads: int) -> _Measured:
     device, runs = device_of(spec), list[WatchedRun]()
-    with on_threads(
-        num_threads
-    ):  # also while the engine is made: a backend keeps the number that it finds then
+    # the engine is made on them too: a backend keeps the number of threads that it finds then
+    with on_threads(num_threads):
         engine = WatchedEngine(model, spec.network, device)
         num_clicks = engine.run_watched(sessions, keep_batches=True).num_clicks
         num_operations = _operations(model, engine, device)

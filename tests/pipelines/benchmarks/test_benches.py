@@ -11,16 +11,20 @@ from typing import Any
 
 import pytest
 import ray
+import torch
+from torch import Tensor
 
 from actors.specs.bench import BenchName, BenchSpec
 from infra.storage.files import Storage
 from mfp.engine_settings import BackendName, EngineSettings
+from mfp.models.lite0 import Lite0
+from pipelines.benchmarks.engine import WatchedEngine
 from pipelines.benchmarks.processes import WorkProcesses
 from pipelines.benchmarks.registry import BENCHES
 from pipelines.benchmarks.result import BenchResult
 from pipelines.benchmarks.run import run_bench
 from pipelines.benchmarks.sequential import Share, can_pin, prepare_pinned_engine
-from pipelines.benchmarks.subject import find_benched_model, samples_of
+from pipelines.benchmarks.subject import find_benched_model, samples_of, sessions_on
 from pipelines.errors import OptionError
 from tests.pipelines.commands.replaced_jobs import mfp
 
@@ -69,6 +73,27 @@ def test_the_engine_beside_its_own_passes(tmp_path: Path, backend: BackendName) 
         for what in ("the layers", "a large float32 convolution")
     )
     assert 0.02 < rate / limit < 2
+
+
+def test_passes_are_replayed_in_the_precision_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[torch.dtype] = []
+    forward = Lite0.forward
+
+    def watched(network: Lite0, *inputs: Tensor) -> Tensor:
+        logits = forward(network, *inputs)
+        found.append(logits.dtype)
+        return logits
+
+    monkeypatch.setattr(Lite0, "forward", watched)
+    spec = BenchSpec(name="engine", objects=1, clicks=1)
+    engine = WatchedEngine(
+        find_benched_model(spec.model, STORAGE), EngineSettings(precision="bf16", backend="torch")
+    )
+    engine.run_watched(sessions_on(samples_of(spec, STORAGE), 1, 1), keep_batches=True)
+    in_run = list(found)
+    found.clear()
+    engine.replay()
+    assert found == in_run == [torch.bfloat16] * len(in_run)
 
 
 def test_the_engine_beside_the_loop_of_the_field(tmp_path: Path) -> None:

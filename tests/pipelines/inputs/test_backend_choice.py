@@ -147,6 +147,21 @@ def test_bf16_is_tried_by_what_runs_it_beside_torch_in_bf16(cache: Path) -> None
     assert 0 < found["trials"][1]["difference"] <= TOLERANCES["bf16"]
 
 
+def test_a_processor_without_bf16_runs_it_by_torch_and_does_not_go_on_with_what_openvino_began(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not BACKENDS["openvino"].is_installed:
+        pytest.skip("openvino is not installed")
+    monkeypatch.setattr(openvino, "has_bf16", lambda: False)
+    in_bf16 = EngineSettings(zoom_size=64, precision="bf16")
+    assert chosen(in_bf16) == ChosenBackend("torch")
+    assert not cache.exists()
+    with pytest.raises(
+        OptionError, match=r"^run was begun with backend openvino: .* has no bf16 arithmetic; .*"
+    ):
+        choose_backend(in_bf16, small_lite0(), ONE_CORE, "run", "openvino")
+
+
 def test_a_user_without_a_home_has_trials_among_temporary_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
