@@ -4,7 +4,7 @@
 # make chaos   kills workers, nodes, drivers and the S3 server of labelling runs for ten minutes, and compares; then
 #              sends commands signals at random moments, for twenty minutes at most and one run of each before and after
 # make readers   other programs' own readers of what `mfp export` writes, each set in an environment of its own
-# make bench  what the parts cost beside the bare work; writes docs/performance.md. Some ten minutes: leave the machine alone
+# make bench  what the parts cost beside the bare work; writes docs/performance.md. Some twenty minutes: leave the machine alone
 # make gpu-wheels   what a GPU machine without a network lacks, downloaded into $(GPU_WHEELS); carry it along
 # make bench-gpu   on that machine, without .venv: its wheels, then rates of the networks in tables (docs/gpu.md)
 # make test-gpu    there too: pytest -m gpu

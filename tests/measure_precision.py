@@ -43,6 +43,7 @@ from tests.measure_backends import measured, sessions_of
 EVERY = 46  # 101 of the 4,612 objects of VOC train
 NUM_LATER_PASSES = 2
 NUM_PASSES = 25
+REDUCED: Final[dict[str, Precision]] = {"int8": "int8", "bf16": "bf16"}
 FLOAT32: Final = "onnxruntime"
 """The fastest way to run lite0 in float32."""
 
@@ -172,8 +173,7 @@ if __name__ == "__main__":
     elif what == "passes":
         lines = measure_passes()
     else:
-        precision: Precision = "bf16" if given[0] == "bf16" else "int8"
-        lines = measure_sessions(precision, given[1], int(given[2]))
+        lines = measure_sessions(REDUCED[given[0]], given[1], int(given[2]))
     for line in lines:
         sys.stdout.write(f"{line}\n")
         sys.stdout.flush()

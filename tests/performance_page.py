@@ -29,17 +29,20 @@ BUCKET: Final = "bench"
 CALLS: Final = (
     "engine --model lite0 --objects 2 --clicks 6 --profile",
     "engine --model vit_tiny --objects 2 --clicks 6 --profile",
+    "engine --model resnet34 --objects 1 --clicks 2 --repeats 2",
     "sequential --model lite0 --objects 4 --clicks 5",
     "sequential --model vit_tiny --objects 4 --clicks 4",
     "sequential --model hrnet18 --objects 2 --clicks 2 --repeats 2",
     "sequential --model resnet34 --objects 2 --clicks 2 --repeats 2",
+    "sequential --model lite0 --objects 4 --clicks 5 --precision bf16",
+    "sequential --model resnet34 --objects 2 --clicks 2 --repeats 2 --precision bf16",
     "sequential --model vit_b --objects 2 --clicks 1 --repeats 2",
     f"pipeline --model lite0 --objects 100 --clicks 1 --threads 1 --repeats 1 --at s3://{BUCKET}/pipeline",
     f"pipeline --model lite0 --objects 10 --clicks 3 --repeats 1 --at s3://{BUCKET}/pipeline",
-    "train --model lite0 --objects 24 --repeats 1",
+    "train --model lite0 --objects 64 --repeats 2",
     f"pieces --objects 16 --repeats 5 --at s3://{BUCKET}/pieces",
 )
-"""What is measured: `mfp bench` with each of these, some ten minutes of an idle machine of two cores in all."""
+"""What is measured: `mfp bench` with each of these, some twenty minutes of an idle machine of two cores in all."""
 
 
 def main(out: Path, names: list[str]) -> None:

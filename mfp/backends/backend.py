@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 
@@ -74,12 +74,9 @@ class Backend:
                 "precision fp32"
             )
         if precision not in self.precisions or (self.is_on_cpu_alone and device.type != "cpu"):
-            runs = " and ".join(
-                part for part in (", ".join(self.precisions[:-1]), self.precisions[-1]) if part
-            )
             return (
-                f"backend {self.name} with precision {precision} on {device.type}: it runs {runs} on cpu alone; take "
-                "device cpu and precision fp32, or backend torch"
+                f"backend {self.name} with precision {precision} on {device.type}: it runs "
+                f"{_in_words(self.precisions)} on cpu alone; take device cpu and precision fp32, or backend torch"
             )
         if not self.processor_has(precision):
             return (
@@ -97,6 +94,12 @@ class Backend:
 
     def _missing(self) -> list[str]:
         return [package for package in self.packages if find_spec(package) is None]
+
+
+def _in_words(names: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def not_run_by(name: BackendName, network: nn.Module, error: Exception) -> BackendError:

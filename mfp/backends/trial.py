@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -22,12 +22,13 @@ logger = logging.getLogger(__name__)
 LONGEST_PASS_SECONDS = 3.0
 """A network that takes torch longer for two rows is not tried: that would take a minute and more, and in large matrix
 products, of which such networks consist, there is little to gain (docs/backends.md)."""
-TOLERANCES: Mapping[Precision, float] = {"fp32": 1e-4, "bf16": 0.25}
-"""Most that logits may differ from torch's in the same precision, in their range, by the precisions that are tried.
-
-A factor of bfloat16 is rounded by up to 2^-9 of itself, and each backend rounds at other places: differences of two
-per cent of the range were seen, and of a ninth in a small network with random weights, whose range is small.
-"""
+PRECISIONS: tuple[Precision, ...] = ("fp32", "bf16")
+"""Those that are tried."""
+TOLERANCE = 1e-4
+"""Most that logits in float32 may differ from torch's, in their range."""
+ROUNDINGS = 2.0
+"""In bf16, how many times further from torch's logits in float32 a backend's may be than torch's own: each rounds at
+other places."""
 LEAST_GAIN = 1.1
 """Times faster than torch that another backend has to be: torch is what networks are trained and tested with."""
 _QUICK_PASS_SECONDS = 0.3
@@ -42,7 +43,7 @@ class Trial:
         name: of the backend.
         seconds: of one pass of two rows, the fastest of the trial: what else a machine does only adds to it. Processor
             time of one thread, which a busy machine changes least; wall time of several, whose waiting counts.
-        difference: the largest of the logits from torch's, in the range of torch's; 0 for torch.
+        difference: the largest of the logits from torch's in float32, in the range of those. 0 for torch in float32.
     """
 
     name: BackendName
@@ -62,35 +63,25 @@ def try_backends(
         network: in its form for inference, on a CPU.
         names: others than torch, all of them installed.
         zoom_size: of the crops, pixels.
-        precision: of the passes, one of TOLERANCES.
+        precision: of the passes, one of PRECISIONS.
     """
-    with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
-        return _try(network, names, zoom_size, precision)
-
-
-def fastest(trials: Collection[Trial], precision: Precision) -> Trial:
-    """The fastest backend whose logits are torch's, or torch if none is LEAST_GAIN times as fast."""
-    (by_torch,) = (trial for trial in trials if trial.name == "torch")
-    alike = [trial for trial in trials if trial.difference <= TOLERANCES[precision]]  # not if it is NaN
-    best = min(alike, key=lambda trial: trial.seconds)
-    return best if best.seconds * LEAST_GAIN <= by_torch.seconds else by_torch
-
-
-def _try(
-    network: ModulatedNetwork, names: Sequence[BackendName], zoom_size: int, precision: Precision
-) -> tuple[Trial, ...]:
     size = network.crop_size(3, 4, zoom_size)
     inputs = example_inputs(network, size)
     by_torch: Layers = BACKENDS["torch"].prepare(network, size, precision)
-    expected, seconds = _timed(by_torch, inputs)  # its first pass, which also prepares kernels
+    logits, seconds = _timed(by_torch, inputs, precision)  # its first pass, which also prepares kernels
     if seconds > LONGEST_PASS_SECONDS:
         return (Trial("torch", seconds, 0.0),)
+    expected = logits if precision == "fp32" else _timed(by_torch, inputs, "fp32")[0]
     layers: dict[BackendName, Layers] = {"torch": by_torch}
-    differences: dict[BackendName, float] = {"torch": 0.0}
+    differences: dict[BackendName, float] = {
+        "torch": 0.0 if precision == "fp32" else _difference(logits, expected)
+    }
+    if not math.isfinite(differences["torch"]):
+        return (Trial("torch", seconds, 0.0),)
     for name in names:
         try:
             prepared = BACKENDS[name].prepare(network, size, precision)
-            difference = _difference(_timed(prepared, inputs)[0], expected)
+            difference = _difference(_timed(prepared, inputs, precision)[0], expected)
         except (
             Exception
         ) as error:  # a run that leaves the choice open does not end by one that it need not take
@@ -104,14 +95,25 @@ def _try(
     times: dict[BackendName, list[float]] = {name: [] for name in layers}
     for _ in range(num_passes):
         for name, one in layers.items():
-            times[name].append(_timed(one, inputs)[1])
+            times[name].append(_timed(one, inputs, precision)[1])
     return tuple(Trial(name, min(of_name), differences[name]) for name, of_name in times.items())
 
 
-def _timed(layers: Layers, inputs: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, float]:
+def fastest(trials: Collection[Trial]) -> Trial:
+    """The fastest backend whose logits are torch's, or torch if none is LEAST_GAIN times as fast."""
+    (by_torch,) = (trial for trial in trials if trial.name == "torch")
+    most = TOLERANCE + ROUNDINGS * by_torch.difference
+    alike = [trial for trial in trials if trial.difference <= most]  # not if it is NaN
+    best = min(alike, key=lambda trial: trial.seconds)
+    return best if best.seconds * LEAST_GAIN <= by_torch.seconds else by_torch
+
+
+def _timed(
+    layers: Layers, inputs: tuple[Tensor, Tensor, Tensor], precision: Precision
+) -> tuple[Tensor, float]:
     clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
     started = clock()
-    with torch.inference_mode():
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
         logits = layers(*inputs)
     return logits.float(), clock() - started
 

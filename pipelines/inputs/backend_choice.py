@@ -12,7 +12,7 @@ from actors.specs.flywheel import FlywheelSpec
 from actors.specs.label import LabelSpec
 from infra.storage.files import Storage, join
 from mfp.backends.registry import BACKENDS
-from mfp.backends.trial import TOLERANCES, fastest
+from mfp.backends.trial import PRECISIONS, fastest
 from mfp.engine_settings import BackendName, EngineSettings
 from pipelines.errors import OptionError
 from pipelines.inputs.backend_trials import tried
@@ -80,10 +80,10 @@ def choose_backend(
             raise OptionError(f"{run_url} was begun with backend {recorded}: {refusal} in another directory")
         return ChosenBackend(recorded)
     usable = [name for name in _TRIED if not _refusal(name, settings, workers)]
-    if not usable or settings.precision not in TOLERANCES or not isinstance(model.origin, Weights):
+    if not usable or settings.precision not in PRECISIONS or not isinstance(model.origin, Weights):
         return ChosenBackend("torch")
     trials = tried(model, usable, settings, workers.num_threads)
-    best = fastest(trials, settings.precision)
+    best = fastest(trials)
     if best.name == "torch":
         return ChosenBackend("torch")
     (by_torch,) = (trial for trial in trials if trial.name == "torch")

@@ -51,7 +51,7 @@ def tried(
     Args:
         model: with weights.
         names: others than torch, all of them installed.
-        settings: of the run, with a precision that is tried (`mfp.backends.trial.TOLERANCES`).
+        settings: of the run, with a precision that is tried (`mfp.backends.trial.PRECISIONS`).
         num_threads: of a worker.
     """
     of = {

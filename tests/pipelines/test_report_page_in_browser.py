@@ -13,9 +13,12 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
+from tests.pipelines.chromium import needs_chromium
 from tests.pipelines.clicked_runs import begin, commit
 from tests.pipelines.page_contrast import LUMINANCE
 from tests.pipelines.page_runs import drawn_run, page_of
+
+pytestmark = needs_chromium
 
 NAME = "a-name-without-any-place-to-break-it" * 3
 

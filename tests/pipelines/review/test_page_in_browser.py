@@ -18,10 +18,11 @@ from infra import rle
 from infra.runs.reviews import Clicked, Imported, Review, ReviewMask, Reviews, Verdict, read_reviews
 from infra.runs.run_directory import RunDirectory
 from pipelines.jobs.export import run_export
+from tests.pipelines.chromium import needs_chromium
 from tests.pipelines.page_contrast import LUMINANCE
 from tests.pipelines.review.reviewed_runs import Server, served
 
-pytestmark = pytest.mark.usefixtures("same_threads")
+pytestmark = [needs_chromium, pytest.mark.usefixtures("same_threads")]
 expect.set_options(timeout=20_000)  # a model is loaded, on a machine that does other things too
 TEXTS = "h1, h2, p, label, legend, dt, dd, button, option, .key, .figure, .verdict, kbd"
 
