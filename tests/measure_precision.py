@@ -135,9 +135,8 @@ def measure_sessions(precision: Precision, dataset: str, num_objects: int) -> It
     seconds = defaultdict[str, float](float)
     images: list[Image] = []  # of every object
     for number, session in enumerate(islice(sessions_of(dataset), num_objects)):
-        names = (
-            (FLOAT32, precision) if number % 2 else (precision, FLOAT32)
-        )  # the second finds more in the caches
+        # the second finds more in the caches
+        names = (FLOAT32, precision) if number % 2 else (precision, FLOAT32)
         for name in names:
             started = time.process_time()
             (finished,) = engines[name].run([session])

@@ -54,8 +54,7 @@ def training_batches(job: TrainJob, share: Share, device: torch.device) -> Itera
         batch_sampler=_ReadAhead(job, share),  # type: ignore[arg-type]  # any iterable of lists will do
         collate_fn=_collate,
         num_workers=job.spec.workers.loader_workers,
-        # spawn: storage clients and Ray's threads must not cross a fork, and a fork server, not the worker, would be
-        # the parent whose end ends the process
+        # not fork, which storage clients and Ray's threads must not cross
         multiprocessing_context="spawn" if job.spec.workers.loader_workers else None,
         worker_init_fn=_begin_process,
         prefetch_factor=_PREFETCHED if job.spec.workers.loader_workers else None,
@@ -77,11 +76,10 @@ def _begin_process(_: int) -> None:
 
 
 def _end_with_worker() -> None:
-    """End this process as soon as the worker that started it has ended, however that ended.
+    """End this process as soon as the worker that started it has ended, even if it was killed.
 
-    torch looks for another parent every five seconds. It takes the first one it sees for the worker, so it misses a
-    worker that was killed while this process started; and it does not look while it reads samples, which never end
-    if the worker was killed half through them.
+    torch looks every five seconds whether this process has another parent. That does not find two workers: one that was
+    killed before the first look, and one that was killed half through sending samples, for whose rest torch waits.
     """
     worker = parent_process()
     if worker is not None:

@@ -27,8 +27,10 @@ PRECISIONS: tuple[Precision, ...] = ("fp32", "bf16")
 TOLERANCE = 1e-4
 """Most that logits in float32 may differ from torch's, in their range."""
 ROUNDINGS = 2.0
-"""In bf16, how many times further from torch's logits in float32 a backend's may be than torch's own: each rounds at
-other places."""
+"""Most that logits in bf16 may differ from torch's in float32, as a multiple of what torch's own in bf16 do.
+
+Each backend rounds at other places.
+"""
 LEAST_GAIN = 1.1
 """Times faster than torch that another backend has to be: torch is what networks are trained and tested with."""
 _QUICK_PASS_SECONDS = 0.3

@@ -86,7 +86,7 @@ def bench_train(spec: BenchSpec) -> BenchResult:
         lines.append(Line(name, _BARE, 1000 * timings.median(step), timings.ratio(step, step)))
         lines.append(Line(name, _JOB, 1000 * timings.median(whole), timings.ratio(step, whole), note))
         facts.append(Fact(f"{name}: waiting for data", 1000 * both.waiting, "ms a step"))
-        facts.append(Fact(f"{name}: exchange, other ranks", 1000 * both.exchange, "ms a step"))
+        facts.append(Fact(f"{name}: exchange, other ranks, Ray", 1000 * both.rest, "ms a step"))
     return BenchResult(
         spec, machine, "step", "x the speed of the bare step", tuple(lines), tuple(facts), timings.seconds
     )
@@ -133,8 +133,12 @@ class _Compared:
         return median(job.data_seconds for job in self._jobs)
 
     @property
-    def exchange(self) -> float:
-        """Seconds of a step beside data and the mean process's own work: exchanging, waiting for the slowest."""
+    def rest(self) -> float:
+        """Seconds of a step beside data and the mean process's own work.
+
+        The workers exchange and wait for the slowest, if there are several. What Ray's processes and those that load
+        data take from the cores is in it too.
+        """
         return median(job.seconds - job.data_seconds for job in self._jobs) - median(self._alone)
 
 

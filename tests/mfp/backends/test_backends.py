@@ -106,7 +106,7 @@ def test_logits_are_those_of_torch_for_every_number_of_rows_and_every_size(
                 assert float((logits - expected).abs().max()) <= TOLERANCE * extent
 
 
-def test_openvino_in_bf16_gives_logits_near_those_of_float32_or_refuses_a_processor_without() -> None:
+def test_openvino_gives_logits_near_those_of_float32_in_bf16_if_the_processor_has_it() -> None:
     backend = BACKENDS["openvino"]
     if not backend.is_installed:
         pytest.skip("openvino is not installed")
@@ -125,10 +125,10 @@ def test_openvino_in_bf16_gives_logits_near_those_of_float32_or_refuses_a_proces
             in_autocast = backend.prepare(network, (96, 128), "bf16")
         assert torch.equal(in_autocast(*given), logits), "no cast of the passes is in the graph"
     difference = float((logits - expected).abs().max()) / extent
-    assert 1e-3 < difference < 0.2, "of products of bfloat16, and of those alone"
+    assert 1e-3 < difference < 0.2, "as far off as products of bfloat16 are, and no further"
 
 
-def test_openvino_refuses_bf16_where_it_would_compute_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_openvino_refuses_bf16_on_a_processor_that_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
     if not BACKENDS["openvino"].is_installed:
         pytest.skip("openvino is not installed")
     monkeypatch.setattr(openvino, "has_bf16", lambda: False)
